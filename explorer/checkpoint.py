@@ -1,0 +1,82 @@
+"""A network's weights, and all else that training needs to go on from where it was, as bytes.
+
+Everything is safetensors, never pickle: reading a checkpoint runs no code.
+"""
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn, optim
+
+from explorer.events import Checkpoint
+
+
+class CheckpointError(ValueError):
+    """Weights that do not belong to this network."""
+
+
+def take(model: nn.Module, optimiser: optim.Optimizer) -> Checkpoint:
+    """Copy the state of a training that stands still."""
+    return Checkpoint(pack_weights(model), save(_progress(model, optimiser)))
+
+
+def pack_weights(model: nn.Module) -> bytes:
+    """The model's state dict as safetensors."""
+    return save({name: _copy(tensor) for name, tensor in model.state_dict().items()})
+
+
+def load_weights(model: nn.Module, weights: bytes) -> None:
+    """Set the model's parameters and buffers.
+
+    Raises:
+        CheckpointError: The weights are of a network of another shape; the model is unchanged.
+    """
+    tensors = load(weights)
+    own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if own != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise CheckpointError(
+            f"The recorded weights do not fit {type(model).__name__}: its code or its parameters "
+            "have changed since the run was made. Train it anew."
+        )
+    model.load_state_dict(tensors)
+
+
+def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer) -> None:
+    """Put model, optimiser and random generators into the recorded state.
+
+    Raises:
+        CheckpointError: The checkpoint is of a network of another shape.
+    """
+    load_weights(model, checkpoint.weights)
+    tensors = load(checkpoint.progress)
+    torch.set_rng_state(tensors.pop("generator.cpu"))
+    device = _device(model)
+    state = tensors.pop("generator.device", None)
+    if state is not None and device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(state)
+    full = optimiser.state_dict()
+    full["state"] = {}
+    for key, tensor in tensors.items():
+        _, index, name = key.split(".")
+        full["state"].setdefault(int(index), {})[name] = tensor
+    optimiser.load_state_dict(full)
+
+
+def _progress(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]:
+    tensors = {"generator.cpu": torch.get_rng_state()}
+    device = _device(model)
+    if device.type != "cpu":
+        tensors["generator.device"] = torch.get_device_module(device).get_rng_state()
+    for index, state in optimiser.state_dict()["state"].items():
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimiser.{index}.{name}"] = _copy(value)
+    return tensors
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    # safetensors refuses shared storage and other layouts than the plain one.
+    return tensor.detach().to("cpu", copy=True).contiguous()

@@ -1,0 +1,343 @@
+"""The explorer without a browser: list, train, check, runs."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from explorer.recipe import PRESETS, RecipeError, preset
+
+if TYPE_CHECKING:
+    from explorer.registry import BrokenPlugin, Registry
+    from explorer.runs import Run
+    from explorer.settings import Settings
+    from explorer.store import RunStore
+
+app = typer.Typer(
+    help="See why convolutional architectures work.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@app.command("list")
+def list_architectures(as_json: AsJson = False) -> None:
+    """List the architectures that can be trained, and the plugins that are broken."""
+    registry = _registry()
+    if as_json:
+        print(
+            json.dumps(
+                [
+                    {
+                        "name": architecture.name,
+                        "summary": architecture.summary,
+                        "weights": architecture.weights,
+                        "parameters": [p.describe() for p in architecture.parameters],
+                        "origin": architecture.source.origin,
+                    }
+                    for architecture in registry.architectures.values()
+                ],
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+    else:
+        width = max(map(len, registry.architectures), default=0)
+        for architecture in registry.architectures.values():
+            print(
+                f"{architecture.name:{width}}  {architecture.weights:>9,} weights  "
+                f"{architecture.summary}"
+            )
+            for parameter in architecture.parameters:
+                print(
+                    f"{'':{width}}    --set {parameter.name}={parameter.default}  "
+                    f"{parameter.help} ({parameter.expected()})"
+                )
+    for broken in registry.broken:
+        _print_broken(broken)
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="The architecture; `explorer list` names them.")],
+    dataset: Annotated[str, typer.Option(help="The data set.")] = "mnist",
+    recipe: Annotated[str, typer.Option(help=f"A preset: {', '.join(PRESETS)}.")] = "fast",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the images.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and dropout.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Its peak, for one-cycle.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    train_size: Annotated[int | None, typer.Option(help="Use only so many images.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PARAMETER=VALUE", help="A parameter of the architecture."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option(help="Forget an earlier run of the same.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train an architecture; the run is kept, and taken up again where it was interrupted."""
+    from explorer.data.catalogue import UnknownDataSetError
+    from explorer.data.catalogue import dataset as find_dataset
+    from explorer.parameters import ParameterError
+    from explorer.registry import UnknownArchitectureError
+    from explorer.runs import RunSpec
+
+    try:
+        chosen = preset(recipe).changed(
+            epochs=epochs,
+            seed=seed,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            train_size=train_size,
+        )
+        find_dataset(dataset)
+        architecture = _registry()[name]
+        spec = RunSpec(
+            architecture=name,
+            parameters=architecture.complete(_parse(settings or [], architecture.parameters)),
+            dataset=dataset,
+            recipe=chosen,
+            fingerprint=architecture.fingerprint,
+        )
+    except (
+        ParameterError,
+        RecipeError,
+        UnknownArchitectureError,
+        UnknownDataSetError,
+    ) as error:
+        _refuse(str(error))
+    _train(spec, fresh, _JsonLines() if as_json else _ProgressBar())
+
+
+@app.command()
+def check(
+    target: Annotated[str, typer.Argument(help="A plugin's file, folder or module.")],
+    as_json: AsJson = False,
+) -> None:
+    """Load one plugin and say whether it holds; exits 1 if it does not."""
+    from explorer.registry import PluginError, from_target, load
+
+    try:
+        source = from_target(target)
+    except PluginError as error:
+        _refuse(str(error))
+    registry = load([source])
+    if as_json:
+        broken = registry.broken[0] if registry.broken else None
+        print(
+            json.dumps(
+                {
+                    "ok": broken is None,
+                    "architectures": list(registry.architectures),
+                    "reason": broken.reason if broken else None,
+                    "trace": broken.trace if broken else None,
+                },
+                ensure_ascii=False,
+            )
+        )
+    else:
+        for architecture in registry.architectures.values():
+            print(f"ok  {architecture.name}: {architecture.weights:,} weights")
+        for found in registry.broken:
+            _print_broken(found)
+    if registry.broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def runs(as_json: AsJson = False) -> None:
+    """List all runs, the newest first."""
+    found = _store(_settings()).runs()
+    if as_json:
+        print(json.dumps([_describe(run) for run in found], indent=2, ensure_ascii=False))
+        return
+    if not found:
+        print("No runs yet; `explorer train residual` makes one.")
+    for run in found:
+        accuracy = "" if run.best_accuracy is None else f"{100 * run.best_accuracy:.2f} %"
+        print(
+            f"{run.id}  {run.status:<11}  {accuracy:>8}  "
+            f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s  {run.title}"
+        )
+
+
+class _JsonLines:
+    """Tells of a training as one JSON object a line."""
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        yield
+
+    def event(self, kind: str, values: dict[str, Any]) -> None:
+        print(json.dumps({"event": kind, **values}), flush=True)
+
+
+class _ProgressBar:
+    """Tells of a training as a progress bar, and a line for each epoch."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[news]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("preparing", total=None, news="")
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        with self._progress:
+            yield
+
+    def event(self, kind: str, values: dict[str, Any]) -> None:
+        say = self._console.print
+        match kind:
+            case "started":
+                self._total = values["steps_per_epoch"] * values["epochs"]
+                self._epochs = values["epochs"]
+                done = values["steps_per_epoch"] * values["finished_epochs"]
+                self._progress.update(self._task, total=self._total, completed=done)
+                say(
+                    f"{values['weights']:,} weights, {values['train_size']:,} images, "
+                    f"on {values['device']}"
+                )
+            case "step":
+                self._progress.update(
+                    self._task,
+                    completed=values["step"],
+                    description=f"epoch {values['epoch']}/{self._epochs}",
+                    news=f"loss {values['loss']:.3f}  {values['images_per_second']:,.0f} images/s",
+                )
+            case "epoch":
+                say(
+                    f"epoch {values['epoch']:>3}  "
+                    f"train {100 * values['train_accuracy']:.2f} % ({values['train_loss']:.4f})  "
+                    f"test {100 * values['test_accuracy']:.2f} % ({values['test_loss']:.4f})  "
+                    f"{values['seconds']:.1f} s"
+                )
+            case "finished":
+                say(f"run {values['run']}")
+            case "failed":
+                say(f"Failed: {values['reason']}", style="red", markup=False)
+
+
+def _train(spec: Any, fresh: bool, teller: _JsonLines | _ProgressBar) -> None:
+    from explorer import events
+    from explorer.engines.perform import leased, new_owner, perform
+    from explorer.runs import RunIsBusyError, Status
+
+    settings = _settings()
+    store = _store(settings)
+    try:
+        if fresh:
+            store.delete(spec.id)
+        run = store.add(spec)
+        if run.status is Status.FINISHED:
+            if run.started:
+                teller.event("started", events.to_json(run.started))
+            for epoch in run.epochs:
+                teller.event("epoch", events.to_json(epoch))
+            teller.event("finished", {"run": run.id})
+            return
+        owner = new_owner()
+        run = store.claim(run.id, owner)
+    except RunIsBusyError as error:
+        _refuse(str(error))
+    try:
+        with leased(store, owner), teller.open():
+            for event in perform(run, owner, store, _registry(), settings):
+                teller.event(events.kind(event), events.to_json(event))
+    except KeyboardInterrupt:
+        print(f"Stopped; the same command goes on from here. Run {run.id}.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except Exception:
+        run = store.run(run.id)
+        teller.event("failed", {"run": run.id, "reason": run.reason})
+        raise typer.Exit(1) from None
+    if (run := store.run(run.id)).status is Status.STOPPED:
+        teller.event("stopped", {"run": run.id})
+    else:
+        teller.event("finished", {"run": run.id})
+
+
+def _parse(settings: list[str], parameters: Any) -> dict[str, Any]:
+    from explorer.parameters import ParameterError, suggest
+
+    known = {parameter.name: parameter for parameter in parameters}
+    values = {}
+    for setting in settings:
+        name, sign, text = setting.partition("=")
+        if not sign:
+            raise ParameterError(f"write --set PARAMETER=VALUE, not {setting!r}.")
+        if name not in known:
+            raise ParameterError(f"There is no parameter {name!r}; {suggest(name, known)}")
+        values[name] = known[name].parse(text)
+    return values
+
+
+def _describe(run: "Run") -> dict[str, Any]:
+    from explorer import events
+
+    return {
+        "run": run.id,
+        **run.spec.to_json(),
+        "status": str(run.status),
+        "reason": run.reason,
+        "created": run.created.isoformat(timespec="seconds"),
+        "best_accuracy": run.best_accuracy,
+        "last_accuracy": run.last_accuracy,
+        "seconds": run.seconds,
+        "epochs": [events.to_json(epoch) for epoch in run.epochs],
+    }
+
+
+def _print_broken(broken: "BrokenPlugin") -> None:
+    print(f"broken  {broken.source.origin}: {broken.reason}", file=sys.stderr)
+    if broken.trace:
+        print("    " + broken.trace.replace("\n", "\n    "), file=sys.stderr)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def _settings() -> "Settings":
+    from pydantic import ValidationError
+
+    from explorer.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "EXPLORER_" + "_".join(map(str, first["loc"])).upper()
+        _refuse(f"{name}: {first['msg']}, not {first['input']!r}.")
+
+
+def _store(settings: "Settings") -> "RunStore":
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from explorer.store import RunStore
+
+    try:
+        return RunStore(settings.database_url)
+    except (SQLAlchemyError, OSError) as error:
+        _refuse(f"The store {settings.database_url} cannot be opened: {error}")
+
+
+def _registry() -> "Registry":
+    from explorer.registry import discover
+
+    return discover(_settings().plugins)

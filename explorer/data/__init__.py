@@ -1,0 +1,1 @@
+"""The data sets, the embedded MNIST and the cached loader."""

@@ -1,0 +1,134 @@
+"""The cached loader: whole data sets as bytes on the device, batches made there.
+
+A data set is moved to the device once in the life of a process and shared by all its runs. A batch
+is a gather of `uint8` images by a permutation drawn on the device, then scaled and normalised: the
+same arithmetic as torchvision's `ToTensor` and `Normalize`, image for image, to the bit.
+"""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from explorer.data.catalogue import dataset
+from explorer.spec import ImageSpec
+
+_SUBSET_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The training images or the test images, on the device.
+
+    Attributes:
+        images: `uint8`, `(N, C, H, W)`.
+        labels: `int64`, `(N,)`.
+        mean: `(C, 1, 1)`, of pixels scaled to 0–1.
+        deviation: `(C, 1, 1)`, likewise.
+    """
+
+    images: Tensor
+    labels: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, size: int | None) -> "Split":
+        """`size` images drawn at random, always the same ones; all of them if `None`."""
+        if size is None or size >= len(self):
+            return self
+        chosen = _permutation(len(self), _SUBSET_SEED, self.images.device)[:size]
+        return Split(self.images[chosen], self.labels[chosen], self.mean, self.deviation)
+
+    def batches(self, size: int, *, seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Go through all images once.
+
+        Args:
+            size: Images a batch; the last batch may be smaller.
+            seed: Of the order in which they come; without one, they come as they are stored.
+
+        Yields:
+            Normalised `float32` images `(size, C, H, W)` in channels-last layout, and `int64`
+            labels `(size,)`.
+        """
+        order = None if seed is None else _permutation(len(self), seed, self.images.device)
+        for start in range(0, len(self), size):
+            if order is None:
+                images = self.images[start : start + size]
+                labels = self.labels[start : start + size]
+            else:
+                chosen = order[start : start + size]
+                images, labels = self.images[chosen], self.labels[chosen]
+            yield self.normalise(images), labels
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Scale `uint8` images `(N, C, H, W)` to 0–1 and normalise them; returns `float32`."""
+        scaled = images.to(torch.float32, memory_format=torch.channels_last)
+        return scaled.div_(255).sub_(self.mean).div_(self.deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data set, ready to train on.
+
+    Attributes:
+        spec: What its images are like.
+        train: The training images.
+        test: The test images.
+    """
+
+    spec: ImageSpec
+    train: Split
+    test: Split
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images lie."""
+        return self.train.images.device
+
+
+@functools.lru_cache(maxsize=4)
+def resident(name: str, device: torch.device, cache: Path) -> Data:
+    """The data set `name` on `device`; the same object for every call in a process.
+
+    Raises:
+        UnknownDataSetError: There is no such data set.
+        DataError: It cannot be fetched.
+    """
+    from explorer.data.decoded import decoded
+
+    description = dataset(name)
+    arrays = decoded(description, cache)
+
+    def split(images: object, labels: object) -> Split:
+        def channels(values: tuple[float, ...]) -> Tensor:
+            return torch.tensor(values, device=device).view(-1, 1, 1)
+
+        return Split(
+            torch.as_tensor(images, device=device),
+            torch.as_tensor(labels, device=device),
+            channels(description.mean),
+            channels(description.deviation),
+        )
+
+    return Data(
+        description.images,
+        split(arrays.train_images, arrays.train_labels),
+        split(arrays.test_images, arrays.test_labels),
+    )
+
+
+def default_device() -> torch.device:
+    """The machine's accelerator if it has one, else its CPU."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator or torch.device("cpu")
+
+
+def _permutation(length: int, seed: int, device: torch.device) -> Tensor:
+    generator = torch.Generator(device).manual_seed(seed)
+    return torch.randperm(length, generator=generator, device=device)

@@ -1,0 +1,1 @@
+"""Who runs a run: this process, a worker process beside it, or another machine."""

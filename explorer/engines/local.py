@@ -1,0 +1,151 @@
+"""Runs runs in a worker process on this machine, one after the other.
+
+The worker is kept warm: torch is imported, the plugins are loaded and MNIST is in memory before the
+first run asks for them. It is niced so that pages stay quick, and it dies with the process that
+started it.
+"""
+
+import contextlib
+import functools
+import multiprocessing
+import multiprocessing.connection
+import os
+import sys
+import threading
+from concurrent.futures import CancelledError
+from typing import Any
+
+import psutil
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from explorer.data.resident import default_device, resident
+from explorer.engines.perform import leased, new_owner, perform
+from explorer.registry import Registry, discover
+from explorer.runs import Run, RunIsBusyError, RunSpec, Status
+from explorer.settings import Settings
+from explorer.store import RunStore
+
+
+class LocalEngine:
+    """A queue of runs and the one warm worker that takes them up.
+
+    Args:
+        store: Where runs are kept. The worker opens the same database.
+        settings: Time limits and folders.
+    """
+
+    def __init__(self, store: RunStore, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._owner = new_owner()
+        self._futures: dict[str, ProcessFuture[None]] = {}
+        self._pool = ProcessPool(
+            max_workers=1,
+            initializer=_warm_up,
+            initargs=(settings,),
+            # A forked child of a process that has threads, as a server has, may hang.
+            context=multiprocessing.get_context("spawn"),
+        )
+        self._leased = leased(store, self._owner)
+        self._leased.__enter__()
+        self._pool.schedule(_nothing)  # starts the worker now, not with the first run
+
+    def submit(self, spec: RunSpec) -> Run:
+        """Queue the run of this spec, from where it ended; a finished or live run is left alone."""
+        run = self._store.add(spec)
+        if run.status is Status.FINISHED:
+            return run
+        try:
+            run = self._store.claim(run.id, self._owner)
+        except RunIsBusyError:
+            return self._store.run(run.id)
+        future = self._pool.schedule(
+            _work, args=(run.id, self._owner, self._settings), timeout=self._settings.time_limit
+        )
+        self._futures[run.id] = future
+        future.add_done_callback(functools.partial(self._ended, run.id))
+        return run
+
+    def stop(self, id: str) -> None:
+        """Stop a run: at its next event, or by force if that takes longer than the grace period."""
+        self._store.request_stop(id)
+        future = self._futures.get(id)
+        if future is None:
+            return  # another process has it, and will see the request
+        if future.running():
+            timer = threading.Timer(self._settings.stop_grace, future.cancel)
+            timer.daemon = True
+            timer.start()
+            future.add_done_callback(lambda _: timer.cancel())
+        else:
+            future.cancel()
+
+    def close(self) -> None:
+        """End the worker; what it was at is interrupted, and may be resumed."""
+        self._leased.__exit__(None, None, None)
+        self._pool.stop()
+        self._pool.join()
+
+    def _ended(self, id: str, future: ProcessFuture[Any]) -> None:
+        self._futures.pop(id, None)
+        status, reason = Status.FAILED, ""
+        try:
+            future.result()
+            return
+        except CancelledError:
+            status = Status.STOPPED
+        except TimeoutError:
+            minutes = self._settings.time_limit / 60
+            reason = f"It took longer than the limit of {minutes:g} minutes (EXPLORER_TIME_LIMIT)."
+        except ProcessExpired as error:
+            reason = (
+                f"The worker process died (exit code {error.exitcode}), perhaps for want of "
+                "memory. Finished epochs are kept: resume it to go on from there."
+            )
+        except Exception as error:
+            reason = f"The worker could not be used: {error}"
+        self._store.end(id, self._owner, status, reason)
+
+
+def _warm_up(settings: Settings) -> None:
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process()
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10)
+    # What fails here fails again, with a sentence, when a run needs it.
+    with contextlib.suppress(Exception):
+        _registry(settings)
+        resident("mnist", default_device(), settings.cache)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _nothing() -> None: ...
+
+
+@functools.cache
+def _registry(settings: Settings) -> Registry:
+    return discover(settings.plugins)
+
+
+@functools.cache
+def _store(settings: Settings) -> RunStore:
+    return RunStore(settings.database_url)
+
+
+def _work(id: str, owner: str, settings: Settings) -> None:
+    store = _store(settings)
+    run = store.run(id)
+    known = _registry(settings).architectures.get(run.spec.architecture)
+    if known is None or known.fingerprint != run.spec.fingerprint:
+        _registry.cache_clear()  # a plugin was added or edited since this worker loaded them
+    # The store has the reason. The exception itself may be of a class that only this process
+    # knows, and sending it to the other would break the pool.
+    with contextlib.suppress(BaseException):
+        for _ in perform(run, owner, store, _registry(settings), settings):
+            pass

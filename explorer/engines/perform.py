@@ -1,0 +1,94 @@
+"""Performs a run: trains what its spec says, and writes down each event before passing it on."""
+
+import contextlib
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+
+import torch
+
+from explorer.checkpoint import CheckpointError
+from explorer.data.decoded import DataError
+from explorer.data.resident import default_device, resident
+from explorer.events import Event
+from explorer.registry import Architecture, Registry, UnknownArchitectureError, explain
+from explorer.runs import Run, Status
+from explorer.settings import Settings
+from explorer.store import LEASE_SECONDS, RunStore
+from explorer.training import DivergedError, train
+
+# Their message is already a sentence for the person who asked for the run.
+_SENTENCES = (CheckpointError, DataError, DivergedError, UnknownArchitectureError)
+
+
+class ChangedPluginError(RuntimeError):
+    """The plugin's code is no longer the code that the run was asked for with."""
+
+
+def perform(
+    run: Run, owner: str, store: RunStore, registry: Registry, settings: Settings
+) -> Iterator[Event]:
+    """Train a run that `owner` has claimed, from where its record ends.
+
+    Each event is in the store before it is yielded. However it ends, the store says so: finished
+    when the events run out, stopped when a stop was asked for or the generator is closed, failed
+    when an exception passes through.
+
+    Raises:
+        Exception: Whatever training raised; the store has its sentence.
+    """
+    architecture: Architecture | None = None
+    try:
+        architecture = registry[run.spec.architecture]
+        if architecture.fingerprint != run.spec.fingerprint:
+            raise ChangedPluginError(
+                f"The code of {run.spec.architecture} ({architecture.source.origin}) has changed "
+                "since this run was begun; start a new run with the code as it is now."
+            )
+        store.begin(run.id, owner)
+        data = resident(run.spec.dataset, default_device(), settings.cache)
+        torch.manual_seed(run.spec.recipe.seed)
+        model = architecture.build(data.spec, run.spec.parameters)
+        for event in train(model, data, run.spec.recipe, store.checkpoint(run.id)):
+            if not store.append(run.id, owner, event):
+                store.end(run.id, owner, Status.STOPPED)
+                return
+            yield event
+        store.end(run.id, owner, Status.FINISHED)
+    except (GeneratorExit, KeyboardInterrupt):
+        store.end(run.id, owner, Status.STOPPED)
+        raise
+    except BaseException as error:  # a plugin's forward may even call sys.exit
+        if isinstance(error, (*_SENTENCES, ChangedPluginError)) or architecture is None:
+            reason = str(error)
+        else:
+            reason = explain(error, architecture.source)
+        store.end(run.id, owner, Status.FAILED, reason)
+        raise
+
+
+def new_owner() -> str:
+    """A name for one who trains runs, unlike any other's."""
+    return f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+@contextlib.contextmanager
+def leased(store: RunStore, owner: str) -> Iterator[None]:
+    """Keep `owner`'s lease on its runs alive, from a thread, until the block is left."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(LEASE_SECONDS / 4):
+            # A database that is away for a moment must not end the renewal.
+            with contextlib.suppress(Exception):
+                store.renew(owner)
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

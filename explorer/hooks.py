@@ -1,0 +1,47 @@
+"""The hooks through which plugins reach the explorer. There is one."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import pluggy
+
+PROJECT = "explorer"
+
+_F = TypeVar("_F", bound=Callable[..., object])
+
+_hookspec = pluggy.HookspecMarker(PROJECT)
+_hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Register(Protocol):
+    """The function that a plugin is handed to register its architectures with."""
+
+    def __call__(self, architecture: type, /, *, name: str | None = None) -> None:
+        """Offer `architecture`, an `nn.Module` class, under `name`.
+
+        Without a name, the class's own is used: `ResidualBN` becomes `residual-bn`.
+        """
+
+
+def hookimpl(function: _F) -> _F:
+    """Mark a plugin's function as the implementation of the hook of the same name."""
+    return _hookimpl(function)
+
+
+@_hookspec
+def register_architectures(register: Register) -> None:
+    """Offer one architecture or several to the explorer.
+
+    Called once, when the plugin is loaded. An architecture is a `torch.nn.Module` class whose
+    constructor takes an `ImageSpec` first; each further parameter has a default and becomes a
+    widget, a command-line option and a check. The first line of its docstring is its summary.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_architectures(register):
+            register(Inception)                  # as "inception"
+            register(InceptionBN)                # as "inception-bn"
+            register(Residual, name="skipping")  # as "skipping"
+        ```
+    """

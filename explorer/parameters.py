@@ -1,0 +1,220 @@
+"""An architecture's parameters, read off its constructor.
+
+What the author writes once (`width: Annotated[int, Range(8, 64, step=8), "Channels"] = 16`)
+becomes a widget, a command-line option and a check of what was typed.
+"""
+
+import difflib
+import inspect
+import math
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+
+from explorer.spec import ImageSpec
+
+Value: TypeAlias = bool | int | float | str
+
+_NO_ARGUMENT = inspect.Parameter("none", inspect.Parameter.KEYWORD_ONLY)
+_TYPES = (bool, int, float)
+_ALLOWED = (
+    "int or float (alone, or Annotated with a Range), bool, or a Literal of strings or numbers"
+)
+
+
+class ParameterError(ValueError):
+    """A parameter, or a value for one, that cannot be used; the message says what could be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values that a numeric parameter may take, both ends included.
+
+    Attributes:
+        low: The smallest value.
+        high: The largest value.
+        step: The distance between two stops of the slider; by default 1 for whole numbers and a
+            hundredth of the range for others.
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ParameterError(f"{self} is empty: its first number must be below its second.")
+        if self.step is not None and not 0 < self.step <= self.high - self.low:
+            raise ParameterError(f"{self}: the step must be above 0 and within the range.")
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an architecture.
+
+    Attributes:
+        name: Its name in the constructor.
+        type: `bool`, `int`, `float`, or `str` for a choice.
+        default: The value it has unless another is given.
+        range: Its limits, if it is a number that has any.
+        choices: What may be chosen, if it is a `Literal`.
+        help: The author's words on it; may be empty.
+    """
+
+    name: str
+    type: type
+    default: Value
+    range: Range | None = None
+    choices: tuple[Value, ...] = ()
+    help: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name as people write it: `use_skip` is "Use skip"."""
+        return self.name.replace("_", " ").strip().capitalize()
+
+    def expected(self) -> str:
+        """What a value must be, as the end of a sentence."""
+        if self.choices:
+            return "one of " + ", ".join(map(str, self.choices))
+        if self.type is bool:
+            return "true or false"
+        kind = "a whole number" if self.type is int else "a number"
+        return f"{kind} from {self.range.low:g} to {self.range.high:g}" if self.range else kind
+
+    def describe(self) -> dict[str, Any]:
+        """The parameter as plain values, for JSON."""
+        return {
+            "name": self.name,
+            "type": "choice" if self.choices else self.type.__name__,
+            "default": self.default,
+            "low": self.range.low if self.range else None,
+            "high": self.range.high if self.range else None,
+            "choices": list(self.choices),
+            "help": self.help,
+        }
+
+    def check(self, value: object) -> Value:
+        """Return `value` in the parameter's own type.
+
+        Raises:
+            ParameterError: It is of another type, out of range or not among the choices.
+        """
+        if self.choices:
+            # 1 == True, so the type has to agree as well.
+            if any(value == choice and type(value) is type(choice) for choice in self.choices):
+                return typing.cast(Value, value)
+        elif self.type is bool:
+            if isinstance(value, bool):
+                return value
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            whole = float(value).is_integer()
+            if (
+                math.isfinite(value)
+                and (self.type is float or whole)
+                and (self.range is None or value in self.range)
+            ):
+                return typing.cast(Value, self.type(value))
+        raise ParameterError(f"{self.name} must be {self.expected()}, not {value!r}.")
+
+    def parse(self, text: str) -> Value:
+        """Return the value that `text` stands for, as typed on a command line.
+
+        Raises:
+            ParameterError: It stands for none that the parameter may take.
+        """
+        if self.choices:
+            for choice in self.choices:
+                if text == str(choice):
+                    return choice
+        elif self.type is bool:
+            words = {"true": True, "on": True, "yes": True, "1": True}
+            words |= {"false": False, "off": False, "no": False, "0": False}
+            if text.lower() in words:
+                return words[text.lower()]
+        else:
+            try:
+                return self.check(int(text) if self.type is int else float(text))
+            except ValueError:
+                pass
+        raise ParameterError(f"{self.name} must be {self.expected()}, not {text!r}.")
+
+
+def read_parameters(architecture: type) -> tuple[Parameter, ...]:
+    """Read the parameters of an architecture from its constructor's signature.
+
+    Raises:
+        ParameterError: The first argument is not for the images, or a further one has no default
+            or a type for which there is no widget.
+    """
+    signature = inspect.signature(architecture)
+    try:
+        constructor = inspect.getattr_static(architecture, "__init__")
+        hints = typing.get_type_hints(constructor, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise ParameterError(
+            f"the annotations of {architecture.__name__} cannot be read: {error}."
+        ) from error
+    images, *others = signature.parameters.values() or [_NO_ARGUMENT]
+    if images.kind is images.KEYWORD_ONLY or hints.get(images.name, ImageSpec) is not ImageSpec:
+        raise ParameterError(
+            f"the first argument of {architecture.__name__} must be `images: ImageSpec`."
+        )
+    return tuple(_read(parameter, hints.get(parameter.name)) for parameter in others)
+
+
+def fill(parameters: Sequence[Parameter], values: Mapping[str, object]) -> dict[str, Value]:
+    """Check `values` and add the defaults of the parameters that it leaves out.
+
+    Raises:
+        ParameterError: There is no such parameter, or it may not take that value.
+    """
+    names = [parameter.name for parameter in parameters]
+    for name in values:
+        if name not in names:
+            raise ParameterError(f"there is no parameter {name!r}; {suggest(name, names)}")
+    return {p.name: p.check(values.get(p.name, p.default)) for p in parameters}
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """End a sentence on an unknown `name` with what was probably meant, or with all there is."""
+    names = list(known)
+    if close := difflib.get_close_matches(name, names, n=1):
+        return f"did you mean {close[0]!r}?"
+    return f"there is {', '.join(names)}." if names else "there is none."
+
+
+def _read(parameter: inspect.Parameter, annotation: Any) -> Parameter:
+    name, default = parameter.name, parameter.default
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise ParameterError(f"{parameter} cannot become a widget; name each parameter.")
+    if default is parameter.empty:
+        raise ParameterError(f"{name} needs a default, so that the network can be built at once.")
+    notes: tuple[Any, ...] = ()
+    if get_origin(annotation) is Annotated:
+        annotation, *extras = get_args(annotation)
+        notes = tuple(extras)
+    limits = next((note for note in notes if isinstance(note, Range)), None)
+    help = next((note for note in notes if isinstance(note, str)), "")
+
+    if get_origin(annotation) is Literal:
+        choices = get_args(annotation)
+        if not all(isinstance(choice, bool | int | float | str) for choice in choices):
+            raise ParameterError(f"{name}: the choices of a Literal must be strings or numbers.")
+        read = Parameter(name, str, default, choices=choices, help=help)
+    elif annotation in _TYPES:
+        if limits and annotation is bool:
+            raise ParameterError(f"{name} is true or false and cannot have a Range.")
+        read = Parameter(name, annotation, default, range=limits, help=help)
+    else:
+        written = getattr(annotation, "__name__", annotation) if annotation else "missing"
+        raise ParameterError(f"the type of {name} is {written}; write {_ALLOWED}.")
+    try:
+        read.check(default)
+    except ParameterError as error:
+        raise ParameterError(f"the default does not fit: {error}") from error
+    return read

@@ -1,0 +1,153 @@
+"""Runs: what was asked, how it stands, what came of it.
+
+A run's id is the hash of its spec, so the same question is the same run, for everyone who shares a
+store. No torch and no database needed.
+"""
+
+import enum
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from explorer.events import Epoch, Started
+from explorer.parameters import Value
+from explorer.recipe import PRESETS, Recipe
+
+KEPT_BETWEEN = 10
+
+
+class UnknownRunError(LookupError):
+    """The store holds no run of that id."""
+
+
+class RunIsBusyError(RuntimeError):
+    """The run is being trained, so it cannot be deleted or trained by another."""
+
+
+class Status(enum.StrEnum):
+    """How a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether someone is at it, or about to be."""
+        return self in (Status.QUEUED, Status.RUNNING)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether it ended before its time and may be taken up again."""
+        return self in (Status.STOPPED, Status.FAILED, Status.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """All that decides what a training comes to.
+
+    Attributes:
+        architecture: The architecture's name.
+        parameters: A value for each of its parameters.
+        dataset: The data set's name.
+        recipe: How it is trained.
+        fingerprint: The hash of the plugin's source.
+    """
+
+    architecture: str
+    parameters: Mapping[str, Value]
+    dataset: str
+    recipe: Recipe
+    fingerprint: str
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits; equal specs have equal ids."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as plain values."""
+        return {
+            "architecture": self.architecture,
+            "parameters": dict(self.parameters),
+            "dataset": self.dataset,
+            "recipe": self.recipe.to_json(),
+            "fingerprint": self.fingerprint,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "RunSpec":
+        """A spec from plain values."""
+        return cls(**{**values, "recipe": Recipe.from_json(values["recipe"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the store knows of a run, but for its steps and its weights.
+
+    Attributes:
+        id: The hash of its spec.
+        spec: What was asked.
+        status: How it stands.
+        reason: Why it failed, or was stopped; may be empty.
+        created: When it was first asked for.
+        started: What its last start said of itself, if it ever started.
+        epochs: The epochs that are finished, in order.
+    """
+
+    id: str
+    spec: RunSpec
+    status: Status
+    reason: str
+    created: datetime
+    started: Started | None
+    epochs: tuple[Epoch, ...]
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line: architecture, changed parameters, data set, recipe, seed."""
+        recipe = self.spec.recipe
+        preset = next(
+            (
+                name
+                for name, known in PRESETS.items()
+                if known.changed(
+                    epochs=recipe.epochs, seed=recipe.seed, train_size=recipe.train_size
+                )
+                == recipe
+            ),
+            f"{recipe.optimiser} {recipe.learning_rate:g}",
+        )
+        values = ", ".join(f"{name} {value}" for name, value in self.spec.parameters.items())
+        network = f"{self.spec.architecture} ({values})" if values else self.spec.architecture
+        return f"{network} · {self.spec.dataset} · {preset} · seed {recipe.seed}"
+
+    @property
+    def best_accuracy(self) -> float | None:
+        """The best test accuracy of any epoch, 0–1."""
+        return max((epoch.test_accuracy for epoch in self.epochs), default=None)
+
+    @property
+    def last_accuracy(self) -> float | None:
+        """The test accuracy after the last finished epoch, 0–1."""
+        return self.epochs[-1].test_accuracy if self.epochs else None
+
+    @property
+    def seconds(self) -> float:
+        """The wall time of all finished epochs."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+
+def epochs_to_keep(epochs: int) -> set[int]:
+    """Whose weights to keep of a run of `epochs`: the first, the last and up to ten between."""
+    most = KEPT_BETWEEN + 1
+    if epochs <= most + 1:
+        return set(range(1, epochs + 1))
+    return {1 + round(i * (epochs - 1) / most) for i in range(most + 1)}

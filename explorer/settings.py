@@ -1,0 +1,43 @@
+"""What can be set from outside, as environment variables that begin with `EXPLORER_`."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_NAME = "architecture-explorer"
+
+
+class Settings(BaseSettings):
+    """The explorer's settings.
+
+    Attributes:
+        database_url: Where runs are kept (`EXPLORER_DATABASE_URL`), as SQLAlchemy writes it; by
+            default an SQLite file in the user's data directory.
+        cache: The folder of the decoded data sets (`EXPLORER_CACHE`).
+        plugins: Folders with more plugins (`EXPLORER_PLUGINS`), separated as in `PATH`.
+        time_limit: Seconds that one run may take (`EXPLORER_TIME_LIMIT`).
+        stop_grace: Seconds that a run has to stop by itself (`EXPLORER_STOP_GRACE`).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="EXPLORER_", frozen=True)
+
+    database_url: str = Field(
+        default_factory=lambda: (
+            f"sqlite:///{Path(platformdirs.user_data_dir(_NAME)) / 'runs.sqlite'}"
+        )
+    )
+    cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir(_NAME)))
+    plugins: Annotated[tuple[Path, ...], NoDecode] = ()
+    time_limit: float = Field(default=4 * 3600, gt=0)
+    stop_grace: float = Field(default=10, gt=0)
+
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(Path(part) for part in value.split(os.pathsep) if part)
+        return value

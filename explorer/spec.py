@@ -1,0 +1,24 @@
+"""What a plugin must know about its images before it can build a network."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """The images a network is built for.
+
+    Attributes:
+        channels: Values per pixel: 1 for grey images, 3 for colour.
+        size: Height and width in pixels; images are square.
+        classes: How many classes there are to tell apart.
+
+    A batch has shape `(N, channels, size, size)`; a network answers with logits of shape
+    `(N, classes)`.
+    """
+
+    channels: int
+    size: int
+    classes: int
+
+    def __str__(self) -> str:
+        return f"{self.channels}×{self.size}×{self.size}, {self.classes} classes"

@@ -1,0 +1,194 @@
+"""Training as a generator: it reads like a script, and yields what happens.
+
+Whoever iterates owns the progress bar. Stopping is closing the generator, failing is an exception,
+finishing is exhaustion; while it is suspended nothing touches the weights.
+"""
+
+import math
+from collections.abc import Iterator
+from time import perf_counter
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn, optim
+
+from explorer import checkpoint
+from explorer.data.resident import Data, Split
+from explorer.events import Checkpoint, Epoch, Event, Started, Step
+from explorer.recipe import Recipe
+
+REPORT_STEPS = 20
+REPORT_SECONDS = 0.5
+EVALUATION_BATCH = 250
+
+
+class DivergedError(FloatingPointError):
+    """The loss is no longer a number."""
+
+
+def train(
+    model: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    resume: tuple[int, Checkpoint] | None = None,
+) -> Iterator[Event]:
+    """Train `model` on `data` by `recipe`, where the data lies.
+
+    The model is moved to the data's device and trained in place. `Started` comes first, a `Step`
+    after the first step and then every 20 steps (or half second, if they are slow), an `Epoch`
+    after each epoch. On a CPU, equal arguments give equal numbers to the bit, resumed or not.
+
+    Args:
+        model: Takes `(N, C, H, W)` images, answers with `(N, classes)` logits.
+        data: The images.
+        recipe: How to train.
+        resume: The number of an epoch and the checkpoint taken after it, to go on from there.
+
+    Raises:
+        DivergedError: The loss became infinite or not a number.
+        CheckpointError: The checkpoint to resume from is of another network.
+    """
+    model.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = _optimiser(model, recipe)
+    finished = 0
+    torch.manual_seed(recipe.seed)
+    if resume:
+        finished = resume[0]
+        checkpoint.restore(resume[1], model, optimiser)
+    images = data.train.subset(recipe.train_size)
+    steps = math.ceil(len(images) / recipe.batch_size)
+
+    yield Started(
+        device=_describe(data.device),
+        weights=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        train_size=len(images),
+        test_size=len(data.test),
+        steps_per_epoch=steps,
+        epochs=recipe.epochs,
+        finished_epochs=finished,
+    )
+    for epoch in range(finished + 1, recipe.epochs + 1):
+        began = perf_counter()
+        meter = _Meter(data.device)
+        model.train()
+        step = (epoch - 1) * steps
+        for inputs, labels in images.batches(recipe.batch_size, seed=_order_seed(recipe, epoch)):
+            rate = recipe.learning_rate_at(step, recipe.epochs * steps)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            outputs = model(inputs)
+            loss = F.cross_entropy(outputs, labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            step += 1
+            meter.add(loss, outputs, labels)
+            if step == 1 or meter.is_due():
+                yield meter.report(step, epoch, rate)
+        if meter.has_news:
+            yield meter.report(step, epoch, rate)
+        train_loss, train_accuracy = meter.means()
+        trained = perf_counter()
+        test_loss, test_accuracy = evaluate(model, data.test)
+        yield Epoch(
+            epoch=epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+            seconds=perf_counter() - began,
+            images_per_second=len(images) / (trained - began),
+            checkpoint=lambda: checkpoint.take(model, optimiser),
+        )
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, split: Split) -> tuple[float, float]:
+    """Score `model` on all images of `split`; return the mean cross-entropy (nats) and accuracy.
+
+    The model is left in evaluation mode.
+    """
+    model.eval()
+    totals = torch.zeros(2, dtype=_wide(split.images.device), device=split.images.device)
+    for inputs, labels in split.batches(EVALUATION_BATCH):
+        outputs = model(inputs)
+        totals[0] += F.cross_entropy(outputs, labels, reduction="sum")
+        totals[1] += (outputs.argmax(dim=1) == labels).sum()
+    loss, accuracy = (totals / len(split)).tolist()
+    return loss, accuracy
+
+
+class _Meter:
+    """Sums loss and hits on the device, and reads them only when a report is due."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.totals = torch.zeros(2, dtype=_wide(device), device=device)
+        self.images = 0
+        self.steps = 0
+        self.last = (0.0, 0.0, 0, perf_counter())
+
+    def add(self, loss: Tensor, outputs: Tensor, labels: Tensor) -> None:
+        self.totals[0] += loss.detach() * len(labels)
+        self.totals[1] += (outputs.detach().argmax(dim=1) == labels).sum()
+        self.images += len(labels)
+        self.steps += 1
+
+    @property
+    def has_news(self) -> bool:
+        return self.images > self.last[2]
+
+    def is_due(self) -> bool:
+        return self.steps % REPORT_STEPS == 0 or perf_counter() - self.last[3] > REPORT_SECONDS
+
+    def report(self, step: int, epoch: int, learning_rate: float) -> Step:
+        loss, hits = self.totals.tolist()
+        now = perf_counter()
+        last_loss, last_hits, last_images, last_time = self.last
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"The loss became {loss} by step {step:,}, at a learning rate of "
+                f"{learning_rate:g}; try a lower learning rate."
+            )
+        self.last = (loss, hits, self.images, now)
+        images = self.images - last_images
+        return Step(
+            step=step,
+            epoch=epoch,
+            loss=(loss - last_loss) / images,
+            accuracy=(hits - last_hits) / images,
+            learning_rate=learning_rate,
+            images_per_second=images / max(now - last_time, 1e-9),
+        )
+
+    def means(self) -> tuple[float, float]:
+        loss, hits = self.last[:2]
+        return loss / self.images, hits / self.images
+
+
+def _optimiser(model: nn.Module, recipe: Recipe) -> optim.Optimizer:
+    weights = [p for p in model.parameters() if p.requires_grad]
+    if recipe.optimiser == "adamw":
+        return optim.AdamW(weights, recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return optim.SGD(
+        weights,
+        recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.optimiser == "nesterov",
+    )
+
+
+def _order_seed(recipe: Recipe, epoch: int) -> int:
+    # A seed for each epoch's order, so that a resumed run meets the images as it would have.
+    return recipe.seed * 1_000_003 + epoch
+
+
+def _wide(device: torch.device) -> torch.dtype:
+    # Sums of ten thousands of losses want double precision, which Apple's GPUs do not have.
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return device.type
