@@ -110,8 +110,10 @@ class LocalEngine:
 def _warm_up(settings: Settings) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with contextlib.suppress(psutil.Error, OSError):
-        process = psutil.Process()
-        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10)
+        if sys.platform == "win32":
+            psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            psutil.Process().nice(10)
     # What fails here fails again, with a sentence, when a run needs it.
     with contextlib.suppress(Exception):
         _registry(settings)
