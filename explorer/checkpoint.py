@@ -4,7 +4,6 @@ Everything is safetensors, never pickle: reading a checkpoint runs no code.
 """
 
 import torch
-from safetensors.torch import load, save
 from torch import Tensor, nn, optim
 
 from explorer.events import Checkpoint
@@ -16,12 +15,12 @@ class CheckpointError(ValueError):
 
 def take(model: nn.Module, optimiser: optim.Optimizer) -> Checkpoint:
     """Copy the state of a training that stands still."""
-    return Checkpoint(pack_weights(model), save(_progress(model, optimiser)))
+    return Checkpoint(pack_weights(model), _to_bytes(_progress(model, optimiser)))
 
 
 def pack_weights(model: nn.Module) -> bytes:
     """The model's state dict as safetensors."""
-    return save({name: _copy(tensor) for name, tensor in model.state_dict().items()})
+    return _to_bytes({name: _copy(tensor) for name, tensor in model.state_dict().items()})
 
 
 def load_weights(model: nn.Module, weights: bytes) -> None:
@@ -30,7 +29,7 @@ def load_weights(model: nn.Module, weights: bytes) -> None:
     Raises:
         CheckpointError: The weights are of a network of another shape; the model is unchanged.
     """
-    tensors = load(weights)
+    tensors = _from_bytes(weights)
     own = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if own != {name: tensor.shape for name, tensor in tensors.items()}:
         raise CheckpointError(
@@ -47,7 +46,7 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer
         CheckpointError: The checkpoint is of a network of another shape.
     """
     load_weights(model, checkpoint.weights)
-    tensors = load(checkpoint.progress)
+    tensors = _from_bytes(checkpoint.progress)
     torch.set_rng_state(tensors.pop("generator.cpu"))
     device = _device(model)
     state = tensors.pop("generator.device", None)
@@ -71,6 +70,21 @@ def _progress(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]
             if isinstance(value, Tensor):
                 tensors[f"optimiser.{index}.{name}"] = _copy(value)
     return tensors
+
+
+# Training must not need safetensors, only keeping what it made does.
+
+
+def _to_bytes(tensors: dict[str, Tensor]) -> bytes:
+    from safetensors.torch import save
+
+    return save(tensors)
+
+
+def _from_bytes(content: bytes) -> dict[str, Tensor]:
+    from safetensors.torch import load
+
+    return load(content)
 
 
 def _device(model: nn.Module) -> torch.device:

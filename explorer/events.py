@@ -52,6 +52,7 @@ class Step:
         accuracy: Share of those images that were told right, 0–1.
         learning_rate: The last step's.
         images_per_second: Over the time since the last report.
+        images: How many images were met since the last report.
     """
 
     step: int
@@ -60,6 +61,7 @@ class Step:
     accuracy: float
     learning_rate: float
     images_per_second: float
+    images: int
 
 
 @dataclass(frozen=True, slots=True)

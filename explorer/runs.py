@@ -7,7 +7,7 @@ store. No torch and no database needed.
 import enum
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -111,10 +111,10 @@ class Run:
     epochs: tuple[Epoch, ...]
 
     @property
-    def title(self) -> str:
-        """What it is, in a line: architecture, changed parameters, data set, recipe, seed."""
+    def recipe_name(self) -> str:
+        """The preset that it follows but for epochs, seed and images; else optimiser and rate."""
         recipe = self.spec.recipe
-        preset = next(
+        return next(
             (
                 name
                 for name, known in PRESETS.items()
@@ -125,9 +125,15 @@ class Run:
             ),
             f"{recipe.optimiser} {recipe.learning_rate:g}",
         )
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line: architecture, parameters, data set, recipe, seed."""
         values = ", ".join(f"{name} {value}" for name, value in self.spec.parameters.items())
         network = f"{self.spec.architecture} ({values})" if values else self.spec.architecture
-        return f"{network} · {self.spec.dataset} · {preset} · seed {recipe.seed}"
+        return (
+            f"{network} · {self.spec.dataset} · {self.recipe_name} · seed {self.spec.recipe.seed}"
+        )
 
     @property
     def best_accuracy(self) -> float | None:
@@ -143,6 +149,32 @@ class Run:
     def seconds(self) -> float:
         """The wall time of all finished epochs."""
         return sum(epoch.seconds for epoch in self.epochs)
+
+
+def distinguish(runs: Sequence[Run]) -> dict[str, str]:
+    """A short label for each run, by id: its architecture and what tells it from the others."""
+    facts = [_facts(run) for run in runs]
+    labels = {}
+    for run, own in zip(runs, facts, strict=True):
+        telling = [
+            text
+            for key, text in own.items()
+            if any(other.get(key, text) != text for other in facts)
+        ]
+        labels[run.id] = " · ".join([run.spec.architecture, *telling])
+    return labels
+
+
+def _facts(run: Run) -> dict[str, str]:
+    spec, recipe = run.spec, run.spec.recipe
+    facts = {name: f"{name} {value}" for name, value in spec.parameters.items()}
+    facts[".dataset"] = spec.dataset
+    facts[".recipe"] = run.recipe_name
+    facts[".epochs"] = f"{recipe.epochs} epochs" if recipe.epochs > 1 else "1 epoch"
+    facts[".images"] = f"{recipe.train_size:,} images" if recipe.train_size else "all images"
+    facts[".seed"] = f"seed {recipe.seed}"
+    facts[f".code of {spec.architecture}"] = f"code {spec.fingerprint[:6]}"
+    return facts
 
 
 def epochs_to_keep(epochs: int) -> set[int]:

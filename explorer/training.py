@@ -158,6 +158,7 @@ class _Meter:
             accuracy=(hits - last_hits) / images,
             learning_rate=learning_rate,
             images_per_second=images / max(now - last_time, 1e-9),
+            images=images,
         )
 
     def means(self) -> tuple[float, float]:

@@ -23,9 +23,7 @@ def mnist(cache) -> Data:
 
 @pytest.fixture
 def settings(tmp_path, cache) -> Settings:
-    return Settings(
-        database_url=f"sqlite:///{tmp_path / 'runs.sqlite'}", cache=cache, stop_grace=5
-    )
+    return Settings(database_url=f"sqlite:///{tmp_path / 'runs.sqlite'}", cache=cache, stop_grace=5)
 
 
 @pytest.fixture

@@ -1,0 +1,267 @@
+"""Learning curves: accuracy and loss over the epochs, several runs over one another.
+
+Runs that differ only in their seed share a hue: each is thin, their mean is bold. Axes are fixed
+from the start, so nothing jumps while a run is live.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+import plotly.graph_objects as go
+
+from explorer.charts.style import GRID, RUNS, figure, translucent
+from explorer.events import Step
+from explorer.runs import Run
+
+MOST_POINTS = 200  # of one line; more cannot be told apart
+LEAST_IMAGES = 1000  # behind one point; the accuracy of a handful jumps about
+LABELS = 0.28  # share of the width that is kept for the labels at the lines' ends
+LABEL_HEIGHT = 34  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A run as a chart needs it.
+
+    Attributes:
+        run: The run.
+        steps: What it reported between epochs; may be empty.
+        label: What tells it from the others on the chart.
+    """
+
+    run: Run
+    steps: Sequence[Step]
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    epoch: float
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """What the y axis shows: `place` turns a value into a height on an even axis."""
+
+    name: str
+    height: int
+    value: Callable[[_Point], float]
+    place: Callable[[float], float]
+    text: Callable[[float], str]
+    ticks: tuple[float, ...]
+    top: float
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.place(self.ticks[0]), self.place(self.top)
+
+
+# Errors on a logarithmic scale: from 98 to 99 % is as far as from 80 to 90 % … from 0 to 50 %,
+# since each halves what is told wrong.
+_ACCURACY = _Measure(
+    name="accuracy",
+    height=400,
+    value=lambda point: point.accuracy,
+    place=lambda accuracy: -math.log10(1 - min(accuracy, 0.9985)),
+    text=lambda accuracy: f"{100 * accuracy:.2f} %",
+    ticks=(0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998),
+    top=0.9985,
+)
+_LOSS = _Measure(
+    name="loss",
+    height=260,
+    value=lambda point: point.loss,
+    place=lambda loss: math.log10(min(max(loss, 0.003), 4)),
+    text=lambda loss: f"{loss:.3f}",
+    ticks=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
+    top=4,
+)
+
+
+def accuracy_curves(traces: Sequence[Trace]) -> go.Figure:
+    """Accuracy by epoch on a scale that stretches towards 100 %: test solid, training dashed."""
+    chart = _curves(traces, _ACCURACY)
+    chart.update_yaxes(ticktext=[f"{100 * tick:g} %" for tick in _ACCURACY.ticks])
+    return chart
+
+
+def loss_curves(traces: Sequence[Trace]) -> go.Figure:
+    """Cross-entropy by epoch on a logarithmic scale: test solid, training dashed."""
+    chart = _curves(traces, _LOSS)
+    chart.update_yaxes(ticktext=[f"{tick:g}" for tick in _LOSS.ticks])
+    return chart
+
+
+def run_hues(runs: Sequence[Run]) -> Mapping[str, str]:
+    """A hue for each run by id; runs that differ only in their seed have one together."""
+    families: dict[str, str] = {}
+    for run in runs:
+        families.setdefault(_family(run), RUNS[len(families) % len(RUNS)])
+    return {run.id: families[_family(run)] for run in runs}
+
+
+def _curves(traces: Sequence[Trace], measure: _Measure) -> go.Figure:
+    chart = figure(measure.height, f"{measure.name} {' '.join(trace.run.id for trace in traces)}")
+    hues = run_hues([trace.run for trace in traces])
+    families: dict[str, list[Trace]] = defaultdict(list)
+    for trace in traces:
+        families[_family(trace.run)].append(trace)
+
+    ends: list[tuple[_Point, str, str]] = []
+    for family in families.values():
+        hue = hues[family[0].run.id]
+        label = family[0].label if len(family) == 1 else _shared_label(family)
+        for trace in family:
+            thin = len(family) > 1
+            paler = translucent(hue, 0.5 if thin else 0.8)
+            _line(chart, measure, _training(trace), f"{trace.label}, training", paler, 1.2, "dash")
+            test = f"{trace.label}, test"
+            _line(
+                chart, measure, _test(trace.run), test, paler if thin else hue, 1 if thin else 2.6
+            )
+        mean = _mean([_test(trace.run) for trace in family])
+        if len(family) > 1:
+            _line(chart, measure, mean, f"{label}, test", hue, 3.2)
+        if shown := mean or _training(family[0]):
+            ends.append((shown[-1], label, hue))
+
+    epochs = max((trace.run.spec.recipe.epochs for trace in traces), default=1)
+    _label_ends(chart, measure, ends, epochs)
+    chart.update_xaxes(
+        range=[0, epochs / (1 - LABELS)],
+        title={"text": "epoch", "standoff": 4},
+        tickvals=_whole_ticks(epochs),
+        gridcolor=GRID,
+        zeroline=False,
+    )
+    chart.update_yaxes(
+        range=measure.range,
+        tickvals=[measure.place(tick) for tick in measure.ticks],
+        gridcolor=GRID,
+        zeroline=False,
+        automargin=True,
+    )
+    chart.update_layout(margin={"l": 4, "r": 0, "t": 10, "b": 4})
+    return chart
+
+
+def _line(
+    chart: go.Figure,
+    measure: _Measure,
+    points: Sequence[_Point],
+    name: str,
+    colour: str,
+    width: float,
+    dash: str = "solid",
+) -> None:
+    values = [measure.value(point) for point in points]
+    chart.add_scatter(
+        x=[round(point.epoch, 3) for point in points],
+        y=[round(measure.place(value), 4) for value in values],
+        customdata=[measure.text(value) for value in values],
+        name=name,
+        hovertemplate="epoch %{x:.3~g}: <b>%{customdata}</b>",
+        mode="lines+markers" if dash == "solid" else "lines",
+        line={"color": colour, "width": width, "dash": dash},
+        marker={"size": 2 * width + 2},
+    )
+
+
+def _label_ends(
+    chart: go.Figure,
+    measure: _Measure,
+    ends: Sequence[tuple[_Point, str, str]],
+    epochs: int,
+) -> None:
+    """Write each line's name and last value where it ends, moved apart where they would overlap."""
+    wanted = [measure.place(measure.value(point)) for point, _, _ in ends]
+    low, high = measure.range
+    room = (high - low) * LABEL_HEIGHT / (measure.height - 50)
+    for (point, label, hue), y, place in zip(ends, wanted, _apart(wanted, room, high), strict=True):
+        chart.add_annotation(
+            x=epochs * 1.035,
+            y=place,
+            text=f"{_broken(label)}<br><b>{measure.text(measure.value(point))}</b>",
+            font={"color": hue, "size": 12},
+            showarrow=False,
+            xanchor="left",
+            align="left",
+        )
+        chart.add_shape(
+            type="line",
+            x0=point.epoch,
+            y0=y,
+            x1=epochs * 1.03,
+            y1=place,
+            line={"color": translucent(hue, 0.5), "width": 0.8, "dash": "dot"},
+        )
+
+
+def _apart(wanted: Sequence[float], room: float, top: float) -> list[float]:
+    """Places as near to the wanted ones as may be, none nearer to another than `room`."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i], reverse=True)
+    places = list(wanted)
+    ceiling = top - room / 2
+    for i in order:
+        places[i] = min(places[i], ceiling)
+        ceiling = places[i] - room
+    return places
+
+
+def _training(trace: Trace) -> list[_Point]:
+    """The training curve, from the steps where there are any, else from the epochs."""
+    run = trace.run
+    if not trace.steps or run.started is None:
+        return [_Point(e.epoch, e.train_loss, e.train_accuracy) for e in run.epochs]
+    enough = max(LEAST_IMAGES, sum(step.images for step in trace.steps) // MOST_POINTS)
+    points: list[_Point] = []
+    group: list[Step] = []
+    for step in trace.steps:
+        group.append(step)
+        images = [step.images for step in group]
+        if sum(images) >= enough or step is trace.steps[0]:
+            epoch = step.step / run.started.steps_per_epoch
+            loss = fmean((step.loss for step in group), images)
+            points.append(_Point(epoch, loss, fmean((step.accuracy for step in group), images)))
+            group = []
+    return points
+
+
+def _test(run: Run) -> list[_Point]:
+    return [_Point(e.epoch, e.test_loss, e.test_accuracy) for e in run.epochs]
+
+
+def _mean(curves: Sequence[Sequence[_Point]]) -> list[_Point]:
+    """Point by point, as far as all curves go."""
+    return [
+        _Point(
+            points[0].epoch,
+            fmean(point.loss for point in points),
+            fmean(point.accuracy for point in points),
+        )
+        for points in zip(*curves, strict=False)
+    ]
+
+
+def _family(run: Run) -> str:
+    return replace(run.spec, recipe=run.spec.recipe.changed(seed=0)).id
+
+
+def _shared_label(family: Sequence[Trace]) -> str:
+    label = family[0].label.split(" · seed")[0]
+    return f"{label} · mean of {len(family)} seeds"
+
+
+def _broken(label: str) -> str:
+    """Break a long label at its dots, so that it fits into the room beside the lines."""
+    return label.replace(" · ", "<br>") if len(label) > 20 else label
+
+
+def _whole_ticks(epochs: int) -> list[int]:
+    step = max(1, math.ceil(epochs / 10))
+    return list(range(0, epochs + 1, step))

@@ -1,0 +1,241 @@
+"""The diagram of a network: an image goes in at the top, the classes come out at the bottom.
+
+Blocks show their branches as lanes side by side, each in its hue. A concatenation is a strip in
+the lanes' hues, each as wide as its channels; a sum is a circle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import plotly.graph_objects as go
+
+from explorer.charts.style import FAINT, LINE, branch_hues, figure, ink, translucent
+from explorer.inspection.outline import Block, Layer, Part
+from explorer.spec import ImageSpec
+
+# Pixels. One unit of the y axis is one pixel; the x axis goes from 0 to 1 over whatever width.
+GAP = 16
+LINE_HEIGHT = 15
+PADDING = 5
+SPREAD = 26
+STRIP = 9
+RADIUS = 9
+
+_FLATTENING = ("Flatten", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d")
+
+
+def diagram(parts: Sequence[Part], images: ImageSpec, *, dark: bool = False) -> go.Figure:
+    """Draw a network from its outline; about 300 pixels are wide enough for four lanes."""
+    canvas = _Canvas(ink(dark))
+    y = canvas.caption(0.5, 4, f"image {_shape((images.channels, images.size, images.size))}")
+    for stage in _stages(parts):
+        y = canvas.arrow(0.5, y)
+        y = canvas.draw(stage, 0.0, 1.0, y)
+    y = canvas.arrow(0.5, y)
+    y = canvas.caption(0.5, y, f"{images.classes} classes")
+    return canvas.finish(y + 4)
+
+
+Stage = list[Layer] | Block
+
+
+def _stages(parts: Sequence[Part]) -> list[Stage]:
+    """Group each layer that has weights with those without that follow it.
+
+    What turns maps into features for a classifier stands with the classifier.
+    """
+    stages: list[Stage] = []
+    for part in parts:
+        last = stages[-1] if stages else None
+        if isinstance(part, Block):
+            stages.append(part)
+        elif isinstance(last, list) and not _begins_stage(part, last):
+            last.append(part)
+        else:
+            stages.append([part])
+    return stages
+
+
+def _begins_stage(layer: Layer, last: Sequence[Layer]) -> bool:
+    if last[0].kind in _FLATTENING:
+        return layer.kind not in _FLATTENING and last[-1].kind not in _FLATTENING
+    heavy = layer.weights > 0 and "Norm" not in layer.kind
+    return heavy or layer.kind in _FLATTENING
+
+
+@dataclass
+class _Canvas:
+    """Collects shapes and labels; y grows downwards."""
+
+    ink: str
+    shapes: list[dict[str, Any]] = field(default_factory=list)
+    labels: list[dict[str, Any]] = field(default_factory=list)
+    spots: list[tuple[float, float, str]] = field(default_factory=list)
+
+    def draw(self, stage: Stage, left: float, right: float, y: float) -> float:
+        """Draw a stage between `left` and `right` from `y` on; return where it ends."""
+        if isinstance(stage, Block):
+            return self.block(stage, left, right, y)
+        return self.box(stage, left, right, y)
+
+    def box(self, layers: Sequence[Layer], left: float, right: float, y: float) -> float:
+        narrow = right - left < 0.6
+        words = [layer.text for layer in layers]
+        shape = _shape(layers[-1].shape)
+        if narrow:
+            lines = [word.replace("batch norm", "norm") for word in words]
+        else:
+            lines = [_wrapped(words), f"<span style='opacity:0.65'>{shape}</span>"]
+        rows = sum(1 + line.count("<br>") for line in lines)
+        bottom = y + rows * LINE_HEIGHT + 2 * PADDING
+        inset = 0.03 if narrow else 0.06
+        self.rectangle(left + inset * (right - left), right - inset * (right - left), y, bottom)
+        middle = (left + right) / 2
+        self.label(middle, (y + bottom) / 2, "<br>".join(lines))
+        self.hover(middle, (y + bottom) / 2, "<br>".join(_details(layer) for layer in layers))
+        return bottom
+
+    def block(self, block: Block, left: float, right: float, y: float) -> float:
+        hues = branch_hues(block.branches)
+        middle = (left + right) / 2
+        width = (right - left) / max(len(hues), 1)
+        top = y + SPREAD
+        ends: dict[str, tuple[float, float]] = {}
+        for place, (name, parts) in enumerate(block.branches.items()):
+            hue, start = hues[name], left + place * width
+            centre = start + width / 2
+            self.curve(middle, y, centre, top, hue)
+            self.label(centre, top + LINE_HEIGHT / 2, f"<b>{_cut(name, width)}</b>", colour=hue)
+            self.hover(centre, top + LINE_HEIGHT / 2, f"branch <b>{name}</b>")
+            end = top + LINE_HEIGHT + 2
+            if not _is_skip(parts):
+                for number, stage in enumerate(_stages(parts)):
+                    if number:
+                        end = self.arrow(centre, end, hue, length=8)
+                    end = self.draw(stage, start, start + width, end)
+            ends[name] = (centre, end)
+        bottom = max(end for _, end in ends.values())
+        for name, (centre, end) in ends.items():
+            self.curve(centre, end, centre, bottom + 4, hues[name])
+        for name, (centre, _) in ends.items():
+            self.curve(centre, bottom + 4, middle, bottom + SPREAD, hues[name])
+        return self.merge(block, left, right, bottom + SPREAD)
+
+    def merge(self, block: Block, left: float, right: float, y: float) -> float:
+        middle = (left + right) / 2
+        hues = branch_hues(block.branches)
+        details = (
+            f"<b>{block.path}</b><br>{block.merge} of {', '.join(block.branches)}<br>"
+            f"{_shape(block.shape)}<br>{block.weights:,} weights"
+        )
+        if block.merge == "concat":
+            total = sum(block.channels.values())
+            start = left + 0.06 * (right - left)
+            for name, channels in block.channels.items():
+                end = start + 0.88 * (right - left) * channels / total
+                self.rectangle(start, end, y, y + STRIP, fill=hues[name])
+                start = end
+            self.hover(middle, y + STRIP / 2, details)
+            y += STRIP
+        else:
+            sign = "+" if block.merge == "add" else "●"
+            self.shapes.append(
+                {
+                    "type": "circle",
+                    "xsizemode": "pixel",
+                    "xanchor": middle,
+                    "x0": -RADIUS,
+                    "x1": RADIUS,
+                    "y0": y,
+                    "y1": y + 2 * RADIUS,
+                    "line": {"color": LINE, "width": 1.5},
+                    "fillcolor": FAINT,
+                }
+            )
+            self.label(middle, y + RADIUS, f"<b>{sign}</b>", size=14)
+            self.hover(middle, y + RADIUS, details)
+            y += 2 * RADIUS
+        words = "" if block.merge in ("concat", "add") else f"{block.merge} · "
+        return self.caption(middle, y + 1, f"{words}{_shape(block.shape)}")
+
+    def caption(self, x: float, y: float, text: str) -> float:
+        self.label(x, y + LINE_HEIGHT / 2, f"<span style='opacity:0.65'>{text}</span>")
+        return y + LINE_HEIGHT
+
+    def label(
+        self, x: float, y: float, text: str, colour: str | None = None, size: int = 11
+    ) -> None:
+        font = {"size": size, "color": colour or self.ink}
+        self.labels.append({"x": x, "y": y, "text": text, "font": font, "showarrow": False})
+
+    def hover(self, x: float, y: float, text: str) -> None:
+        self.spots.append((x, y, text))
+
+    def rectangle(
+        self, left: float, right: float, top: float, bottom: float, fill: str = FAINT
+    ) -> None:
+        line = {"width": 1, "color": LINE} if fill == FAINT else {"width": 0}
+        box = {"x0": left, "x1": right, "y0": top, "y1": bottom}
+        self.shapes.append({"type": "rect", **box, "fillcolor": fill, "line": line})
+
+    def curve(self, x0: float, y0: float, x1: float, y1: float, hue: str) -> None:
+        half = (y0 + y1) / 2
+        path = f"M {x0},{y0} C {x0},{half} {x1},{half} {x1},{y1}"
+        line = {"color": translucent(hue, 0.85), "width": 2}
+        self.shapes.append({"type": "path", "path": path, "line": line})
+
+    def arrow(self, x: float, y: float, hue: str = "", length: int = GAP) -> float:
+        line = {"color": hue or LINE, "width": 2 if hue else 1.5}
+        end = {"x0": x, "x1": x, "y0": y, "y1": y + length}
+        self.shapes.append({"type": "line", **end, "line": line})
+        return y + length
+
+    def finish(self, height: float) -> go.Figure:
+        drawing = figure(round(height), "diagram")
+        xs, ys, texts = zip(*self.spots, strict=True) if self.spots else ((), (), ())
+        drawing.add_scatter(
+            x=xs,
+            y=ys,
+            hovertext=texts,
+            hoverinfo="text",
+            mode="markers",
+            marker={"size": 34, "opacity": 0},
+        )
+        drawing.update_layout(
+            shapes=self.shapes,
+            annotations=self.labels,
+            xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
+            yaxis={"range": [height, 0], "visible": False, "fixedrange": True},
+            dragmode=False,
+        )
+        return drawing
+
+
+def _is_skip(parts: Sequence[Part]) -> bool:
+    return all(isinstance(part, Layer) and part.kind == "Identity" for part in parts)
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _wrapped(words: Sequence[str]) -> str:
+    """Join words with dots, breaking where a line would pass 38 characters."""
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) > 36:
+            lines.append(word)
+        else:
+            lines[-1] += f" · {word}"
+    return "<br>".join(lines)
+
+
+def _cut(name: str, width: float) -> str:
+    room = max(4, int(46 * width))
+    return name if len(name) <= room else name[: room - 1] + "…"
+
+
+def _details(layer: Layer) -> str:
+    weights = f"<br>{layer.weights:,} weights" if layer.weights else ""
+    return f"<b>{layer.path}</b> {layer.text}<br>{_shape(layer.shape)}{weights}"

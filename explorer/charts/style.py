@@ -1,0 +1,47 @@
+"""Colours and the layout that all charts share. They must work on a white and on a dark page."""
+
+from collections.abc import Iterable, Mapping
+
+import plotly.graph_objects as go
+
+# ColorBrewer's Dark2 without its orange, which is kept for negative values everywhere.
+BRANCHES = ("#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#4c8c9e", "#9e4c5f")
+RUNS = ("#0877bd", "#d1495b", "#2e9e5b", "#8e5ea2", "#c98a1b", "#00a3a3", "#b0578d", "#7d8b99")
+
+FAINT = "rgba(128, 128, 128, 0.13)"
+LINE = "rgba(128, 128, 128, 0.55)"
+GRID = "rgba(128, 128, 128, 0.22)"
+
+
+def ink(dark: bool) -> str:
+    """The colour of text on a dark or on a light page."""
+    return "#e6e8ec" if dark else "#31333f"
+
+
+def branch_hues(names: Iterable[str]) -> Mapping[str, str]:
+    """One fixed hue for each branch of a block, by its place in the block."""
+    return {name: BRANCHES[place % len(BRANCHES)] for place, name in enumerate(names)}
+
+
+def translucent(colour: str, opacity: float) -> str:
+    """`#rrggbb` with an opacity from 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity})"
+
+
+def figure(height: int, uirevision: str) -> go.Figure:
+    """An empty figure of `height` pixels.
+
+    As long as `uirevision` stays the same, a reader's zoom survives new data.
+    """
+    return go.Figure(
+        layout={
+            "height": height,
+            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+            "uirevision": uirevision,
+            "showlegend": False,
+            "hovermode": "closest",
+            "paper_bgcolor": "rgba(0, 0, 0, 0)",
+            "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        }
+    )

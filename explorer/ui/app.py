@@ -1,0 +1,34 @@
+"""The frame of all pages: title, navigation, and what to say when nothing can be shown."""
+
+import streamlit as st
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from explorer.ui import plugins, runs, state, train
+
+
+def main() -> None:
+    """Show the page that the address asks for."""
+    st.set_page_config("Architecture Explorer", page_icon=":material/account_tree:", layout="wide")
+    # Streamlit leaves a hand's breadth above the first line.
+    st.html("<style>.stMainBlockContainer { padding-top: 4rem; }</style>")
+    training = st.Page(train.page, title="Train", icon=":material/model_training:", default=True)
+    pages = [
+        training,
+        st.Page(lambda: runs.page(training), title="Runs", icon=":material/list:", url_path="runs"),
+        st.Page(plugins.page, title="Plugins", icon=":material/extension:", url_path="plugins"),
+    ]
+    page = st.navigation(pages, position="top")
+    try:
+        state.store()  # a fragment would show its failure as a traceback
+        page.run()
+        state.engine()  # the worker gets warm while the reader reads
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "EXPLORER_" + "_".join(map(str, first["loc"])).upper()
+        st.error(f"The setting {name} cannot be used: {first['msg']}, not {first['input']!r}.")
+    except SQLAlchemyError as error:
+        st.error(
+            "The database that keeps the runs cannot be used "
+            f"(EXPLORER_DATABASE_URL): {str(error).splitlines()[0]}"
+        )

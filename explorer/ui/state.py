@@ -1,0 +1,93 @@
+"""Every cache and every session key. What is shared by all visitors is made here, once."""
+
+import atexit
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from explorer.events import Step
+from explorer.examples import open_examples
+from explorer.runs import Run, UnknownRunError
+from explorer.settings import Settings
+from explorer.spec import ImageSpec
+from explorer.store import RunStore
+
+# Importing torch takes a second or two. What needs it is imported when it is first asked for, so
+# that the first page already shows its curves meanwhile.
+if TYPE_CHECKING:
+    from explorer.engines.local import LocalEngine
+    from explorer.inspection.outline import Part
+    from explorer.registry import Registry
+
+SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> RunStore:
+    """Where this app keeps its runs."""
+    return RunStore(settings().database_url)
+
+
+@st.cache_resource(show_spinner=False)
+def examples() -> RunStore:
+    """The runs that ship with the explorer."""
+    return open_examples()
+
+
+@st.cache_resource(show_spinner=False)
+def registry() -> "Registry":
+    """All plugins, loaded once."""
+    from explorer.registry import discover
+
+    return discover(settings().plugins)
+
+
+@st.cache_resource(show_spinner=False)
+def engine() -> "LocalEngine":
+    """The queue and its worker."""
+    from explorer.engines.local import LocalEngine
+
+    engine = LocalEngine(store(), settings())
+    atexit.register(engine.close)
+    return engine
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def outline(
+    architecture: str, fingerprint: str, values: Mapping[str, Any], images: ImageSpec
+) -> "tuple[Part, ...]":
+    """What a network of these parameters is made of."""
+    from explorer.inspection.outline import outline
+
+    return outline(registry()[architecture].build(images, values), images)
+
+
+def find_run(id: str) -> tuple[Run, RunStore]:
+    """A run and the store that has it: one's own first, then the examples.
+
+    Raises:
+        UnknownRunError: Neither has it.
+    """
+    try:
+        return store().run(id), store()
+    except UnknownRunError:
+        return examples().run(id), examples()
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def recorded_steps(id: str, epochs: int, _store: RunStore) -> list[Step]:
+    """The steps of a run that is over; `epochs` tells a resumed run from what it was before."""
+    return _store.steps(id)
+
+
+def show(ids: Sequence[str]) -> None:
+    """Put these runs on the chart, before those that are on it already."""
+    before = st.session_state.get(SHOWN, [])
+    st.session_state[SHOWN] = [*ids, *(id for id in before if id not in ids)][:8]

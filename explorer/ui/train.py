@@ -1,0 +1,123 @@
+"""The page *Train*: choose an architecture, see its shape, watch it learn."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from explorer.charts.diagram import diagram
+from explorer.data.catalogue import DataSet
+from explorer.data.decoded import is_cached
+from explorer.parameters import Value
+from explorer.recipe import RecipeError
+from explorer.runs import Run, RunSpec, UnknownRunError
+from explorer.ui import forms, live, state
+
+QUERY = "run"
+
+
+def page() -> None:
+    """Three columns that read from left to right: choose, see, watch."""
+    st.markdown("#### Train a network and watch it learn")
+    choose, see, watch = st.columns([3, 3.2, 6], gap="large")
+    # The curves need no torch, so they come first and are there while the rest still loads.
+    with watch:
+        _watch()
+    with choose, st.skeleton(height=420):
+        _choose(see)
+
+
+def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
+    registry = state.registry()
+    if not registry.architectures:
+        st.error("No architecture could be loaded; the page *Plugins* says why.")
+        return
+    names = list(registry.architectures)
+    name = st.selectbox(
+        "Architecture",
+        names,
+        index=names.index("residual") if "residual" in names else 0,
+        key="architecture",
+        bind="query-params",
+    )
+    architecture = registry[name]
+    st.markdown(architecture.summary)
+    values = forms.parameters(name, architecture.parameters)
+    dataset = forms.data_set()
+    if not is_cached(dataset, state.settings().cache):
+        st.caption(f"Downloaded at first use, from {dataset.address}")
+    try:
+        recipe = forms.recipe()
+    except RecipeError as error:
+        st.error(str(error))
+        recipe = None
+    spec = None
+    if recipe:
+        spec = RunSpec(name, values, dataset.name, recipe, architecture.fingerprint)
+    st.button(
+        "Train",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=spec is None,
+        on_click=_train,
+        args=(spec,),
+    )
+    with see:
+        _diagram(name, values, dataset)
+
+
+def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
+    architecture = state.registry()[name]
+    try:
+        parts = state.outline(name, architecture.fingerprint, values, dataset.images)
+    except Exception as error:
+        from explorer.registry import explain
+
+        st.error(f"This network cannot be built: {explain(error, architecture.source)}")
+        return
+    weights = sum(part.weights for part in parts)
+    st.markdown(f"**{name}** — {weights:,} weights")
+    st.plotly_chart(
+        diagram(parts, dataset.images, dark=st.context.theme.type == "dark"),
+        key="diagram",
+        config={"displayModeBar": False},
+    )
+    with st.expander("About this network"):
+        st.markdown(architecture.description)
+        st.caption(f"From {architecture.source.origin}")
+
+
+def _train(spec: RunSpec) -> None:
+    run = state.engine().submit(spec)
+    if not run.status.is_live:
+        st.toast("This very run has been made before, so here it is. Another seed makes a new one.")
+    state.show([run.id])
+
+
+def _watch() -> None:
+    if state.SHOWN not in st.session_state:
+        st.session_state[state.SHOWN] = st.query_params.get_all(QUERY)
+    runs, unknown = _find(st.session_state[state.SHOWN])
+    for id in unknown:
+        st.warning(f"There is no run `{id}` here; the page *Runs* lists all there are.")
+    if runs:
+        st.query_params[QUERY] = [run.id for run in runs]
+        live.panel(runs, "train")
+        return
+    st.query_params.pop(QUERY, None)
+    st.info(
+        "No run yet: press **Train**. Until then, a recorded example: the tutorial's three nets, "
+        "each trained for ten epochs by the tutorial's recipe.",
+        icon=":material/school:",
+    )
+    live.panel(state.examples().runs(), "examples")
+
+
+def _find(ids: list[str]) -> tuple[list[Run], list[str]]:
+    runs, unknown = [], []
+    for id in ids:
+        try:
+            runs.append(state.find_run(id)[0])
+        except UnknownRunError:
+            unknown.append(id)
+    return runs, unknown

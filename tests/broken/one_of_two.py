@@ -1,0 +1,21 @@
+"""Offers one network that holds and one that does not."""
+
+from torch import nn
+
+from explorer import hookimpl
+
+
+@hookimpl
+def register_architectures(register):
+    register(Holds)
+    register(Breaks)
+
+
+class Holds(nn.Sequential):
+    def __init__(self, images):
+        super().__init__(nn.Flatten(), nn.Linear(images.channels * images.size**2, images.classes))
+
+
+class Breaks(nn.Sequential):
+    def __init__(self, images):
+        super().__init__(nn.Flatten(), nn.Linear(7, images.classes))

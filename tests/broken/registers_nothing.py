@@ -1,0 +1,8 @@
+"""Its hook does nothing yet."""
+
+from explorer import hookimpl
+
+
+@hookimpl
+def register_architectures(register):
+    """To be done."""

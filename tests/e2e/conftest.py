@@ -1,0 +1,83 @@
+"""The real app on a port of its own, and a real browser before it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@contextmanager
+def serving(database: Path, cache: Path, **environment: str):
+    """The app's address and its process; the process is ended at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+        + ["--server.port", str(port), "--server.headless", "true"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "EXPLORER_DATABASE_URL": f"sqlite:///{database}",
+            "EXPLORER_CACHE": str(cache),
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    address = f"http://localhost:{port}"
+    try:
+        for _ in range(240):
+            with suppress(OSError):
+                if urllib.request.urlopen(f"{address}/_stcore/health").status == 200:
+                    break
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.25)
+        yield address, process
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(15)
+        process.kill()
+        log = process.stdout.read()
+        assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, cache):
+    """The address of an app with a store of its own."""
+    with serving(tmp_path_factory.mktemp("app") / "runs.sqlite", cache) as (address, _):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("The browser tests need chromium, and .ci/run should have installed it.")
+        pytest.skip("The browser tests need chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()

@@ -1,0 +1,68 @@
+import pytest
+from playwright.sync_api import expect
+
+from e2e.conftest import serving
+
+pytestmark = pytest.mark.browser
+
+
+def choose(page, architecture: str, images: int, epochs: int = 1) -> None:
+    page.get_by_label("Architecture").click()
+    page.get_by_role("option", name=architecture, exact=True).click()
+    expect(page.get_by_text(f"{architecture} — ")).to_be_visible()
+    page.get_by_text("Details of the recipe").click()
+    fill(page, "Training images", images)
+    fill(page, "Epochs", epochs)
+
+
+def fill(page, label: str, value: int) -> None:
+    box = page.get_by_role("spinbutton", name=label)
+    box.fill(str(value))
+    box.press("Enter")
+    expect(box).to_have_value(str(value))
+    page.wait_for_timeout(300)  # the page runs again before it can be clicked safely
+
+
+def train(page) -> None:
+    page.get_by_role("button", name="Train", exact=True).click()
+
+
+def no_exception(page) -> None:
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def labels(page) -> str:
+    return page.locator(".js-plotly-plot").nth(1).inner_text()
+
+
+def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_after_a_reload(
+    page, app
+):
+    page.goto(app)
+    expect(page.get_by_text("No run yet")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+    choose(page, "residual", images=2000)
+    train(page)
+    expect(page.get_by_text("images/s")).to_be_visible()
+    expect(page.get_by_text("images/s")).to_have_count(0)
+    expect(page.locator(".js-plotly-plot", has_text="%").last).to_contain_text("residual")
+    no_exception(page)
+
+    fill(page, "Training images", 50_000)
+    fill(page, "Epochs", 200)
+    train(page)
+    expect(page.get_by_text("images/s")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("residual stopped:")).to_be_visible()
+    no_exception(page)
+
+    page.reload()
+    expect(page.get_by_text("residual stopped:")).to_be_visible()
+    expect(page.locator(".js-plotly-plot", has_text="2,000 images")).to_have_count(2)
+    no_exception(page)
+
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_text("All runs")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    no_exception(page)

@@ -1,0 +1,362 @@
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from explorer.data.decoded import DataError
+from explorer.data.resident import Data, Split
+from explorer.engines.perform import ChangedPluginError, leased, new_owner, perform
+from explorer.events import Checkpoint, Epoch, Started, Step
+from explorer.recipe import Recipe
+from explorer.registry import discover
+from explorer.runs import RunSpec, Status
+from explorer.spec import ImageSpec
+from explorer.store import LEASE_SECONDS, RunStore
+from explorer.training import train
+
+PLUGIN = """
+import sys
+
+from torch import nn
+
+from explorer import hookimpl
+
+
+@hookimpl
+def register_architectures(register):
+    register(Misfit)
+
+
+class Misfit(nn.Module):
+    def __init__(self, images):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(images.channels)
+        self.linear = nn.Linear(images.channels * images.size**2, images.classes)
+        self.dropout = nn.Dropout(0.2)
+
+    def forward(self, x):
+        if self.training:
+            {deed}
+        return self.linear(self.dropout(self.norm(x).flatten(1)))
+"""
+DEED_LINE = 1 + PLUGIN.splitlines().index("            {deed}")
+
+
+@pytest.fixture
+def data(monkeypatch):
+    """Few and small images, in place of the real ones."""
+    generator = torch.Generator().manual_seed(0)
+
+    def split(length):
+        return Split(
+            torch.randint(256, (length, 1, 8, 8), generator=generator).to(torch.uint8),
+            torch.randint(10, (length,), generator=generator),
+            torch.full((1, 1, 1), 0.5),
+            torch.full((1, 1, 1), 0.3),
+        )
+
+    data = Data(ImageSpec(1, 8, 10), split(100), split(50))
+    monkeypatch.setattr("explorer.engines.perform.resident", lambda *_: data)
+    return data
+
+
+@pytest.fixture
+def ask(tmp_path, data, store, settings):
+    """Have a plugin whose training forward does `deed`, and ask for a run of it."""
+
+    def ask(deed="pass", **recipe):
+        (tmp_path / "plugins").mkdir(exist_ok=True)
+        (tmp_path / "plugins" / "misfit.py").write_text(PLUGIN.format(deed=deed), encoding="utf-8")
+        registry = discover([tmp_path / "plugins"])
+        spec = RunSpec(
+            "misfit",
+            {},
+            "mnist",
+            Recipe(**{"epochs": 3, "batch_size": 4, **recipe}),
+            registry["misfit"].fingerprint,
+        )
+        run = store.claim(store.add(spec).id, "me")
+        return run, lambda: perform(store.run(run.id), "me", store, registry, settings)
+
+    return ask
+
+
+def numbers(event):
+    if isinstance(event, Epoch):
+        return replace(event, seconds=0.0, images_per_second=0.0, checkpoint=None)
+    return event
+
+
+def test_a_run_that_is_gone_through_is_finished_and_all_of_it_is_recorded(ask, store):
+    run, start = ask()
+    events = list(start())
+    found = store.run(run.id)
+    assert (found.status, found.reason) == (Status.FINISHED, "")
+    assert found.started == events[0]
+    assert found.epochs == tuple(event for event in events if isinstance(event, Epoch))
+    assert store.steps(run.id) == [event for event in events if isinstance(event, Step)]
+    assert store.kept_epochs(run.id) == [1, 2, 3]
+
+
+def test_each_event_is_in_the_store_before_it_is_passed_on(ask, store):
+    run, start = ask()
+    for event in start():
+        found = store.run(run.id)
+        assert found.status is Status.RUNNING
+        match event:
+            case Started():
+                assert found.started == event
+            case Step():
+                assert store.steps(run.id)[-1] == event
+            case Epoch():
+                assert found.epochs[-1] == event
+                assert store.checkpoint(run.id) == (event.epoch, event.checkpoint())
+
+
+def test_the_numbers_are_those_of_training_a_network_built_with_the_run_s_seed(
+    ask, store, data, tmp_path
+):
+    run, start = ask(seed=7)
+    recorded = [numbers(event) for event in start() if isinstance(event, Epoch)]
+    torch.manual_seed(7)
+    model = discover([tmp_path / "plugins"])["misfit"].build(data.spec)
+    events = train(model, data, run.spec.recipe)
+    assert recorded == [numbers(event) for event in events if isinstance(event, Epoch)]
+
+
+def test_a_run_that_is_closed_is_stopped_and_goes_on_to_the_same_numbers(ask, store):
+    run, start = ask()
+    whole = [numbers(event) for event in start() if isinstance(event, Epoch)]
+    weights = store.weights(run.id, 3)
+    store.delete(run.id)
+
+    run, start = ask()
+    events = start()
+    while not (isinstance(next(events), Step) and len(store.run(run.id).epochs) == 1):
+        pass
+    events.close()
+    stopped = store.run(run.id)
+    assert stopped.status is Status.STOPPED
+    assert [numbers(epoch) for epoch in stopped.epochs] == whole[:1]
+
+    store.claim(run.id, "me")
+    resumed = list(start())
+    assert resumed[0].finished_epochs == 1
+    found = store.run(run.id)
+    assert found.status is Status.FINISHED
+    assert [numbers(epoch) for epoch in found.epochs] == whole
+    assert store.weights(run.id, 3) == weights
+    steps = [step.step for step in store.steps(run.id)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 75
+
+
+def test_whoever_breaks_off_stops_the_run_even_without_closing_it(ask, store):
+    run, start = ask()
+    for _ in start():
+        break
+    assert store.run(run.id).status is Status.STOPPED
+
+
+def test_a_stop_that_is_asked_for_ends_the_run_with_its_next_event_which_is_kept(ask, store):
+    run, start = ask()
+    events = start()
+    while not isinstance(next(events), Epoch):
+        pass
+    before = len(store.steps(run.id))
+    store.request_stop(run.id)
+    assert list(events) == []
+    found = store.run(run.id)
+    assert found.status is Status.STOPPED
+    assert len(found.epochs) == 1
+    assert len(store.steps(run.id)) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("deed", "error", "reason"),
+    [
+        ("1 / 0", ZeroDivisionError, "It raised ZeroDivisionError, line {line}: division by zero."),
+        (
+            "raise LookupError",
+            LookupError,
+            "It raised LookupError, line {line}: without a message.",
+        ),
+        (
+            "sys.exit(3)",
+            SystemExit,
+            "It ends the program (sys.exit) where it should only define things; remove that.",
+        ),
+    ],
+    ids=["an error", "an error without a message", "an exit"],
+)
+def test_what_a_network_raises_fails_the_run_with_a_sentence_and_reaches_the_caller(
+    ask, store, deed, error, reason
+):
+    run, start = ask(deed)
+    with pytest.raises(error):
+        list(start())
+    found = store.run(run.id)
+    assert found.status is Status.FAILED
+    assert found.reason == reason.format(line=DEED_LINE)
+    assert found.status.is_resumable
+
+
+def test_an_interrupt_stops_the_run_and_reaches_the_caller(ask, store):
+    run, start = ask("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        list(start())
+    assert (store.run(run.id).status, store.run(run.id).reason) == (Status.STOPPED, "")
+
+
+def test_a_loss_that_is_no_number_fails_the_run_with_that_reason(ask, store):
+    run, start = ask("x = x * float('inf')")
+    with pytest.raises(FloatingPointError):
+        list(start())
+    found = store.run(run.id)
+    assert found.status is Status.FAILED
+    assert found.reason == (
+        "The loss became nan by step 1, at a learning rate of 0.01; try a lower learning rate."
+    )
+
+
+def test_data_that_cannot_be_had_fail_the_run_with_their_own_sentence(ask, store, monkeypatch):
+    def unreachable(*_):
+        raise DataError("KMNIST could not be read from far away.")
+
+    run, start = ask()
+    monkeypatch.setattr("explorer.engines.perform.resident", unreachable)
+    with pytest.raises(DataError):
+        list(start())
+    found = store.run(run.id)
+    assert (found.status, found.reason) == (
+        Status.FAILED,
+        "KMNIST could not be read from far away.",
+    )
+
+
+def test_a_plugin_that_was_edited_since_fails_the_run_and_says_so(ask, store, tmp_path, settings):
+    run, _ = ask()
+    (tmp_path / "plugins" / "misfit.py").write_text(PLUGIN.format(deed="...") + "\nedited = 1\n")
+    with pytest.raises(ChangedPluginError):
+        list(perform(run, "me", store, discover([tmp_path / "plugins"]), settings))
+    found = store.run(run.id)
+    assert found.status is Status.FAILED
+    assert found.reason == (
+        f"The code of misfit ({tmp_path / 'plugins' / 'misfit.py'}) has changed since this run "
+        "was begun; start a new run with the code as it is now."
+    )
+    assert found.started is None
+
+
+def test_a_plugin_that_is_gone_fails_the_run_and_says_what_there_is(ask, store, settings):
+    run, _ = ask()
+    with pytest.raises(LookupError):
+        list(perform(run, "me", store, discover(), settings))
+    found = store.run(run.id)
+    assert found.status is Status.FAILED
+    assert found.reason.startswith("There is no architecture 'misfit'; there is ")
+    assert "plain" in found.reason
+
+
+def test_a_checkpoint_that_does_not_fit_fails_the_run_with_a_sentence(ask, store):
+    run, start = ask()
+    store.begin(run.id, "me")
+    taken = Checkpoint(b"\x02\0\0\0\0\0\0\0{}", b"\x02\0\0\0\0\0\0\0{}")  # of no tensor at all
+    store.append(run.id, "me", Epoch(1, 0.1, 0.9, 0.1, 0.9, 1.0, 9.0, lambda: taken))
+    store.end(run.id, "me", Status.STOPPED)
+    store.claim(run.id, "me")
+    with pytest.raises(ValueError, match="do not fit"):
+        list(start())
+    assert store.run(run.id).reason.startswith("The recorded weights do not fit Misfit: ")
+
+
+def test_one_who_does_not_own_the_run_trains_nothing_and_changes_nothing(
+    ask, store, settings, tmp_path
+):
+    run, _ = ask()
+    registry = discover([tmp_path / "plugins"])
+    assert list(perform(run, "another", store, registry, settings)) == []
+    assert store.run(run.id) == run
+
+
+def test_one_who_loses_the_run_to_another_ends_at_the_next_event(ask, store, monkeypatch):
+    run, start = ask()
+    events = start()
+    next(events)
+    clock = SimpleNamespace(time=lambda: time.time() + 2 * LEASE_SECONDS)
+    monkeypatch.setattr("explorer.store.time", clock)
+    store.claim(run.id, "another")
+    assert list(events) == []
+    assert store.run(run.id).status is Status.QUEUED
+
+
+def test_owners_are_unlike_one_another_and_fit_the_store():
+    owners = {new_owner() for _ in range(100)}
+    assert len(owners) == 100
+    assert all(0 < len(owner) <= 80 for owner in owners)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Renewals come every few milliseconds, and the store's clock stands still."""
+    clock = SimpleNamespace(now=1_700_000_000.0)
+    clock.time = lambda: clock.now
+    monkeypatch.setattr("explorer.store.time", clock)
+    monkeypatch.setattr("explorer.engines.perform.LEASE_SECONDS", 0.02)
+    return clock
+
+
+class Watched(RunStore):
+    """A store that tells when a lease was renewed, and whose first renewals may fail."""
+
+    failures = 0
+
+    def renew(self, owner):
+        if self.failures:
+            self.failures -= 1
+            raise OSError("the database is away")
+        super().renew(owner)
+        self.renewed.release()
+
+
+@pytest.mark.parametrize("failures", [0, 3], ids=["", "after some failures"])
+def test_a_leased_owner_keeps_its_runs_and_one_that_has_left_loses_them(
+    settings, impatient, failures
+):
+    store = Watched(settings.database_url)
+    store.renewed, store.failures = threading.Semaphore(0), failures
+    run = store.claim(store.add(RunSpec("plain", {}, "mnist", Recipe(), "0")).id, "me")
+    store.begin(run.id, "me")
+    with leased(store, "me"):
+        for _ in range(4):
+            impatient.now += LEASE_SECONDS - 1
+            # The first may have begun before the clock was set.
+            assert store.renewed.acquire(timeout=30)
+            assert store.renewed.acquire(timeout=30)
+        assert store.run(run.id).status is Status.RUNNING
+        threads = {thread.name for thread in threading.enumerate()}
+        assert "lease" in threads
+    impatient.now += LEASE_SECONDS + 1
+    assert store.run(run.id).status is Status.INTERRUPTED
+    assert "lease" not in {thread.name for thread in threading.enumerate()}
+    store.close()
+
+
+def test_a_lease_ends_with_its_block_even_after_an_error(store, impatient):
+    with pytest.raises(ZeroDivisionError), leased(store, "me"):
+        raise ZeroDivisionError
+    assert "lease" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_network_without_anything_to_train_fails_with_a_sentence(ask, store, monkeypatch):
+    run, start = ask()
+    build = nn.Flatten
+    monkeypatch.setattr("explorer.registry.Architecture.build", lambda *_: build())
+    with pytest.raises(ValueError, match="empty parameter list"):
+        list(start())
+    assert store.run(run.id).status is Status.FAILED
+    assert "empty parameter list" in store.run(run.id).reason
