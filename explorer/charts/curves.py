@@ -182,7 +182,8 @@ def _label_ends(
     wanted = [measure.place(measure.value(point)) for point, _, _ in ends]
     low, high = measure.range
     room = (high - low) * LABEL_HEIGHT / (measure.height - 50)
-    for (point, label, hue), y, place in zip(ends, wanted, _apart(wanted, room, high), strict=True):
+    places = _apart(wanted, room, low, high)
+    for (point, label, hue), y, place in zip(ends, wanted, places, strict=True):
         chart.add_annotation(
             x=epochs * 1.035,
             y=place,
@@ -202,14 +203,18 @@ def _label_ends(
         )
 
 
-def _apart(wanted: Sequence[float], room: float, top: float) -> list[float]:
-    """Places as near to the wanted ones as may be, none nearer to another than `room`."""
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i], reverse=True)
+def _apart(wanted: Sequence[float], room: float, low: float, high: float) -> list[float]:
+    """Places near the wanted ones, no two nearer than `room`, from `low` to `high` if they fit."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     places = list(wanted)
-    ceiling = top - room / 2
+    ceiling = high - room / 2
+    for i in reversed(order):
+        places[i] = ceiling = min(places[i], ceiling)
+        ceiling -= room
+    floor = low + room / 2
     for i in order:
-        places[i] = min(places[i], ceiling)
-        ceiling = places[i] - room
+        places[i] = floor = max(places[i], floor)
+        floor += room
     return places
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from explorer.charts.style import FAINT, LINE, branch_hues, figure, ink, translucent
+from explorer.charts.style import FAINT, LINE, branch_hues, figure, translucent
 from explorer.inspection.outline import Block, Layer, Part
 from explorer.spec import ImageSpec
 
@@ -25,9 +25,9 @@ RADIUS = 9
 _FLATTENING = ("Flatten", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d")
 
 
-def diagram(parts: Sequence[Part], images: ImageSpec, *, dark: bool = False) -> go.Figure:
+def diagram(parts: Sequence[Part], images: ImageSpec) -> go.Figure:
     """Draw a network from its outline; about 300 pixels are wide enough for four lanes."""
-    canvas = _Canvas(ink(dark))
+    canvas = _Canvas()
     y = canvas.caption(0.5, 4, f"image {_shape((images.channels, images.size, images.size))}")
     for stage in _stages(parts):
         y = canvas.arrow(0.5, y)
@@ -68,7 +68,6 @@ def _begins_stage(layer: Layer, last: Sequence[Layer]) -> bool:
 class _Canvas:
     """Collects shapes and labels; y grows downwards."""
 
-    ink: str
     shapes: list[dict[str, Any]] = field(default_factory=list)
     labels: list[dict[str, Any]] = field(default_factory=list)
     spots: list[tuple[float, float, str]] = field(default_factory=list)
@@ -106,7 +105,8 @@ class _Canvas:
             hue, start = hues[name], left + place * width
             centre = start + width / 2
             self.curve(middle, y, centre, top, hue)
-            self.label(centre, top + LINE_HEIGHT / 2, f"<b>{_cut(name, width)}</b>", colour=hue)
+            title = f"<b style='color:{hue}'>{_cut(name, width)}</b>"
+            self.label(centre, top + LINE_HEIGHT / 2, title)
             self.hover(centre, top + LINE_HEIGHT / 2, f"branch <b>{name}</b>")
             end = top + LINE_HEIGHT + 2
             if not _is_skip(parts):
@@ -163,10 +163,8 @@ class _Canvas:
         self.label(x, y + LINE_HEIGHT / 2, f"<span style='opacity:0.65'>{text}</span>")
         return y + LINE_HEIGHT
 
-    def label(
-        self, x: float, y: float, text: str, colour: str | None = None, size: int = 11
-    ) -> None:
-        font = {"size": size, "color": colour or self.ink}
+    def label(self, x: float, y: float, text: str, size: int = 11) -> None:
+        font = {"size": size}
         self.labels.append({"x": x, "y": y, "text": text, "font": font, "showarrow": False})
 
     def hover(self, x: float, y: float, text: str) -> None:

@@ -13,11 +13,6 @@ LINE = "rgba(128, 128, 128, 0.55)"
 GRID = "rgba(128, 128, 128, 0.22)"
 
 
-def ink(dark: bool) -> str:
-    """The colour of text on a dark or on a light page."""
-    return "#e6e8ec" if dark else "#31333f"
-
-
 def branch_hues(names: Iterable[str]) -> Mapping[str, str]:
     """One fixed hue for each branch of a block, by its place in the block."""
     return {name: BRANCHES[place % len(BRANCHES)] for place, name in enumerate(names)}

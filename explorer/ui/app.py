@@ -7,11 +7,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from explorer.ui import plugins, runs, state, train
 
 
+# Streamlit leaves a hand's breadth above the first line, and writes into charts in a grey too faint
+# for the small labels of a diagram; they take the page's own text colour, light or dark.
+_STYLE = """<style>
+.stMainBlockContainer { padding-top: 4rem; }
+.st-key-diagram .annotation-text { fill: currentColor !important; }
+</style>"""
+
+
 def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config("Architecture Explorer", page_icon=":material/account_tree:", layout="wide")
-    # Streamlit leaves a hand's breadth above the first line.
-    st.html("<style>.stMainBlockContainer { padding-top: 4rem; }</style>")
+    st.html(_STYLE)
     training = st.Page(train.page, title="Train", icon=":material/model_training:", default=True)
     pages = [
         training,

@@ -13,6 +13,7 @@ from explorer.runs import Run, RunSpec, UnknownRunError
 from explorer.ui import forms, live, state
 
 QUERY = "run"
+PICKER = "picker"
 
 
 def page() -> None:
@@ -77,11 +78,7 @@ def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
         return
     weights = sum(part.weights for part in parts)
     st.markdown(f"**{name}** — {weights:,} weights")
-    st.plotly_chart(
-        diagram(parts, dataset.images, dark=st.context.theme.type == "dark"),
-        key="diagram",
-        config={"displayModeBar": False},
-    )
+    st.plotly_chart(diagram(parts, dataset.images), key="diagram", config={"displayModeBar": False})
     with st.expander("About this network"):
         st.markdown(architecture.description)
         st.caption(f"From {architecture.source.origin}")
@@ -102,6 +99,7 @@ def _watch() -> None:
         st.warning(f"There is no run `{id}` here; the page *Runs* lists all there are.")
     if runs:
         st.query_params[QUERY] = [run.id for run in runs]
+        _pick(runs)
         live.panel(runs, "train")
         return
     st.query_params.pop(QUERY, None)
@@ -111,6 +109,21 @@ def _watch() -> None:
         icon=":material/school:",
     )
     live.panel(state.examples().runs(), "examples")
+
+
+def _pick(runs: list[Run]) -> None:
+    every = [*runs, *state.store().runs(), *state.examples().runs()]
+    titles = {run.id: run.title for run in every}
+    st.session_state[PICKER] = [run.id for run in runs]
+    st.multiselect(
+        "Runs on the chart",
+        list(titles),
+        key=PICKER,
+        format_func=titles.__getitem__,
+        label_visibility="collapsed",
+        placeholder="Add a run to compare",
+        on_change=lambda: st.session_state.update({state.SHOWN: st.session_state[PICKER]}),
+    )
 
 
 def _find(ids: list[str]) -> tuple[list[Run], list[str]]:

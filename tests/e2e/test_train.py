@@ -1,8 +1,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from e2e.conftest import serving
-
 pytestmark = pytest.mark.browser
 
 

@@ -1,0 +1,99 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.charts.curves import Trace, _apart, accuracy_curves, loss_curves, run_hues
+from explorer.events import Epoch, Started, Step
+from explorer.recipe import preset
+from explorer.runs import Run, RunSpec, Status, distinguish
+
+
+def run(name="plain", seed=0, epochs=3, accuracy=0.9, status=Status.FINISHED) -> Run:
+    spec = RunSpec(name, {}, "mnist", preset("tutorial").changed(epochs=3, seed=seed), "code")
+    done = tuple(
+        Epoch(i, 0.4 / i, accuracy - 0.01, 0.3 / i, accuracy + 0.01 * i, 5.0, 9000.0)
+        for i in range(1, epochs + 1)
+    )
+    started = Started("cpu", 8490, 6400, 1000, 100, 3)
+    return Run(spec.id, spec, status, "", datetime.now(UTC), started, done)
+
+
+def steps(count: int) -> list[Step]:
+    return [Step(20 * i, 1, 1 / i, min(1.0, 0.1 * i), 0.01, 9000.0, 1280) for i in range(1, count)]
+
+
+def traces(*runs: Run) -> list[Trace]:
+    labels = distinguish(runs)
+    return [Trace(run, [], labels[run.id]) for run in runs]
+
+
+def test_the_end_of_each_line_bears_its_name_and_its_last_value():
+    chart = accuracy_curves(traces(run("plain"), run("residual", accuracy=0.95)))
+    texts = [label.text for label in chart.layout.annotations]
+    assert texts == ["plain<br><b>93.00 %</b>", "residual<br><b>98.00 %</b>"]
+
+
+def test_test_curves_are_solid_and_training_curves_dashed():
+    dashes = [line.line.dash for line in accuracy_curves(traces(run())).data]
+    assert sorted(dashes) == ["dash", "solid"]
+
+
+def test_axes_do_not_move_while_a_run_grows():
+    growing = [run(epochs=n, status=Status.RUNNING) for n in range(3)]
+    for draw in (accuracy_curves, loss_curves):
+        charts = [draw([Trace(r, steps(5 * n + 2), "plain")]) for n, r in enumerate(growing)]
+        assert len({chart.layout.xaxis.range for chart in charts}) == 1
+        assert len({chart.layout.yaxis.range for chart in charts}) == 1
+        assert len({chart.layout.uirevision for chart in charts}) == 1
+
+
+def test_runs_that_differ_in_their_seed_share_a_hue_and_get_a_bold_mean():
+    runs = [run(seed=0), run(seed=1, accuracy=0.92), run("residual")]
+    hues = run_hues(runs)
+    assert hues[runs[0].id] == hues[runs[1].id] != hues[runs[2].id]
+    chart = accuracy_curves(traces(*runs))
+    assert "mean of 2 seeds" in chart.layout.annotations[0].text
+    assert "94.00 %" in chart.layout.annotations[0].text
+    widths = [line.line.width for line in chart.data if line.line.dash == "solid"]
+    assert max(widths) > 3 > min(widths)
+
+
+def test_a_run_without_an_epoch_shows_its_training_curve():
+    live = run(epochs=0, status=Status.RUNNING)
+    chart = loss_curves([Trace(live, steps(6), "plain")])
+    assert chart.data[0].x[-1] == 1.0
+    assert chart.layout.annotations[0].text == "plain<br><b>0.200</b>"
+
+
+def test_nothing_at_all_is_an_empty_chart():
+    assert len(accuracy_curves([]).data) == 0
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 1.0])
+def test_the_ends_of_the_scale_can_be_drawn(accuracy):
+    end = replace(run().epochs[0], test_accuracy=accuracy, train_loss=1e30, test_loss=0.0)
+    extreme = replace(run(), epochs=(end,))
+    for draw in (accuracy_curves, loss_curves):
+        chart = draw(traces(extreme))
+        low, high = chart.layout.yaxis.range
+        assert all(low - 1e-3 <= y <= high + 1e-3 for line in chart.data for y in line.y)
+
+
+def test_many_steps_are_thinned():
+    long = [Step(i, 1, 0.5, 0.5, 0.01, 9000.0, 64) for i in range(1, 20_000)]
+    chart = accuracy_curves([Trace(run(), long, "plain")])
+    assert len(chart.data[0].x) < 250
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_labels_never_overlap_and_stay_on_the_chart(wanted):
+    places = _apart(wanted, 0.1, 0.0, 1.0)
+    for a, b in zip(sorted(places), sorted(places)[1:], strict=False):
+        assert b - a >= 0.1 - 1e-9
+    assert min(places) >= 0.05 - 1e-9
+    assert max(places) <= 0.95 + 1e-9
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    assert [places[i] for i in order] == sorted(places)
