@@ -129,11 +129,14 @@ class Run:
     @property
     def title(self) -> str:
         """What it is, in a line: architecture, parameters, data set, recipe, seed."""
+        recipe = self.spec.recipe
         values = ", ".join(f"{name} {value}" for name, value in self.spec.parameters.items())
         network = f"{self.spec.architecture} ({values})" if values else self.spec.architecture
-        return (
-            f"{network} · {self.spec.dataset} · {self.recipe_name} · seed {self.spec.recipe.seed}"
-        )
+        amount = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+        if recipe.train_size:
+            amount += f" of {recipe.train_size:,} images"
+        how = f"{self.recipe_name}, {amount}"
+        return f"{network} · {self.spec.dataset} · {how} · seed {recipe.seed}"
 
     @property
     def best_accuracy(self) -> float | None:

@@ -1,4 +1,5 @@
 import pytest
+from e2e.conftest import serving
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -64,3 +65,23 @@ def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_a
     expect(page.get_by_text("All runs")).to_be_visible()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     no_exception(page)
+
+
+def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path, cache):
+    database = tmp_path / "runs.sqlite"
+    with serving(database, cache) as (address, server):
+        page.goto(address)
+        choose(page, "plain", images=6_000, epochs=6)
+        train(page)
+        expect(page.get_by_text("epoch 2 of 6")).to_be_visible()
+        query = page.url.split("?")[1]
+        server.kill()
+        server.wait()
+    with serving(database, cache) as (address, _):
+        page.goto(f"{address}/?{query}")
+        expect(page.get_by_text("plain interrupted:")).to_be_visible()
+        page.get_by_role("button", name="Resume").click()
+        expect(page.get_by_text("images/s")).to_be_visible()
+        expect(page.get_by_text("images/s")).to_have_count(0)
+        expect(page.get_by_text("interrupted")).to_have_count(0)
+        no_exception(page)
