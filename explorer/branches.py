@@ -66,17 +66,23 @@ class Branches(nn.ModuleDict):
 
     def __init__(self, paths: Mapping[str, nn.Module], merge: Merge = concat) -> None:
         super().__init__()
+        if isinstance(merge, nn.Module):
+            raise ValueError(
+                "merge must be a function, not a module: a module in here would be a branch."
+            )
+        self.merge = merge  # before the paths, so that none of them can be called "merge"
         if not paths:
             raise ValueError("Branches needs at least one path, such as {'3x3': nn.Conv2d(…)}.")
         for name, path in paths.items():
             try:
+                if path is None:  # add_module takes it
+                    raise TypeError("None is not a Module subclass")
                 self.add_module(name, path)
             except (KeyError, TypeError) as error:
                 raise ValueError(
                     f"{name!r} cannot be a branch: {error.args[0]}. A branch is an nn.Module "
                     "whose name is not empty, has no dot and is no attribute of nn.ModuleDict."
                 ) from error
-        self.merge = merge
 
     def forward(self, x: Tensor) -> Tensor:
         """Merge the outputs of all paths for `x` of shape `(N, C, H, W)`."""

@@ -120,7 +120,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Load one plugin and say whether it holds; exits 1 if it does not."""
-    from explorer.registry import PluginError, from_target, load
+    from explorer.registry import load
+    from explorer.sources import PluginError, from_target
 
     try:
         source = from_target(target)
@@ -327,14 +328,12 @@ def _settings() -> "Settings":
 
 
 def _store(settings: "Settings") -> "RunStore":
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from explorer.store import RunStore
+    from explorer.store import RunStore, StoreError
 
     try:
         return RunStore(settings.database_url)
-    except (SQLAlchemyError, OSError) as error:
-        _refuse(f"The store {settings.database_url} cannot be opened: {error}")
+    except StoreError as error:
+        _refuse(str(error))
 
 
 def _registry() -> "Registry":

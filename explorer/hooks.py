@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 import pluggy
 
 PROJECT = "explorer"
+HOOK = "register_architectures"
 
 _F = TypeVar("_F", bound=Callable[..., object])
 

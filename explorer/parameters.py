@@ -4,12 +4,13 @@ What the author writes once (`width: Annotated[int, Range(8, 64, step=8), "Chann
 becomes a widget, a command-line option and a check of what was typed.
 """
 
+import contextlib
 import difflib
 import inspect
 import math
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from explorer.spec import ImageSpec
@@ -84,7 +85,7 @@ class Parameter:
         if self.type is bool:
             return "true or false"
         kind = "a whole number" if self.type is int else "a number"
-        return f"{kind} from {self.range.low:g} to {self.range.high:g}" if self.range else kind
+        return f"{kind} from {self.range.low} to {self.range.high}" if self.range else kind
 
     def describe(self) -> dict[str, Any]:
         """The parameter as plain values, for JSON."""
@@ -112,13 +113,12 @@ class Parameter:
             if isinstance(value, bool):
                 return value
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            whole = float(value).is_integer()
-            if (
-                math.isfinite(value)
-                and (self.type is float or whole)
-                and (self.range is None or value in self.range)
-            ):
-                return typing.cast(Value, self.type(value))
+            # A whole number too large for floating point overflows on the way to one.
+            with contextlib.suppress(OverflowError, ValueError):
+                own = self.type(value)
+                finite = math.isfinite(own) if self.type is float else own == value
+                if finite and (self.range is None or value in self.range):
+                    return typing.cast(Value, own)
         raise ParameterError(f"{self.name} must be {self.expected()}, not {value!r}.")
 
     def parse(self, text: str) -> Value:
@@ -155,7 +155,7 @@ def read_parameters(architecture: type) -> tuple[Parameter, ...]:
     try:
         constructor = inspect.getattr_static(architecture, "__init__")
         hints = typing.get_type_hints(constructor, include_extras=True)
-    except (NameError, TypeError) as error:
+    except (AttributeError, NameError, SyntaxError, TypeError) as error:
         raise ParameterError(
             f"the annotations of {architecture.__name__} cannot be read: {error}."
         ) from error
@@ -192,8 +192,12 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Parameter:
     name, default = parameter.name, parameter.default
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise ParameterError(f"{parameter} cannot become a widget; name each parameter.")
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise ParameterError(f"{name} cannot be given by name; remove the `/` after it.")
     if default is parameter.empty:
-        raise ParameterError(f"{name} needs a default, so that the network can be built at once.")
+        raise ParameterError(
+            f"the parameter {name} needs a default, so that the network can be built at once."
+        )
     notes: tuple[Any, ...] = ()
     if get_origin(annotation) is Annotated:
         annotation, *extras = get_args(annotation)
@@ -205,6 +209,8 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Parameter:
         choices = get_args(annotation)
         if not all(isinstance(choice, bool | int | float | str) for choice in choices):
             raise ParameterError(f"{name}: the choices of a Literal must be strings or numbers.")
+        if len({str(choice) for choice in choices}) < len(choices):
+            raise ParameterError(f"{name}: two choices of a Literal read the same.")
         read = Parameter(name, str, default, choices=choices, help=help)
     elif annotation in _TYPES:
         if limits and annotation is bool:
@@ -214,7 +220,6 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Parameter:
         written = getattr(annotation, "__name__", annotation) if annotation else "missing"
         raise ParameterError(f"the type of {name} is {written}; write {_ALLOWED}.")
     try:
-        read.check(default)
+        return replace(read, default=read.check(default))
     except ParameterError as error:
         raise ParameterError(f"the default does not fit: {error}") from error
-    return read

@@ -4,54 +4,36 @@ Nothing that a plugin does while it loads can harm another: a broken one is reco
 sentence and the lines of its own code that led there, and the rest go on.
 """
 
-import hashlib
-import importlib.metadata
-import importlib.util
 import inspect
 import re
-import sys
-import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import pluggy
 import torch
 from torch import nn
 
 from explorer import hooks
+from explorer.diagnosis import explain, own_trace
+from explorer.hooks import HOOK
 from explorer.parameters import Parameter, ParameterError, Value, fill, read_parameters, suggest
+from explorer.sources import (
+    PluginError,
+    Source,
+    built_in,
+    fingerprint,
+    import_plugin,
+    in_folders,
+    installed,
+)
 from explorer.spec import ImageSpec
 
-ENTRY_POINTS = "explorer"
-HOOK = "register_architectures"
-PACKAGE = Path(__file__).parent
 PROBE = ImageSpec(channels=1, size=28, classes=10)
-
-
-class PluginError(Exception):
-    """What is wrong with a plugin, as a sentence for its author."""
 
 
 class UnknownArchitectureError(LookupError):
     """No loaded plugin offers an architecture of that name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a plugin comes from.
-
-    Attributes:
-        name: The plugin's own name: its file's, its folder's or its entry point's.
-        origin: What to show a person: a path, or a distribution with its version.
-        location: The file, or the package folder, that holds its code; empty if unknown.
-    """
-
-    name: str
-    origin: str
-    location: Path | None
-    entry_point: importlib.metadata.EntryPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +120,7 @@ class Registry:
 
 def discover(folders: Iterable[Path] = ()) -> Registry:
     """Load the built-in plugins, those in `folders` and those that installed packages declare."""
-    return load([*_built_in(), *in_folders(folders), *_installed()])
+    return load([*built_in(), *in_folders(folders), *installed()])
 
 
 def load(sources: Iterable[Source]) -> Registry:
@@ -152,73 +134,27 @@ def load(sources: Iterable[Source]) -> Registry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            broken.append(BrokenPlugin(source, explain(error, source), _own_trace(error, source)))
+            broken.append(BrokenPlugin(source, explain(error, source), own_trace(error, source)))
     return Registry(architectures, tuple(broken))
 
 
-def in_folders(folders: Iterable[Path]) -> Iterator[Source]:
-    """The plugins in `folders`: each file and package whose name does not begin with `_` or `.`."""
-    for folder in folders:
-        if not folder.is_dir():
-            yield Source(folder.name, str(folder), folder)
-            continue
-        for path in sorted(folder.iterdir()):
-            is_plugin = path.suffix == ".py" or (path / "__init__.py").is_file()
-            if is_plugin and not path.name.startswith(("_", ".")):
-                yield Source(path.stem, str(path), path)
-
-
-def from_target(target: str) -> Source:
-    """The plugin that `target` names: a file, a package folder or an importable module.
-
-    Raises:
-        PluginError: There is no such file or module.
-    """
-    path = Path(target)
-    if path.exists():
-        return Source(path.resolve().stem, target, path.resolve())
-    if location := _location(target):
-        return Source(target, target, location)
-    raise PluginError(f"There is no file and no importable module {target!r}.")
-
-
-def _built_in() -> Iterator[Source]:
-    # Beside the package in a checkout, inside it in a wheel.
-    beside, inside = PACKAGE.parent / "plugins", PACKAGE / "plugins"
-    return in_folders([inside if inside.is_dir() else beside])
-
-
-def _installed() -> Iterator[Source]:
-    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS)):
-        release = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
-        yield Source(entry.name, release, _location(entry.module), entry)
-
-
-def _location(module: str) -> Path | None:
-    """The file of a module, or the folder of a package, without running it."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or spec.origin is None:
-        return None
-    origin = Path(spec.origin)
-    return origin.parent if origin.name == "__init__.py" else origin
-
-
 def _load_one(source: Source, taken: Mapping[str, Architecture]) -> dict[str, Architecture]:
-    module = source.entry_point.load() if source.entry_point else _import(source)
+    code = fingerprint(source.location)
+    module = import_plugin(source)
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
     manager.register(module)
     _check_hooks(manager)
 
     found: dict[str, Architecture] = {}
-    fingerprint = _fingerprint(source.location)
 
     def register(architecture: type, /, *, name: str | None = None) -> None:
         if not (isinstance(architecture, type) and issubclass(architecture, nn.Module)):
-            raise PluginError(f"register takes a torch.nn.Module class, not {architecture!r}.")
+            raise PluginError(
+                f"The function register takes a torch.nn.Module class, not {architecture!r}."
+            )
+        if name is not None and not isinstance(name, str):
+            raise PluginError(f"The name of an architecture must be text, not {name!r}.")
         name = name or _kebab(architecture.__name__)
         if holder := taken.get(name) or found.get(name):
             raise PluginError(
@@ -227,37 +163,12 @@ def _load_one(source: Source, taken: Mapping[str, Architecture]) -> dict[str, Ar
             )
         parameters = read_parameters(architecture)
         weights = _probe(architecture)
-        found[name] = Architecture(name, architecture, parameters, source, fingerprint, weights)
+        found[name] = Architecture(name, architecture, parameters, source, code, weights)
 
     manager.hook.register_architectures(register=register)
     if not found:
-        raise PluginError(f"{HOOK} registered nothing; call register(YourNetwork) in it.")
+        raise PluginError(f"The hook {HOOK} registered nothing; call register(YourNetwork) in it.")
     return found
-
-
-def _import(source: Source) -> ModuleType:
-    path = source.location
-    if path is None or not path.exists():
-        raise PluginError(f"There is no plugin folder {source.origin}.")
-    file = path / "__init__.py" if path.is_dir() else path
-    if not file.is_file():
-        raise PluginError(f"{source.origin} holds no Python package: it has no __init__.py.")
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
-    name = f"explorer_plugin_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(
-        name, file, submodule_search_locations=[str(path)] if path.is_dir() else None
-    )
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{source.origin} is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses and pickling look a class's module up by name while the module still runs.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _check_hooks(manager: pluggy.PluginManager) -> None:
@@ -266,7 +177,8 @@ def _check_hooks(manager: pluggy.PluginManager) -> None:
     for caller in callers:
         if not caller.spec:
             raise PluginError(
-                f"{caller.name} is no hook of the explorer; {suggest(caller.name, [HOOK])}"
+                f"The function {caller.name} is no hook of the explorer; "
+                f"{suggest(caller.name, [HOOK])}"
             )
     if not callers:
         raise PluginError(
@@ -276,7 +188,7 @@ def _check_hooks(manager: pluggy.PluginManager) -> None:
 
 def _probe(architecture: type[nn.Module]) -> int:
     """Build the network once and run two images through it; return its trainable weights."""
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
         model = architecture(PROBE).eval()
         output = model(torch.zeros(2, PROBE.channels, PROBE.size, PROBE.size))
     wanted = (2, PROBE.classes)
@@ -292,57 +204,3 @@ def _probe(architecture: type[nn.Module]) -> int:
 def _kebab(name: str) -> str:
     """`ResidualBN` → `residual-bn`, `ResidualAsPrinted` → `residual-as-printed`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
-
-
-def _fingerprint(location: Path | None) -> str:
-    """Hash the plugin's source; line endings do not count, so a checkout anywhere agrees."""
-    files = sorted(location.rglob("*.py")) if location and location.is_dir() else [location]
-    digest = hashlib.sha256()
-    for file in files:
-        if file is not None and file.is_file():
-            digest.update(b"\n".join(file.read_bytes().splitlines()))
-    return digest.hexdigest()[:16]
-
-
-def explain(error: BaseException, source: Source) -> str:
-    """One sentence on what a plugin's code did wrong, for its author."""
-    match error:
-        case PluginError() | ParameterError():
-            text = str(error)
-            return text[:1].upper() + text[1:]
-        case ModuleNotFoundError(name=str(name)):
-            return f"It imports {name!r}, which is not installed; install it, or do without."
-        case SyntaxError():
-            return f"It is not valid Python: {error.msg}, line {error.lineno}."
-        case SystemExit():
-            return "It ends the program (sys.exit) where it should only define things; remove that."
-        case pluggy.PluginValidationError():
-            return f"A hook must take the arguments it is given: write `def {HOOK}(register):`."
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_own(f.filename, source)]
-    line = f", line {frames[-1].lineno}" if frames else ""
-    message = str(error).strip().rstrip(".")
-    return f"It raised {type(error).__name__}{line}: {message or 'without a message'}."
-
-
-def _own_trace(error: BaseException, source: Source) -> str:
-    """The traceback without the frames of the explorer, pluggy, torch and the import system."""
-
-    def keep_own(trace: traceback.TracebackException | None) -> bool:
-        if trace is None:
-            return False
-        trace.stack = traceback.StackSummary.from_list(
-            [frame for frame in trace.stack if _is_own(frame.filename, source)]
-        )
-        if not keep_own(trace.__cause__):
-            trace.__cause__ = None
-        if not keep_own(trace.__context__):
-            trace.__context__ = None
-        return bool(trace.stack or trace.__cause__ or trace.__context__)
-
-    trace = traceback.TracebackException.from_exception(error)
-    own = keep_own(trace) or isinstance(error, SyntaxError)
-    return "".join(trace.format()).rstrip() if own else ""
-
-
-def _is_own(filename: str, source: Source) -> bool:
-    return source.location is not None and Path(filename).is_relative_to(source.location)

@@ -4,6 +4,7 @@ Whoever trains a run owns it and renews a lease on it. A run whose lease ran out
 whatever became of its owner: nothing has to be cleaned up after a crash.
 """
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -74,6 +75,10 @@ _progress = sql.Table(
 )
 
 
+class StoreError(RuntimeError):
+    """The database cannot be used; the message names it."""
+
+
 class RunStore:
     """Runs in a database: SQLite for one machine, PostgreSQL or another where several share it.
 
@@ -82,18 +87,28 @@ class RunStore:
             URL with `mode=ro` is only read from.
 
     Each method is one transaction, so a reader never sees half an epoch.
+
+    Raises:
+        StoreError: The database cannot be opened.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        self._engine = sql.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            read_only = "mode=ro" in url
-            sql.event.listen(self._engine, "connect", _set_up_sqlite(read_only))
-            if read_only:
-                return
-            Path(self._engine.url.database or ".").parent.mkdir(parents=True, exist_ok=True)
-        _schema.create_all(self._engine)
+        try:
+            self._engine = sql.create_engine(url)
+            if self._engine.dialect.name == "sqlite":
+                read_only = "mode=ro" in url
+                sql.event.listen(self._engine, "connect", _set_up_sqlite(read_only))
+                if read_only:
+                    return
+                Path(self._engine.url.database or ".").parent.mkdir(parents=True, exist_ok=True)
+            _schema.create_all(self._engine)
+        except (sql.exc.SQLAlchemyError, ImportError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            shown = re.sub("//([^:/@]*):[^@]*@", r"//\1:***@", url)  # without the password
+            raise StoreError(
+                f"The database of the runs, {shown}, cannot be used: {reason}; set "
+                "EXPLORER_DATABASE_URL to another, such as sqlite:////home/me/runs.sqlite."
+            ) from error
 
     def close(self) -> None:
         """Let go of the database."""

@@ -93,7 +93,7 @@ class InceptionBN(nn.Sequential):
             self.add_module(f"mix{number}", Branches(paths))
             channels = 4 * width
             if number < blocks:
-                self.add_module(f"pool{number}", nn.MaxPool2d(2))
+                self.add_module(f"pool{number}", nn.MaxPool2d(2, ceil_mode=True))
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.linear = nn.Linear(channels, images.classes)

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from explorer import Branches, ImageSpec
-from explorer.registry import in_folders, load
+from explorer.registry import load
+from explorer.sources import in_folders
 
 REGISTRY = load(in_folders([Path(__file__).parent.parent / "plugins"]))
 BUILT_IN = REGISTRY.architectures

@@ -17,15 +17,12 @@ from explorer.parameters import ParameterError
 from explorer.registry import (
     Architecture,
     BrokenPlugin,
-    PluginError,
-    Source,
     UnknownArchitectureError,
     discover,
-    from_target,
-    in_folders,
     load,
 )
 from explorer.settings import Settings
+from explorer.sources import PluginError, Source, from_target, in_folders
 
 BUILT_IN = Path(__file__).parent.parent / "plugins"
 BROKEN = Path(__file__).parent / "broken"
@@ -220,6 +217,13 @@ def test_the_trace_of_a_broken_plugin_shows_its_authors_own_code_only(everything
     assert frames(broken) == [(file, function) for function in SENTENCES[name][1]]
 
 
+def test_what_torch_raised_beneath_the_authors_code_is_left_out_of_the_trace(everything):
+    traces = {broken.source.name: broken.trace for broken in everything.broken}
+    assert traces["raises_in_constructor"].count("Traceback") == 2
+    assert traces["branches_do_not_fit"].count("Traceback") == 1
+    assert "direct cause" not in traces["branches_do_not_fit"]
+
+
 def test_the_built_in_plugins_load_beside_all_the_broken_ones(everything):
     alone = load(in_folders([BUILT_IN]))
     assert alone.broken == ()
@@ -236,9 +240,10 @@ def test_the_built_in_plugins_load_after_all_the_broken_ones_too(everything):
 
 
 @pytest.mark.parametrize("name", ["missing_import", "syntax_error", "calls_exit", "empty_range"])
-def test_a_plugin_that_fails_while_it_is_imported_leaves_no_module_behind(name):
+def test_a_plugin_that_fails_while_it_is_imported_leaves_no_module_behind(tmp_path, name):
+    file = write(tmp_path / f"{name}.py", (BROKEN / f"{name}.py").read_text())
     before = set(sys.modules)
-    break_file(BROKEN / f"{name}.py")
+    break_file(file)
     assert set(sys.modules) == before
 
 
@@ -345,7 +350,9 @@ def test_what_begins_with_an_underscore_or_a_dot_or_is_no_python_is_skipped(tmp_
     assert list(in_folders([tmp_path])) == []
 
 
-def test_plugins_come_folder_by_folder_and_sorted_by_name(tmp_path):
+def test_plugins_come_folder_by_folder_and_sorted_by_name(tmp_path, monkeypatch):
+    as_listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: sorted(as_listed(self), reverse=True))
     for name in ("second/b.py", "second/a.py", "first/z.py", "first/c/__init__.py"):
         write(tmp_path / name, GOOD)
     sources = in_folders([tmp_path / "second", tmp_path / "first"])

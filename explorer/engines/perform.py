@@ -12,8 +12,9 @@ import torch
 from explorer.checkpoint import CheckpointError
 from explorer.data.decoded import DataError
 from explorer.data.resident import default_device, resident
+from explorer.diagnosis import explain
 from explorer.events import Event
-from explorer.registry import Architecture, Registry, UnknownArchitectureError, explain
+from explorer.registry import Architecture, Registry, UnknownArchitectureError
 from explorer.runs import Run, Status
 from explorer.settings import Settings
 from explorer.store import LEASE_SECONDS, RunStore

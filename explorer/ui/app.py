@@ -2,10 +2,9 @@
 
 import streamlit as st
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 
+from explorer.store import StoreError
 from explorer.ui import plugins, runs, state, train
-
 
 # Streamlit leaves a hand's breadth above the first line, and writes into charts in a grey too faint
 # for the small labels of a diagram; they take the page's own text colour, light or dark.
@@ -34,8 +33,5 @@ def main() -> None:
         first = error.errors()[0]
         name = "EXPLORER_" + "_".join(map(str, first["loc"])).upper()
         st.error(f"The setting {name} cannot be used: {first['msg']}, not {first['input']!r}.")
-    except SQLAlchemyError as error:
-        st.error(
-            "The database that keeps the runs cannot be used "
-            f"(EXPLORER_DATABASE_URL): {str(error).splitlines()[0]}"
-        )
+    except StoreError as error:
+        st.error(str(error))

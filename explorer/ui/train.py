@@ -72,7 +72,7 @@ def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
     try:
         parts = state.outline(name, architecture.fingerprint, values, dataset.images)
     except Exception as error:
-        from explorer.registry import explain
+        from explorer.diagnosis import explain
 
         st.error(f"This network cannot be built: {explain(error, architecture.source)}")
         return

@@ -1,0 +1,57 @@
+"""Says what is wrong with a plugin: one sentence, and the lines of its own code that led there."""
+
+import traceback
+from pathlib import Path
+
+import pluggy
+
+from explorer.hooks import HOOK
+from explorer.parameters import ParameterError
+from explorer.sources import PluginError, Source
+
+
+def explain(error: BaseException, source: Source) -> str:
+    """One sentence on what a plugin's code did wrong, for its author."""
+    match error:
+        case PluginError() | ParameterError():
+            text = str(error)
+            return text[:1].upper() + text[1:]
+        case ModuleNotFoundError(name=str(name)):
+            return f"It imports {name!r}, which is not installed; install it, or do without."
+        case SyntaxError():
+            return f"It is not valid Python: {error.msg}, line {error.lineno}."
+        case SystemExit():
+            return "It ends the program (sys.exit) where it should only define things; remove that."
+        case pluggy.PluginValidationError():
+            return f"A hook must take the arguments it is given: write `def {HOOK}(register):`."
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_own(f.filename, source)]
+    line = f", line {frames[-1].lineno}" if frames else ""
+    try:
+        message = " ".join(str(error).split()).rstrip(".")
+    except Exception:
+        message = ""
+    return f"It raised {type(error).__name__}{line}: {message or 'without a message'}."
+
+
+def own_trace(error: BaseException, source: Source) -> str:
+    """The traceback without the frames of the explorer, pluggy, torch and the import system."""
+
+    def keep_own(trace: traceback.TracebackException | None) -> bool:
+        if trace is None:
+            return False
+        trace.stack = traceback.StackSummary.from_list(
+            [frame for frame in trace.stack if _is_own(frame.filename, source)]
+        )
+        if not keep_own(trace.__cause__):
+            trace.__cause__ = None
+        if not keep_own(trace.__context__):
+            trace.__context__ = None
+        return bool(trace.stack or trace.__cause__ or trace.__context__)
+
+    trace = traceback.TracebackException.from_exception(error)
+    own = keep_own(trace) or isinstance(error, SyntaxError)
+    return "".join(trace.format()).rstrip() if own else ""
+
+
+def _is_own(filename: str, source: Source) -> bool:
+    return source.location is not None and Path(filename).is_relative_to(source.location)
