@@ -2,8 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -12,9 +10,10 @@ from explorer.recipe import PRESETS, RecipeError, preset
 
 if TYPE_CHECKING:
     from explorer.registry import BrokenPlugin, Registry
-    from explorer.runs import Run
+    from explorer.runs import Run, RunSpec
     from explorer.settings import Settings
     from explorer.store import RunStore
+    from explorer.telling import JsonLines, ProgressBar
 
 app = typer.Typer(
     help="See why convolutional architectures work.",
@@ -86,6 +85,7 @@ def train(
     from explorer.parameters import ParameterError
     from explorer.registry import UnknownArchitectureError
     from explorer.runs import RunSpec
+    from explorer.telling import JsonLines, ProgressBar
 
     try:
         chosen = preset(recipe).changed(
@@ -111,7 +111,7 @@ def train(
         UnknownDataSetError,
     ) as error:
         _refuse(str(error))
-    _train(spec, fresh, _JsonLines() if as_json else _ProgressBar())
+    _train(spec, fresh, JsonLines() if as_json else ProgressBar())
 
 
 @app.command()
@@ -167,73 +167,7 @@ def runs(as_json: AsJson = False) -> None:
         )
 
 
-class _JsonLines:
-    """Tells of a training as one JSON object a line."""
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        yield
-
-    def event(self, kind: str, values: dict[str, Any]) -> None:
-        print(json.dumps({"event": kind, **values}), flush=True)
-
-
-class _ProgressBar:
-    """Tells of a training as a progress bar, and a line for each epoch."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._console = Console()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[news]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
-        self._task = self._progress.add_task("preparing", total=None, news="")
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        with self._progress:
-            yield
-
-    def event(self, kind: str, values: dict[str, Any]) -> None:
-        say = self._console.print
-        match kind:
-            case "started":
-                self._total = values["steps_per_epoch"] * values["epochs"]
-                self._epochs = values["epochs"]
-                done = values["steps_per_epoch"] * values["finished_epochs"]
-                self._progress.update(self._task, total=self._total, completed=done)
-                say(
-                    f"{values['weights']:,} weights, {values['train_size']:,} images, "
-                    f"on {values['device']}"
-                )
-            case "step":
-                self._progress.update(
-                    self._task,
-                    completed=values["step"],
-                    description=f"epoch {values['epoch']}/{self._epochs}",
-                    news=f"loss {values['loss']:.3f}  {values['images_per_second']:,.0f} images/s",
-                )
-            case "epoch":
-                say(
-                    f"epoch {values['epoch']:>3}  "
-                    f"train {100 * values['train_accuracy']:.2f} % ({values['train_loss']:.4f})  "
-                    f"test {100 * values['test_accuracy']:.2f} % ({values['test_loss']:.4f})  "
-                    f"{values['seconds']:.1f} s"
-                )
-            case "finished":
-                say(f"run {values['run']}")
-            case "failed":
-                say(f"Failed: {values['reason']}", style="red", markup=False)
-
-
-def _train(spec: Any, fresh: bool, teller: _JsonLines | _ProgressBar) -> None:
+def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> None:
     from explorer import events
     from explorer.engines.perform import leased, new_owner, perform
     from explorer.runs import RunIsBusyError, Status
@@ -315,16 +249,12 @@ def _refuse(sentence: str) -> NoReturn:
 
 
 def _settings() -> "Settings":
-    from pydantic import ValidationError
-
-    from explorer.settings import Settings
+    from explorer.settings import SettingsError, read_settings
 
     try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "EXPLORER_" + "_".join(map(str, first["loc"])).upper()
-        _refuse(f"{name}: {first['msg']}, not {first['input']!r}.")
+        return read_settings()
+    except SettingsError as error:
+        _refuse(str(error))
 
 
 def _store(settings: "Settings") -> "RunStore":

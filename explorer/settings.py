@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _NAME = "architecture-explorer"
+
+
+class SettingsError(ValueError):
+    """A variable that cannot be used; the message names it."""
 
 
 class Settings(BaseSettings):
@@ -41,3 +45,19 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(Path(part) for part in value.split(os.pathsep) if part)
         return value
+
+
+def read_settings() -> Settings:
+    """The settings as the environment has them.
+
+    Raises:
+        SettingsError: One of them cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "EXPLORER_" + "_".join(map(str, first["loc"])).upper()
+        raise SettingsError(
+            f"The setting {name} cannot be used: {first['msg']}, not {first['input']!r}."
+        ) from error

@@ -1,8 +1,8 @@
 """The frame of all pages: title, navigation, and what to say when nothing can be shown."""
 
 import streamlit as st
-from pydantic import ValidationError
 
+from explorer.settings import SettingsError
 from explorer.store import StoreError
 from explorer.ui import plugins, runs, state, train
 
@@ -29,9 +29,5 @@ def main() -> None:
         state.store()  # a fragment would show its failure as a traceback
         page.run()
         state.engine()  # the worker gets warm while the reader reads
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "EXPLORER_" + "_".join(map(str, first["loc"])).upper()
-        st.error(f"The setting {name} cannot be used: {first['msg']}, not {first['input']!r}.")
-    except StoreError as error:
+    except (SettingsError, StoreError) as error:
         st.error(str(error))

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.events import Step
 from explorer.examples import open_examples
 from explorer.runs import Run, UnknownRunError
-from explorer.settings import Settings
+from explorer.settings import Settings, read_settings
 from explorer.spec import ImageSpec
 from explorer.store import RunStore
 
@@ -26,7 +26,7 @@ SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in wh
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
     """The settings of this process."""
-    return Settings()
+    return read_settings()
 
 
 @st.cache_resource(show_spinner=False)
