@@ -4,12 +4,15 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.events import Epoch
 from explorer.recipe import Recipe, preset
 from explorer.runs import Run, RunSpec, Status, distinguish, epochs_to_keep
+
+# A busy machine is slow, not wrong.
+property_test = settings(deadline=None)
 
 SPEC = RunSpec(
     architecture="residual-bn",
@@ -89,6 +92,7 @@ specs = st.builds(
 )
 
 
+@property_test
 @given(specs)
 def test_a_spec_and_its_id_survive_json(spec):
     again = RunSpec.from_json(json.loads(json.dumps(spec.to_json())))
@@ -96,6 +100,7 @@ def test_a_spec_and_its_id_survive_json(spec):
     assert again.id == spec.id
 
 
+@property_test
 @given(specs, specs)
 def test_specs_that_say_something_else_have_other_ids(first, second):
     same = json.dumps(first.to_json(), sort_keys=True) == json.dumps(
@@ -104,6 +109,7 @@ def test_specs_that_say_something_else_have_other_ids(first, second):
     assert (first.id == second.id) == same
 
 
+@property_test
 @given(specs, specs)
 def test_a_spec_with_one_field_of_another_has_another_id_unless_they_agree_in_it(first, second):
     for field in ("architecture", "dataset", "recipe", "fingerprint"):
@@ -125,6 +131,7 @@ def test_equal_specs_have_equal_ids_even_where_a_number_was_written_without_its_
     assert first.id == second.id
 
 
+@property_test
 @given(st.integers(1, 1000))
 def test_kept_are_the_first_and_the_last_epoch_and_at_most_ten_between(epochs):
     kept = epochs_to_keep(epochs)
@@ -132,6 +139,7 @@ def test_kept_are_the_first_and_the_last_epoch_and_at_most_ten_between(epochs):
     assert len(kept) == min(epochs, 12)
 
 
+@property_test
 @given(st.integers(2, 1000))
 def test_the_kept_epochs_are_evenly_spread(epochs):
     kept = sorted(epochs_to_keep(epochs))
@@ -151,19 +159,19 @@ def test_only_queued_and_running_are_live_and_only_what_ended_early_is_resumable
 @pytest.mark.parametrize(
     ("change", "title"),
     [
-        ({}, "residual-bn (width 16, skip True) · mnist · tutorial · seed 0"),
-        ({"parameters": {}}, "residual-bn · mnist · tutorial · seed 0"),
+        ({}, "residual-bn (width 16, skip True) · mnist · tutorial, 10 epochs · seed 0"),
+        ({"parameters": {}}, "residual-bn · mnist · tutorial, 10 epochs · seed 0"),
         (
-            {"recipe": preset("fast").changed(seed=3, epochs=5, train_size=100)},
-            "residual-bn (width 16, skip True) · mnist · fast · seed 3",
+            {"recipe": preset("fast").changed(seed=3, epochs=5, train_size=1000)},
+            "residual-bn (width 16, skip True) · mnist · fast, 5 epochs of 1,000 images · seed 3",
         ),
         (
             {"recipe": preset("fast").changed(learning_rate=0.01)},
-            "residual-bn (width 16, skip True) · mnist · adamw 0.01 · seed 0",
+            "residual-bn (width 16, skip True) · mnist · adamw 0.01, 1 epoch · seed 0",
         ),
         (
             {"recipe": Recipe(batch_size=128), "dataset": "kmnist"},
-            "residual-bn (width 16, skip True) · kmnist · sgd 0.01 · seed 0",
+            "residual-bn (width 16, skip True) · kmnist · sgd 0.01, 10 epochs · seed 0",
         ),
     ],
 )
@@ -198,6 +206,7 @@ def test_a_run_alone_is_called_by_its_architecture():
     assert distinguish([]) == {}
 
 
+@property_test
 @given(st.lists(specs, max_size=4, unique_by=lambda spec: spec.id))
 def test_every_run_gets_a_label_that_begins_with_its_architecture(several):
     labels = distinguish([run(spec) for spec in several])

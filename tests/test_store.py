@@ -11,7 +11,7 @@ import sqlalchemy
 from explorer.events import Checkpoint, Epoch, Started, Step
 from explorer.recipe import Recipe
 from explorer.runs import RunIsBusyError, RunSpec, Status, UnknownRunError, epochs_to_keep
-from explorer.store import LEASE_SECONDS, RunStore
+from explorer.store import LEASE_SECONDS, RunStore, StoreError
 
 SPEC = RunSpec("plain", {}, "mnist", Recipe(epochs=3), "0123456789abcdef")
 STARTED = Started("cpu", 8490, 60_000, 10_000, steps_per_epoch=40, epochs=3)
@@ -635,3 +635,28 @@ def test_a_read_only_store_is_never_made(tmp_path):
         reader.runs()
     reader.close()
     assert list(tmp_path.iterdir()) == []
+
+
+# Stores that cannot be used.
+
+
+def test_a_database_that_cannot_be_used_is_refused_with_a_sentence_that_hides_the_password():
+    with pytest.raises(StoreError) as refusal:
+        RunStore("nosuchdatabase://me:secret@somewhere/runs")
+    sentence = str(refusal.value)
+    assert sentence.startswith(
+        "The database of the runs, nosuchdatabase://me:***@somewhere/runs, cannot be used: "
+    )
+    assert sentence.endswith(
+        "; set EXPLORER_DATABASE_URL to another, such as sqlite:////home/me/runs.sqlite."
+    )
+    assert "secret" not in sentence
+    assert "\n" not in sentence
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("These are my notes. " * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        RunStore(f"sqlite:///{file}")
+    assert file.read_text() == "These are my notes. " * 100

@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from explorer.charts.style import FAINT, LINE, branch_hues, figure, translucent
-from explorer.inspection.outline import Block, Layer, Part
+from explorer.inspection.parts import Block, Layer, Part
 from explorer.spec import ImageSpec
 
 # Pixels. One unit of the y axis is one pixel; the x axis goes from 0 to 1 over whatever width.

@@ -1,59 +1,16 @@
 """What a network is made of, in the order in which an image meets it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from explorer.branches import Branches
+from explorer.inspection.parts import Block, Layer, Part
 from explorer.spec import ImageSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One module without parts that were run.
-
-    Attributes:
-        path: Its name in the network, such as `mix1.5x5.0`.
-        kind: Its class, such as `Conv2d`.
-        text: What it is in a few words, such as `conv 5×5`.
-        shape: Of its output for one image: `(C, H, W)` or `(features,)`.
-        weights: Its trainable numbers.
-    """
-
-    path: str
-    kind: str
-    text: str
-    shape: tuple[int, ...]
-    weights: int
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One `Branches`.
-
-    Attributes:
-        path: Its name in the network, such as `mix1`.
-        merge: How its branches are merged: `concat`, `add` or the name of another function.
-        branches: What each branch is made of, by name, in the order in which they are merged.
-        channels: How many channels each branch gives.
-        shape: Of the merged output for one image.
-        weights: The trainable numbers of all branches.
-    """
-
-    path: str
-    merge: str
-    branches: Mapping[str, tuple["Part", ...]]
-    channels: Mapping[str, int]
-    shape: tuple[int, ...]
-    weights: int
-
-
-Part: TypeAlias = Layer | Block
 
 
 def outline(model: nn.Module, images: ImageSpec) -> tuple[Part, ...]:

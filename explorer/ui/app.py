@@ -1,10 +1,14 @@
 """The frame of all pages: title, navigation, and what to say when nothing can be shown."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from explorer.settings import SettingsError
 from explorer.store import StoreError
 from explorer.ui import plugins, runs, state, train
+
+_ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
 # Streamlit leaves a hand's breadth above the first line, and writes into charts in a grey too faint
 # for the small labels of a diagram; they take the page's own text colour, light or dark.
@@ -16,7 +20,7 @@ _STYLE = """<style>
 
 def main() -> None:
     """Show the page that the address asks for."""
-    st.set_page_config("Architecture Explorer", page_icon=":material/account_tree:", layout="wide")
+    st.set_page_config("Architecture Explorer", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
     training = st.Page(train.page, title="Train", icon=":material/model_training:", default=True)
     pages = [

@@ -17,7 +17,7 @@ from explorer.store import RunStore
 # that the first page already shows its curves meanwhile.
 if TYPE_CHECKING:
     from explorer.engines.local import LocalEngine
-    from explorer.inspection.outline import Part
+    from explorer.inspection.parts import Part
     from explorer.registry import Registry
 
 SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added

@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import Compose, Normalize, ToTensor
 
@@ -12,6 +12,9 @@ import explorer.data.decoded
 from explorer.data.catalogue import UnknownDataSetError, dataset
 from explorer.data.decoded import Decoded
 from explorer.data.resident import Split, default_device, resident
+
+# A busy machine is slow, not wrong.
+property_test = settings(deadline=None)
 
 CPU = torch.device("cpu")
 
@@ -36,16 +39,19 @@ batch_sizes = st.integers(1, 250)
 seeds = st.integers(0, 2**40)
 
 
+@property_test
 @given(lengths, batch_sizes, seeds)
 def test_every_image_comes_exactly_once_an_epoch(length, batch_size, seed):
     assert sorted(order(split(length), batch_size, seed=seed)) == list(range(length))
 
 
+@property_test
 @given(lengths, batch_sizes)
 def test_without_a_seed_images_come_as_they_are_stored(length, batch_size):
     assert order(split(length), batch_size) == list(range(length))
 
 
+@property_test
 @given(lengths, batch_sizes)
 def test_all_batches_are_full_but_the_last_which_holds_the_rest(length, batch_size):
     sizes = [len(labels) for _, labels in split(length).batches(batch_size, seed=1)]
@@ -53,17 +59,20 @@ def test_all_batches_are_full_but_the_last_which_holds_the_rest(length, batch_si
     assert sizes[-1] == (length % batch_size or batch_size)
 
 
+@property_test
 @given(lengths, batch_sizes, seeds)
 def test_one_seed_is_one_order_whatever_the_batch_size(length, batch_size, seed):
     assert order(split(length), batch_size, seed=seed) == order(split(length), length, seed=seed)
 
 
+@property_test
 @given(seeds)
 def test_another_seed_is_another_order(seed):
     images = split(100)
     assert order(images, 10, seed=seed) != order(images, 10, seed=seed + 1)
 
 
+@property_test
 @given(seed=seeds)
 def test_the_order_neither_reads_nor_moves_the_global_generator(seed):
     torch.manual_seed(1)
@@ -74,6 +83,7 @@ def test_the_order_neither_reads_nor_moves_the_global_generator(seed):
     assert order(split(50), 10, seed=seed) == first
 
 
+@property_test
 @given(lengths, batch_sizes, seeds)
 def test_labels_stay_with_their_images(length, batch_size, seed):
     images = split(length)
@@ -125,6 +135,7 @@ def test_making_batches_leaves_the_stored_images_alone():
     assert torch.equal(images.images, before)
 
 
+@property_test
 @given(lengths, st.integers(1, 200))
 def test_a_subset_is_the_same_for_every_call_and_holds_no_image_twice(length, size):
     first, second = split(length).subset(size), split(length).subset(size)
@@ -133,6 +144,7 @@ def test_a_subset_is_the_same_for_every_call_and_holds_no_image_twice(length, si
     assert len(first) == len(set(first.labels.tolist())) == min(size, length)
 
 
+@property_test
 @given(lengths)
 def test_a_subset_s_images_are_the_ones_that_its_labels_name(length):
     images = split(length)

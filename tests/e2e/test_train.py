@@ -85,3 +85,15 @@ def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path
         expect(page.get_by_text("images/s")).to_have_count(0)
         expect(page.get_by_text("interrupted")).to_have_count(0)
         no_exception(page)
+
+
+def test_no_page_asks_the_network_for_anything(page, app):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(app)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+    for name in ("Runs", "Plugins"):
+        page.get_by_role("link", name=name).click()
+        expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert [url for url in asked if not url.startswith((app, "data:", "blob:"))] == []

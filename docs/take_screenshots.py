@@ -1,0 +1,38 @@
+"""Takes the screenshots of the README from the real app: `python docs/take_screenshots.py`.
+
+Starts the app with an empty store, trains the residual net, and looks at it while it learns.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent / "tests"))
+
+from e2e.conftest import CHROMIUM, FLAGS, serving  # noqa: E402
+
+from explorer.settings import Settings  # noqa: E402
+
+
+def main() -> None:
+    """Write `docs/train.png`."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder, "runs.sqlite"), Settings().cache) as (address, _),
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1360, "height": 860}, device_scale_factor=1.5)
+        page.goto(f"{address}/?architecture=inception")
+        page.get_by_text("inception — ").wait_for()
+        page.locator(".js-plotly-plot .annotation").first.wait_for()
+        page.wait_for_timeout(2000)
+        page.screenshot(path=DOCS / "train.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
