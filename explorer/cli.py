@@ -169,7 +169,7 @@ def runs(as_json: AsJson = False) -> None:
 
 def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> None:
     from explorer import events
-    from explorer.engines.perform import leased, new_owner, perform
+    from explorer.engines.perform import new_owner, perform
     from explorer.runs import RunIsBusyError, Status
 
     settings = _settings()
@@ -190,20 +190,25 @@ def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> N
     except RunIsBusyError as error:
         _refuse(str(error))
     try:
-        with leased(store, owner), teller.open():
+        with teller.open():
             for event in perform(run, owner, store, _registry(), settings):
                 teller.event(events.kind(event), events.to_json(event))
     except KeyboardInterrupt:
         print(f"Stopped; the same command goes on from here. Run {run.id}.", file=sys.stderr)
         raise typer.Exit(130) from None
-    except Exception:
+    except BaseException:  # a plugin's forward may even call sys.exit
         run = store.run(run.id)
         teller.event("failed", {"run": run.id, "reason": run.reason})
         raise typer.Exit(1) from None
-    if (run := store.run(run.id)).status is Status.STOPPED:
-        teller.event("stopped", {"run": run.id})
-    else:
-        teller.event("finished", {"run": run.id})
+    match (run := store.run(run.id)).status:
+        case Status.FINISHED:
+            teller.event("finished", {"run": run.id})
+        case Status.STOPPED:
+            teller.event("stopped", {"run": run.id})
+        case _:
+            reason = "Another process has taken the run over; `explorer runs` says how it stands."
+            teller.event("failed", {"run": run.id, "reason": reason})
+            raise typer.Exit(1)
 
 
 def _parse(settings: list[str], parameters: Any) -> dict[str, Any]:

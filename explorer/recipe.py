@@ -88,6 +88,9 @@ class Recipe:
             "train_size",
             "a whole number of at least 1, or nothing for all images",
         )
+        for name in ("learning_rate", "momentum", "weight_decay"):
+            # 1 equals 1.0 but is written otherwise, and equal recipes must have equal hashes.
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """The learning rate of step `step` (from 0) of `steps` in all."""
@@ -97,7 +100,7 @@ class Recipe:
         if step < rise:
             low, high, way = START, 1.0, step / rise
         else:
-            low, high, way = 1.0, END, (step - rise) / max(steps - 1 - rise, 1)
+            low, high, way = 1.0, END, (step - rise) / (steps - 1 - rise)
         return self.learning_rate * (low + (high - low) * (1 - math.cos(math.pi * way)) / 2)
 
     def changed(self, **values: Any) -> "Recipe":

@@ -112,19 +112,16 @@ class Run:
 
     @property
     def recipe_name(self) -> str:
-        """The preset that it follows but for epochs, seed and images; else optimiser and rate."""
-        recipe = self.spec.recipe
-        return next(
-            (
-                name
-                for name, known in PRESETS.items()
-                if known.changed(
-                    epochs=recipe.epochs, seed=recipe.seed, train_size=recipe.train_size
-                )
-                == recipe
-            ),
-            f"{recipe.optimiser} {recipe.learning_rate:g}",
-        )
+        """The preset that it is nearest to, and what it does otherwise."""
+        own = self.spec.recipe.to_json()
+        names = [name for name in own if name not in ("epochs", "seed", "train_size")]
+        changed = {
+            preset: {name: own[name] for name in names if own[name] != known.to_json()[name]}
+            for preset, known in PRESETS.items()
+        }
+        nearest = min(changed, key=lambda preset: len(changed[preset]))
+        words = [f"{name.replace('_', ' ')} {value}" for name, value in changed[nearest].items()]
+        return f"{nearest} with {', '.join(words)}" if words else nearest
 
     @property
     def title(self) -> str:

@@ -101,7 +101,7 @@ class RunStore:
                 if read_only:
                     return
                 Path(self._engine.url.database or ".").parent.mkdir(parents=True, exist_ok=True)
-            _schema.create_all(self._engine)
+            self._create()
         except (sql.exc.SQLAlchemyError, ImportError, OSError) as error:
             reason = str(error).splitlines()[0]
             shown = re.sub("//([^:/@]*):[^@]*@", r"//\1:***@", url)  # without the password
@@ -109,6 +109,16 @@ class RunStore:
                 f"The database of the runs, {shown}, cannot be used: {reason}; set "
                 "EXPLORER_DATABASE_URL to another, such as sqlite:////home/me/runs.sqlite."
             ) from error
+
+    def _create(self) -> None:
+        """Make the tables, unless they are there; several may try at once, and one wins."""
+        for last in (*[False] * 50, True):
+            try:
+                return _schema.create_all(self._engine)
+            except sql.exc.OperationalError as error:
+                if last or not re.search("locked|already exists", str(error)):
+                    raise
+                time.sleep(0.1)
 
     def close(self) -> None:
         """Let go of the database."""

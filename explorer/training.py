@@ -90,6 +90,7 @@ def train(
         train_loss, train_accuracy = meter.means()
         trained = perf_counter()
         test_loss, test_accuracy = evaluate(model, data.test)
+        _demand_finite(test_loss, step, rate)
         yield Epoch(
             epoch=epoch,
             train_loss=train_loss,
@@ -144,11 +145,7 @@ class _Meter:
         loss, hits = self.totals.tolist()
         now = perf_counter()
         last_loss, last_hits, last_images, last_time = self.last
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"The loss became {loss} by step {step:,}, at a learning rate of "
-                f"{learning_rate:g}; try a lower learning rate."
-            )
+        _demand_finite(loss, step, learning_rate)
         self.last = (loss, hits, self.images, now)
         images = self.images - last_images
         return Step(
@@ -164,6 +161,14 @@ class _Meter:
     def means(self) -> tuple[float, float]:
         loss, hits = self.last[:2]
         return loss / self.images, hits / self.images
+
+
+def _demand_finite(loss: float, step: int, learning_rate: float) -> None:
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"The loss became {loss} by step {step:,}, at a learning rate of "
+            f"{learning_rate:g}; try a lower learning rate."
+        )
 
 
 def _optimiser(model: nn.Module, recipe: Recipe) -> optim.Optimizer:

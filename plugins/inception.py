@@ -21,8 +21,9 @@ class Inception(nn.Sequential):
 
     The tutorial's Inception net, exactly: branches of 16, 24, 24 and 24 channels, average-pooling
     before the pool branch's 1×1. 97,298 weights on MNIST. There is no activation inside the block,
-    so each branch is a chain of affine maps and the whole block is one affine map: it could be
-    replaced by a single convolution. `inception-bn` is the block with activations.
+    so each branch is a chain of affine maps and the whole block is one affine map: but for the
+    borders, a single 5×5 convolution could do the same. `inception-bn` is the block with
+    activations.
     """
 
     def __init__(self, images: ImageSpec):

@@ -72,35 +72,44 @@ def is_cached(dataset: DataSet, cache: Path) -> bool:
 
 
 def _prepare(dataset: DataSet, cache: Path, home: Path) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{dataset.name}-", dir=cache) as scratch:
-        raw, ready = Path(scratch, "raw"), Path(scratch, "ready")
-        raw.mkdir()
-        ready.mkdir()
-        try:
-            if dataset.embedded:
-                _unpack_mnist(raw / "MNIST" / "raw")
-            train = _read(dataset, raw, train=True)
-            test = _read(dataset, raw, train=False)
-        except Exception as error:
-            origin = dataset.address or str(MNIST)
-            raise DataError(
-                f"{dataset.title} could not be read from {origin} ({_brief(error)}); nothing was "
-                f"kept in the cache folder {cache}. "
-                + (
-                    "Reinstall the explorer: its copy of the files is damaged."
-                    if dataset.embedded
-                    else "Check the network and try again, or choose MNIST, which needs none."
-                )
-            ) from error
-        arrays: tuple[NDArray[Any], ...] = (*train, *test)
-        for part, array in zip(_PARTS, arrays, strict=True):
-            np.save(ready / f"{part}.npy", array)
-        # Another process may have been quicker; what it made is the same.
-        with contextlib.suppress(FileExistsError, OSError):
-            ready.rename(home)
-        if not home.is_dir():
-            raise DataError(f"{dataset.title} could not be written to the cache folder {cache}.")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{dataset.name}-", dir=cache) as scratch:
+            _decode(dataset, Path(scratch, "raw"), ready := Path(scratch, "ready"), cache)
+            # Another process may have been quicker; what it made is the same.
+            with contextlib.suppress(OSError):
+                ready.rename(home)
+            if not home.is_dir():
+                raise OSError(f"{home} could not be made")
+    except OSError as error:
+        raise DataError(
+            f"{dataset.title} could not be written to the cache folder {cache} "
+            f"({_brief(error)}); make room there, or name another folder in EXPLORER_CACHE."
+        ) from error
+
+
+def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
+    raw.mkdir()
+    ready.mkdir()
+    try:
+        if dataset.embedded:
+            _unpack_mnist(raw / "MNIST" / "raw")
+        train = _read(dataset, raw, train=True)
+        test = _read(dataset, raw, train=False)
+    except Exception as error:
+        origin = dataset.address or str(MNIST)
+        raise DataError(
+            f"{dataset.title} could not be read from {origin} ({_brief(error)}); nothing was "
+            f"kept in the cache folder {cache}. "
+            + (
+                "Reinstall the explorer: its copy of the files is damaged."
+                if dataset.embedded
+                else "Check the network and try again, or choose MNIST, which needs none."
+            )
+        ) from error
+    arrays: tuple[NDArray[Any], ...] = (*train, *test)
+    for part, array in zip(_PARTS, arrays, strict=True):
+        np.save(ready / f"{part}.npy", array)
 
 
 def _unpack_mnist(folder: Path) -> None:

@@ -6,6 +6,7 @@ same arithmetic as torchvision's `ToTensor` and `Normalize`, image for image, to
 """
 
 import functools
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,9 @@ class Data:
         return self.train.images.device
 
 
-@functools.lru_cache(maxsize=4)
+_loading = threading.Lock()
+
+
 def resident(name: str, device: torch.device, cache: Path) -> Data:
     """The data set `name` on `device`; the same object for every call in a process.
 
@@ -100,6 +103,12 @@ def resident(name: str, device: torch.device, cache: Path) -> Data:
         UnknownDataSetError: There is no such data set.
         DataError: It cannot be fetched.
     """
+    with _loading:  # or two that ask at once would both load it
+        return _resident(name, device, cache)
+
+
+@functools.lru_cache(maxsize=4)
+def _resident(name: str, device: torch.device, cache: Path) -> Data:
     from explorer.data.decoded import decoded
 
     description = dataset(name)

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -24,6 +24,11 @@ from explorer.registry import Registry, discover
 from explorer.runs import Run, RunIsBusyError, RunSpec, Status
 from explorer.settings import Settings
 from explorer.store import RunStore
+
+
+class _Task(NamedTuple):
+    owner: str
+    future: ProcessFuture[None]
 
 
 class LocalEngine:
@@ -37,48 +42,43 @@ class LocalEngine:
     def __init__(self, store: RunStore, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._owner = new_owner()
-        self._futures: dict[str, ProcessFuture[None]] = {}
-        self._pool = ProcessPool(
-            max_workers=1,
-            initializer=_warm_up,
-            initargs=(settings,),
-            # A forked child of a process that has threads, as a server has, may hang.
-            context=multiprocessing.get_context("spawn"),
-        )
-        self._leased = leased(store, self._owner)
+        self._tasks: dict[str, _Task] = {}
+        self._pool = self._start()
+        # The worker renews the lease of the run it is at; those that wait are renewed from here.
+        self._leased = leased(store, self._waiting)
         self._leased.__enter__()
-        self._pool.schedule(_nothing)  # starts the worker now, not with the first run
 
     def submit(self, spec: RunSpec) -> Run:
         """Queue the run of this spec, from where it ended; a finished or live run is left alone."""
         run = self._store.add(spec)
-        if run.status is Status.FINISHED:
-            return run
+        # A name of its own for each attempt: what is left of an earlier one must not speak for it.
+        owner = new_owner()
         try:
-            run = self._store.claim(run.id, self._owner)
+            run = self._store.claim(run.id, owner)
         except RunIsBusyError:
             return self._store.run(run.id)
+        if not self._pool.active:  # the worker died with nothing to do
+            self._pool = self._start()
         future = self._pool.schedule(
-            _work, args=(run.id, self._owner, self._settings), timeout=self._settings.time_limit
+            _work, args=(run.id, owner, self._settings), timeout=self._settings.time_limit
         )
-        self._futures[run.id] = future
-        future.add_done_callback(functools.partial(self._ended, run.id))
+        self._tasks[run.id] = _Task(owner, future)
+        future.add_done_callback(functools.partial(self._ended, run.id, owner))
         return run
 
     def stop(self, id: str) -> None:
         """Stop a run: at its next event, or by force if that takes longer than the grace period."""
         self._store.request_stop(id)
-        future = self._futures.get(id)
-        if future is None:
+        task = self._tasks.get(id)
+        if task is None:
             return  # another process has it, and will see the request
-        if future.running():
-            timer = threading.Timer(self._settings.stop_grace, future.cancel)
+        if task.future.running():
+            timer = threading.Timer(self._settings.stop_grace, task.future.cancel)
             timer.daemon = True
             timer.start()
-            future.add_done_callback(lambda _: timer.cancel())
+            task.future.add_done_callback(lambda _: timer.cancel())
         else:
-            future.cancel()
+            task.future.cancel()
 
     def close(self) -> None:
         """End the worker; what it was at is interrupted, and may be resumed."""
@@ -86,8 +86,23 @@ class LocalEngine:
         self._pool.stop()
         self._pool.join()
 
-    def _ended(self, id: str, future: ProcessFuture[Any]) -> None:
-        self._futures.pop(id, None)
+    def _start(self) -> ProcessPool:
+        pool = ProcessPool(
+            max_workers=1,
+            initializer=_warm_up,
+            initargs=(self._settings,),
+            # A forked child of a process that has threads, as a server has, may hang.
+            context=multiprocessing.get_context("spawn"),
+        )
+        pool.schedule(_nothing)  # starts the worker now, not with the first run
+        return pool
+
+    def _waiting(self) -> list[str]:
+        return [task.owner for task in list(self._tasks.values()) if not task.future.running()]
+
+    def _ended(self, id: str, owner: str, future: ProcessFuture[Any]) -> None:
+        if (task := self._tasks.get(id)) and task.owner == owner:
+            del self._tasks[id]
         status, reason = Status.FAILED, ""
         try:
             future.result()
@@ -104,7 +119,7 @@ class LocalEngine:
             )
         except Exception as error:
             reason = f"The worker could not be used: {error}"
-        self._store.end(id, self._owner, status, reason)
+        self._store.end(id, owner, status, reason)
 
 
 def _warm_up(settings: Settings) -> None:

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
@@ -13,7 +13,7 @@ from explorer.checkpoint import CheckpointError
 from explorer.data.decoded import DataError
 from explorer.data.resident import default_device, resident
 from explorer.diagnosis import explain
-from explorer.events import Event
+from explorer.events import Epoch, Event
 from explorer.registry import Architecture, Registry, UnknownArchitectureError
 from explorer.runs import Run, Status
 from explorer.settings import Settings
@@ -42,21 +42,23 @@ def perform(
     """
     architecture: Architecture | None = None
     try:
-        architecture = registry[run.spec.architecture]
-        if architecture.fingerprint != run.spec.fingerprint:
-            raise ChangedPluginError(
-                f"The code of {run.spec.architecture} ({architecture.source.origin}) has changed "
-                "since this run was begun; start a new run with the code as it is now."
-            )
-        store.begin(run.id, owner)
-        data = resident(run.spec.dataset, default_device(), settings.cache)
-        torch.manual_seed(run.spec.recipe.seed)
-        model = architecture.build(data.spec, run.spec.parameters)
-        for event in train(model, data, run.spec.recipe, store.checkpoint(run.id)):
-            if not store.append(run.id, owner, event):
-                store.end(run.id, owner, Status.STOPPED)
-                return
-            yield event
+        with leased(store, lambda: [owner]):
+            architecture = registry[run.spec.architecture]
+            if architecture.fingerprint != run.spec.fingerprint:
+                raise ChangedPluginError(
+                    f"The code of {architecture.name} ({architecture.source.origin}) has changed "
+                    "since this run was begun; start a new run with the code as it is now."
+                )
+            store.begin(run.id, owner)
+            data = resident(run.spec.dataset, default_device(), settings.cache)
+            torch.manual_seed(run.spec.recipe.seed)
+            model = architecture.build(data.spec, run.spec.parameters)
+            for event in train(model, data, run.spec.recipe, store.checkpoint(run.id)):
+                go_on = store.append(run.id, owner, event)
+                if not go_on and not _is_last(event, run):
+                    store.end(run.id, owner, Status.STOPPED)
+                    return
+                yield event
         store.end(run.id, owner, Status.FINISHED)
     except (GeneratorExit, KeyboardInterrupt):
         store.end(run.id, owner, Status.STOPPED)
@@ -70,21 +72,31 @@ def perform(
         raise
 
 
+def _is_last(event: Event, run: Run) -> bool:
+    return isinstance(event, Epoch) and event.epoch == run.spec.recipe.epochs
+
+
 def new_owner() -> str:
     """A name for one who trains runs, unlike any other's."""
     return f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 @contextlib.contextmanager
-def leased(store: RunStore, owner: str) -> Iterator[None]:
-    """Keep `owner`'s lease on its runs alive, from a thread, until the block is left."""
+def leased(store: RunStore, owners: Callable[[], Iterable[str]]) -> Iterator[None]:
+    """Keep the owners' leases on their runs alive, from a thread, until the block is left.
+
+    Args:
+        store: Where the runs are kept.
+        owners: Asked anew each time for those whose leases are to be renewed.
+    """
     done = threading.Event()
 
     def renew() -> None:
         while not done.wait(LEASE_SECONDS / 4):
             # A database that is away for a moment must not end the renewal.
             with contextlib.suppress(Exception):
-                store.renew(owner)
+                for owner in owners():
+                    store.renew(owner)
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()

@@ -4,7 +4,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from explorer.engines.perform import leased, new_owner, perform
+from explorer.engines.perform import new_owner, perform
 from explorer.events import Epoch
 from explorer.examples import ARCHITECTURES, FILE
 from explorer.recipe import preset
@@ -30,10 +30,9 @@ def record() -> None:
                 architecture.fingerprint,
             )
             run = store.claim(store.add(spec).id, owner)
-            with leased(store, owner):
-                for event in perform(run, owner, store, registry, settings):
-                    if isinstance(event, Epoch):
-                        print(name, event, flush=True)
+            for event in perform(run, owner, store, registry, settings):
+                if isinstance(event, Epoch):
+                    print(name, event, flush=True)
         store.close()
         FILE.unlink(missing_ok=True)
         with sqlite3.connect(database) as connection:

@@ -293,18 +293,25 @@ def test_a_run_that_fails_says_why_and_the_same_worker_goes_on(engine, store, as
     assert workers() == before
 
 
-@pytest.mark.parametrize(("name", "code"), [("dies", "3"), ("dies-quietly", "")])
 def test_a_plugin_that_ends_the_worker_fails_its_run_and_the_next_one_is_trained(
-    engine, store, ask, name, code
+    engine, store, ask
 ):
-    failing, following = engine.submit(ask(name)).id, engine.submit(ask("quick")).id
+    failing, following = engine.submit(ask("dies")).id, engine.submit(ask("quick")).id
     assert ended(store, following).status is Status.FINISHED
-    try:
-        failed = ended(store, failing, seconds=15)
-    finally:
-        engine.stop(failing)
+    failed = ended(store, failing, seconds=15)
     assert failed.status is Status.FAILED
-    assert failed.reason.startswith(f"The worker process died (exit code {code}")
+    assert failed.reason.startswith("The worker process died (exit code 3")
+
+
+def test_a_plugin_that_ends_the_worker_without_a_word_leaves_its_run_interrupted(
+    engine, store, ask
+):
+    quiet, following = engine.submit(ask("dies-quietly")).id, engine.submit(ask("quick")).id
+    assert ended(store, following).status is Status.FINISHED
+    assert ended(store, quiet, seconds=30).status is Status.INTERRUPTED
+    assert engine.submit(store.run(quiet).spec).status is Status.QUEUED
+    engine.stop(quiet)
+    ended(store, quiet, seconds=30)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")

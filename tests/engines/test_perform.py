@@ -331,7 +331,7 @@ def test_a_leased_owner_keeps_its_runs_and_one_that_has_left_loses_them(
     store.failures = failures
     run = store.claim(store.add(RunSpec("plain", {}, "mnist", Recipe(), "0")).id, "me")
     store.begin(run.id, "me")
-    with leased(store, "me"):
+    with leased(store, lambda: ["me"]):
         for _ in range(4):
             impatient.now += LEASE_SECONDS - 1
             # Of two renewals the first may have begun before the clock was set forward.
@@ -348,7 +348,7 @@ def test_a_leased_owner_keeps_its_runs_and_one_that_has_left_loses_them(
 
 
 def test_a_lease_ends_with_its_block_even_after_an_error(store, impatient):
-    with pytest.raises(ZeroDivisionError), leased(store, "me"):
+    with pytest.raises(ZeroDivisionError), leased(store, lambda: ["me"]):
         raise ZeroDivisionError
     assert "lease" not in {thread.name for thread in threading.enumerate()}
 
