@@ -167,11 +167,13 @@ def test_only_queued_and_running_are_live_and_only_what_ended_early_is_resumable
         ),
         (
             {"recipe": preset("fast").changed(learning_rate=0.01)},
-            "residual-bn (width 16, skip True) · mnist · fast with learning rate 0.01, 1 epoch · seed 0",
+            "residual-bn (width 16, skip True) · mnist · "
+            "fast with learning rate 0.01, 1 epoch · seed 0",
         ),
         (
             {"recipe": Recipe(batch_size=128), "dataset": "kmnist"},
-            "residual-bn (width 16, skip True) · kmnist · tutorial with batch size 128, 10 epochs · seed 0",
+            "residual-bn (width 16, skip True) · kmnist · "
+            "tutorial with batch size 128, 10 epochs · seed 0",
         ),
     ],
 )

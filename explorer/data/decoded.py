@@ -8,7 +8,9 @@ import contextlib
 import gzip
 import hashlib
 import shutil
+import socket
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from explorer.data.catalogue import DataSet
 
+DOWNLOAD_SECONDS = 30.0  # without a word from the other side
 MNIST = Path(__file__).parent / "mnist"
 CHECKSUMS = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -94,8 +97,9 @@ def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
     try:
         if dataset.embedded:
             _unpack_mnist(raw / "MNIST" / "raw")
-        train = _read(dataset, raw, train=True)
-        test = _read(dataset, raw, train=False)
+        with _patience(DOWNLOAD_SECONDS):
+            train = _read(dataset, raw, train=True)
+            test = _read(dataset, raw, train=False)
     except Exception as error:
         origin = dataset.address or str(MNIST)
         raise DataError(
@@ -110,6 +114,17 @@ def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
     arrays: tuple[NDArray[Any], ...] = (*train, *test)
     for part, array in zip(_PARTS, arrays, strict=True):
         np.save(ready / f"{part}.npy", array)
+
+
+@contextlib.contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    # torchvision's downloads would wait for ever on a network that swallows what it is sent.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _unpack_mnist(folder: Path) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
+from explorer.data.catalogue import dataset
+from explorer.data.decoded import is_cached
 from explorer.events import Step
 from explorer.progress import progress
 from explorer.runs import Run, Status, distinguish
@@ -56,8 +58,12 @@ def _standing(run: Run, key: str) -> None:
         now = progress(run, steps[-1] if steps else None)
         if run.status is Status.QUEUED:
             text = "waiting for its turn"
+        elif not steps and not is_cached(dataset(run.spec.dataset), state.settings().cache):
+            text = (
+                f"downloading {dataset(run.spec.dataset).title}, which is used for the first time"
+            )
         elif not steps:
-            text = "getting ready: the network and the images"
+            text = "getting ready"
         else:
             speed = f"{now.images_per_second:,.0f} images/s"
             text = f"epoch {steps[-1].epoch} of {epochs} · {now.time_left} · {speed}"
