@@ -16,7 +16,7 @@ from explorer.charts.style import GRID, RUNS, figure, translucent
 from explorer.events import Step
 from explorer.runs import Run
 
-MOST_POINTS = 200  # of one line; more cannot be told apart
+MOST_POINTS = 80  # of one line; more is noise
 LEAST_IMAGES = 1000  # behind one point; the accuracy of a handful jumps about
 LABELS = 0.28  # share of the width that is kept for the labels at the lines' ends
 LABEL_HEIGHT = 34  # pixels

@@ -20,10 +20,13 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from explorer.data.resident import default_device, resident
 from explorer.engines.perform import leased, new_owner, perform
+from explorer.events import Step
+from explorer.recipe import PRESETS
 from explorer.registry import Registry, discover
 from explorer.runs import Run, RunIsBusyError, RunSpec, Status
 from explorer.settings import Settings
 from explorer.store import RunStore
+from explorer.training import train
 
 
 class _Task(NamedTuple):
@@ -131,8 +134,16 @@ def _warm_up(settings: Settings) -> None:
             psutil.Process().nice(10)
     # What fails here fails again, with a sentence, when a run needs it.
     with contextlib.suppress(Exception):
-        _registry(settings)
-        resident("mnist", default_device(), settings.cache)
+        _rehearse(settings)
+
+
+def _rehearse(settings: Settings) -> None:
+    """Train a few images: the first step of a process loads much that only training needs."""
+    _store(settings)
+    data = resident("mnist", default_device(), settings.cache)
+    for name, recipe in zip(_registry(settings).architectures, PRESETS.values(), strict=False):
+        model = _registry(settings)[name].build(data.spec)
+        next(event for event in train(model, data, recipe) if isinstance(event, Step))
 
 
 def _die_with_parent() -> None:

@@ -12,14 +12,14 @@ from explorer.progress import progress
 from explorer.runs import Run, Status, distinguish
 from explorer.ui import state
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.4
 _PLOT = {"displaylogo": False, "displayModeBar": False}
 
 
 def panel(runs: Sequence[Run], key: str) -> None:
     """The state of each run that is not finished, then the curves of all of them.
 
-    While one of them is live, the panel reads the store twice a second by itself.
+    While one of them is live, the panel reads the store by itself.
     """
     live = any(run.status.is_live for run in runs)
     ids = [run.id for run in runs]
@@ -36,7 +36,7 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
     st.plotly_chart(accuracy_curves(traces), key=f"{key}.accuracy", config=_PLOT)
     st.caption(
         "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or from "
-        "0 to 50 %, since each step halves the errors."
+        "0 to 50 %, since each of these halves the errors."
     )
     st.markdown("**Loss** — cross-entropy, on a logarithmic scale")
     st.plotly_chart(loss_curves(traces), key=f"{key}.loss", config=_PLOT)

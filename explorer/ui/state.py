@@ -1,6 +1,7 @@
 """Every cache and every session key. What is shared by all visitors is made here, once."""
 
 import atexit
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,11 @@ def registry() -> "Registry":
     from explorer.registry import discover
 
     return discover(settings().plugins)
+
+
+def registry_is_loaded() -> bool:
+    """Whether `registry` answers at once."""
+    return "explorer.registry" in sys.modules
 
 
 @st.cache_resource(show_spinner=False)
