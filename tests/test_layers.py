@@ -21,7 +21,7 @@ MODULES = {
 HOMES = {
     "streamlit": ["explorer.ui"],
     "plotly": ["explorer.charts"],
-    "sqlalchemy": ["explorer.store"],
+    "sqlalchemy": ["explorer.schema", "explorer.store"],
     "torchvision": ["explorer.data"],
     "ray": ["explorer.engines.ray"],
 }
@@ -102,7 +102,7 @@ def test_the_core_imports_nothing_of_the_house_but_the_core(module):
 
 @pytest.mark.parametrize("module", [m for m in MODULES if within(m, ["explorer.charts"])])
 def test_charts_know_neither_pages_nor_engines_nor_the_store(module):
-    above = ["explorer.ui", "explorer.cli", "explorer.engines", "explorer.store"]
+    above = ["explorer.ui", "explorer.cli", "explorer.engines", "explorer.store", "explorer.schema"]
     assert {name for name in imported_by(module) if within(name, above)} == set()
 
 
