@@ -185,7 +185,9 @@ def suggest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     if close := difflib.get_close_matches(name, names, n=1):
         return f"did you mean {close[0]!r}?"
-    return f"there is {', '.join(names)}." if names else "there is none."
+    if not names:
+        return "there is none."
+    return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
 
 
 def _read(parameter: inspect.Parameter, annotation: Any) -> Parameter:

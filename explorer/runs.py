@@ -120,7 +120,12 @@ class Run:
             for preset, known in PRESETS.items()
         }
         nearest = min(changed, key=lambda preset: len(changed[preset]))
-        words = [f"{name.replace('_', ' ')} {value}" for name, value in changed[nearest].items()]
+        words = [
+            f"{name.replace('_', ' ')} {value:g}"
+            if isinstance(value, float)
+            else f"{name.replace('_', ' ')} {value}"
+            for name, value in changed[nearest].items()
+        ]
         return f"{nearest} with {', '.join(words)}" if words else nearest
 
     @property

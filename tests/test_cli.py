@@ -349,7 +349,7 @@ def test_a_data_set_that_cannot_be_had_fails_the_run_with_its_sentence(
     assert result.exit_code == 1
     *_, last = lines(result)
     assert last["event"] == "failed"
-    assert last["reason"].startswith("KMNIST could not be read from http://codh.rois.ac.jp/")
+    assert last["reason"].startswith("KMNIST could not be downloaded from http://codh.rois.ac.jp/")
     assert store.run(last["run"]).reason == last["reason"]
 
 

@@ -447,7 +447,7 @@ def test_fill_does_not_touch_the_values_it_is_given():
     ("parameters", "name", "sentence"),
     [
         (PARAMETERS, "widht", "there is no parameter 'widht'; did you mean 'width'?"),
-        (PARAMETERS, "xyz", "there is no parameter 'xyz'; there is width, skip, pool."),
+        (PARAMETERS, "xyz", "there is no parameter 'xyz'; there are width, skip, pool."),
         ((), "width", "there is no parameter 'width'; there is none."),
     ],
 )
@@ -468,7 +468,7 @@ def test_fill_refuses_a_value_that_does_not_fit():
     ("name", "known", "end"),
     [
         ("residul", ["plain", "residual"], "did you mean 'residual'?"),
-        ("zzz", ["plain", "residual"], "there is plain, residual."),
+        ("zzz", ["plain", "residual"], "there are plain, residual."),
         ("zzz", [], "there is none."),
     ],
 )

@@ -15,24 +15,31 @@ def run(status=Status.RUNNING, epochs=0, started=True) -> Run:
     return Run(spec.id, spec, status, "", datetime.now(UTC), start, done)
 
 
-def step(number: int) -> Step:
-    return Step(number, 1, 0.5, 0.8, 0.01, 640.0, 1280)
+def steps(last: int) -> list[Step]:
+    return [Step(n, 1, 0.5, 0.8, 0.01, 640.0, 1280) for n in range(20, last + 1, 20)]
 
 
 def test_before_the_first_step_there_is_nothing_to_estimate_from():
-    assert progress(run(Status.QUEUED, started=False), None) == Progress(0.0, None, None)
-    assert progress(run(), None).time_left == ""
+    assert progress(run(Status.QUEUED, started=False), []) == Progress(0.0, None, None)
+    assert progress(run(), []).time_left == ""
+    quick = Step(1, 1, 2.3, 0.1, 0.01, 640.0, 64)
+    assert progress(run(), [quick]) == Progress(1 / 400, None, None)
 
 
 def test_the_time_left_counts_the_images_left_and_the_scoring_of_each_epoch():
     # An epoch takes 10 s of training at 640 images/s and 2 s of scoring.
-    assert progress(run(), step(50)).seconds_left == pytest.approx(35)
-    assert progress(run(epochs=1), step(150)).seconds_left == pytest.approx(25 + 3 * 2)
-    assert progress(run(epochs=1), step(150)).fraction == pytest.approx(150 / 400)
+    assert progress(run(), steps(60)).seconds_left == pytest.approx(34)
+    assert progress(run(epochs=1), steps(160)).seconds_left == pytest.approx(24 + 3 * 2)
+    assert progress(run(epochs=1), steps(160)).fraction == pytest.approx(160 / 400)
+
+
+def test_one_slow_report_moves_the_estimate_little():
+    slow = Step(180, 2, 0.5, 0.8, 0.01, 64.0, 1280)
+    assert progress(run(epochs=1), [*steps(160), slow]).images_per_second > 300
 
 
 def test_a_finished_run_is_all_there():
-    assert progress(run(Status.FINISHED, epochs=4), step(400)).fraction == 1.0
+    assert progress(run(Status.FINISHED, epochs=4), steps(400)).fraction == 1.0
 
 
 @pytest.mark.parametrize(

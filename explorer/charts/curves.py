@@ -19,7 +19,9 @@ from explorer.runs import Run
 MOST_POINTS = 80  # of one line; more is noise
 LEAST_IMAGES = 1000  # behind one point; the accuracy of a handful jumps about
 LABELS = 0.28  # share of the width that is kept for the labels at the lines' ends
-LABEL_HEIGHT = 34  # pixels
+LABEL_WIDTH = 24  # characters
+LINE_HEIGHT = 15  # pixels
+MOST_LONG_LABELS = 6  # with more of them, each has one line for its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def loss_curves(traces: Sequence[Trace]) -> go.Figure:
 def run_hues(runs: Sequence[Run]) -> Mapping[str, str]:
     """A hue for each run by id; runs that differ only in their seed have one together."""
     families: dict[str, str] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.created):  # a new run changes no other's hue
         families.setdefault(_family(run), RUNS[len(families) % len(RUNS)])
     return {run.id: families[_family(run)] for run in runs}
 
@@ -136,7 +138,7 @@ def _curves(traces: Sequence[Trace], measure: _Measure) -> go.Figure:
         range=[0, epochs / (1 - LABELS)],
         title={"text": "epoch", "standoff": 4},
         tickvals=_whole_ticks(epochs),
-        gridcolor=GRID,
+        showgrid=False,
         zeroline=False,
     )
     chart.update_yaxes(
@@ -146,7 +148,7 @@ def _curves(traces: Sequence[Trace], measure: _Measure) -> go.Figure:
         zeroline=False,
         automargin=True,
     )
-    chart.update_layout(margin={"l": 4, "r": 0, "t": 10, "b": 4})
+    chart.update_layout(margin={"l": 4, "r": 0, "t": 10, "b": 40})
     return chart
 
 
@@ -165,7 +167,7 @@ def _line(
         y=[round(measure.place(value), 4) for value in values],
         customdata=[measure.text(value) for value in values],
         name=name,
-        hovertemplate="epoch %{x:.3~g}: <b>%{customdata}</b>",
+        hovertemplate="epoch %{x:.3~g}: <b>%{customdata}</b><extra>%{fullData.name}</extra>",
         mode="lines+markers" if dash == "solid" else "lines",
         line={"color": colour, "width": width, "dash": dash},
         marker={"size": 2 * width + 2},
@@ -180,42 +182,57 @@ def _label_ends(
 ) -> None:
     """Write each line's name and last value where it ends, moved apart where they would overlap."""
     wanted = [measure.place(measure.value(point)) for point, _, _ in ends]
+    texts = [
+        [*_lines(label, len(ends)), f"<b>{measure.text(measure.value(point))}</b>"]
+        for point, label, _ in ends
+    ]
     low, high = measure.range
-    room = (high - low) * LABEL_HEIGHT / (measure.height - 50)
-    places = _apart(wanted, room, low, high)
-    for (point, label, hue), y, place in zip(ends, wanted, places, strict=True):
+    pixel = (high - low) / (measure.height - 50)
+    rooms = [(LINE_HEIGHT * len(lines) + 4) * pixel for lines in texts]
+    places = _apart(wanted, rooms, low, high)
+    for (point, _, hue), lines, y, place in zip(ends, texts, wanted, places, strict=True):
         chart.add_annotation(
             x=epochs * 1.035,
             y=place,
-            text=f"{_broken(label)}<br><b>{measure.text(measure.value(point))}</b>",
+            text="<br>".join(lines),
             font={"color": hue, "size": 12},
             showarrow=False,
             xanchor="left",
             align="left",
         )
-        chart.add_shape(
-            type="line",
-            x0=point.epoch,
-            y0=y,
-            x1=epochs * 1.03,
-            y1=place,
-            line={"color": translucent(hue, 0.5), "width": 0.8, "dash": "dot"},
-        )
+        if point.epoch > 0.9 * epochs:  # from further away it would look like a forecast
+            chart.add_shape(
+                type="line",
+                x0=point.epoch,
+                y0=y,
+                x1=epochs * 1.03,
+                y1=place,
+                line={"color": translucent(hue, 0.5), "width": 0.8, "dash": "dot"},
+            )
 
 
-def _apart(wanted: Sequence[float], room: float, low: float, high: float) -> list[float]:
-    """Places near the wanted ones, no two nearer than `room`, from `low` to `high` if they fit."""
+def _apart(wanted: Sequence[float], rooms: Sequence[float], low: float, high: float) -> list[float]:
+    """Middles near the wanted ones, so that nothing overlaps, from `low` to `high` if all fit."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     places = list(wanted)
-    ceiling = high - room / 2
+    ceiling = high
     for i in reversed(order):
-        places[i] = ceiling = min(places[i], ceiling)
-        ceiling -= room
-    floor = low + room / 2
+        places[i] = min(places[i], ceiling - rooms[i] / 2)
+        ceiling = places[i] - rooms[i] / 2
+    floor = low
     for i in order:
-        places[i] = floor = max(places[i], floor)
-        floor += room
+        places[i] = max(places[i], floor + rooms[i] / 2)
+        floor = places[i] + rooms[i] / 2
     return places
+
+
+def _lines(label: str, labels: int) -> list[str]:
+    """A label's first words, and what tells it apart on a second line if there is room for it."""
+    name, *telling = label.split(" · ")
+    lines = [name, ", ".join(telling)] if telling and labels <= MOST_LONG_LABELS else [name]
+    if telling and labels > MOST_LONG_LABELS:
+        lines = [f"{name}, {', '.join(telling)}"]
+    return [line if len(line) <= LABEL_WIDTH else line[: LABEL_WIDTH - 1] + "…" for line in lines]
 
 
 def _training(trace: Trace) -> list[_Point]:
@@ -224,17 +241,27 @@ def _training(trace: Trace) -> list[_Point]:
     if not trace.steps or run.started is None:
         return [_Point(e.epoch, e.train_loss, e.train_accuracy) for e in run.epochs]
     enough = max(LEAST_IMAGES, sum(step.images for step in trace.steps) // MOST_POINTS)
-    points: list[_Point] = []
-    group: list[Step] = []
-    for step in trace.steps:
-        group.append(step)
-        images = [step.images for step in group]
-        if sum(images) >= enough or step is trace.steps[0]:
-            epoch = step.step / run.started.steps_per_epoch
-            loss = fmean((step.loss for step in group), images)
-            points.append(_Point(epoch, loss, fmean((step.accuracy for step in group), images)))
-            group = []
-    return points
+    groups: list[list[Step]] = [[trace.steps[0]]]
+    images = enough  # the first report stands alone, so that there is something to see at once
+    for step in trace.steps[1:]:
+        if images >= enough:
+            groups.append([])
+            images = 0
+        groups[-1].append(step)
+        images += step.images
+    if len(groups) > 2 and images < enough:
+        last = groups.pop()
+        groups[-1] += last
+    return [_point(group, run.started.steps_per_epoch) for group in groups]
+
+
+def _point(group: Sequence[Step], steps_per_epoch: int) -> _Point:
+    images = [step.images for step in group]
+    return _Point(
+        group[-1].step / steps_per_epoch,
+        fmean((step.loss for step in group), images),
+        fmean((step.accuracy for step in group), images),
+    )
 
 
 def _test(run: Run) -> list[_Point]:
@@ -242,14 +269,17 @@ def _test(run: Run) -> list[_Point]:
 
 
 def _mean(curves: Sequence[Sequence[_Point]]) -> list[_Point]:
-    """Point by point, as far as all curves go."""
+    """Epoch by epoch, of those that have come as far as most have."""
+    lengths = sorted(map(len, curves), reverse=True)
+    common = lengths[len(lengths) // 2]
+    far = [curve[:common] for curve in curves if len(curve) >= common]
     return [
         _Point(
             points[0].epoch,
             fmean(point.loss for point in points),
             fmean(point.accuracy for point in points),
         )
-        for points in zip(*curves, strict=False)
+        for points in zip(*far, strict=True)
     ]
 
 
@@ -258,13 +288,9 @@ def _family(run: Run) -> str:
 
 
 def _shared_label(family: Sequence[Trace]) -> str:
-    label = family[0].label.split(" · seed")[0]
-    return f"{label} · mean of {len(family)} seeds"
-
-
-def _broken(label: str) -> str:
-    """Break a long label at its dots, so that it fits into the room beside the lines."""
-    return label.replace(" · ", "<br>") if len(label) > 20 else label
+    name = family[0].label.split(" · seed")[0]
+    done = sum(bool(trace.run.epochs) for trace in family)
+    return f"{name} · mean of {done} seeds" if done else name
 
 
 def _whole_ticks(epochs: int) -> list[int]:

@@ -21,6 +21,7 @@ PADDING = 5
 SPREAD = 26
 STRIP = 9
 RADIUS = 9
+CHARACTERS = 46  # that fit side by side into a diagram of 300 pixels
 
 _FLATTENING = ("Flatten", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d")
 
@@ -83,7 +84,7 @@ class _Canvas:
         words = [layer.text for layer in layers]
         shape = _shape(layers[-1].shape)
         if narrow:
-            lines = [word.replace("batch norm", "norm") for word in words]
+            lines = [_fitting(word, right - left) for word in words]
         else:
             lines = [_wrapped(words), f"<span style='opacity:0.65'>{shape}</span>"]
         rows = sum(1 + line.count("<br>") for line in lines)
@@ -98,11 +99,14 @@ class _Canvas:
     def block(self, block: Block, left: float, right: float, y: float) -> float:
         hues = branch_hues(block.branches)
         middle = (left + right) / 2
-        width = (right - left) / max(len(hues), 1)
+        if right - left == 1:  # as wide as the boxes above and below it
+            left, right = left + 0.04, right - 0.04
+        lanes = {name: _lanes(parts) for name, parts in block.branches.items()}
         top = y + SPREAD
         ends: dict[str, tuple[float, float]] = {}
-        for place, (name, parts) in enumerate(block.branches.items()):
-            hue, start = hues[name], left + place * width
+        start = left
+        for name, parts in block.branches.items():
+            hue, width = hues[name], (right - left) * lanes[name] / sum(lanes.values())
             centre = start + width / 2
             self.curve(middle, y, centre, top, hue)
             title = f"<b style='color:{hue}'>{_cut(name, width)}</b>"
@@ -115,6 +119,7 @@ class _Canvas:
                         end = self.arrow(centre, end, hue, length=8)
                     end = self.draw(stage, start, start + width, end)
             ends[name] = (centre, end)
+            start += width
         bottom = max(end for _, end in ends.values())
         for name, (centre, end) in ends.items():
             self.curve(centre, end, centre, bottom + 4, hues[name])
@@ -229,8 +234,23 @@ def _wrapped(words: Sequence[str]) -> str:
     return "<br>".join(lines)
 
 
+def _lanes(parts: Sequence[Part]) -> int:
+    """How many lanes run side by side at the widest place of a branch."""
+    blocks = [part for part in parts if isinstance(part, Block)]
+    return max((sum(map(_lanes, block.branches.values())) for block in blocks), default=1)
+
+
+def _fitting(text: str, width: float) -> str:
+    """A layer's words, shortened to what a lane of this width has room for."""
+    text = text.replace("batch norm", "norm")
+    if len(text) > CHARACTERS * width:
+        for word in ("conv ", "-pool", " average"):
+            text = text.replace(word, "")
+    return _cut(text, width)
+
+
 def _cut(name: str, width: float) -> str:
-    room = max(4, int(46 * width))
+    room = max(3, int(CHARACTERS * width))
     return name if len(name) <= room else name[: room - 1] + "…"
 
 

@@ -1,12 +1,18 @@
 """Colours and the layout that all charts share. They must work on a white and on a dark page."""
 
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
 
+import plotly
 import plotly.graph_objects as go
+
+Figure = go.Figure
+LIBRARY = Path(str(files(plotly))) / "package_data"  # the folder of plotly.min.js
 
 # ColorBrewer's Dark2 without its orange, which is kept for negative values everywhere.
 BRANCHES = ("#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#4c8c9e", "#9e4c5f")
-RUNS = ("#0877bd", "#d1495b", "#2e9e5b", "#8e5ea2", "#c98a1b", "#00a3a3", "#b0578d", "#7d8b99")
+RUNS = ("#2b8fd6", "#d1495b", "#2e9e5b", "#8e5ea2", "#c98a1b", "#00a3a3", "#b0578d", "#7d8b99")
 
 FAINT = "rgba(128, 128, 128, 0.13)"
 LINE = "rgba(128, 128, 128, 0.55)"

@@ -101,15 +101,15 @@ def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
             train = _read(dataset, raw, train=True)
             test = _read(dataset, raw, train=False)
     except Exception as error:
-        origin = dataset.address or str(MNIST)
-        raise DataError(
-            f"{dataset.title} could not be read from {origin} ({_brief(error)}); nothing was "
-            f"kept in the cache folder {cache}. "
-            + (
+        kept = f"Nothing was kept in the cache folder {cache}."
+        if dataset.embedded:
+            raise DataError(
+                f"{dataset.title} could not be read from {MNIST} ({_brief(error)}). {kept} "
                 "Reinstall the explorer: its copy of the files is damaged."
-                if dataset.embedded
-                else "Check the network and try again, or choose MNIST, which needs none."
-            )
+            ) from error
+        raise DataError(
+            f"{dataset.title} could not be downloaded from {dataset.address} ({_brief(error)}). "
+            f"{kept} Check the network and try again, or choose MNIST, which needs none."
         ) from error
     arrays: tuple[NDArray[Any], ...] = (*train, *test)
     for part, array in zip(_PARTS, arrays, strict=True):
@@ -156,4 +156,7 @@ def _read(
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    text = " ".join(str(error).split()).rstrip(".")
+    if "urlopen error" in text or isinstance(error, TimeoutError):
+        return "no connection"
+    return text or type(error).__name__

@@ -110,7 +110,8 @@ def describe(module: nn.Module) -> str:
         case nn.AvgPool2d():
             return f"avg-pool {_size(module.kernel_size)}"
         case nn.AdaptiveAvgPool2d():
-            return "global average"
+            size = "×".join(map(str, _pair(module.output_size)))
+            return "global average" if size == "1×1" else f"average to {size}"
         case nn.BatchNorm2d():
             return "batch norm"
         case nn.Identity():
@@ -122,6 +123,10 @@ def describe(module: nn.Module) -> str:
         case nn.Dropout():
             return f"dropout {module.p:g}"
     return type(module).__name__
+
+
+def _pair(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value, value)
 
 
 def _size(value: int | tuple[int, ...]) -> str:

@@ -10,12 +10,8 @@ from explorer.ui import plugins, runs, state, train
 
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
-# Streamlit leaves a hand's breadth above the first line, and writes into charts in a grey too faint
-# for the small labels of a diagram; they take the page's own text colour, light or dark.
-_STYLE = """<style>
-.stMainBlockContainer { padding-top: 4rem; }
-.st-key-diagram .annotation-text { fill: currentColor !important; }
-</style>"""
+# Streamlit leaves a hand's breadth above the first line.
+_STYLE = "<style>.stMainBlockContainer { padding-top: 4rem; }</style>"
 
 
 def main() -> None:

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.data.catalogue import DATASETS, DataSet
 from explorer.parameters import Parameter, Value
-from explorer.recipe import OPTIMISERS, PRESETS, SCHEDULES, Recipe
-
-_OPTIMISERS = {"sgd": "SGD", "nesterov": "SGD + Nesterov", "adamw": "AdamW"}
-_SCHEDULES = {"constant": "constant", "one-cycle": "one-cycle"}
+from explorer.recipe import OPTIMISERS, PRESETS, SCHEDULES, Recipe, RecipeError
 
 
 def parameters(architecture: str, declared: Sequence[Parameter]) -> dict[str, Value]:
@@ -19,107 +17,108 @@ def parameters(architecture: str, declared: Sequence[Parameter]) -> dict[str, Va
 
 
 def _parameter(parameter: Parameter, key: str) -> Any:
-    label, help = parameter.label, parameter.help or None
+    label = parameter.label
+    common: Any = {"key": key, "help": parameter.help or None, "bind": "query-params"}
     default: Any = parameter.default
     if parameter.choices:
         index = parameter.choices.index(default)
-        return st.selectbox(label, parameter.choices, index, key=key, help=help)
+        return st.selectbox(label, parameter.choices, index, **common)
     if parameter.type is bool:
-        return st.toggle(label, default, key=key, help=help)
+        return st.toggle(label, default, **common)
     number: Any = parameter.type
     if limits := parameter.range:
         step = limits.step or (1 if number is int else (limits.high - limits.low) / 100)
         low, high, value, step = map(number, (limits.low, limits.high, default, step))
-        return st.slider(label, low, high, value, step, key=key, help=help)
-    return st.number_input(
-        label, value=default, step=1 if number is int else None, key=key, help=help
-    )
+        return st.slider(label, low, high, value, step, **common)
+    if number is int:
+        return st.number_input(label, value=default, step=1, **common)
+    return st.number_input(label, value=default, **common)
 
 
 def data_set() -> DataSet:
     """The picker of the data set."""
     name = st.selectbox(
         "Data set",
-        list(DATASETS),
-        format_func=lambda name: DATASETS[name].title,
+        list(DATASETS),  # by the names that addresses and the command line use
         key="dataset",
         bind="query-params",
     )
     return DATASETS[name]
 
 
-def recipe() -> Recipe:
+def recipe() -> tuple[Recipe | None, DeltaGenerator]:
     """The preset, how long, which seed, and all the rest folded away.
 
-    Raises:
-        RecipeError: The values do not go together.
+    Returns:
+        The recipe, or `None` if its values do not go together, which is then said; and the place
+        for the button, above what is folded away.
     """
     name = st.segmented_control(
         "Recipe",
         list(PRESETS),
         default="fast",
         required=True,
-        format_func=lambda name: {"fast": "Fast", "tutorial": "The tutorial's"}.get(name, name),
         key="recipe",
-        help="*Fast*: AdamW and a one-cycle schedule; one epoch comes as far as the tutorial's "
-        "ten. *The tutorial's*: SGD at 0.01 with momentum 0.5, ten epochs.",
+        help="*fast*: AdamW and a one-cycle schedule; one epoch comes as far as the tutorial's "
+        "ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
         width="stretch",
         bind="query-params",
     )
     base = PRESETS[name]
 
-    def key(field: str) -> str:
-        return f"recipe.{name}.{field}"  # another preset has fields of its own
+    def own(field: str) -> Any:
+        # Another preset has fields of its own; what differs from it stands in the address.
+        return {"key": f"{name}.{field}", "bind": "query-params"}
 
     left, right = st.columns(2)
-    epochs = left.number_input("Epochs", 1, 1000, base.epochs, key=key("epochs"))
+    epochs = left.number_input("Epochs", 1, 1000, base.epochs, **own("epochs"))
     seed = right.number_input(
         "Seed",
         0,
         2**31 - 1,
         base.seed,
-        key=key("seed"),
         help="Chance decides the initial weights and the order of the images. The same seed gives "
         "the same run; another seed shows how much was chance.",
+        **own("seed"),
     )
+    button = st.container()
     with st.expander("Details of the recipe"):
         optimiser = st.selectbox(
-            "Optimiser",
-            OPTIMISERS,
-            OPTIMISERS.index(base.optimiser),
-            format_func=_OPTIMISERS.__getitem__,
-            key=key("optimiser"),
+            "Optimiser", OPTIMISERS, OPTIMISERS.index(base.optimiser), **own("optimiser")
         )
         rate = st.number_input(
             "Learning rate",
-            value=base.learning_rate,
+            1e-6,
+            10.0,
+            base.learning_rate,
             step=base.learning_rate / 10,
             format="%g",
-            key=key("learning_rate"),
             help="The peak of the one-cycle schedule.",
+            **own("learning_rate"),
         )
         momentum = base.momentum
         if optimiser != "adamw":
-            momentum = st.slider("Momentum", 0.0, 0.99, base.momentum, 0.01, key=key("momentum"))
+            momentum = st.slider("Momentum", 0.0, 0.99, base.momentum, 0.01, **own("momentum"))
         decay = st.number_input(
-            "Weight decay", 0.0, 1.0, base.weight_decay, 0.01, "%g", key=key("weight_decay")
+            "Weight decay", 0.0, 1.0, base.weight_decay, 0.01, "%g", **own("weight_decay")
         )
         schedule = st.selectbox(
-            "Schedule",
-            SCHEDULES,
-            SCHEDULES.index(base.schedule),
-            format_func=_SCHEDULES.__getitem__,
-            key=key("schedule"),
+            "Schedule", SCHEDULES, SCHEDULES.index(base.schedule), **own("schedule")
         )
-        batch = st.number_input("Batch size", 1, 10_000, base.batch_size, key=key("batch_size"))
+        batch = st.number_input("Batch size", 1, 10_000, base.batch_size, **own("batch_size"))
         images = st.number_input(
             "Training images",
             1,
             None,
             base.train_size,
             1000,
-            key=key("train_size"),
             placeholder="all",
             help="Fewer images train sooner and teach less. Empty: all of them.",
+            **own("train_size"),
         )
-    return Recipe(optimiser, rate, momentum, decay, schedule, batch, epochs, seed, images)
+    try:
+        chosen = Recipe(optimiser, rate, momentum, decay, schedule, batch, epochs, seed, images)
+    except RecipeError as error:
+        st.error(str(error))
+        return None, button
+    return chosen, button

@@ -8,22 +8,24 @@ from explorer.charts.curves import Trace, accuracy_curves, loss_curves
 from explorer.data.catalogue import dataset
 from explorer.data.decoded import is_cached
 from explorer.events import Step
-from explorer.progress import progress
+from explorer.progress import Progress, progress
 from explorer.runs import Run, Status, distinguish
 from explorer.ui import state
+from explorer.ui.chart import chart
 
-POLL_SECONDS = 0.4
-_PLOT = {"displaylogo": False, "displayModeBar": False}
+LIVE_SECONDS, WAITING_SECONDS = 0.4, 5.0  # between two looks at the store
 
 
 def panel(runs: Sequence[Run], key: str) -> None:
     """The state of each run that is not finished, then the curves of all of them.
 
-    While one of them is live, the panel reads the store by itself.
+    While one of them is live, the panel reads the store by itself; while one waits to be resumed,
+    which another visitor may do, it does so now and then.
     """
     live = any(run.status.is_live for run in runs)
-    ids = [run.id for run in runs]
-    st.fragment(_panel, run_every=POLL_SECONDS if live else None)(ids, key, live)
+    waiting = any(run.status.is_resumable for run in runs)
+    pause = LIVE_SECONDS if live else WAITING_SECONDS if waiting else None
+    st.fragment(_panel, run_every=pause)([run.id for run in runs], key, live)
 
 
 def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
@@ -33,15 +35,15 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
     labels = distinguish(runs)
     traces = [Trace(run, _steps(run), labels[run.id]) for run in runs]
     st.markdown("**Accuracy** — solid: on test images, dashed: on training images")
-    st.plotly_chart(accuracy_curves(traces), key=f"{key}.accuracy", config=_PLOT)
+    chart(accuracy_curves(traces), key=f"{key}.accuracy")
     st.caption(
         "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or from "
         "0 to 50 %, since each of these halves the errors."
     )
     st.markdown("**Loss** — cross-entropy, on a logarithmic scale")
-    st.plotly_chart(loss_curves(traces), key=f"{key}.loss", config=_PLOT)
-    if was_live and not any(run.status.is_live for run in runs):
-        st.rerun()  # nothing moves any more, so the page need not be read again
+    chart(loss_curves(traces), key=f"{key}.loss")
+    if was_live != any(run.status.is_live for run in runs):
+        st.rerun()  # the page looks at the store more often from now on, or less
 
 
 def _steps(run: Run) -> list[Step]:
@@ -52,34 +54,46 @@ def _steps(run: Run) -> list[Step]:
 
 
 def _standing(run: Run, key: str) -> None:
-    epochs = run.spec.recipe.epochs
+    name, epochs = run.spec.architecture, run.spec.recipe.epochs
     if run.status.is_live:
         steps = _steps(run)
-        now = progress(run, steps[-1] if steps else None)
-        if run.status is Status.QUEUED:
-            text = "waiting for its turn"
-        elif not steps and not is_cached(dataset(run.spec.dataset), state.settings().cache):
-            text = (
-                f"downloading {dataset(run.spec.dataset).title}, which is used for the first time"
+        now = progress(run, steps)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(now.fraction, f"**{name}** — {_doing(run, steps, now)}")
+            st.button(
+                "Stop",
+                icon=":material/stop:",
+                key=f"{key}.stop.{run.id}",
+                on_click=state.stop,
+                args=([run.id],),
             )
-        elif not steps:
-            text = "getting ready"
-        else:
-            speed = f"{now.images_per_second:,.0f} images/s"
-            text = f"epoch {steps[-1].epoch} of {epochs} · {now.time_left} · {speed}"
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(now.fraction, f"**{run.spec.architecture}** — {text}")
-            stop = st.button("Stop", icon=":material/stop:", key=f"{key}.stop.{run.id}")
-        if stop:
-            state.engine().stop(run.id)
-            st.toast(f"Stopping {run.spec.architecture} …")
     elif run.status.is_resumable:
-        done = f"{len(run.epochs)} of {epochs} epochs are kept"
-        text = f"**{run.spec.architecture}** {run.status}: {done}. {run.reason}"
+        kept = f" {len(run.epochs)} of {epochs} epochs are kept." if run.epochs else ""
         with st.container(horizontal=True, vertical_alignment="center"):
-            (st.error if run.status is Status.FAILED else st.warning)(text)
-            label = "Resume" if run.epochs else "Start again"
-            resume = st.button(label, icon=":material/resume:", key=f"{key}.resume.{run.id}")
-        if resume:
-            state.engine().submit(run.spec)
-            st.rerun()
+            show = st.error if run.status is Status.FAILED else st.warning
+            show(f"**{name}** {run.status}.{kept} {run.reason}")
+            st.button(
+                "Resume" if run.epochs else "Start again",
+                icon=":material/resume:",
+                key=f"{key}.resume.{run.id}",
+                on_click=state.resume,
+                args=([run.spec],),
+            )
+    elif (run.last_accuracy or 0) < 1.5 / dataset(run.spec.dataset).images.classes:
+        st.warning(
+            f"**{name}** learned nothing: it is no better than guessing. A lower learning rate "
+            "may help."
+        )
+
+
+def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:
+    if run.status is Status.QUEUED:
+        return "waiting for its turn"
+    if steps:
+        speed = f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""
+        here = f"epoch {steps[-1].epoch} of {run.spec.recipe.epochs}"
+        return " · ".join(filter(None, [here, now.time_left, speed]))
+    images = dataset(run.spec.dataset)
+    if not is_cached(images, state.settings().cache):
+        return f"downloading {images.title}, which is used for the first time"
+    return "getting ready"

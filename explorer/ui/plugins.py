@@ -6,17 +6,22 @@ from explorer.ui import state
 
 
 def page() -> None:
-    """Broken plugins first, since they want something done; then all architectures."""
+    """Broken plugins first, since they need attention; then all architectures."""
     st.markdown("#### Plugins")
     with st.skeleton(height=300):
         registry = state.registry()
+    st.markdown(
+        f"{len(registry.architectures)} architectures are ready"
+        + (f", {len(registry.broken)} plugins are broken." if registry.broken else ".")
+    )
     for broken in registry.broken:
         with st.container(border=True):
             st.markdown(f":red[:material/error:] **{broken.source.name}** is broken")
             st.markdown(broken.reason)
             st.caption(broken.source.origin)
             if broken.trace:
-                st.code(broken.trace, language="python", wrap_lines=True)
+                with st.expander("Where in its code"):
+                    st.code(broken.trace, language="python", wrap_lines=True)
     st.dataframe(
         [
             {

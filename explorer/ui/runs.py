@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from explorer.runs import Run, RunIsBusyError, RunSpec
+from explorer.runs import Run, RunIsBusyError
 from explorer.ui import live, state
 
 
@@ -33,14 +33,15 @@ def _table(runs: list[Run], recorded: list[Run]) -> list[int]:
     rows = [
         {
             "architecture": run.spec.architecture,
-            "parameters": ", ".join(f"{k} {v}" for k, v in run.spec.parameters.items()),
-            "data set": run.spec.dataset,
-            "recipe": run.recipe_name,
-            "seed": run.spec.recipe.seed,
-            "status": "example" if run.id in examples else str(run.status),
-            "epochs": f"{len(run.epochs)} of {run.spec.recipe.epochs}",
             "best": _percent(run.best_accuracy),
             "last": _percent(run.last_accuracy),
+            "status": "example" if run.id in examples else str(run.status),
+            "epochs": f"{len(run.epochs)} of {run.spec.recipe.epochs}",
+            "images": f"{run.spec.recipe.train_size:,}" if run.spec.recipe.train_size else "all",
+            "recipe": run.recipe_name,
+            "seed": run.spec.recipe.seed,
+            "parameters": ", ".join(f"{k} {v}" for k, v in run.spec.parameters.items()),
+            "data set": run.spec.dataset,
             "seconds": run.seconds,
             "made": run.created,
             "run": run.id,
@@ -50,6 +51,7 @@ def _table(runs: list[Run], recorded: list[Run]) -> list[int]:
     event: Any = st.dataframe(
         rows,
         hide_index=True,
+        placeholder="",
         on_select="rerun",
         selection_mode="multi-row",
         # Rows are chosen by their number, so another set of runs starts with nothing chosen.
@@ -76,7 +78,7 @@ def _actions(chosen: list[Run], own: set[str], train: Page) -> None:
             st.button(
                 f"Resume {len(resumable)}",
                 icon=":material/resume:",
-                on_click=_resume,
+                on_click=state.resume,
                 args=([run.spec for run in resumable],),
                 key="resume",
             )
@@ -84,7 +86,7 @@ def _actions(chosen: list[Run], own: set[str], train: Page) -> None:
             st.button(
                 f"Stop {len(live_runs)}",
                 icon=":material/stop:",
-                on_click=_stop,
+                on_click=state.stop,
                 args=([run.id for run in live_runs],),
                 key="stop",
             )
@@ -98,16 +100,6 @@ def _actions(chosen: list[Run], own: set[str], train: Page) -> None:
                     args=([run.id for run in mine],),
                     key="delete",
                 )
-
-
-def _resume(specs: list[RunSpec]) -> None:
-    for spec in specs:
-        state.engine().submit(spec)
-
-
-def _stop(ids: list[str]) -> None:
-    for id in ids:
-        state.engine().stop(id)
 
 
 def _delete(ids: list[str]) -> None:

@@ -1,6 +1,6 @@
 """Every cache and every session key. What is shared by all visitors is made here, once."""
 
-import atexit
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,10 +9,10 @@ import streamlit as st
 
 from explorer.events import Step
 from explorer.examples import open_examples
-from explorer.runs import Run, UnknownRunError
-from explorer.settings import Settings, read_settings
+from explorer.runs import Run, RunSpec, UnknownRunError
+from explorer.settings import Settings, SettingsError, read_settings
 from explorer.spec import ImageSpec
-from explorer.store import RunStore
+from explorer.store import RunStore, StoreError
 
 # Importing torch takes a second or two. What needs it is imported when it is first asked for, so
 # that the first page already shows its curves meanwhile.
@@ -60,9 +60,20 @@ def engine() -> "LocalEngine":
     """The queue and its worker."""
     from explorer.engines.local import LocalEngine
 
-    engine = LocalEngine(store(), settings())
-    atexit.register(engine.close)
-    return engine
+    return LocalEngine(store(), settings())
+
+
+def warm_up() -> None:
+    """Make what every page needs, before anyone asks; what fails here fails again, and is shown."""
+    with contextlib.suppress(Exception):
+        engine()
+        registry()
+
+
+def shut_down() -> None:
+    """End the worker; its run is interrupted, and may be resumed."""
+    with contextlib.suppress(SettingsError, StoreError):
+        engine().close()
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
@@ -91,6 +102,23 @@ def find_run(id: str) -> tuple[Run, RunStore]:
 def recorded_steps(id: str, epochs: int, _store: RunStore) -> list[Step]:
     """The steps of a run that is over; `epochs` tells a resumed run from what it was before."""
     return _store.steps(id)
+
+
+def submit(spec: RunSpec) -> Run:
+    """Queue the run of this spec."""
+    return engine().submit(spec)
+
+
+def resume(specs: Sequence[RunSpec]) -> None:
+    """Queue these runs again, each from its last finished epoch."""
+    for spec in specs:
+        engine().submit(spec)
+
+
+def stop(ids: Sequence[str]) -> None:
+    """Stop these runs."""
+    for id in ids:
+        engine().stop(id)
 
 
 def show(ids: Sequence[str]) -> None:

@@ -8,9 +8,9 @@ from explorer.charts.diagram import diagram
 from explorer.data.catalogue import DataSet
 from explorer.data.decoded import is_cached
 from explorer.parameters import Value
-from explorer.recipe import RecipeError
 from explorer.runs import Run, RunSpec, UnknownRunError
 from explorer.ui import forms, live, state
+from explorer.ui.chart import chart
 
 QUERY = "run"
 PICKER = "picker"
@@ -40,6 +40,9 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
         st.error("No architecture could be loaded; the page *Plugins* says why.")
         return
     names = list(registry.architectures)
+    asked = st.query_params.get("architecture")
+    if asked and asked not in names:
+        st.warning(f"There is no architecture `{asked}` here; choose one of these.")
     name = st.selectbox(
         "Architecture",
         names,
@@ -53,15 +56,11 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     dataset = forms.data_set()
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {dataset.address}")
-    try:
-        recipe = forms.recipe()
-    except RecipeError as error:
-        st.error(str(error))
-        recipe = None
+    recipe, place = forms.recipe()
     spec = None
     if recipe:
         spec = RunSpec(name, values, dataset.name, recipe, architecture.fingerprint)
-    st.button(
+    place.button(
         "Train",
         type="primary",
         icon=":material/play_arrow:",
@@ -85,16 +84,18 @@ def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
         return
     weights = sum(part.weights for part in parts)
     st.markdown(f"**{name}** — {weights:,} weights")
-    st.plotly_chart(diagram(parts, dataset.images), key="diagram", config={"displayModeBar": False})
+    chart(diagram(parts, dataset.images), key="diagram")
     with st.expander("About this network"):
-        st.markdown(architecture.description)
+        st.markdown(architecture.description or "Its author has not described it.")
         st.caption(f"From {architecture.source.origin}")
 
 
 def _train(spec: RunSpec) -> None:
-    run = state.engine().submit(spec)
+    run = state.submit(spec)
     if not run.status.is_live:
-        st.toast("This very run has been made before, so here it is. Another seed makes a new one.")
+        st.toast(
+            "This run was made before, so it is shown as it was. Another seed makes a new one."
+        )
     state.show([run.id])
 
 

@@ -90,10 +90,43 @@ def test_many_steps_are_thinned():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_labels_never_overlap_and_stay_on_the_chart(wanted):
-    places = _apart(wanted, 0.1, 0.0, 1.0)
+    places = _apart(wanted, [0.1] * len(wanted), 0.0, 1.0)
     for a, b in zip(sorted(places), sorted(places)[1:], strict=False):
         assert b - a >= 0.1 - 1e-9
     assert min(places) >= 0.05 - 1e-9
     assert max(places) <= 0.95 + 1e-9
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     assert [places[i] for i in order] == sorted(places)
+
+
+def test_a_seed_that_has_only_begun_does_not_disturb_the_mean_of_the_others():
+    done = [run(seed=0), run(seed=1, accuracy=0.92)]
+    new = run(seed=2, epochs=0, status=Status.RUNNING)
+    labels = distinguish([*done, new])
+    begun = Trace(new, steps(4), labels[new.id])
+    chart = accuracy_curves([begun, *traces(*done)])
+    assert "mean of 2 seeds" in chart.layout.annotations[0].text
+    assert "94.00 %" in chart.layout.annotations[0].text
+
+
+def test_a_new_run_changes_no_hue_of_the_others():
+    old = [run("plain"), run("residual")]
+    before = run_hues(old)
+    new = replace(run("inception"), created=datetime.now(UTC))
+    after = run_hues([new, *old])
+    assert {id: after[id] for id in before} == before
+
+
+def test_long_labels_are_cut_and_found_whole_under_the_pointer():
+    name = "an-architecture-with-a-very-long-name"
+    chart = accuracy_curves(traces(run(name)))
+    lines = chart.layout.annotations[0].text.split("<br>")
+    assert all(len(line) <= 24 for line in lines[:-1])
+    assert lines[0].endswith("…")
+    assert chart.data[0].name.startswith(name)
+
+
+def test_the_training_curve_goes_on_to_the_last_step():
+    odd = [*steps(6), Step(108, 2, 0.2, 0.6, 0.01, 9000.0, 300)]
+    chart = accuracy_curves([Trace(run(), odd, "plain")])
+    assert chart.data[0].x[-1] == 1.08

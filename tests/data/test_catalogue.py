@@ -65,5 +65,5 @@ def test_an_unknown_data_set_like_no_other_is_refused_with_all_there_are():
         dataset("imagewoof!")
     assert str(refusal.value) == (
         "There is no data set 'imagewoof!'; "
-        "there is mnist, fashion-mnist, kmnist, qmnist, cifar-10."
+        "there are mnist, fashion-mnist, kmnist, qmnist, cifar-10."
     )

@@ -239,7 +239,7 @@ def test_without_a_network_the_error_names_data_set_address_and_cache(name, tmp_
     with pytest.raises(DataError) as error:
         decoded(dataset(name), tmp_path)
     sentence = str(error.value)
-    assert sentence.startswith(f"{dataset(name).title} could not be read from ")
+    assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
     assert dataset(name).address in sentence
     assert str(tmp_path) in sentence
     assert "choose MNIST" in sentence
@@ -258,7 +258,7 @@ def test_a_corrupt_download_is_refused_and_leaves_nothing(name, tmp_path, monkey
         with pytest.raises(DataError) as error:
             decoded(dataset(name), tmp_path)
     sentence = str(error.value)
-    assert sentence.startswith(f"{dataset(name).title} could not be read from ")
+    assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
     assert dataset(name).address in sentence
     assert str(tmp_path) in sentence
     assert "corrupted" in sentence

@@ -35,7 +35,7 @@ def engine(monkeypatch, store):
 
 @pytest.fixture
 def app(engine):
-    return AppTest.from_file("../../streamlit_app.py", default_timeout=60)
+    return AppTest.from_file("../../explorer/ui/script.py", default_timeout=60)
 
 
 def runs_page():
@@ -72,7 +72,7 @@ def texts(app) -> str:
 
 
 def plots(app) -> str:
-    return "\n".join(chart.proto.spec or str(chart.proto) for chart in app.get("plotly_chart"))
+    return "\n".join(str(chart.proto) for chart in app.get("bidi_component"))
 
 
 def test_with_no_runs_the_page_says_what_to_do_and_shows_the_recorded_example(app):
@@ -88,7 +88,7 @@ def test_train_makes_the_run_that_the_widgets_describe_and_its_address(app, engi
     app.selectbox(key="architecture").set_value("residual-bn").run()
     app.slider(key="residual-bn.width").set_value(24)
     app.toggle(key="residual-bn.skip").set_value(False)
-    app.number_input(key="recipe.fast.seed").set_value(7).run()
+    app.number_input(key="fast.seed").set_value(7).run()
     app.button[0].click().run()
     assert not app.exception
     (run,) = engine.store.runs()
@@ -130,8 +130,8 @@ def test_a_failed_run_says_why_and_can_be_taken_up_again(app, store, engine):
 
 def test_an_impossible_recipe_gets_a_sentence_and_no_train_button(app):
     app.run()
-    app.selectbox(key="recipe.fast.optimiser").set_value("nesterov").run()
-    app.slider(key="recipe.fast.momentum").set_value(0.0).run()
+    app.selectbox(key="fast.optimiser").set_value("nesterov").run()
+    app.slider(key="fast.momentum").set_value(0.0).run()
     assert "momentum must be above 0 for the nesterov optimiser" in texts(app)
     assert app.button[0].disabled
 

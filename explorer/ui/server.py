@@ -1,0 +1,26 @@
+"""The server around the pages: what it serves beside them, and what it does before anyone comes."""
+
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from streamlit import App
+
+from explorer.charts.style import LIBRARY
+from explorer.ui import state
+
+SCRIPT = Path(__file__).with_name("script.py")
+
+# Charts are drawn in the browser by Plotly's library, from the installed package.
+ROUTES = [Mount("/plotly", StaticFiles(directory=LIBRARY))]
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_: App) -> AsyncIterator[None]:
+    """Load the plugins and start the worker while the first visitor is still on the way."""
+    threading.Thread(target=state.warm_up, name="warm-up", daemon=True).start()
+    yield
+    state.shut_down()
