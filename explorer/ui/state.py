@@ -1,7 +1,6 @@
 """Every cache and every session key. What is shared by all visitors is made here, once."""
 
 import contextlib
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +47,6 @@ def registry() -> "Registry":
     from explorer.registry import discover
 
     return discover(settings().plugins)
-
-
-def registry_is_loaded() -> bool:
-    """Whether `registry` answers at once."""
-    return "explorer.registry" in sys.modules
 
 
 @st.cache_resource(show_spinner=False)

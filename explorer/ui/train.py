@@ -20,18 +20,11 @@ def page() -> None:
     """Three columns that read from left to right: choose, see, watch."""
     st.markdown("#### Train a network and watch it learn")
     choose, see, watch = st.columns([3, 3.2, 6], gap="large")
-    if state.registry_is_loaded():
-        # Widgets first: the browser takes longest over its first chart.
-        with choose:
-            _choose(see)
-        with watch:
-            _watch()
-    else:
-        # The curves need no torch, so they are there while it loads.
-        with watch:
-            _watch()
-        with choose, st.skeleton(height=420):
-            _choose(see)
+    # The curves need no torch, so they come first and are there while the rest still loads.
+    with watch:
+        _watch()
+    with choose, st.skeleton(height=420):
+        _choose(see)
 
 
 def _choose(see: "st.delta_generator.DeltaGenerator") -> None:

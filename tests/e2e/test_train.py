@@ -30,10 +30,6 @@ def no_exception(page) -> None:
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def labels(page) -> str:
-    return page.locator(".js-plotly-plot").nth(1).inner_text()
-
-
 def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_after_a_reload(
     page, app
 ):
@@ -43,8 +39,8 @@ def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_a
 
     choose(page, "residual", images=2000)
     train(page)
-    expect(page.get_by_text("images/s")).to_be_visible()
-    expect(page.get_by_text("images/s")).to_have_count(0)
+    expect(page.get_by_text("1 epoch of 2,000 images")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
     expect(page.locator(".js-plotly-plot", has_text="%").last).to_contain_text("residual")
     no_exception(page)
 
@@ -53,11 +49,11 @@ def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_a
     train(page)
     expect(page.get_by_text("images/s")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("residual stopped:")).to_be_visible()
+    expect(page.get_by_text("residual stopped")).to_be_visible()
     no_exception(page)
 
     page.reload()
-    expect(page.get_by_text("residual stopped:")).to_be_visible()
+    expect(page.get_by_text("residual stopped")).to_be_visible()
     expect(page.locator(".js-plotly-plot", has_text="2,000 images")).to_have_count(2)
     no_exception(page)
 
@@ -79,7 +75,7 @@ def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path
         server.wait()
     with serving(database, cache) as (address, _):
         page.goto(f"{address}/?{query}")
-        expect(page.get_by_text("plain interrupted:")).to_be_visible()
+        expect(page.get_by_text("plain interrupted")).to_be_visible()
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_text("images/s")).to_be_visible()
         expect(page.get_by_text("images/s")).to_have_count(0)
@@ -97,3 +93,24 @@ def test_no_page_asks_the_network_for_anything(page, app):
         expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     page.wait_for_load_state("networkidle")
     assert [url for url in asked if not url.startswith((app, "data:", "blob:"))] == []
+
+
+def test_a_zoom_survives_while_the_run_is_live(page, app):
+    page.goto(app)
+    choose(page, "plain", images=6_000, epochs=20)
+    train(page)
+    expect(page.get_by_text("epoch 2 of 20")).to_be_visible()
+    chart = page.locator(".js-plotly-plot").nth(1)
+    before = chart.evaluate("chart => { chart.kept = true; return chart.layout.xaxis.range }")
+    box = chart.locator(".nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 250, box["y"] + 220, steps=5)
+    page.mouse.up()
+    zoomed = chart.evaluate("chart => chart.layout.xaxis.range")
+    assert zoomed != before
+    expect(page.get_by_text("epoch 4 of 20")).to_be_visible()
+    assert chart.evaluate("chart => chart.kept && chart.layout.xaxis.range") == zoomed
+    assert chart.evaluate("chart => chart.data[1].x.length") >= 2, "new epochs are drawn"
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("plain stopped")).to_be_visible()
