@@ -235,7 +235,7 @@ def test_a_fresh_run_is_trained_again(store):
         (["residul"], "There is no architecture 'residul'; did you mean 'residual'?"),
         (
             ["xyz"],
-            "There is no architecture 'xyz'; there is inception, inception-bn, plain, residual, "
+            "There is no architecture 'xyz'; there are inception, inception-bn, plain, residual, "
             "residual-as-printed, residual-bn.",
         ),
         (["plain", "--dataset", "mnits"], "There is no data set 'mnits'; did you mean 'mnist'?"),

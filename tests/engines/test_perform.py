@@ -258,7 +258,7 @@ def test_a_plugin_that_is_gone_fails_the_run_and_says_what_there_is(ask, store, 
         list(perform(run, "me", store, discover(), settings))
     found = store.run(run.id)
     assert found.status is Status.FAILED
-    assert found.reason.startswith("There is no architecture 'misfit'; there is ")
+    assert found.reason.startswith("There is no architecture 'misfit'; there are ")
     assert "plain" in found.reason
 
 
