@@ -37,8 +37,8 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
     st.markdown("**Accuracy** — solid: on test images, dashed: on training images")
     chart(accuracy_curves(traces), key=f"{key}.accuracy")
     st.caption(
-        "The scale stretches towards 100 %: from 98 to 99\u00a0% is as far as from 80 to 90\u00a0%, or from "
-        "0 to 50\u00a0%, since each of these halves the errors."
+        "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or from "
+        "none to half of the images, since each of these halves the errors."
     )
     st.markdown("**Loss** — cross-entropy, on a logarithmic scale")
     chart(loss_curves(traces), key=f"{key}.loss")
