@@ -59,6 +59,7 @@ def _table(runs: list[Run], recorded: list[Run]) -> list[int]:
         column_config={
             "best": _accuracy_column("The best test accuracy of any epoch"),
             "last": _accuracy_column("The test accuracy after the last epoch"),
+            "recipe": st.column_config.TextColumn(width="medium"),
             "seconds": st.column_config.NumberColumn(format="%.1f s"),
             "made": st.column_config.DatetimeColumn(format="distance"),
         },

@@ -122,6 +122,7 @@ def _pick(runs: list[Run]) -> None:
         key=PICKER,
         format_func=titles.__getitem__,
         label_visibility="collapsed",
+        wrap=True,
         placeholder="Add a run to compare",
         on_change=lambda: st.session_state.update({state.SHOWN: st.session_state[PICKER]}),
     )
