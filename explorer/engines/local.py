@@ -90,6 +90,10 @@ class LocalEngine:
         self._pool.join()
 
     def _start(self) -> ProcessPool:
+        # A thread that waits for another at the end of a parallel loop spins. Where the other has
+        # lost its core to a page or a browser, it would spin for a whole time slice, each time:
+        # training beside a busy page would be ten times slower. It is read when libgomp is loaded.
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
         pool = ProcessPool(
             max_workers=1,
             initializer=_warm_up,

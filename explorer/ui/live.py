@@ -10,10 +10,11 @@ from explorer.data.decoded import is_cached
 from explorer.events import Step
 from explorer.progress import Progress, progress
 from explorer.runs import Run, Status, distinguish
+from explorer.store import RunStore
 from explorer.ui import state
 from explorer.ui.chart import chart
 
-LIVE_SECONDS, WAITING_SECONDS = 0.4, 5.0  # between two looks at the store
+LIVE_SECONDS, WAITING_SECONDS = 0.5, 5.0  # between two looks at the store
 
 
 def panel(runs: Sequence[Run], key: str) -> None:
@@ -29,11 +30,12 @@ def panel(runs: Sequence[Run], key: str) -> None:
 
 
 def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
-    runs = [state.find_run(id)[0] for id in ids]
-    for run in runs:
-        _standing(run, key)
+    found = [state.find_run(id) for id in ids]
+    runs = [run for run, _ in found]
     labels = distinguish(runs)
-    traces = [Trace(run, _steps(run), labels[run.id]) for run in runs]
+    traces = [Trace(run, _steps(run, store), labels[run.id]) for run, store in found]
+    for trace in traces:
+        _standing(trace.run, trace.steps, key)
     st.markdown("**Accuracy** — solid: on test images, dashed: on training images")
     chart(accuracy_curves(traces), key=f"{key}.accuracy")
     st.caption(
@@ -46,17 +48,15 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
         st.rerun()  # the page looks at the store more often from now on, or less
 
 
-def _steps(run: Run) -> list[Step]:
-    own = state.find_run(run.id)[1]
+def _steps(run: Run, store: RunStore) -> list[Step]:
     if run.status.is_live:
-        return own.steps(run.id)
-    return state.recorded_steps(run.id, len(run.epochs), own)
+        return store.steps(run.id)
+    return state.recorded_steps(run.id, len(run.epochs), store)
 
 
-def _standing(run: Run, key: str) -> None:
+def _standing(run: Run, steps: Sequence[Step], key: str) -> None:
     name, epochs = run.spec.architecture, run.spec.recipe.epochs
     if run.status.is_live:
-        steps = _steps(run)
         now = progress(run, steps)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(now.fraction, f"**{name}** — {_doing(run, steps, now)}")

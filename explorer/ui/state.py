@@ -1,6 +1,7 @@
 """Every cache and every session key. What is shared by all visitors is made here, once."""
 
 import contextlib
+import gc
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,10 @@ def warm_up() -> None:
     with contextlib.suppress(Exception):
         engine()
         registry()
+        # Streamlit collects garbage after every run of a page, and would look through all of
+        # torch's hundreds of thousands of objects each time. They are here to stay.
+        gc.collect()
+        gc.freeze()
 
 
 def shut_down() -> None:
