@@ -36,6 +36,8 @@ def record() -> None:
         store.close()
         FILE.unlink(missing_ok=True)
         with sqlite3.connect(database) as connection:
+            connection.execute("UPDATE runs SET owner = ''")  # the recording machine's name
+            connection.commit()
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("VACUUM INTO ?", (str(FILE),))
         connection.close()
