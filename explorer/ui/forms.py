@@ -59,7 +59,7 @@ def recipe() -> tuple[Recipe | None, DeltaGenerator]:
         default="fast",
         required=True,
         key="recipe",
-        help="*fast*: AdamW and a one-cycle schedule; one epoch comes as far as the tutorial's "
+        help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the tutorial's "
         "ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
         width="stretch",
         bind="query-params",
