@@ -59,8 +59,8 @@ def recipe() -> tuple[Recipe | None, DeltaGenerator]:
         default="fast",
         required=True,
         key="recipe",
-        help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the tutorial's "
-        "ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
+        help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
+        "tutorial's ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
         width="stretch",
         bind="query-params",
     )
