@@ -121,20 +121,23 @@ class Run:
         }
         nearest = min(changed, key=lambda preset: len(changed[preset]))
         words = [
-            f"{name.replace('_', ' ')} {value:g}"
-            if isinstance(value, float)
-            else f"{name.replace('_', ' ')} {value}"
+            f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
             for name, value in changed[nearest].items()
         ]
         return f"{nearest} with {', '.join(words)}" if words else nearest
 
     @property
+    def parameters_text(self) -> str:
+        """Its architecture's parameters and their values, in a line; may be empty."""
+        return ", ".join(f"{name} {value}" for name, value in self.spec.parameters.items())
+
+    @property
     def title(self) -> str:
         """What it is, in a line: architecture, parameters, data set, recipe, seed."""
         recipe = self.spec.recipe
-        values = ", ".join(f"{name} {value}" for name, value in self.spec.parameters.items())
+        values = self.parameters_text
         network = f"{self.spec.architecture} ({values})" if values else self.spec.architecture
-        amount = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+        amount = _epochs(recipe)
         if recipe.train_size:
             amount += f" of {recipe.train_size:,} images"
         how = f"{self.recipe_name}, {amount}"
@@ -175,11 +178,15 @@ def _facts(run: Run) -> dict[str, str]:
     facts = {name: f"{name} {value}" for name, value in spec.parameters.items()}
     facts[".dataset"] = spec.dataset
     facts[".recipe"] = run.recipe_name
-    facts[".epochs"] = f"{recipe.epochs} epochs" if recipe.epochs > 1 else "1 epoch"
+    facts[".epochs"] = _epochs(recipe)
     facts[".images"] = f"{recipe.train_size:,} images" if recipe.train_size else "all images"
     facts[".seed"] = f"seed {recipe.seed}"
     facts[f".code of {spec.architecture}"] = f"code {spec.fingerprint[:6]}"
     return facts
+
+
+def _epochs(recipe: Recipe) -> str:
+    return "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
 
 
 def epochs_to_keep(epochs: int) -> set[int]:

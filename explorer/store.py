@@ -222,10 +222,7 @@ class RunStore:
 
     def _keep(self, connection: Connection, id: str, epoch: int, checkpoint: Checkpoint) -> None:
         _replace(connection, WEIGHTS, {"run": id, "epoch": epoch}, checkpoint.weights)
-        connection.execute(PROGRESS.delete().where(PROGRESS.c.run == id))
-        connection.execute(
-            PROGRESS.insert().values(run=id, epoch=epoch, content=checkpoint.progress)
-        )
+        _replace(connection, PROGRESS, {"run": id}, checkpoint.progress, epoch=epoch)
         spec = connection.scalar(sql.select(RUNS.c.spec).where(RUNS.c.id == id))
         passing = WEIGHTS.c.epoch.not_in(epochs_to_keep((spec or {})["recipe"]["epochs"]) | {epoch})
         connection.execute(WEIGHTS.delete().where(WEIGHTS.c.run == id, passing))
@@ -282,7 +279,7 @@ def _status(written: str, lease: float, now: float) -> Status:
 
 
 def _replace(
-    connection: Connection, table: sql.Table, key: Mapping[str, Any], content: Any
+    connection: Connection, table: sql.Table, key: Mapping[str, Any], content: Any, **others: Any
 ) -> None:
     connection.execute(table.delete().where(*(table.c[name] == key[name] for name in key)))
-    connection.execute(table.insert().values(**key, content=content))
+    connection.execute(table.insert().values(**key, **others, content=content))

@@ -229,9 +229,9 @@ def _apart(wanted: Sequence[float], rooms: Sequence[float], low: float, high: fl
 def _lines(label: str, labels: int) -> list[str]:
     """A label's first words, and what tells it apart on a second line if there is room for it."""
     name, *telling = label.split(" · ")
-    lines = [name, ", ".join(telling)] if telling and labels <= MOST_LONG_LABELS else [name]
-    if telling and labels > MOST_LONG_LABELS:
-        lines = [f"{name}, {', '.join(telling)}"]
+    lines = [name, *filter(None, [", ".join(telling)])]
+    if labels > MOST_LONG_LABELS:
+        lines = [", ".join(lines)]
     return [line if len(line) <= LABEL_WIDTH else line[: LABEL_WIDTH - 1] + "…" for line in lines]
 
 

@@ -20,12 +20,19 @@ from explorer.settings import Settings
 from explorer.store import LEASE_SECONDS, RunStore
 from explorer.training import DivergedError, train
 
-# Their message is already a sentence for the person who asked for the run.
-_SENTENCES = (CheckpointError, DataError, DivergedError, UnknownArchitectureError)
-
 
 class ChangedPluginError(RuntimeError):
     """The plugin's code is no longer the code that the run was asked for with."""
+
+
+# Their message is already a sentence for the person who asked for the run.
+_SENTENCES = (
+    ChangedPluginError,
+    CheckpointError,
+    DataError,
+    DivergedError,
+    UnknownArchitectureError,
+)
 
 
 def perform(
@@ -64,7 +71,7 @@ def perform(
         store.end(run.id, owner, Status.STOPPED)
         raise
     except BaseException as error:  # a plugin's forward may even call sys.exit
-        if isinstance(error, (*_SENTENCES, ChangedPluginError)) or architecture is None:
+        if isinstance(error, _SENTENCES) or architecture is None:
             reason = str(error)
         else:
             reason = explain(error, architecture.source)

@@ -1,5 +1,6 @@
 """Records the examples anew: `python -m explorer.examples`. Takes minutes on a CPU."""
 
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -34,13 +35,14 @@ def record() -> None:
                 if isinstance(event, Epoch):
                     print(name, event, flush=True)
         store.close()
-        FILE.unlink(missing_ok=True)
+        compact = Path(folder, "compact.sqlite")
         with sqlite3.connect(database) as connection:
             connection.execute("UPDATE runs SET owner = ''")  # the recording machine's name
             connection.commit()
             connection.execute("PRAGMA journal_mode = DELETE")
-            connection.execute("VACUUM INTO ?", (str(FILE),))
+            connection.execute("VACUUM INTO ?", (str(compact),))
         connection.close()
+        shutil.move(compact, FILE)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,5 @@ def main() -> None:
     try:
         state.store()  # a fragment would show its failure as a traceback
         page.run()
-        state.engine()  # the worker gets warm while the reader reads
     except (SettingsError, StoreError) as error:
         st.error(str(error))

@@ -40,7 +40,7 @@ def _table(runs: list[Run], recorded: list[Run]) -> list[int]:
             "images": f"{run.spec.recipe.train_size:,}" if run.spec.recipe.train_size else "all",
             "recipe": run.recipe_name,
             "seed": run.spec.recipe.seed,
-            "parameters": ", ".join(f"{k} {v}" for k, v in run.spec.parameters.items()),
+            "parameters": run.parameters_text,
             "data set": run.spec.dataset,
             "seconds": run.seconds,
             "made": run.created,
