@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -73,6 +74,9 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Its peak, for one-cycle.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     train_size: Annotated[int | None, typer.Option(help="Use only so many images.")] = None,
+    gradients: Annotated[
+        bool, typer.Option(help="Record the norm of each layer's gradient now and then.")
+    ] = True,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PARAMETER=VALUE", help="A parameter of the architecture."),
@@ -96,6 +100,8 @@ def train(
             batch_size=batch_size,
             train_size=train_size,
         )
+        if not gradients:
+            chosen = replace(chosen, gradients_every=None)
         find_dataset(dataset)
         architecture = _registry()[name]
         spec = RunSpec(

@@ -1,6 +1,6 @@
 """What training tells of itself, in the order in which it happens. No torch needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
@@ -65,6 +65,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Gradients:
+    """How strongly one step pulled at each layer.
+
+    Attributes:
+        step: The step, since the run's very beginning.
+        epoch: The epoch it is in, from 1.
+        norms: The L2 norm of the loss's gradient in each layer's weights, by the layer's path, in
+            the network's order; 0 where no gradient arrives.
+    """
+
+    step: int
+    epoch: int
+    norms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """An epoch is finished and scored.
 
@@ -90,17 +106,18 @@ class Epoch:
     checkpoint: Callable[[], Checkpoint] | None = field(default=None, repr=False, compare=False)
 
 
-Event: TypeAlias = Started | Step | Epoch
+Event: TypeAlias = Started | Step | Gradients | Epoch
 
-_KINDS: dict[str, type[Started] | type[Step] | type[Epoch]] = {
+_KINDS: dict[str, type[Started] | type[Step] | type[Gradients] | type[Epoch]] = {
     "started": Started,
     "step": Step,
+    "gradients": Gradients,
     "epoch": Epoch,
 }
 
 
 def kind(event: Event) -> str:
-    """The event's name in JSON: `started`, `step` or `epoch`."""
+    """The event's name in JSON: `started`, `step`, `gradients` or `epoch`."""
     return type(event).__name__.lower()
 
 

@@ -15,6 +15,8 @@ SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 # 25th of the peak, then fall to a 10,000th of where it began; both along a cosine.
 RISE, START, END = 0.3, 1 / 25, 1 / 250_000
 
+GRADIENTS_EVERY = 50  # steps, in the presets
+
 
 class RecipeError(ValueError):
     """A recipe that cannot be followed; the message says what would be right."""
@@ -36,6 +38,8 @@ class Recipe:
         epochs: Passes over the training images.
         seed: Of the initial weights, the order of the images and any dropout.
         train_size: How many training images to use, the same ones for every seed; all if `None`.
+        gradients_every: Record the norm of each layer's gradient at every so many steps; `None`:
+            never. What is learned is the same with and without.
 
     Raises:
         RecipeError: A value is out of its range.
@@ -50,6 +54,7 @@ class Recipe:
     epochs: int = 10
     seed: int = 0
     train_size: int | None = None
+    gradients_every: int | None = None
 
     def __post_init__(self) -> None:
         def demand(holds: bool, name: str, expected: str) -> None:
@@ -88,6 +93,11 @@ class Recipe:
             "train_size",
             "a whole number of at least 1, or nothing for all images",
         )
+        demand(
+            self.gradients_every is None or whole(self.gradients_every, 1, 1_000_000),
+            "gradients_every",
+            "a whole number of at least 1, or nothing for never",
+        )
         for name in ("learning_rate", "momentum", "weight_decay"):
             # 1 equals 1.0 but is written otherwise, and equal recipes must have equal hashes.
             object.__setattr__(self, name, float(getattr(self, name)))
@@ -109,7 +119,10 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain values."""
-        return asdict(self)
+        values = asdict(self)
+        if self.gradients_every is None:  # so that recipes of before it have the hash they had
+            del values["gradients_every"]
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
@@ -124,8 +137,15 @@ class Recipe:
 
 
 PRESETS: Mapping[str, Recipe] = {
-    "tutorial": Recipe(),
-    "fast": Recipe("adamw", 0.006, weight_decay=0.01, schedule="one-cycle", epochs=1),
+    "tutorial": Recipe(gradients_every=GRADIENTS_EVERY),
+    "fast": Recipe(
+        "adamw",
+        0.006,
+        weight_decay=0.01,
+        schedule="one-cycle",
+        epochs=1,
+        gradients_every=GRADIENTS_EVERY,
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from explorer.parameters import Value
 from explorer.recipe import PRESETS, Recipe
 
 KEPT_BETWEEN = 10
+_ASIDE = ("epochs", "seed", "train_size", "gradients_every")  # told of elsewhere, or of no effect
 
 
 class UnknownRunError(LookupError):
@@ -114,7 +115,7 @@ class Run:
     def recipe_name(self) -> str:
         """The preset that it is nearest to, and what it does otherwise."""
         own = self.spec.recipe.to_json()
-        names = [name for name in own if name not in ("epochs", "seed", "train_size")]
+        names = [name for name in own if name not in _ASIDE]
         changed = {
             preset: {name: own[name] for name in names if own[name] != known.to_json()[name]}
             for preset, known in PRESETS.items()
@@ -181,6 +182,7 @@ def _facts(run: Run) -> dict[str, str]:
     facts[".epochs"] = _epochs(recipe)
     facts[".images"] = f"{recipe.train_size:,} images" if recipe.train_size else "all images"
     facts[".seed"] = f"seed {recipe.seed}"
+    facts[".gradients"] = "gradients recorded" if recipe.gradients_every else "no gradients"
     facts[f".code of {spec.architecture}"] = f"code {spec.fingerprint[:6]}"
     return facts
 

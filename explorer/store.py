@@ -14,7 +14,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from explorer import events
-from explorer.events import Checkpoint, Epoch, Event, Started, Step
+from explorer.events import Checkpoint, Epoch, Event, Gradients, Started, Step
 from explorer.runs import (
     Run,
     RunIsBusyError,
@@ -78,13 +78,20 @@ class RunStore:
 
     def steps(self, id: str, after: int = 0) -> list[Step]:
         """What a run reported after its step `after`."""
+        return [Step(**content) for content in self._events(id, "step", after)]
+
+    def gradients(self, id: str) -> list[Gradients]:
+        """The gradient norms that a run recorded, in order; none if its recipe did not ask."""
+        return [Gradients(**content) for content in self._events(id, "gradients", 0)]
+
+    def _events(self, id: str, kind: str, after: int) -> list[dict[str, Any]]:
         query = (
             sql.select(EVENTS.c.content)
-            .where(EVENTS.c.run == id, EVENTS.c.kind == "step", EVENTS.c.number > after)
+            .where(EVENTS.c.run == id, EVENTS.c.kind == kind, EVENTS.c.number > after)
             .order_by(EVENTS.c.number)
         )
         with self._engine.connect() as connection:
-            return [Step(**content) for content in connection.scalars(query)]
+            return list(connection.scalars(query))
 
     def kept_epochs(self, id: str) -> list[int]:
         """The epochs of a run whose weights are kept: first, last and up to ten between."""
@@ -148,7 +155,9 @@ class RunStore:
                 steps = (last or 0) * (start or {"steps_per_epoch": 0})["steps_per_epoch"]
                 connection.execute(
                     EVENTS.delete().where(
-                        EVENTS.c.run == id, EVENTS.c.kind == "step", EVENTS.c.number > steps
+                        EVENTS.c.run == id,
+                        EVENTS.c.kind.in_(("step", "gradients")),
+                        EVENTS.c.number > steps,
                     )
                 )
         run = self.run(id)
@@ -183,7 +192,7 @@ class RunStore:
             )
             if not owned.rowcount:
                 return False
-            number = {Started: "finished_epochs", Step: "step", Epoch: "epoch"}[type(event)]
+            number = {Started: "finished_epochs", Epoch: "epoch"}.get(type(event), "step")
             key = {"run": id, "kind": events.kind(event), "number": getattr(event, number)}
             _replace(connection, EVENTS, key, events.to_json(event))
             if isinstance(event, Epoch) and checkpoint:

@@ -14,7 +14,8 @@ from torch import Tensor, nn, optim
 
 from explorer import checkpoint
 from explorer.data.resident import Data, Split
-from explorer.events import Checkpoint, Epoch, Event, Started, Step
+from explorer.events import Checkpoint, Epoch, Event, Gradients, Started, Step
+from explorer.inspection.gradients import recorded_norms
 from explorer.recipe import Recipe
 
 REPORT_STEPS = 20
@@ -35,8 +36,9 @@ def train(
     """Train `model` on `data` by `recipe`, where the data lies.
 
     The model is moved to the data's device and trained in place. `Started` comes first, a `Step`
-    after the first step and then every 20 steps (or half second, if they are slow), an `Epoch`
-    after each epoch. On a CPU, equal arguments give equal numbers to the bit, resumed or not.
+    after the first step and then every 20 steps (or half second, if they are slow), `Gradients` as
+    often as the recipe asks for them, an `Epoch` after each epoch. On a CPU, equal arguments give
+    equal numbers to the bit, resumed or not.
 
     Args:
         model: Takes `(N, C, H, W)` images, answers with `(N, classes)` logits.
@@ -83,6 +85,10 @@ def train(
             optimiser.step()
             step += 1
             meter.add(loss, outputs, labels)
+            if recipe.gradients_every and (step - 1) % recipe.gradients_every == 0:
+                norms = recorded_norms(model)
+                if all(map(math.isfinite, norms.values())):
+                    yield Gradients(step, epoch, norms)
             if step == 1 or meter.is_due():
                 yield meter.report(step, epoch, rate)
         if meter.has_news:

@@ -158,7 +158,7 @@ def test_train_json_tells_each_event_on_a_line_and_ends_with_the_run_s_id(store)
     result = explorer("train", "plain", *SMALL, "--seed", "3", "--json")
     assert result.exit_code == 0
     told = lines(result)
-    assert kinds(told) == ["started", "step", "epoch", "step", "epoch", "finished"]
+    assert kinds(told) == ["started", "gradients", "step", "epoch", "step", "epoch", "finished"]
     assert told[0]["train_size"] == 200
     epochs = [line for line in told if line["event"] == "epoch"]
     assert [line["epoch"] for line in epochs] == [1, 2]
@@ -217,7 +217,7 @@ def test_a_finished_run_is_answered_from_the_record(monkeypatch):
     monkeypatch.setattr("explorer.engines.perform.train", refuse)
     result = explorer("train", "plain", *SMALL, "--json")
     assert result.exit_code == 0
-    assert lines(result) == [line for line in first if line["event"] != "step"]
+    assert lines(result) == [line for line in first if line["event"] not in ("step", "gradients")]
 
 
 def test_a_fresh_run_is_trained_again(store):

@@ -96,6 +96,7 @@ def test_the_tutorial_preset_is_the_tutorial_s():
         epochs=10,
         seed=0,
         train_size=None,
+        gradients_every=50,
     )
 
 
@@ -188,7 +189,13 @@ def test_a_recipe_survives_json(recipe):
 
 
 def test_json_holds_every_field():
-    assert set(Recipe().to_json()) == {field.name for field in fields(Recipe)}
+    recipe = Recipe(gradients_every=20)
+    assert set(recipe.to_json()) == {field.name for field in fields(Recipe)}
+
+
+def test_a_recipe_that_records_no_gradients_reads_as_it_did_before_there_was_a_choice():
+    assert "gradients_every" not in Recipe().to_json()
+    assert Recipe.from_json(Recipe().to_json()) == Recipe()
 
 
 def test_json_with_unknown_keys_is_refused_and_the_keys_are_named():

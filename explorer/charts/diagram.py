@@ -10,8 +10,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from explorer.charts.stages import Stage, stages
 from explorer.charts.style import FAINT, LINE, branch_hues, figure, translucent
-from explorer.inspection.parts import Block, Layer, Part
+from explorer.inspection.parts import Block, Layer, Part, is_skip
 from explorer.spec import ImageSpec
 
 # Pixels. One unit of the y axis is one pixel; the x axis goes from 0 to 1 over whatever width.
@@ -23,46 +24,17 @@ STRIP = 9
 RADIUS = 9
 CHARACTERS = 46  # that fit side by side into a diagram of 300 pixels
 
-_FLATTENING = ("Flatten", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d")
-
 
 def diagram(parts: Sequence[Part], images: ImageSpec) -> go.Figure:
     """Draw a network from its outline; about 300 pixels are wide enough for four lanes."""
     canvas = _Canvas()
     y = canvas.caption(0.5, 4, f"image {_shape((images.channels, images.size, images.size))}")
-    for stage in _stages(parts):
+    for stage in stages(parts):
         y = canvas.arrow(0.5, y)
         y = canvas.draw(stage, 0.0, 1.0, y)
     y = canvas.arrow(0.5, y)
     y = canvas.caption(0.5, y, f"{images.classes} classes")
     return canvas.finish(y + 4)
-
-
-Stage = list[Layer] | Block
-
-
-def _stages(parts: Sequence[Part]) -> list[Stage]:
-    """Group each layer that has weights with those without that follow it.
-
-    What turns maps into features for a classifier stands with the classifier.
-    """
-    stages: list[Stage] = []
-    for part in parts:
-        last = stages[-1] if stages else None
-        if isinstance(part, Block):
-            stages.append(part)
-        elif isinstance(last, list) and not _begins_stage(part, last):
-            last.append(part)
-        else:
-            stages.append([part])
-    return stages
-
-
-def _begins_stage(layer: Layer, last: Sequence[Layer]) -> bool:
-    if last[0].kind in _FLATTENING:
-        return layer.kind not in _FLATTENING and last[-1].kind not in _FLATTENING
-    heavy = layer.weights > 0 and "Norm" not in layer.kind
-    return heavy or layer.kind in _FLATTENING
 
 
 @dataclass
@@ -113,8 +85,8 @@ class _Canvas:
             self.label(centre, top + LINE_HEIGHT / 2, title)
             self.hover(centre, top + LINE_HEIGHT / 2, f"branch <b>{name}</b>")
             end = top + LINE_HEIGHT + 2
-            if not _is_skip(parts):
-                for number, stage in enumerate(_stages(parts)):
+            if not is_skip(parts):
+                for number, stage in enumerate(stages(parts)):
                     if number:
                         end = self.arrow(centre, end, hue, length=8)
                     end = self.draw(stage, start, start + width, end)
@@ -213,10 +185,6 @@ class _Canvas:
             dragmode=False,
         )
         return drawing
-
-
-def _is_skip(parts: Sequence[Part]) -> bool:
-    return all(isinstance(part, Layer) and part.kind == "Identity" for part in parts)
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -14,6 +14,14 @@ LIBRARY = Path(str(files(plotly))) / "package_data"  # the folder of plotly.min.
 BRANCHES = ("#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#4c8c9e", "#9e4c5f")
 RUNS = ("#2b8fd6", "#d1495b", "#2e9e5b", "#8e5ea2", "#c98a1b", "#00a3a3", "#b0578d", "#7d8b99")
 
+# Signed values: zero in the middle. TensorFlow Playground's hues.
+SIGNED = ((0.0, "#f59322"), (0.5, "#e8eaeb"), (1.0, "#0877bd"))
+# What is never below zero, as after a ReLU.
+POSITIVE = ((0.0, "#ffffff"), (1.0, "#0877bd"))
+# Weights, so that nobody takes them for activations.
+WEIGHTS = ((0.0, "#762a83"), (0.5, "#f7f7f7"), (1.0, "#1b7837"))
+INK = ((0.0, "#000000"), (1.0, "#ffffff"))
+
 FAINT = "rgba(128, 128, 128, 0.13)"
 LINE = "rgba(128, 128, 128, 0.55)"
 GRID = "rgba(128, 128, 128, 0.22)"

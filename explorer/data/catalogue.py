@@ -25,6 +25,7 @@ class DataSet:
         torchvision: The class in `torchvision.datasets` that reads it.
         address: Where it is downloaded from; empty if it is embedded.
         source: Who made it.
+        centred: Whether each image's ink was scaled to a box of 20 pixels and centred by its mass.
     """
 
     name: str
@@ -36,6 +37,7 @@ class DataSet:
     torchvision: str
     address: str
     source: str
+    centred: bool = False
 
     @property
     def embedded(self) -> bool:
@@ -57,6 +59,7 @@ _ALL = (
         torchvision="MNIST",
         address="",
         source="LeCun, Cortes & Burges, The MNIST database of handwritten digits (CC BY-SA 3.0)",
+        centred=True,
     ),
     DataSet(
         name="fashion-mnist",
@@ -102,6 +105,7 @@ _ALL = (
         torchvision="QMNIST",
         address="https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
         source="Yadav & Bottou, Cold Case: The Lost MNIST Digits, arXiv:1905.10498",
+        centred=True,
     ),
     DataSet(
         name="cifar-10",

@@ -14,6 +14,12 @@ _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched fr
 _STYLE = "<style>.stMainBlockContainer { padding-top: 4rem; }</style>"
 
 
+def _inside() -> None:
+    from explorer.ui import inside  # needs torch, which the other pages can do without at first
+
+    inside.page()
+
+
 def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config("Architecture Explorer", page_icon=_ICON, layout="wide")
@@ -21,6 +27,7 @@ def main() -> None:
     training = st.Page(train.page, title="Train", icon=":material/model_training:", default=True)
     pages = [
         training,
+        st.Page(_inside, title="Look inside", icon=":material/search:", url_path="inside"),
         st.Page(lambda: runs.page(training), title="Runs", icon=":material/list:", url_path="runs"),
         st.Page(plugins.page, title="Plugins", icon=":material/extension:", url_path="plugins"),
     ]

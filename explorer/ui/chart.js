@@ -24,6 +24,11 @@ export default function ({ data, parentElement }) {
     layout.font = { family, color, size: 12 };
     layout.autosize = true;
     chart.style.height = `${layout.height}px`;
-    Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true });
+    Plotly.react(chart, traces, layout, {
+      displaylogo: false,
+      displayModeBar: "hover",
+      modeBarButtons: [["toImage"]],
+      responsive: true,
+    });
   });
 }

@@ -116,8 +116,18 @@ def recipe() -> tuple[Recipe | None, DeltaGenerator]:
             help="Fewer images train sooner and teach less. Empty: all of them.",
             **own("train_size"),
         )
+        gradients = st.toggle(
+            "Record gradients",
+            True,
+            help="The norm of each layer's gradient, every few steps, for the page *Look inside*. "
+            "It changes nothing in what is learned.",
+            **own("gradients"),
+        )
+    every = base.gradients_every if gradients else None
     try:
-        chosen = Recipe(optimiser, rate, momentum, decay, schedule, batch, epochs, seed, images)
+        chosen = Recipe(
+            optimiser, rate, momentum, decay, schedule, batch, epochs, seed, images, every
+        )
     except RecipeError as error:
         st.error(str(error))
         return None, button

@@ -4,7 +4,8 @@ from torch import nn
 from torchvision.models import densenet121, googlenet, resnet18
 
 from explorer.branches import Branches, add
-from explorer.inspection.outline import describe, outline
+from explorer.inspection.describing import describe
+from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, Layer
 from explorer.registry import discover
 from explorer.spec import ImageSpec

@@ -1,0 +1,161 @@
+"""Bars: probabilities, what the test set costs without a branch, and shares of the logits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from explorer.charts.style import GRID, RUNS, SIGNED, figure
+
+ROW = 22  # pixels
+NEGATIVE, POSITIVE = SIGNED[0][1], SIGNED[2][1]
+
+
+def probabilities(values: Sequence[float], labels: Sequence[str], right: int | None) -> go.Figure:
+    """How likely the network holds each class; the right one, if it is known, is marked.
+
+    Args:
+        values: Of each class, 0–1.
+        labels: The classes' names.
+        right: The right class.
+    """
+    chart = figure(ROW * len(values) + 8, "probabilities")
+    best = max(range(len(values)), key=lambda i: values[i])
+    colours = [POSITIVE if i == best else "rgba(128, 128, 128, 0.6)" for i in range(len(values))]
+    chart.add_bar(
+        x=list(values),
+        y=list(range(len(values))),
+        orientation="h",
+        marker={"color": colours},
+        text=[_percent(value) for value in values],
+        textposition="outside",
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    ticks = [f"<b>{label} ✓</b>" if i == right else label for i, label in enumerate(labels)]
+    chart.update_xaxes(range=[0, 1.3], visible=False, fixedrange=True)
+    chart.update_yaxes(
+        range=[len(values) - 0.5, -0.5],
+        tickvals=list(range(len(values))),
+        ticktext=ticks,
+        fixedrange=True,
+        automargin=True,
+        ticklabelstandoff=6,
+    )
+    chart.update_layout(bargap=0.25, dragmode=False)
+    return chart
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a test set says of a network without one of its branches.
+
+    Attributes:
+        branch: The branch's path.
+        hue: Its colour.
+        accuracy: Without it, 0–1.
+        loss: Without it, in nats.
+    """
+
+    branch: str
+    hue: str
+    accuracy: float
+    loss: float
+
+
+def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
+    """What each branch's loss costs in accuracy, the dearest first.
+
+    Args:
+        found: One for each branch.
+        accuracy: Of the intact network, 0–1.
+    """
+    order = sorted(found, key=lambda worth: worth.accuracy)
+    chart = figure((ROW + 6) * len(order) + 34, "worths")
+    costs = [100 * (accuracy - worth.accuracy) for worth in order]
+    chart.add_bar(
+        x=costs,
+        y=list(range(len(order))),
+        orientation="h",
+        marker={"color": [worth.hue for worth in order]},
+        text=[f"{100 * worth.accuracy:.2f} %" for worth in order],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=[[worth.branch, f"{worth.loss:.4f}"] for worth in order],
+        hovertemplate=(
+            "without <b>%{customdata[0]}</b>: %{text}, %{x:.2f} points fewer<br>"
+            "loss %{customdata[1]}<extra></extra>"
+        ),
+    )
+    top = max(1.0, *costs) * 1.18
+    chart.update_xaxes(
+        range=[min(0.0, *costs) * 1.3, top],
+        title={"text": "points of accuracy lost without it", "standoff": 4},
+        gridcolor=GRID,
+        zerolinecolor=GRID,
+        fixedrange=True,
+    )
+    chart.update_yaxes(
+        range=[len(order) - 0.5, -0.5],
+        tickvals=list(range(len(order))),
+        ticktext=[worth.branch for worth in order],
+        fixedrange=True,
+        automargin=True,
+        ticklabelstandoff=6,
+    )
+    chart.update_layout(bargap=0.3, dragmode=False, margin={"t": 4, "b": 38, "r": 40})
+    return chart
+
+
+def shares(
+    values: Mapping[str, Sequence[float]],
+    bias: Sequence[float] | None,
+    hues: Mapping[str, str],
+    labels: Sequence[str],
+) -> go.Figure:
+    """What each branch brought to the logit of each class; positive and negative parts stacked.
+
+    Args:
+        values: The shares by branch, one for each class.
+        bias: What no branch brought, if shares and bias sum to the logits.
+        hues: The branches' colours.
+        labels: The classes' names.
+    """
+    chart = figure(300, "shares")
+    columns = list(range(len(labels)))
+    for branch, share in values.items():
+        chart.add_bar(
+            x=columns,
+            y=list(share),
+            name=branch,
+            marker={"color": hues[branch]},
+            hovertemplate=f"<b>{branch}</b>, class %{{x}}: %{{y:.3f}}<extra></extra>",
+        )
+    if bias is not None:
+        grey = "rgba(128, 128, 128, 0.8)"
+        chart.add_bar(x=columns, y=list(bias), name="bias", marker={"color": grey})
+        sums = [sum(share[i] for share in values.values()) + bias[i] for i in range(len(labels))]
+        chart.add_scatter(
+            x=columns,
+            y=sums,
+            mode="markers",
+            name="logit",
+            marker={"symbol": "line-ew-open", "size": 26, "color": RUNS[1], "line": {"width": 3}},
+            hovertemplate="logit of class %{x}: %{y:.3f}<extra></extra>",
+        )
+    chart.update_layout(
+        barmode="relative",
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.14, "x": 0},
+        margin={"l": 4, "t": 30, "b": 30},
+        dragmode=False,
+    )
+    chart.update_xaxes(tickvals=columns, ticktext=list(labels), fixedrange=True)
+    chart.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True, fixedrange=True)
+    return chart
+
+
+def _percent(value: float) -> str:
+    if value < 0.0005:
+        return ""
+    return f"{100 * value:.1f} %" if value < 0.9995 else ">99.9 %"

@@ -1,0 +1,220 @@
+"""The view of one block: a lane for each branch, and in it a mosaic of maps for each layer.
+
+A pure function from recorded maps to what the browser draws (`explorer/ui/lanes.js`). Values are
+sent as half-precision floats: three digits are enough to read, and a quarter of a megabyte is
+enough for a block.
+"""
+
+import base64
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.charts.stages import Stage, stages
+from explorer.charts.style import POSITIVE, SIGNED, branch_hues
+from explorer.inspection.parts import Block, Layer, Part, is_skip
+from explorer.inspection.receptive import ReceptiveField, by_reach
+
+Maps: TypeAlias = Mapping[str, NDArray[np.float32]]
+Scale: TypeAlias = Literal["map", "layer", "model"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
+
+PERCENTILE = 99  # a single bright pixel must not darken all others
+MOST_TILES = 256  # of one mosaic
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a block, or a stage without branches, did with one image.
+
+    Attributes:
+        stage: The block or the stage.
+        maps: The recorded output of each part by name, `(C, H, W)` or `(features,)`.
+        fields: The receptive field of each part by name.
+        off: The paths of the branches that are switched off.
+    """
+
+    stage: Stage
+    maps: Maps
+    fields: Mapping[str, ReceptiveField]
+    off: Collection[str] = ()
+
+
+def limit(maps: Sequence[NDArray[np.float32]]) -> float:
+    """The value at which colours end: the 99th percentile of all magnitudes, above 0."""
+    found = [np.abs(values[np.isfinite(values)]).ravel() for values in maps]
+    magnitudes = np.concatenate(found) if found else np.zeros(0)
+    if not magnitudes.size or not magnitudes.max():
+        return 1.0
+    return float(np.percentile(magnitudes, PERCENTILE) or magnitudes.max())
+
+
+def lanes(
+    view: View, image: NDArray[np.uint8], scale: Scale, shared: Sequence[Maps] = ()
+) -> dict[str, Any]:
+    """What the browser needs to draw a view.
+
+    Args:
+        view: What to draw.
+        image: What went in, `(C, H, W)`.
+        scale: Which maps share their colours.
+        shared: The maps of all networks that are drawn on one scale, if it is `model`.
+    """
+    colours = _Colours(scale, [m for maps in shared or [view.maps] for m in maps.values()])
+    picture = {"pixels": _bytes(_rgb(image)), "height": image.shape[1], "width": image.shape[2]}
+    if isinstance(view.stage, Block):
+        block = view.stage
+        hues = branch_hues(block.branches)
+        drawn = [
+            _lane(view, block, name, hues[name], colours) for name in by_reach(block, view.fields)
+        ]
+        merge = _merge(view, block, hues, colours)
+    else:
+        drawn = [{"stages": [_mosaic(view, layer, colours) for layer in _shown(view.stage)]}]
+        merge = None
+    return {"image": picture, "lanes": drawn, "merge": merge, "scale": scale}
+
+
+class _Colours:
+    """Which ramp, and where it ends, for the maps of one mosaic."""
+
+    def __init__(self, scale: Scale, everything: Sequence[NDArray[np.float32]]) -> None:
+        self.scale = scale
+        self.everything = everything
+        self.end = limit(everything) if scale == "model" else 0.0
+
+    def of(
+        self, values: NDArray[np.float32], group: Sequence[NDArray[np.float32]]
+    ) -> dict[str, Any]:
+        if self.scale == "model":
+            group, ends = self.everything, [self.end]
+        elif self.scale == "layer":
+            ends = [limit(group)]
+        else:
+            ends = [limit([channel]) for channel in values]
+        signed = any((member < 0).any() for member in group)
+        ramp = SIGNED if signed else POSITIVE
+        return {"ends": [_round(end) for end in ends], "signed": signed, "ramp": ramp}
+
+
+def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> dict[str, Any]:
+    parts = block.branches[name]
+    field = view.fields.get(block.branch_name(name))
+    weights = sum(part.weights for part in parts)
+    facts = [f"sees {field}" + ("" if str(field).startswith("the") else " pixels")] if field else []
+    facts += [f"{weights:,} weights"] if weights else []
+    macs = sum(part.macs for part in parts)
+    facts += [f"{_thousands(macs)} multiply-adds"] if macs else []
+    path = block.branch_path(name)
+    return {
+        "name": name,
+        "path": path,
+        "hue": hue,
+        "on": path not in view.off,
+        "facts": ["hands its input on", *facts[:1]] if is_skip(parts) else facts,
+        "stages": [] if is_skip(parts) else [_mosaic(view, p, colours) for p in _shown(parts)],
+    }
+
+
+def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours) -> dict[str, Any]:
+    """The merged output; of a sum also what is summed, all on one scale."""
+    strip = [
+        {"name": name, "hue": hues[name], "channels": channels}
+        for name, channels in block.channels.items()
+    ]
+    terms = []
+    if block.merge != "concat":
+        names = [block.branch_name(name) for name in block.branches]
+        group = [view.maps[name] for name in (*names, block.name)]
+        # A sum's terms are compared, so they share their colours even where layers do not.
+        for branch, name in zip(block.branches, names, strict=True):
+            mosaic = _tiles(view, name, _term(block, branch), block.shape, colours, group)
+            silent = block.branch_path(branch) in view.off
+            terms.append({**mosaic, "hue": hues[branch], "on": not silent})
+        total = _tiles(view, block.name, _sum(block), block.shape, colours, group)
+    else:
+        total = _tiles(view, block.name, "concat", block.shape, colours, [view.maps[block.name]])
+        total["hues"] = [hues[name] for name, count in block.channels.items() for _ in range(count)]
+    return {"kind": block.merge, "strip": strip, "terms": terms, "total": total}
+
+
+def _term(block: Block, branch: str) -> str:
+    if is_skip(block.branches[branch]):
+        return "x"
+    return "F(x)" if len(block.branches) == 2 else branch
+
+
+def _sum(block: Block) -> str:
+    if block.merge != "add":
+        return block.merge
+    return " + ".join(_term(block, branch) for branch in block.branches)
+
+
+def _shown(parts: Sequence[Part]) -> list[Part]:
+    """Flattening only lays the same values in a row."""
+    shown = [part for part in parts if isinstance(part, Block) or part.kind != "Flatten"]
+    return shown or list(parts)
+
+
+def _mosaic(view: View, part: Part, colours: _Colours) -> dict[str, Any]:
+    text = part.text if isinstance(part, Layer) else f"block {part.path}"
+    return _tiles(view, part.name, text, part.shape, colours, [view.maps[part.name]])
+
+
+def _tiles(
+    view: View,
+    name: str,
+    text: str,
+    shape: tuple[int, ...],
+    colours: _Colours,
+    group: Sequence[NDArray[np.float32]],
+) -> dict[str, Any]:
+    values = as_maps(view.maps[name])[:MOST_TILES]
+    field = view.fields.get(name)
+    return {
+        "name": name,
+        "text": text,
+        "shape": "×".join(map(str, shape)),
+        "channels": len(values),
+        "height": values.shape[1],
+        "width": values.shape[2],
+        "values": _bytes(values.clip(-65504, 65504).astype("<f2")),
+        "rows": field.rows.spans if field else None,
+        "columns": field.columns.spans if field else None,
+        "field": str(field) if field else None,
+        **colours.of(values, group),
+    }
+
+
+def as_maps(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features `(F,)` as F maps of one pixel; maps `(C, H, W)` as they are; the rest as rows."""
+    if values.ndim == 3:
+        return values
+    if values.ndim == 1:
+        return values[:, None, None]
+    return values.reshape(1, -1, values.shape[-1])
+
+
+def _rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`(C, H, W)` of one or three channels as `(H, W, 3)`."""
+    return np.ascontiguousarray(np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0))
+
+
+def _bytes(values: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _thousands(number: int) -> str:
+    if number >= 1e6:
+        return f"{number / 1e6:.3g} M"
+    return f"{number / 1e3:.3g} k" if number >= 1e3 else str(number)
+
+
+__all__ = ["SCALES", "Maps", "Scale", "View", "as_maps", "lanes", "limit", "stages"]

@@ -1,0 +1,151 @@
+"""Single maps, large: a feature map beside its filter, the pixels that speak for a class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from explorer.charts.style import INK, POSITIVE, SIGNED, WEIGHTS, figure
+
+HEIGHT = 300
+MOST_PLANES = 64  # of one filter that are drawn
+
+
+def feature_map(
+    image: NDArray[np.uint8],
+    values: NDArray[np.float32],
+    end: float,
+    title: str,
+    planes: NDArray[np.float32] | None,
+) -> go.Figure:
+    """A feature map beside the image, and the filter that made it.
+
+    Args:
+        image: What went in, `(C, H, W)`.
+        values: The map, `(h, w)`.
+        end: The magnitude at which its colours end.
+        title: What it is called.
+        planes: The filter, `(inputs, height, width)`, if a convolution made the map.
+    """
+    titles = ["image", title] if planes is None else ["image", "its filter", title]
+    chart = _panels(titles, "map")
+    _add_image(chart, image)
+    if planes is not None:
+        mosaic = _mosaic(planes[:MOST_PLANES])
+        _add(chart, mosaic, WEIGHTS, float(np.nanmax(np.abs(mosaic)) or 1), 2, signed=True)
+    signed = bool((values < 0).any())
+    _add(chart, values, SIGNED if signed else POSITIVE, end, len(titles), signed=signed, bar=True)
+    return chart
+
+
+def saliency(
+    image: NDArray[np.uint8], found: Sequence[tuple[str, NDArray[np.float32]]]
+) -> go.Figure:
+    """The image, and beside it what each method says of its pixels; orange speaks against.
+
+    Args:
+        image: `(C, H, W)`.
+        found: Pairs of a method's name and its values, `(h, w)`.
+    """
+    chart = _panels(["image", *(name for name, _ in found)], "saliency")
+    _add_image(chart, image)
+    for place, (_, values) in enumerate(found, start=2):
+        end = float(np.percentile(np.abs(values), 99.5)) or 1.0
+        signed = bool((values < 0).any())
+        _add(chart, values, SIGNED if signed else POSITIVE, end, place, signed=signed)
+    return chart
+
+
+def filters(values: NDArray[np.float32]) -> go.Figure:
+    """All filters of a convolution, one tile each, on one scale.
+
+    Args:
+        values: `(outputs, inputs, height, width)`; of several inputs, the mean over them is shown.
+    """
+    planes = values.mean(axis=1)[:256]
+    mosaic = _mosaic(planes, across=min(len(planes), 16))
+    rows, columns = mosaic.shape
+    chart = figure(max(90, round(52 * rows / (values.shape[2] + 1))), "filters")
+    chart.add_trace(_heatmap(mosaic, WEIGHTS, float(np.nanmax(np.abs(mosaic)) or 1), True, True))
+    _square(chart, rows, columns, "")
+    return chart
+
+
+def _panels(titles: Sequence[str], uirevision: str) -> go.Figure:
+    chart = make_subplots(1, len(titles), subplot_titles=titles, horizontal_spacing=0.04)
+    chart.update_layout(figure(HEIGHT, uirevision).layout)
+    chart.update_layout(margin={"l": 0, "r": 0, "t": 26, "b": 4})
+    chart.update_annotations(font={"size": 12})
+    return chart
+
+
+def _add_image(chart: go.Figure, image: NDArray[np.uint8]) -> None:
+    if len(image) == 3:
+        chart.add_trace(go.Image(z=image.transpose(1, 2, 0)), 1, 1)
+        _square(chart, image.shape[1], image.shape[2], "")
+    else:
+        plain = _heatmap(image[0].astype(np.float32), INK, 255, False, False)
+        chart.add_trace(plain, 1, 1)
+        _square(chart, image.shape[1], image.shape[2], "")
+
+
+def _add(
+    chart: go.Figure,
+    values: NDArray[np.float32],
+    ramp: Sequence[tuple[float, str]],
+    end: float,
+    place: int,
+    *,
+    signed: bool,
+    bar: bool = False,
+) -> None:
+    chart.add_trace(_heatmap(values, ramp, end, signed, bar), 1, place)
+    _square(chart, values.shape[0], values.shape[1], str(place))
+
+
+def _heatmap(
+    values: NDArray[np.float32],
+    ramp: Sequence[tuple[float, str]],
+    end: float,
+    signed: bool,
+    bar: bool,
+) -> go.Heatmap:
+    colour_bar: Any = {"thickness": 10, "outlinewidth": 0, "len": 1, "nticks": 5}
+    return go.Heatmap(
+        z=values,
+        colorscale=[list(stop) for stop in ramp],
+        zmin=-end if signed else 0,
+        zmax=end,
+        showscale=bar,
+        colorbar=colour_bar,
+        hoverongaps=False,
+        hovertemplate="row %{y}, column %{x}: <b>%{z:.4g}</b><extra></extra>",
+    )
+
+
+def _square(chart: go.Figure, rows: int, columns: int, place: str) -> None:
+    """Pixels are square, and row 0 is at the top."""
+    place = "" if place == "1" else place
+    edges = [rows - 0.5, -0.5]
+    axis = {"visible": False, "constrain": "domain"}
+    chart.update_layout(
+        {
+            f"xaxis{place}": {**axis, "range": [-0.5, columns - 0.5]},
+            f"yaxis{place}": {**axis, "range": edges, "scaleanchor": f"x{place}"},
+        }
+    )
+
+
+def _mosaic(planes: NDArray[np.float32], across: int = 0) -> NDArray[np.float32]:
+    """Planes `(n, h, w)` side by side in rows, with a gap of one pixel that is not a number."""
+    count, height, width = planes.shape
+    across = across or int(np.ceil(np.sqrt(count)))
+    down = -(-count // across)
+    mosaic = np.full((down * (height + 1) - 1, across * (width + 1) - 1), np.nan, np.float32)
+    for number, plane in enumerate(planes):
+        y, x = number // across * (height + 1), number % across * (width + 1)
+        mosaic[y : y + height, x : x + width] = plane
+    return mosaic

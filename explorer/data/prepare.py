@@ -1,0 +1,173 @@
+"""Turns somebody's picture into an image of a data set: converted, centred and scaled as its own.
+
+MNIST's digits were scaled to fit a box of 20 × 20 pixels, their edges grey from anti-aliasing, and
+moved until the centre of mass lay in the centre of 28 × 28 pixels (LeCun et al., Gradient-based
+learning applied to document recognition, 1998). A net that learned from them knows no others.
+"""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from explorer.data.catalogue import DataSet
+
+MOST_PIXELS = 40_000_000
+
+# What browsers show and cameras write. Some others start programs of their own to be read.
+_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
+_READABLE = "choose a PNG, JPEG, GIF, BMP, WebP or TIFF file"
+
+_WORKING_SIZE = 1024  # pixels of the longer side; more would only cost memory and time
+_INK_BOX = 20 / 28  # of the image's side
+_LEAST_CONTRAST = 8 / 255
+_FAINT = 0.1  # of the strongest ink: no ink, but a trace of compression or enlargement
+
+
+class PictureError(ValueError):
+    """A picture that cannot be used; the message says what would be right."""
+
+
+def open_picture(content: bytes) -> Image.Image:
+    """Read a picture file: upright, and of an animation the first frame.
+
+    Args:
+        content: The file, in any of the usual formats.
+
+    Raises:
+        PictureError: It is no picture, is damaged, or has more than 40 megapixels.
+    """
+    Image.init()
+    try:
+        picture = Image.open(io.BytesIO(content), formats=[f for f in _FORMATS if f in Image.OPEN])
+    except Image.DecompressionBombError as error:
+        raise _too_large() from error
+    except Exception as error:  # a reader stumbles over a damaged header in any way
+        raise PictureError(f"This is not a picture that can be read; {_READABLE}.") from error
+    if picture.width * picture.height > MOST_PIXELS:
+        raise _too_large()
+    try:
+        picture.load()
+        return ImageOps.exif_transpose(picture)
+    except Exception as error:
+        raise PictureError(
+            f"This picture is damaged and cannot be read to its end; {_READABLE} that is complete."
+        ) from error
+
+
+def prepare(picture: Image.Image, dataset: DataSet) -> NDArray[np.uint8]:
+    """Make an image of `dataset` from a picture of any mode and size.
+
+    For centred data sets, the ink is found: what stands out from the background, whichever is the
+    lighter. It becomes white on black, fills its box, and lies with its centre of mass in the
+    centre. For the others, the whole picture is fitted into the image, on black.
+
+    Returns:
+        `(C, size, size)`, as `dataset.images` says.
+
+    Raises:
+        PictureError: There is no ink, or the picture's colours are Lab.
+    """
+    picture = _converted(picture)
+    size = dataset.images.size
+    if dataset.centred:
+        return _centred(_ink(picture), size)[None]
+    return _fitted(picture, size, "L" if dataset.images.channels == 1 else "RGB")
+
+
+def _too_large() -> PictureError:
+    return PictureError(
+        f"This picture is too large; choose one of at most {MOST_PIXELS // 1_000_000} megapixels."
+    )
+
+
+def _converted(picture: Image.Image) -> Image.Image:
+    """The picture as RGBA, its longer side at most as long as is worth working with."""
+    if picture.mode == "LAB":  # which would become black
+        raise PictureError("This picture's colours are Lab; save it with RGB colours, or in grey.")
+    deep = picture.mode[0] in "IF"
+    picture = picture.convert("F" if deep else "RGBA")
+    if max(picture.size) > _WORKING_SIZE:
+        picture = _scaled(picture, _WORKING_SIZE)
+    return _shallow(picture).convert("RGBA") if deep else picture
+
+
+def _shallow(picture: Image.Image) -> Image.Image:
+    # What is white in a picture of 16 or 32 bits, no one says: its own range becomes 0–255.
+    values = np.nan_to_num(np.asarray(picture, np.float64), posinf=0, neginf=0)
+    lowest, highest = values.min(), values.max()
+    scaled = (values - lowest) * (255 / ((highest - lowest) or 1))
+    return Image.fromarray(scaled.round().astype(np.uint8))
+
+
+def _scaled(picture: Image.Image, side: int) -> Image.Image:
+    """The picture with its longer side `side` pixels long, anti-aliased."""
+    longer = max(picture.size)
+    width, height = (max(1, round(length * side / longer)) for length in picture.size)
+    return picture.resize((width, height), Image.Resampling.BOX)
+
+
+def _fitted(picture: Image.Image, size: int, mode: str) -> NDArray[np.uint8]:
+    picture = _scaled(picture, size)
+    image = Image.new("RGBA", (size, size), "black")
+    corner = ((size - picture.width) // 2, (size - picture.height) // 2)
+    image.alpha_composite(picture, corner)
+    pixels = np.asarray(image.convert(mode))
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def _ink(picture: Image.Image) -> NDArray[np.float64]:
+    """How much ink there is at each pixel, 0–1, cut to where there is any: `(H, W)`."""
+    grey = np.asarray(picture.convert("L"), np.float64) / 255
+    alpha = np.asarray(picture.getchannel("A"), np.float64) / 255
+    background = _background(grey, alpha)
+    difference = alpha * (grey - background)  # what is transparent is background
+    ink: NDArray[np.float64] = difference if difference.max() > -difference.min() else -difference
+    strongest = ink.max()
+    # The border is mostly background, so that its median is not moved by ink that crosses it.
+    noise = 1.4826 * np.median(np.abs(_border(difference)))  # the background's standard deviation
+    if strongest < _LEAST_CONTRAST or strongest <= 3 * noise:
+        raise PictureError(
+            "There is nothing on this picture that stands out from its background; "
+            "draw in white on black, or in black on white."
+        )
+    ink = ink / strongest
+    ink[ink < np.clip(6 * noise / strongest, _FAINT, 0.5)] = 0
+    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _background(grey: NDArray[np.float64], alpha: NDArray[np.float64]) -> float:
+    """The grey behind the ink: the border's, or if that is transparent, the ink's opposite."""
+    opaque = _border(alpha) >= 0.5
+    if opaque.mean() >= 0.5:
+        return float(np.median(_border(grey)[opaque]))
+    return 0.0 if (alpha * (grey - 0.5)).sum() > 0 else 1.0
+
+
+def _border(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    edges: NDArray[np.float64] = np.concatenate(
+        [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
+    )
+    return edges
+
+
+def _centred(ink: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    box = round(size * _INK_BOX)
+    scaled = np.array(_scaled(Image.fromarray(ink.astype(np.float32)), box), np.float64)
+    scaled /= scaled.max()  # a thin line has become grey
+    image = np.zeros((size, size), np.uint8)
+    top, left = (_start(scaled.sum(axis), size) for axis in (1, 0))
+    height, width = scaled.shape
+    image[top : top + height, left : left + width] = (scaled * 255).round()
+    return image
+
+
+def _start(mass: NDArray[np.float64], size: int) -> int:
+    """Where along an axis of `size` pixels the ink starts, with its centre of mass in the centre.
+
+    Of ink that would stick out then, as no digit's does, as much as possible is centred.
+    """
+    centre = (mass * np.arange(len(mass))).sum() / mass.sum()
+    return int(np.clip(round(size // 2 - centre), 0, size - len(mass)))

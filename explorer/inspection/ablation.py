@@ -1,0 +1,103 @@
+"""Ablation: switch parts of a network off, and run it as if they had never said anything.
+
+A part that is off gives zeros. So a sum x + F(x) without its skip is F(x), without its residual is
+x; a concatenation without a branch keeps its shape, with zeros where the branch's channels were.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from explorer.branches import Branches
+from explorer.parameters import suggest
+
+_CHANNEL = re.compile(r"(?P<path>.*):(?P<channel>\d+)")
+
+
+class AblationError(ValueError):
+    """There is nothing of that name to switch off; the message says what there is."""
+
+
+@contextmanager
+def ablated(model: nn.Module, off: Collection[str]) -> Iterator[None]:
+    """Run `model` with some of its parts switched off, until the block is left.
+
+    Args:
+        model: Changed while the block runs: whoever else uses it meanwhile sees the change.
+        off: Branches by their path, such as `mix1.5x5` or `block2.skip`, and single channels of
+            any module's output by path and number, such as `conv1:3`.
+
+    Raises:
+        AblationError: One of them is no branch, no module, or no channel of it. A channel's number
+            can be refused only when the module runs.
+    """
+    branches, channels = _sort(model, off)
+    with ExitStack() as undo:
+        for block, silent in branches.items():
+            undo.callback(setattr, block, "merge", block.merge)
+            block.merge = _without(silent, block)
+        for module, numbers in channels.items():
+            undo.callback(module.register_forward_hook(_silence(numbers)).remove)
+        yield
+
+
+def branch_paths(model: nn.Module) -> list[str]:
+    """The path of every branch, skips included, in the order in which the model lists them."""
+    return [
+        f"{path}.{name}" if path else name
+        for path, block in model.named_modules()
+        if isinstance(block, Branches)
+        for name in block
+    ]
+
+
+def _sort(
+    model: nn.Module, off: Collection[str]
+) -> tuple[dict[Branches, set[str]], dict[nn.Module, list[int]]]:
+    modules = dict(model.named_modules())
+    branches: dict[Branches, set[str]] = defaultdict(set)
+    channels: dict[nn.Module, list[int]] = defaultdict(list)
+    for switch in off:
+        path, _, name = switch.rpartition(".")
+        block = modules.get(path)
+        if isinstance(block, Branches) and name in block:
+            branches[block].add(name)
+        elif (match := _CHANNEL.fullmatch(switch)) and match["path"] in modules:
+            channels[modules[match["path"]]].append(int(match["channel"]))
+        else:
+            known = branch_paths(model) or [f"{path}:0" for path in modules if path]
+            raise AblationError(f"There is no branch {switch!r}; {suggest(switch, known)}")
+    return branches, channels
+
+
+def _without(silent: Collection[str], block: Branches) -> Callable[[Sequence[Tensor]], Tensor]:
+    merge = block.merge
+
+    def merged(outputs: Sequence[Tensor]) -> Tensor:
+        return merge(
+            [
+                torch.zeros_like(output) if name in silent else output
+                for name, output in zip(block, outputs, strict=True)
+            ]
+        )
+
+    merged.__name__ = getattr(merge, "__name__", type(merge).__name__)
+    return merged
+
+
+def _silence(channels: Sequence[int]) -> Callable[..., Tensor]:
+    def hook(module: nn.Module, _: object, output: Tensor) -> Tensor:
+        if max(channels) >= output.shape[1]:
+            raise AblationError(
+                f"{type(module).__name__} has {output.shape[1]} channels, 0 to "
+                f"{output.shape[1] - 1}, so there is no channel {max(channels)}."
+            )
+        output = output.clone()
+        output[:, list(channels)] = 0
+        return output
+
+    return hook

@@ -1,0 +1,101 @@
+"""Cost: weights, multiply-adds and milliseconds of every layer, branch and block."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from explorer.inspection.parts import Block, Part, run_name
+from explorer.inspection.tracing import evaluating, watched
+
+RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one part of a network costs.
+
+    Attributes:
+        name: The part's name.
+        kind: Whether it is a layer, a branch or a block.
+        depth: How many blocks and branches it lies in.
+        text: What it is, in a few words.
+        weights: Its trainable numbers.
+        macs: Multiply-adds for one image.
+        milliseconds: Of a forward pass of the batch that was measured; `None` if none was.
+    """
+
+    name: str
+    kind: Literal["layer", "branch", "block"]
+    depth: int
+    text: str
+    weights: int
+    macs: int
+    milliseconds: float | None
+
+
+def costs(parts: Sequence[Part], milliseconds: Mapping[str, float] | None = None) -> list[Cost]:
+    """The cost of every part, each block before its branches, each branch before its layers."""
+    return list(_rows(parts, milliseconds or {}, 0))
+
+
+def _rows(parts: Sequence[Part], times: Mapping[str, float], depth: int) -> Iterable[Cost]:
+    for part in parts:
+        time = times.get(part.name)
+        if not isinstance(part, Block):
+            yield Cost(part.name, "layer", depth, part.text, part.weights, part.macs, time)
+            continue
+        words = f"{part.merge} of {len(part.branches)}"
+        yield Cost(part.name, "block", depth, words, part.weights, part.macs, time)
+        for branch, inside in part.branches.items():
+            name = part.branch_name(branch)
+            yield Cost(
+                name,
+                "branch",
+                depth + 1,
+                ", ".join(p.name if isinstance(p, Block) else p.text for p in inside),
+                sum(inner.weights for inner in inside),
+                sum(inner.macs for inner in inside),
+                times.get(name),
+            )
+            yield from _rows(inside, times, depth + 2)
+
+
+def measure(model: nn.Module, images: Tensor) -> Mapping[str, float]:
+    """The milliseconds that each module takes to run `images` through it, by name.
+
+    The median of five forward passes in evaluation mode, after one that does not count.
+
+    Args:
+        model: Left as it was.
+        images: `(N, C, H, W)`, normalised, where the model lies.
+    """
+    taken: dict[str, list[float]] = defaultdict(list)
+    running: list[tuple[str, float]] = []
+    calls: Counter[str] = Counter()
+
+    def now() -> float:
+        if images.device.type != "cpu":
+            torch.accelerator.synchronize(images.device)
+        return perf_counter()
+
+    def begin(path: str, _: nn.Module, __: Any) -> None:
+        calls[path] += 1
+        running.append((run_name(path, calls[path]), now()))
+
+    def end(_: str, __: nn.Module, ___: Any) -> None:
+        name, began = running.pop()
+        taken[name].append(1000 * (now() - began))
+
+    with evaluating(model), torch.random.fork_rng(devices=[]), torch.inference_mode():
+        model(images)
+        with watched(model, begin, end):
+            for _ in range(RUNS):
+                calls.clear()
+                model(images)
+    return {name: median(times) for name, times in taken.items()}

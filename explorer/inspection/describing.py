@@ -1,0 +1,42 @@
+"""Says in a few words what a layer is."""
+
+from typing import Any
+
+from torch import nn
+
+
+def describe(module: nn.Module) -> str:
+    """A layer in a few words: `conv 5×5`, `max-pool 2`, `batch norm`; else its class's name."""
+    match module:
+        case nn.Conv2d():
+            grouped = f", {module.groups} groups" if module.groups > 1 else ""
+            stride = f", stride {_size(module.stride)}" if _size(module.stride) != "1" else ""
+            kernel = "×".join(map(str, module.kernel_size))
+            return f"conv {kernel}{stride}{grouped}"
+        case nn.MaxPool2d():
+            return f"max-pool {_size(module.kernel_size)}"
+        case nn.AvgPool2d():
+            return f"avg-pool {_size(module.kernel_size)}"
+        case nn.AdaptiveAvgPool2d():
+            size = "×".join(map(str, _pair(module.output_size)))
+            return "global average" if size == "1×1" else f"average to {size}"
+        case nn.BatchNorm2d():
+            return "batch norm"
+        case nn.Identity():
+            return "identity"
+        case nn.Linear():
+            return "linear"
+        case nn.Flatten():
+            return "flatten"
+        case nn.Dropout():
+            return f"dropout {module.p:g}"
+    return type(module).__name__
+
+
+def _pair(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def _size(value: int | tuple[int, ...]) -> str:
+    sizes = value if isinstance(value, tuple) else (value,)
+    return str(sizes[0]) if len(set(sizes)) == 1 else "×".join(map(str, sizes))

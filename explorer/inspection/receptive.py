@@ -1,0 +1,171 @@
+"""Receptive fields: which pixels of the image can reach a unit of a feature map.
+
+They are measured, not derived from kernel sizes: one copy of a blank image for each of its rows
+holds NaN in that row, and a unit that turns NaN can see it. Nothing that a network adds up,
+multiplies, pools or normalises loses a NaN, so this holds for any network, however it is wired.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from torch import Tensor, nn
+
+from explorer.inspection.parts import Block
+from explorer.inspection.tracing import trace
+
+Span = tuple[int, int]
+NOTHING: Span = (0, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What the units along one side of a map can see along that side of the image.
+
+    Attributes:
+        spans: The first and last pixel that each unit can see, within the image; `(0, -1)` if none.
+        pixels: How many pixels the image has along this side.
+    """
+
+    spans: tuple[Span, ...]
+    pixels: int
+
+    @property
+    def size(self) -> int | None:
+        """How many pixels a unit sees if the border does not cut it off.
+
+        `None` if every unit is cut off at both ends, so that the whole image is all one can say.
+        """
+        first, last = self._line(0), self._line(1)
+        return last[0] - first[0] + 1 if first and last else None
+
+    @property
+    def stride(self) -> int | None:
+        """How many pixels further the next unit looks; `None` if no two units tell."""
+        lines = [line for line in (self._line(0), self._line(1)) if line and line[1] is not None]
+        return lines[0][1] if lines else None
+
+    @property
+    def offset(self) -> int | None:
+        """The first pixel that unit 0 sees; negative if it looks beyond the border."""
+        line = self._line(0)
+        return line[0] if line else None
+
+    def _line(self, end: int) -> tuple[int, int | None] | None:
+        """Where unit 0's span begins (or ends), and how far the next one's is from it."""
+        border = 0 if end == 0 else self.pixels - 1
+        known = [
+            (unit, span[end])
+            for unit, span in enumerate(self.spans)
+            if span != NOTHING and span[end] != border
+        ]
+        if not known:
+            # At the border exactly, if that is where the other units' spans would put it.
+            return (self.spans[0][end], None) if len(self.spans) == 1 else None
+        (unit, place), *others = known
+        if not others:
+            return (place, None) if unit == 0 else None
+        steps = {(p - place) / (u - unit) for u, p in others}
+        if len(steps) > 1 or not (step := steps.pop()).is_integer():
+            return None
+        return place - unit * int(step), int(step)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """What the units of one output can see of the image.
+
+    A flat output, such as a linear layer's, is one unit here that sees what any of its values sees.
+    """
+
+    rows: Extent
+    columns: Extent
+
+    def __str__(self) -> str:
+        heights, widths = self.rows.size, self.columns.size
+        if heights is None or widths is None or self.is_everything:
+            return "the whole image"
+        return f"{heights}×{widths}"
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether every unit sees the whole image."""
+        return all(
+            span == (0, extent.pixels - 1)
+            for extent in (self.rows, self.columns)
+            for span in extent.spans
+        )
+
+    @property
+    def area(self) -> float:
+        """How many pixels a unit sees within the image, on average over all units."""
+
+        def mean(extent: Extent) -> float:
+            return fmean(last - first + 1 for first, last in extent.spans)
+
+        return mean(self.rows) * mean(self.columns)
+
+
+def receptive_fields(model: nn.Module, image: tuple[int, int, int]) -> Mapping[str, ReceptiveField]:
+    """Measure the receptive field of each layer, branch and block, by name.
+
+    Args:
+        model: Left as it was.
+        image: The shape `(C, H, W)` of what goes in.
+
+    Returns:
+        Nothing for outputs that are not maps `(C, H, W)` or flat; an empty mapping if the network
+        refuses images with NaN in them.
+    """
+    channels, height, width = image
+    poisoned = torch.zeros(height + width, channels, height, width)
+    for row in range(height):
+        poisoned[row, :, row, :] = torch.nan
+    for column in range(width):
+        poisoned[height + column, :, :, column] = torch.nan
+    try:
+        # On the CPU and in the plain layout, where a convolution reads no pixel but its own.
+        model = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        example = next(model.parameters(), poisoned)
+        kept = trace(model, poisoned.to(example.dtype), _seen(height)).kept
+    except Exception:  # a forward may check its input
+        return {}
+    return {name: field for name, field in kept.items() if field}
+
+
+def by_reach(block: Block, fields: Mapping[str, ReceptiveField]) -> list[str]:
+    """The block's branches, the one that sees the fewest pixels first; ties as they are merged."""
+
+    def reach(branch: str) -> float:
+        field = fields.get(block.branch_name(branch))
+        return field.area if field else 0.0
+
+    return sorted(block.branches, key=reach)
+
+
+def _seen(height: int) -> Callable[[Tensor], ReceptiveField | None]:
+    def keep(output: Tensor) -> ReceptiveField | None:
+        reached = output.isnan()
+        if output.ndim == 2:
+            reached = reached[:, :, None, None]
+        if reached.ndim != 4:
+            return None
+        anywhere = reached.any(dim=1)  # (rows and columns of the image, H, W)
+        rows = anywhere[:height].any(dim=2)
+        columns = anywhere[height:].any(dim=1)
+        return ReceptiveField(_extent(rows), _extent(columns))
+
+    return keep
+
+
+def _extent(reached: Tensor) -> Extent:
+    """From `(pixels, units)` booleans."""
+    pixels = len(reached)
+    return Extent(tuple(_span(column) for column in reached.T.tolist()), pixels)
+
+
+def _span(sees: Sequence[bool]) -> Span:
+    seen = [pixel for pixel, sees_it in enumerate(sees) if sees_it]
+    return (seen[0], seen[-1]) if seen else NOTHING

@@ -1,0 +1,56 @@
+"""Brings a run's network back, as it was after one of its epochs."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from explorer.checkpoint import CheckpointError, load_weights
+from explorer.data.catalogue import dataset
+from explorer.parameters import ParameterError
+from explorer.registry import Registry, UnknownArchitectureError
+from explorer.runs import Run, UnknownRunError
+from explorer.store import RunStore
+
+
+class NetworkError(RuntimeError):
+    """The network cannot be brought back; the message says why."""
+
+
+def find_run(id: str, stores: Sequence[RunStore]) -> tuple[Run, RunStore]:
+    """A run and the first of these stores that has it.
+
+    Raises:
+        UnknownRunError: None has it.
+    """
+    for store in stores[:-1]:
+        try:
+            return store.run(id), store
+        except UnknownRunError:
+            pass
+    return stores[-1].run(id), stores[-1]
+
+
+def load_network(
+    run: Run, epoch: int, store: RunStore, registry: Registry, device: torch.device
+) -> nn.Module:
+    """Build a run's network on `device`, with the weights that it had after `epoch`.
+
+    Raises:
+        NetworkError: Its plugin is gone or does not fit the weights any more, or they were not
+            kept.
+    """
+    try:
+        architecture = registry[run.spec.architecture]
+        model = architecture.build(dataset(run.spec.dataset).images, run.spec.parameters)
+        load_weights(model, store.weights(run.id, epoch))
+    except (CheckpointError, LookupError, ParameterError, UnknownArchitectureError) as error:
+        raise NetworkError(f"The network of this run cannot be shown: {error}") from error
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval()
+
+
+def is_current(run: Run, registry: Registry) -> bool:
+    """Whether the plugin's code is still the code that the run was made with."""
+    architecture = registry.architectures.get(run.spec.architecture)
+    return architecture is not None and architecture.fingerprint == run.spec.fingerprint

@@ -1,0 +1,99 @@
+// A black square to draw on in white. Strokes are kept as lists of points and painted anew on every
+// change, so that one more point, a stroke taken back and the small picture for the server are all the
+// same few lines.
+
+const SIZE = 240; // CSS pixels a side; all points are in these
+const PEN = 20; // as thick for a digit of this size as those of MNIST are
+const SENT = 112; // pixels a side of what the server gets
+
+// By the caller's key. It outlives the element, which is made anew when a visitor comes back to a page.
+const drawings = new Map();
+
+function paint(canvas, strokes) {
+  const context = canvas.getContext("2d");
+  const scale = canvas.width / SIZE;
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, SIZE, SIZE);
+  context.strokeStyle = "#fff";
+  context.lineWidth = PEN;
+  context.lineCap = context.lineJoin = "round";
+  for (const points of strokes) {
+    context.beginPath();
+    context.moveTo(...points[0]);
+    // A curve from midpoint to midpoint has no corners where the pointer was seen.
+    for (let i = 1; i < points.length - 1; i++) {
+      const [x, y] = points[i];
+      const [nextX, nextY] = points[i + 1];
+      context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
+    }
+    const [x, y] = points.at(-1);
+    context.lineTo(x + 0.01, y); // a line without length, a dot, is not painted by all browsers
+    context.stroke();
+  }
+}
+
+function encode(strokes) {
+  const small = document.createElement("canvas");
+  small.width = small.height = SENT;
+  paint(small, strokes);
+  return small.toDataURL("image/png").split(",")[1];
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const canvas = parentElement.querySelector("canvas");
+  const hint = parentElement.querySelector(".hint");
+  const undo = parentElement.querySelector(".undo");
+  const clear = parentElement.querySelector(".clear");
+  if (!drawings.has(data.key)) drawings.set(data.key, []);
+  const strokes = drawings.get(data.key);
+
+  const show = () => {
+    paint(canvas, strokes);
+    hint.hidden = strokes.length > 0;
+    undo.disabled = clear.disabled = strokes.length === 0;
+  };
+  const send = () => setStateValue("picture", strokes.length ? encode(strokes) : null);
+  const take = (count) => {
+    if (canvas.pointer !== undefined || !strokes.splice(-count).length) return;
+    show();
+    send();
+  };
+
+  const add = (event) => {
+    const { left, top, width } = canvas.getBoundingClientRect();
+    const seen = event.getCoalescedEvents?.() ?? [];
+    for (const { clientX, clientY } of seen.length ? seen : [event]) {
+      strokes.at(-1).push([((clientX - left) * SIZE) / width, ((clientY - top) * SIZE) / width]);
+    }
+    show();
+  };
+  canvas.onpointerdown = (event) => {
+    if (event.button !== 0 || canvas.pointer !== undefined) return; // a second finger draws nothing
+    canvas.pointer = event.pointerId;
+    canvas.setPointerCapture(event.pointerId);
+    strokes.push([]);
+    add(event);
+  };
+  canvas.onpointermove = (event) => {
+    if (event.pointerId === canvas.pointer) add(event);
+  };
+  canvas.onpointerup = canvas.onpointercancel = (event) => {
+    if (event.pointerId !== canvas.pointer) return;
+    canvas.pointer = undefined;
+    send();
+  };
+  canvas.onkeydown = (event) => {
+    const undoes = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
+    if (!undoes && event.key !== "Delete" && event.key !== "Backspace") return;
+    event.preventDefault();
+    take(undoes ? 1 : strokes.length);
+  };
+  undo.onclick = () => take(1);
+  clear.onclick = () => take(strokes.length);
+
+  hint.textContent = data.hint;
+  show();
+  if (!canvas.mounted && strokes.length) send(); // the server forgot it when the visitor left
+  canvas.mounted = true;
+}

@@ -1,0 +1,327 @@
+"""Below the network on *Look inside*: questions about it, each answered by one figure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer.charts import maps as map_charts
+from explorer.charts.bars import Worth, shares, worths
+from explorer.charts.grids import confusion, gradient_history
+from explorer.charts.style import branch_hues
+from explorer.inspection.activations import Recording
+from explorer.inspection.parts import blocks, layers
+from explorer.ui import state
+from explorer.ui.chart import chart
+from explorer.ui.pictures import Picture
+from explorer.ui.subject import (
+    Subject,
+    cost_table,
+    gradient_table,
+    score,
+    verdicts,
+)
+
+SCORED = "scored"  # session key: what was scored on all test images, at the visitor's request
+QUESTION = "ask"
+SAMPLE = 1000
+GALLERY = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a question is about."""
+
+    subject: Subject
+    recording: Recording
+    chosen: Picture
+    off: Sequence[str]
+
+
+def section(subject: Subject, recording: Recording, chosen: Picture, off: Sequence[str]) -> None:
+    """The question that is asked, and its answer."""
+    st.divider()
+    question = st.segmented_control(
+        "Ask this network",
+        list(_QUESTIONS),
+        default=next(iter(_QUESTIONS)),
+        required=True,
+        key=QUESTION,
+        bind="query-params",
+    )
+    _QUESTIONS[question](Case(subject, recording, chosen, off))
+
+
+def _worth(case: Case) -> None:
+    subject, parts = case.subject, case.recording.parts
+    if not subject.branches:
+        st.info(
+            "This network has no branches: its author named none with `Branches`. A click on a map "
+            "opens it, and its channel can be switched off there."
+        )
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**What is each branch worth?** Accuracy without it, everything else as it is")
+        _worths(case)
+    with right:
+        names = [block.path for block in blocks(parts) if block.call == 1]
+        name = st.selectbox(
+            "**What did each branch of this block say about this image?**",
+            names,
+            index=len(names) - 1,
+            key="shares of",
+        )
+        found = subject.shares(name, case.chosen.pixels)
+        block = next(block for block in blocks(parts) if block.path == name)
+        chart(
+            shares(
+                {branch: share[0].tolist() for branch, share in found.shares.items()},
+                None if found.bias is None else found.bias.tolist(),
+                branch_hues(block.branches),
+                subject.dataset.labels,
+            ),
+            key="shares",
+        )
+        if found.exact:
+            st.caption(
+                "Exact: all that follows is linear, so the shares and the bias sum to the logits, "
+                "which the red lines mark."
+            )
+        else:
+            st.caption(
+                "Not exact: what follows is not linear, so the logits cannot be shared out. Shown "
+                "is how far each logit falls when the branch is switched off."
+            )
+
+
+def _worths(case: Case) -> None:
+    subject = case.subject
+    scored: set[object] = st.session_state.setdefault(SCORED, set())
+    keys = [(subject.key, off) for off in [(), *((path,) for path in subject.branches)]]
+    now = (subject.key, tuple(sorted(case.off)))
+    whole = all(key in scored for key in [*keys, now])
+    total = len(subject.data.test)
+    ask = st.empty()
+    if not whole and ask.button(
+        f"Re-score on all {total:,} test images", icon=":material/calculate:", key="score"
+    ):
+        with ask, st.spinner("Scoring the test images"):
+            for _, off in [*keys, now]:
+                score(subject, off, None)
+        scored.update([*keys, now])
+        st.rerun()
+    images = None if whole else SAMPLE
+    hues = {
+        block.branch_path(name): hue
+        for block in blocks(case.recording.parts)
+        for name, hue in branch_hues(block.branches).items()
+    }
+    intact = score(subject, (), images)
+    with st.spinner("Scoring without each branch"):
+        found = [
+            Worth(path, hues.get(path, "#888888"), answers.accuracy, answers.loss)
+            for path in subject.branches
+            for answers in [score(subject, (path,), images)]
+        ]
+    chart(worths(found, intact.accuracy), key="worths")
+    st.caption(
+        f"Intact: {100 * intact.accuracy:.2f} % on "
+        + (f"all {total:,} test images." if whole else f"the first {SAMPLE:,} test images.")
+        + " A branch that is off gives zeros; the others were trained beside it, not without it."
+    )
+    if whole and case.off:
+        _by_class(case)
+
+
+def _by_class(case: Case) -> None:
+    intact, now = score(case.subject, (), None), score(case.subject, case.off, None)
+    percent = st.column_config.NumberColumn(format="%.2f %%")
+    labels = case.subject.dataset.labels
+    shares = zip(labels, intact.accuracy_by_class, now.accuracy_by_class, strict=True)
+    st.dataframe(
+        [
+            {
+                "class": label,
+                "intact": 100 * before,
+                "as switched": 100 * after,
+                "points": 100 * (after - before),
+            }
+            for label, before, after in shares
+        ],
+        hide_index=True,
+        column_config={
+            "intact": percent,
+            "as switched": percent,
+            "points": st.column_config.NumberColumn(format="%+.2f"),
+        },
+    )
+
+
+def _pixels(case: Case) -> None:
+    labels = case.subject.dataset.labels
+    best = int(case.recording.logits[0].argmax())
+    target = st.segmented_control(
+        "Which pixels speak for the class",
+        range(len(labels)),
+        default=best,
+        required=True,
+        format_func=lambda number: labels[number],
+        key=f"class.{case.subject.run.id}.{best}",
+    )
+    convolutions = [layer.path for layer in layers(case.recording.parts) if layer.kind == "Conv2d"]
+    layer = ""
+    if convolutions:
+        layer = st.selectbox("Grad-CAM of", convolutions, len(convolutions) - 1, key="cam")
+    found = case.subject.attributions(case.chosen.pixels, target, layer)
+    chart(map_charts.saliency(case.chosen.pixels, found), key="saliency")
+    st.caption(
+        "Blue speaks for the class, orange against it. Integrated gradients sum to what the logit "
+        "gains over a black image; occlusion paints 4×4 pixels black and sees how far the logit "
+        "falls; Grad-CAM weights the layer's maps by the gradient of the logit."
+    )
+
+
+def _filters(case: Case) -> None:
+    found = case.subject.filters()
+    if not found:
+        st.info("This network has no two-dimensional convolution.")
+        return
+    path = st.selectbox("Filters of", list(found), key="filters of")
+    chosen = found[path]
+    outputs, inputs, height, width = chosen.values.shape
+    chart(map_charts.filters(chosen.values.numpy()), key="filters")
+    averaged = f", each the mean over its {inputs} input channels" if inputs > 1 else ""
+    norms = chosen.norms
+    st.caption(
+        f"{outputs} filters of {height}×{width}{averaged}. All weights: mean {chosen.mean:.3g}, "
+        f"standard deviation {chosen.deviation:.3g}. Norms from {norms.min():.3g} to "
+        f"{norms.max():.3g}; the most alike two have a cosine of {chosen.likeness:.2f}."
+    )
+
+
+def _gradients(case: Case) -> None:
+    run, store = state.find_run(case.subject.run.id)
+    recorded = store.gradients(run.id)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.markdown("**How strongly did the loss pull at each layer while it learned?**")
+        if recorded and run.started:
+            chart(gradient_history(recorded, run.started.steps_per_epoch), key="gradients")
+            if any(norm == 0 for event in recorded for norm in event.norms.values()):
+                st.caption("Blank: no gradient arrives there at all.")
+        else:
+            st.info("This run did not record its gradients; the recipe has a switch for it.")
+    with right:
+        st.markdown(f"**And now**, on 64 training images, after epoch {case.subject.epoch}")
+        norms, by_branch = gradient_table(case.subject)
+        rows = [{"part": path, "gradient norm": norm} for path, norm in norms.items()]
+        rows += [{"part": f"branch {path}", "gradient norm": n} for path, n in by_branch.items()]
+        st.dataframe(
+            rows,
+            hide_index=True,
+            column_config={"gradient norm": st.column_config.NumberColumn(format="%.3g")},
+        )
+
+
+def _cost(case: Case) -> None:
+    st.markdown("**What does each part cost?** Multiply-adds of one image, milliseconds of 64")
+    rows = cost_table(case.subject, case.recording)
+    st.dataframe(
+        [
+            {
+                "part": "\u2003" * row.depth + row.name,
+                "what": row.text if row.kind == "layer" else f"{row.kind}: {row.text}",
+                "weights": row.weights,
+                "multiply-adds": row.macs,
+                "milliseconds": row.milliseconds,
+            }
+            for row in rows
+        ],
+        hide_index=True,
+        column_config={
+            "weights": st.column_config.NumberColumn(format="localized"),
+            "multiply-adds": st.column_config.NumberColumn(format="localized"),
+            "milliseconds": st.column_config.NumberColumn(format="%.2f"),
+        },
+    )
+
+
+def _linearity(case: Case) -> None:
+    st.markdown(
+        "**Is a block more than one layer?** Where it acts as one affine map, a single layer could "
+        "stand for it"
+    )
+    found = verdicts(case.subject)
+    if not found:
+        st.info("This network has no blocks: its author named no `Branches`.")
+    for verdict in found:
+        with st.container(border=True):
+            if verdict.replacement:
+                exactly = "exactly" if verdict.replacement.exact else "all but the borders"
+                st.markdown(
+                    f":orange[:material/linear_scale:] **{verdict.block}** is affine. One "
+                    f"`{verdict.replacement.text}` does what it does, {exactly}: "
+                    f"{verdict.replacement.weights:,} weights instead of {verdict.weights:,}."
+                )
+            else:
+                st.markdown(
+                    f":blue[:material/ssid_chart:] **{verdict.block}** is not affine: no single "
+                    "layer does what it does."
+                )
+            if verdict.tail_replacement:
+                st.markdown(
+                    f"From its input to the logits all is affine: one "
+                    f"`{verdict.tail_replacement.text}` with {verdict.tail_replacement.weights:,} "
+                    f"weights does what {verdict.tail_weights:,} do there."
+                )
+            st.caption(
+                f"Superposition on random inputs fails by {verdict.error:.1e} of what the block "
+                f"gives, and by {verdict.tail_error:.1e} from there to the logits."
+            )
+
+
+def _mistakes(case: Case) -> None:
+    subject, labels = case.subject, case.subject.dataset.labels
+    with st.spinner("Scoring the test images"):
+        found = score(subject, case.off, None)
+    wrong = found.mistakes()
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(
+            f"**What is taken for what?** {len(wrong):,} of {len(found.labels):,} test images are "
+            "told wrong"
+        )
+        chart(confusion(found.confusion.tolist(), labels), key="confusion")
+    with right:
+        st.markdown("**Where is it surest, and wrong?**")
+        if not wrong:
+            st.info("Nowhere: it tells every test image right.")
+        for start in range(0, min(GALLERY, len(wrong)), 4):
+            for column, number in zip(st.columns(4), wrong[start : start + 4], strict=False):
+                given, sure = int(found.given[number]), float(found.confidence[number])
+                pixels = subject.data.test.images[number].cpu().numpy()
+                column.image(
+                    pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
+                    caption=f"{labels[int(found.labels[number])]} taken for {labels[given]}, "
+                    f"{100 * sure:.0f} %",
+                    width="stretch",
+                )
+                column.button(
+                    f"Open {number}", key=f"mistake {number}", on_click=_show, args=(number,)
+                )
+
+
+def _show(number: int) -> None:
+    st.session_state.update({"source": "Test set", "image": number, "filter": "all"})
+
+
+_QUESTIONS: dict[str, Callable[[Case], None]] = {
+    "Branches": _worth,
+    "Pixels": _pixels,
+    "Filters": _filters,
+    "Gradients": _gradients,
+    "Cost": _cost,
+    "Linearity": _linearity,
+    "Mistakes": _mistakes,
+}

@@ -1,0 +1,276 @@
+// Draws a block's lanes: one canvas per mosaic. Hovering reads a pixel and outlines what it sees of
+// the image; a click asks for the map to be opened; a switch turns its branch off.
+
+const GAP = 2; // pixels between two maps
+const TILE = 46; // pixels that a map is wide, if it can be
+const MOST_HEIGHT = 170; // pixels of one mosaic
+const MOST_MERGED = 260; // pixels of the merged one
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".lanes");
+  const focused = root.querySelector("input:focus")?.name;
+  const input = drawInput(data.image);
+  const flow = element("div", "flow");
+  root.replaceChildren(input.node, flow);
+  const draw = () => {
+    const context = { width: flow.clientWidth, input, setTriggerValue };
+    flow.replaceChildren(
+      ...data.lanes.map((lane) => drawLane(lane, context)),
+      ...(data.merge ? [drawMerge(data.merge, context)] : []),
+    );
+    if (focused) root.querySelector(`input[name="${CSS.escape(focused)}"]`)?.focus();
+  };
+  let width = flow.clientWidth;
+  draw();
+  const observer = new ResizeObserver(() => {
+    if (Math.abs(flow.clientWidth - width) < 8) return;
+    width = flow.clientWidth;
+    draw();
+  });
+  observer.observe(flow);
+  return () => observer.disconnect();
+}
+
+function drawInput({ pixels, width, height }) {
+  const node = element("div", "input");
+  const picture = element("div", "picture");
+  const canvas = element("canvas");
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const rgb = bytes(pixels);
+  for (let i = 0; i < width * height; i++) {
+    image.data.set([rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2], 255], 4 * i);
+  }
+  context.putImageData(image, 0, 0);
+  const field = element("div", "field");
+  const reading = element("div", "reading");
+  const rest = "<span class='faint'>Point at a map: its value, and what it sees of the image.</span>";
+  reading.innerHTML = rest;
+  picture.append(canvas, field);
+  node.append(picture, reading);
+  return {
+    node,
+    show(lines, rows, columns) {
+      reading.replaceChildren(...lines.map((line) => element("div", "", line)));
+      const seen = rows && rows[0] <= rows[1] && columns[0] <= columns[1];
+      field.style.display = seen ? "block" : "none";
+      if (!seen) return;
+      const zoom = 112 / width;
+      field.style.left = `${columns[0] * zoom}px`;
+      field.style.top = `${rows[0] * zoom}px`;
+      field.style.width = `${(columns[1] - columns[0] + 1) * zoom}px`;
+      field.style.height = `${(rows[1] - rows[0] + 1) * zoom}px`;
+    },
+    rest() {
+      reading.innerHTML = rest;
+      field.style.display = "none";
+    },
+  };
+}
+
+function drawLane(lane, context) {
+  const node = element("section", `lane${lane.name ? "" : " plain"}${lane.on === false ? " off" : ""}`);
+  if (lane.name) {
+    node.style.setProperty("--hue", lane.hue);
+    const head = element("div", "head");
+    const label = element("label", "switch");
+    const input = element("input");
+    Object.assign(input, { type: "checkbox", name: lane.path, checked: lane.on });
+    input.setAttribute("role", "switch");
+    input.setAttribute("aria-label", `branch ${lane.path}`);
+    input.addEventListener("change", () =>
+      context.setTriggerValue("switch", { path: lane.path, on: input.checked }),
+    );
+    label.append(input, element("b", "", lane.name));
+    const facts = lane.on ? lane.facts : [...lane.facts, "switched off: gives zeros"];
+    head.append(label, element("span", "faint", facts.join(" · ")));
+    node.append(head);
+  }
+  node.append(drawStages(lane.stages, context, context.width - 24));
+  return node;
+}
+
+function drawStages(stages, context, width, signs = () => "→") {
+  const row = element("div", "stages");
+  const each = Math.max(120, width / Math.max(1, stages.length) - 30);
+  // Maps of one size are drawn in one size along a lane.
+  const zoomOf = {};
+  for (const stage of stages) {
+    const size = `${stage.height}×${stage.width}`;
+    zoomOf[size] = Math.min(zoomOf[size] ?? Infinity, fit(stage, each, MOST_HEIGHT));
+  }
+  stages.forEach((stage, place) => {
+    if (place) row.append(element("span", "sign", signs(place)));
+    row.append(drawStage(stage, context, each, zoomOf[`${stage.height}×${stage.width}`]));
+  });
+  return row;
+}
+
+function drawMerge(merge, context) {
+  const node = element("section", "merge");
+  if (merge.kind === "concat") {
+    const strip = element("div", "strip");
+    for (const { name, hue, channels } of merge.strip) {
+      const part = element("span");
+      part.style.flex = channels;
+      part.style.background = hue;
+      part.title = `${name}: ${channels} channels`;
+      strip.append(part);
+    }
+    const zoom = fit(merge.total, context.width, MOST_MERGED);
+    node.append(strip, drawStage(merge.total, context, context.width, zoom));
+  } else {
+    const stages = [...merge.terms, merge.total];
+    const sign = (place) => (place === merge.terms.length ? "=" : merge.kind === "add" ? "+" : ",");
+    node.append(drawStages(stages, context, context.width, sign));
+  }
+  return node;
+}
+
+function drawStage(stage, context, room, zoom) {
+  const node = element("figure", `stage${stage.on === false ? " off" : ""}`);
+  const { width, height, channels } = stage;
+  const across = Math.min(channels, fitting(width * zoom, room));
+  const stepX = width * zoom + GAP, stepY = height * zoom + GAP;
+  const canvas = element("canvas");
+  canvas.width = Math.min(across, channels) * stepX - GAP;
+  canvas.height = Math.ceil(channels / across) * stepY - GAP;
+  canvas.style.width = `${canvas.width}px`;
+  canvas.style.height = `${canvas.height}px`;
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${stage.name}: ${channels} maps of ${height}×${width}`);
+  const values = halves(stage.values);
+  paint(canvas, stage, values, zoom, across, stepX, stepY);
+
+  const find = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const x = event.clientX - box.left, y = event.clientY - box.top;
+    const column = Math.floor((x % stepX) / zoom), row = Math.floor((y % stepY) / zoom);
+    const channel = Math.floor(y / stepY) * across + Math.floor(x / stepX);
+    return x >= 0 && y >= 0 && channel < channels && column < width && row < height
+      ? { channel, row, column }
+      : null;
+  };
+  canvas.addEventListener("pointermove", (event) => {
+    const at = find(event);
+    if (!at) return context.input.rest();
+    const value = values[(at.channel * height + at.row) * width + at.column];
+    const lines = [
+      `${stage.name}`,
+      `channel ${at.channel}, row ${at.row}, column ${at.column}`,
+      `value ${format(value)}`,
+    ];
+    if (stage.field) lines.push(`sees ${stage.field}${/^\d/.test(stage.field) ? " pixels" : ""}`);
+    const pick = (spans, place) => spans && (spans[place] ?? spans[0]);
+    context.input.show(lines, pick(stage.rows, at.row), pick(stage.columns, at.column));
+  });
+  canvas.addEventListener("pointerleave", () => context.input.rest());
+  canvas.addEventListener("click", (event) => {
+    const at = find(event);
+    if (at) context.setTriggerValue("open", { name: stage.name, channel: at.channel });
+  });
+
+  const caption = element("figcaption");
+  const words = element("span", "", stage.text);
+  const shape = element("span", "faint", ` ${stage.shape} `);
+  caption.append(words, shape, scaleBar(stage));
+  node.append(canvas, caption);
+  return node;
+}
+
+// How many pixels of the screen one pixel of a map has, so that all maps fit into a room.
+function fit({ width, height, channels }, room, mostHeight) {
+  for (let zoom = Math.max(1, Math.round(TILE / width)); zoom > 1; zoom--) {
+    const rows = Math.ceil(channels / fitting(width * zoom, room));
+    if (rows * (height * zoom + GAP) <= mostHeight) return zoom;
+  }
+  return 1;
+}
+
+function fitting(size, room) {
+  return Math.max(1, Math.floor((room + GAP) / (size + GAP)));
+}
+
+function paint(canvas, stage, values, zoom, across, stepX, stepY) {
+  const { width, height, channels, ends, hues } = stage;
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  const colours = table(stage.ramp);
+  const tile = new OffscreenCanvas(width, height);
+  const tileContext = tile.getContext("2d");
+  const image = tileContext.createImageData(width, height);
+  for (let channel = 0; channel < channels; channel++) {
+    const end = ends[channel] ?? ends[0];
+    for (let i = 0; i < width * height; i++) {
+      const value = values[channel * width * height + i] / end;
+      const place = stage.signed ? (value + 1) / 2 : value;
+      const at = 3 * Math.round(255 * Math.min(1, Math.max(0, place || 0)));
+      image.data.set([colours[at], colours[at + 1], colours[at + 2], 255], 4 * i);
+    }
+    tileContext.putImageData(image, 0, 0);
+    const x = (channel % across) * stepX, y = Math.floor(channel / across) * stepY;
+    context.drawImage(tile, x, y, width * zoom, height * zoom);
+    if (hues) {
+      context.fillStyle = hues[channel];
+      context.fillRect(x, y, width * zoom, 2);
+    }
+  }
+}
+
+function scaleBar(stage) {
+  const node = element("span", "scale");
+  const bar = element("i");
+  bar.style.background = `linear-gradient(90deg, ${stage.ramp.map(([at, c]) => `${c} ${100 * at}%`)})`;
+  const one = stage.ends.length === 1;
+  const low = one ? (stage.signed ? `−${format(stage.ends[0])}` : "0") : stage.signed ? "−" : "0";
+  const high = one ? format(stage.ends[0]) : "its own";
+  node.append(element("span", "faint", low), bar, element("span", "faint", high));
+  return node;
+}
+
+// 256 colours along a ramp of [place, "#rrggbb"] stops.
+function table(ramp) {
+  const colours = new Uint8ClampedArray(3 * 256);
+  for (let i = 0; i < 256; i++) {
+    const place = i / 255;
+    const next = Math.max(1, ramp.findIndex(([at]) => at >= place));
+    const [[from, low], [to, high]] = [ramp[next - 1], ramp[next]];
+    const way = (place - from) / (to - from);
+    for (let c = 0; c < 3; c++) {
+      const part = (hex) => parseInt(hex.slice(1 + 2 * c, 3 + 2 * c), 16);
+      colours[3 * i + c] = part(low) + way * (part(high) - part(low));
+    }
+  }
+  return colours;
+}
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+}
+
+// Half-precision floats (IEEE 754 binary16), little-endian.
+function halves(text) {
+  const codes = new Uint16Array(bytes(text).buffer);
+  return Float32Array.from(codes, (code) => {
+    const sign = code & 0x8000 ? -1 : 1;
+    const exponent = (code >> 10) & 0x1f, fraction = code & 0x3ff;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return exponent
+      ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024)
+      : sign * 2 ** -14 * (fraction / 1024);
+  });
+}
+
+function format(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  return size >= 1000 || size < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+}
+
+function element(tag, className = "", text = "") {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text) node.textContent = text;
+  return node;
+}

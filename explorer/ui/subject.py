@@ -1,0 +1,188 @@
+"""A network that visitors look at. It is shared by all of them, so it is used by one at a time."""
+
+import contextlib
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from explorer.charts.lanes import Maps
+from explorer.data.catalogue import DataSet, dataset
+from explorer.data.resident import Data, Split, default_device, resident
+from explorer.inspection.ablation import ablated, branch_paths
+from explorer.inspection.activations import Recording, record
+from explorer.inspection.answers import Answers, answers
+from explorer.inspection.attribution import METHODS, AttributionError, attribution, grad_cam
+from explorer.inspection.cost import Cost, costs, measure
+from explorer.inspection.gradients import branch_norms, gradient_norms
+from explorer.inspection.linearity import Linearity, linearity
+from explorer.inspection.receptive import ReceptiveField, receptive_fields
+from explorer.inspection.shares import Shares, branch_shares
+from explorer.inspection.weights import Filters, filters
+from explorer.networks import is_current, load_network
+from explorer.runs import Run
+from explorer.ui import state
+
+BATCH = 64  # images whose forward pass is timed
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run's network as it was after one of its epochs.
+
+    Attributes:
+        run: The run.
+        epoch: The epoch.
+        model: The network. Hooks on it are seen by all, so it is touched under `lock` only.
+        data: The data set that it was trained on.
+        fields: The receptive field of each of its parts by name.
+        is_current: Whether the plugin's code is still what the run was made with.
+    """
+
+    run: Run
+    epoch: int
+    model: nn.Module
+    data: Data
+    fields: Mapping[str, ReceptiveField]
+    is_current: bool
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from every other subject."""
+        return self.run.id, self.epoch
+
+    @property
+    def dataset(self) -> DataSet:
+        """What its data set is like."""
+        return dataset(self.run.spec.dataset)
+
+    @property
+    def branches(self) -> list[str]:
+        """The path of every branch."""
+        return branch_paths(self.model)
+
+    @property
+    def black(self) -> Tensor:
+        """What a black pixel is after normalisation, `(C, 1, 1)`."""
+        return -self.data.test.mean / self.data.test.deviation
+
+    def can_be_off(self, switch: str) -> bool:
+        """Whether this network has a branch, or a module for a channel, of that name."""
+        path, _, channel = switch.rpartition(":")
+        modules = dict(self.model.named_modules())
+        return switch in self.branches or (channel.isdecimal() and path in modules)
+
+    def normalised(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """An image `(C, H, W)` as the network takes it, `(1, C, H, W)`."""
+        test = self.data.test
+        return test.normalise(torch.from_numpy(pixels)[None].to(test.images.device))
+
+    def look(self, pixels: NDArray[np.uint8], off: Collection[str] = ()) -> tuple[Recording, Maps]:
+        """Run one image through the network and keep everything; maps are `(C, H, W)`."""
+        with self.lock, ablated(self.model, off):
+            recording = record(self.model, self.normalised(pixels))
+        return recording, {name: output[0].numpy() for name, output in recording.maps.items()}
+
+    def attributions(
+        self, pixels: NDArray[np.uint8], target: int, layer: str
+    ) -> list[tuple[str, NDArray[np.float32]]]:
+        """What each method says of each pixel, `(H, W)`, and Grad-CAM of one layer's maps."""
+        image = self.normalised(pixels)[0]
+        found: list[tuple[str, NDArray[np.float32]]] = []
+        with self.lock:
+            for method in METHODS:
+                values = attribution(self.model, image, target, method, self.black)
+                found.append((method, values.numpy()))
+            # A layer without maps has no Grad-CAM.
+            with contextlib.suppress(AttributionError):
+                cam = grad_cam(self.model, layer, image, target)
+                found.append((f"Grad-CAM of {layer}", cam.numpy()))
+        return found
+
+    def shares(self, block: str, pixels: NDArray[np.uint8]) -> Shares:
+        """What each branch of a block brought to the logits of one image."""
+        with self.lock:
+            return branch_shares(self.model, block, self.normalised(pixels))
+
+    def filters(self) -> Mapping[str, Filters]:
+        """The filters of all its convolutions."""
+        return filters(self.model)
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def load(id: str, epoch: int) -> Subject:
+    """The network of a run after one of its epochs.
+
+    Raises:
+        NetworkError: It cannot be brought back.
+        DataError: Its data set cannot be had.
+    """
+    run, store = state.find_run(id)
+    device = default_device()
+    data = resident(run.spec.dataset, device, state.settings().cache)
+    registry = state.registry()
+    model = load_network(run, epoch, store, registry, device)
+    return Subject(run, epoch, model, data, _fields(id, model, data), is_current(run, registry))
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def _fields(id: str, _model: nn.Module, _data: Data) -> Mapping[str, ReceptiveField]:
+    size = _data.spec.size
+    return receptive_fields(_model, (_data.spec.channels, size, size))
+
+
+def score(subject: Subject, off: Collection[str], images: int | None) -> Answers:
+    """The network's answers to the first `images` test images, or to all of them."""
+    return _score(subject.key, tuple(sorted(off)), images, subject)
+
+
+@st.cache_resource(show_spinner=False, max_entries=300)
+def _score(key: Any, off: Sequence[str], images: int | None, _subject: Subject) -> Answers:
+    test = _subject.data.test
+    if images is not None:
+        test = Split(test.images[:images], test.labels[:images], test.mean, test.deviation)
+    with _subject.lock, ablated(_subject.model, off):
+        return answers(_subject.model, test)
+
+
+def verdicts(subject: Subject) -> list[Linearity]:
+    """Which of its blocks are affine."""
+    return _verdicts(subject.key, subject)
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def _verdicts(key: Any, _subject: Subject) -> list[Linearity]:
+    return linearity(_subject.model, _subject.data.spec)
+
+
+def cost_table(subject: Subject, recording: Recording) -> list[Cost]:
+    """What each part costs, with the milliseconds of a forward pass of 64 images."""
+    return _cost_table(subject.run.id, subject, recording)
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def _cost_table(id: str, _subject: Subject, _recording: Recording) -> list[Cost]:
+    images = _subject.data.test.normalise(_subject.data.test.images[:BATCH])
+    with _subject.lock:
+        return costs(_recording.parts, measure(_subject.model, images))
+
+
+def gradient_table(subject: Subject) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """The gradient norms of each layer and of each branch, on the first training images."""
+    return _gradient_table(subject.key, subject)
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def _gradient_table(key: Any, _subject: Subject) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    train = _subject.data.train
+    images, labels = train.normalise(train.images[:BATCH]), train.labels[:BATCH]
+    with _subject.lock:
+        norms = gradient_norms(_subject.model, images, labels)
+        return norms, branch_norms(_subject.model, norms)
