@@ -1,8 +1,9 @@
-"""The explorer without a browser: list, train, check, runs."""
+"""The explorer without a browser: list, train, check, runs, inspect."""
 
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -158,9 +159,73 @@ def check(
 
 
 @app.command()
-def runs(as_json: AsJson = False) -> None:
+def inspect(
+    id: Annotated[str, typer.Argument(metavar="RUN", help="The run; `explorer runs` names them.")],
+    image: Annotated[int, typer.Option(help="The number of a test image.")] = 0,
+    epoch: Annotated[
+        int | None, typer.Option(help="As it was after this epoch; by default the last.")
+    ] = None,
+    off: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Switch a branch off, such as mix1.5x5; or conv1:3."),
+    ] = None,
+    test_images: Annotated[
+        int, typer.Option(min=0, help="Score on only so many test images; 0: on all.")
+    ] = 0,
+    maps: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="Write all activations there.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look inside a trained network: prediction, branches, ablation, cost, linearity."""
+    from explorer.data.catalogue import dataset as find_dataset
+    from explorer.data.decoded import DataError
+    from explorer.data.resident import default_device, resident
+    from explorer.examples import open_examples
+    from explorer.inspection.ablation import AblationError
+    from explorer.inspection.report import activations, report
+    from explorer.networks import NetworkError, find_run, load_network
+    from explorer.runs import UnknownRunError
+    from explorer.telling import tell_report
+
+    settings = _settings()
+    try:
+        run, store = find_run(id, [_store(settings), open_examples()])
+        kept = store.kept_epochs(id)
+        if not kept:
+            _refuse(f"Run {id} has no weights yet; `explorer train` goes on with it.")
+        device = default_device()
+        data = resident(run.spec.dataset, device, settings.cache)
+        if not 0 <= image < len(data.test):
+            _refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
+        model = load_network(run, epoch or kept[-1], store, _registry(), device)
+        found = report(model, data, image, off or [], test_images)
+        if maps:
+            maps.write_bytes(activations(model, data, image, off or []))
+    except (AblationError, DataError, NetworkError, UnknownRunError) as error:
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(f"{maps} cannot be written ({error.strerror}); name a file in a folder that is.")
+    found = {"run": run.id, "epoch": epoch or kept[-1], **found}
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        tell_report(found, run.title, find_dataset(run.spec.dataset).labels)
+
+
+@app.command()
+def runs(
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Also those that ship with the explorer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List all runs, the newest first."""
     found = _store(_settings()).runs()
+    if examples:
+        from explorer.examples import open_examples
+
+        found += open_examples().runs()
     if as_json:
         print(json.dumps([_describe(run) for run in found], indent=2, ensure_ascii=False))
         return

@@ -1,12 +1,13 @@
-"""How the command line tells of a training: as JSON lines, or as a progress bar."""
+"""How the command line tells of a training, and of what is inside a network."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 
 class JsonLines:
@@ -74,3 +75,90 @@ class ProgressBar:
                 say(f"run {values['run']}")
             case "failed":
                 say(f"Failed: {values['reason']}", style="red", markup=False)
+
+
+def tell_report(found: dict[str, Any], title: str, labels: Sequence[str]) -> None:
+    """Print what `explorer.inspection.report` found, in tables.
+
+    Args:
+        found: The report, with `epoch`.
+        title: What the run is.
+        labels: The classes' names.
+    """
+    console = Console(highlight=False)
+    say = console.print
+    prediction, image, score = found["prediction"], found["image"], found["score"]
+    say(f"{title}, after epoch {found['epoch']}", style="bold", markup=False)
+    if found["off"]:
+        say(f"switched off: {', '.join(found['off'])}", markup=False)
+    say(
+        f"image {image['number']}: it says {labels[prediction['class']]}, "
+        f"{100 * prediction['probability']:.2f} % sure; it is {labels[image['label']]}"
+    )
+    say(
+        f"{100 * score['accuracy']:.2f} % of {score['images']:,} test images told right, "
+        f"loss {score['loss']:.4f}\n"
+    )
+    parts = _table("part", "what", "shape", "sees", "mean", "deviation", "zeros")
+    for part in found["parts"]:
+        numbers = part["statistics"]
+        parts.add_row(
+            "  " * part["depth"] + part["name"],
+            part["text"],
+            "×".join(map(str, part["shape"])),
+            _sees(part["receptive_field"]),
+            f"{numbers['mean']:.3f}",
+            f"{numbers['deviation']:.3f}",
+            f"{100 * numbers['zeros']:.0f} %",
+        )
+    say(parts)
+    if found["ablation"]:
+        ablation = _table("without", "accuracy", "points", "loss")
+        for row in sorted(found["ablation"], key=lambda row: float(row["accuracy"])):
+            ablation.add_row(
+                row["branch"],
+                f"{100 * row['accuracy']:.2f} %",
+                f"{100 * row['accuracy_difference']:+.2f}",
+                f"{row['loss']:.4f}",
+            )
+        say(ablation)
+    cost = _table("part", "weights", "multiply-adds", "ms for 64 images")
+    for row in found["cost"]:
+        cost.add_row(
+            "  " * row["depth"] + row["name"],
+            f"{row['weights']:,}",
+            f"{row['macs']:,}",
+            "" if row["milliseconds"] is None else f"{row['milliseconds']:.2f}",
+        )
+    say(cost)
+    for verdict in found["linearity"]:
+        say(_verdict(verdict), markup=False)
+
+
+def _verdict(verdict: dict[str, Any]) -> str:
+    block, one, tail = verdict["block"], verdict["replacement"], verdict["tail_replacement"]
+    words = f"{block} is not affine (superposition fails by {verdict['error']:.1e})."
+    if one:
+        where = "" if one["exact"] else ", all but the borders"
+        words = (
+            f"{block} is affine: one {one['text']} does what it does{where}; {one['weights']:,} "
+            f"weights instead of {verdict['weights']:,}."
+        )
+    if tail:
+        words += (
+            f" From its input to the logits one {tail['text']} would do: {tail['weights']:,} "
+            f"weights instead of {verdict['tail_weights']:,}."
+        )
+    return words
+
+
+def _sees(field: dict[str, Any] | None) -> str:
+    return field["text"].replace("the whole image", "all") if field else ""
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        words = column in ("part", "what", "without")
+        table.add_column(column, justify="left" if words else "right")
+    return table

@@ -7,12 +7,14 @@ import time
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torchvision.datasets
 from typer.testing import CliRunner
 
 from explorer.cli import app
 from explorer.events import Epoch, Started
+from explorer.examples import open_examples
 from explorer.recipe import preset
 from explorer.runs import RunSpec, Status
 from explorer.store import LEASE_SECONDS, RunStore
@@ -646,3 +648,115 @@ def test_a_plugins_folder_may_be_one_of_several(plugin, tmp_path, monkeypatch):
     path = plugin()
     monkeypatch.setenv("EXPLORER_PLUGINS", os.pathsep.join([str(tmp_path), str(path.parent)]))
     assert "own" in [line.split()[0] for line in explorer("list").stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return {run.spec.architecture: run.id for run in open_examples().runs()}
+
+
+def test_inspect_json_has_every_number_of_the_page(examples):
+    result = explorer(
+        *("inspect", examples["inception"], "--image", 8, "--test-images", 300, "--json")
+    )
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert (found["run"], found["epoch"], found["off"]) == (examples["inception"], 10, [])
+    assert found["image"] == {"number": 8, "label": 5}
+    assert found["prediction"]["class"] == 5
+    assert sum(found["prediction"]["probabilities"]) == pytest.approx(1)
+    parts = {part["name"]: part for part in found["parts"]}
+    assert parts["mix1"]["shape"] == [88, 12, 12]
+    assert parts["mix1.5x5"]["receptive_field"]["rows"] == {"size": 14, "stride": 2, "offset": -4}
+    assert set(parts["mix1.pool"]["statistics"]) >= {"mean", "deviation", "zeros", "silent"}
+    assert [row["branch"] for row in found["ablation"]] == [
+        f"mix{block}.{branch}" for block in (1, 2) for branch in ("1x1", "5x5", "3x3", "pool")
+    ]
+    for row in found["ablation"]:
+        difference = row["accuracy"] - found["score"]["accuracy"]
+        assert row["accuracy_difference"] == pytest.approx(difference)
+    shares = {found["block"]: found for found in found["shares"]}
+    assert (shares["mix1"]["exact"], shares["mix2"]["exact"]) == (False, True)
+    total = [sum(column) for column in zip(*shares["mix2"]["shares"].values(), strict=True)]
+    logits = [a + b for a, b in zip(total, shares["mix2"]["bias"], strict=True)]
+    assert logits == pytest.approx(found["prediction"]["logits"], abs=1e-4)
+    cost = {row["name"]: row for row in found["cost"]}
+    assert (cost["conv2"]["macs"], cost["conv2"]["weights"]) == (2_816_000, 44_020)
+    assert cost["mix2"]["milliseconds"] > 0
+    last = found["linearity"][-1]
+    assert last["tail_replacement"] == {"text": "Linear(320, 10)", "weights": 3210, "exact": True}
+    assert sum(map(sum, found["score"]["confusion"])) == found["score"]["images"] == 300
+    assert set(found["gradients"]["branches"]) == {row["branch"] for row in found["ablation"]}
+
+
+def test_inspect_shows_people_tables(examples):
+    result = explorer("inspect", examples["residual"], "--epoch", 1, "--test-images", 100)
+    assert result.exit_code == 0
+    assert "after epoch 1" in result.stdout
+    assert "image 0: it says 7" in result.stdout
+    assert "block2.skip" in result.stdout
+    assert "block1 is not affine" in result.stdout
+
+
+def test_inspect_switches_off_what_it_is_told(examples):
+    run = examples["residual"]
+    arguments = ["inspect", run, "--test-images", 100, "--json"]
+    intact = json.loads(explorer(*arguments).stdout)
+    without = json.loads(explorer(*arguments, "--off", "block2.skip", "--off", "conv1:0").stdout)
+    assert without["off"] == ["block2.skip", "conv1:0"]
+    assert without["score"]["accuracy"] < intact["score"]["accuracy"]
+    assert without["ablation"] == intact["ablation"], "each is against the intact network"
+    silent = next(part for part in without["parts"] if part["name"] == "conv1")
+    assert silent["statistics"]["silent"] == 1
+
+
+def test_inspect_writes_all_maps(examples, tmp_path):
+    file = tmp_path / "maps.npz"
+    result = explorer("inspect", examples["plain"], "--maps", file, "--test-images", 10)
+    assert result.exit_code == 0
+    maps = np.load(file)
+    assert maps["image"].shape == (1, 28, 28)
+    assert maps["relu2"].shape == (20, 4, 4)
+
+
+def test_inspect_json_is_json_also_where_a_class_has_no_image(examples):
+    result = explorer("inspect", examples["plain"], "--test-images", 1, "--json")
+    found = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(name))
+    assert found["score"]["accuracy_by_class"].count(None) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nosuchrun"], "There is no run 'nosuchrun'"),
+        (["{}", "--image", "10000"], "There is no test image 10000; they go from 0 to 9,999."),
+        (["{}", "--epoch", "11"], "has no weights of epoch 11; kept are [1, 2"),
+        (["{}", "--off", "mix1.5x5"], "There is no branch 'mix1.5x5'; there are block1.skip"),
+        (
+            ["{}", "--test-images", "5", "--maps", "/no/where.npz"],
+            "/no/where.npz cannot be written",
+        ),
+    ],
+)
+def test_inspect_refuses_with_a_sentence(examples, arguments, sentence):
+    result = explorer("inspect", *(a.replace("{}", examples["residual"]) for a in arguments))
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_runs_lists_the_examples_when_asked(examples):
+    listed = json.loads(explorer("runs", "--examples", "--json").stdout)
+    assert {run["run"] for run in listed} == set(examples.values())
+    assert json.loads(explorer("runs", "--json").stdout) == []
+
+
+def test_train_records_gradients_unless_told_not_to(store):
+    told = lines(explorer("train", "plain", *SMALL, "--json"))
+    assert [line["step"] for line in told if line["event"] == "gradients"] == [1]
+    [recorded] = store.gradients(told[-1]["run"])
+    assert set(recorded.norms) == {"conv1", "conv2", "linear"}
+    quiet = lines(explorer("train", "plain", *SMALL, "--no-gradients", "--json"))
+    assert "gradients" not in kinds(quiet)
+    accuracy = [line["test_accuracy"] for line in told if line["event"] == "epoch"]
+    assert accuracy == [line["test_accuracy"] for line in quiet if line["event"] == "epoch"]

@@ -8,18 +8,22 @@ import plotly.graph_objects as go
 from explorer.charts.style import GRID, RUNS, SIGNED, figure
 
 ROW = 22  # pixels
+LEAST = 0.0005  # probability that is worth a number
 NEGATIVE, POSITIVE = SIGNED[0][1], SIGNED[2][1]
 
 
-def probabilities(values: Sequence[float], labels: Sequence[str], right: int | None) -> go.Figure:
+def probabilities(
+    values: Sequence[float], labels: Sequence[str], right: int | None, row: int = ROW
+) -> go.Figure:
     """How likely the network holds each class; the right one, if it is known, is marked.
 
     Args:
         values: Of each class, 0–1.
         labels: The classes' names.
         right: The right class.
+        row: The height of a bar and its gap, in pixels.
     """
-    chart = figure(ROW * len(values) + 8, "probabilities")
+    chart = figure(row * len(values) + 8, "probabilities")
     best = max(range(len(values)), key=lambda i: values[i])
     colours = [POSITIVE if i == best else "rgba(128, 128, 128, 0.6)" for i in range(len(values))]
     chart.add_bar(
@@ -27,7 +31,7 @@ def probabilities(values: Sequence[float], labels: Sequence[str], right: int | N
         y=list(range(len(values))),
         orientation="h",
         marker={"color": colours},
-        text=[_percent(value) for value in values],
+        text=[percent(value) if value >= LEAST else "" for value in values],
         textposition="outside",
         cliponaxis=False,
         hoverinfo="skip",
@@ -155,7 +159,6 @@ def shares(
     return chart
 
 
-def _percent(value: float) -> str:
-    if value < 0.0005:
-        return ""
+def percent(value: float) -> str:
+    """A probability in words; a certainty that is not quite one is not called one."""
     return f"{100 * value:.1f} %" if value < 0.9995 else ">99.9 %"

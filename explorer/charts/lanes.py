@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.charts.stages import Stage, stages
+from explorer.charts.stages import Stage
 from explorer.charts.style import POSITIVE, SIGNED, branch_hues
 from explorer.inspection.parts import Block, Layer, Part, is_skip
 from explorer.inspection.receptive import ReceptiveField, by_reach
@@ -53,7 +53,7 @@ def limit(maps: Sequence[NDArray[np.float32]]) -> float:
 
 
 def lanes(
-    view: View, image: NDArray[np.uint8], scale: Scale, shared: Sequence[Maps] = ()
+    view: View, image: NDArray[np.uint8], scale: Scale, others: Sequence[Maps] = ()
 ) -> dict[str, Any]:
     """What the browser needs to draw a view.
 
@@ -61,16 +61,16 @@ def lanes(
         view: What to draw.
         image: What went in, `(C, H, W)`.
         scale: Which maps share their colours.
-        shared: The maps of all networks that are drawn on one scale, if it is `model`.
+        others: The maps of the networks beside it: what has the same name there shares its colours
+            under `layer`, everything does under `model`.
     """
-    colours = _Colours(scale, [m for maps in shared or [view.maps] for m in maps.values()])
+    colours = _Colours(scale, [view.maps, *others])
     picture = {"pixels": _bytes(_rgb(image)), "height": image.shape[1], "width": image.shape[2]}
     if isinstance(view.stage, Block):
         block = view.stage
         hues = branch_hues(block.branches)
-        drawn = [
-            _lane(view, block, name, hues[name], colours) for name in by_reach(block, view.fields)
-        ]
+        order = by_reach(block, view.fields)
+        drawn = [_lane(view, block, name, hues[name], colours) for name in order]
         merge = _merge(view, block, hues, colours)
     else:
         drawn = [{"stages": [_mosaic(view, layer, colours) for layer in _shown(view.stage)]}]
@@ -81,21 +81,22 @@ def lanes(
 class _Colours:
     """Which ramp, and where it ends, for the maps of one mosaic."""
 
-    def __init__(self, scale: Scale, everything: Sequence[NDArray[np.float32]]) -> None:
+    def __init__(self, scale: Scale, networks: Sequence[Maps]) -> None:
         self.scale = scale
-        self.everything = everything
-        self.end = limit(everything) if scale == "model" else 0.0
+        self.networks = networks
+        self.everything = [output for maps in networks for output in maps.values()]
+        self.end = limit(self.everything) if scale == "model" else 0.0
 
-    def of(
-        self, values: NDArray[np.float32], group: Sequence[NDArray[np.float32]]
-    ) -> dict[str, Any]:
+    def of(self, values: NDArray[np.float32], names: Sequence[str]) -> dict[str, Any]:
+        """For a mosaic of `values`, whose colours are those of all outputs of these names."""
+        group = [maps[name] for maps in self.networks for name in names if name in maps]
         if self.scale == "model":
             group, ends = self.everything, [self.end]
         elif self.scale == "layer":
             ends = [limit(group)]
         else:
             ends = [limit([channel]) for channel in values]
-        signed = any((member < 0).any() for member in group)
+        signed = any(bool((member < 0).any()) for member in group)
         ramp = SIGNED if signed else POSITIVE
         return {"ends": [_round(end) for end in ends], "signed": signed, "ramp": ramp}
 
@@ -128,7 +129,7 @@ def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours)
     terms = []
     if block.merge != "concat":
         names = [block.branch_name(name) for name in block.branches]
-        group = [view.maps[name] for name in (*names, block.name)]
+        group = [*names, block.name]
         # A sum's terms are compared, so they share their colours even where layers do not.
         for branch, name in zip(block.branches, names, strict=True):
             mosaic = _tiles(view, name, _term(block, branch), block.shape, colours, group)
@@ -136,7 +137,7 @@ def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours)
             terms.append({**mosaic, "hue": hues[branch], "on": not silent})
         total = _tiles(view, block.name, _sum(block), block.shape, colours, group)
     else:
-        total = _tiles(view, block.name, "concat", block.shape, colours, [view.maps[block.name]])
+        total = _tiles(view, block.name, "concat", block.shape, colours, [block.name])
         total["hues"] = [hues[name] for name, count in block.channels.items() for _ in range(count)]
     return {"kind": block.merge, "strip": strip, "terms": terms, "total": total}
 
@@ -161,7 +162,7 @@ def _shown(parts: Sequence[Part]) -> list[Part]:
 
 def _mosaic(view: View, part: Part, colours: _Colours) -> dict[str, Any]:
     text = part.text if isinstance(part, Layer) else f"block {part.path}"
-    return _tiles(view, part.name, text, part.shape, colours, [view.maps[part.name]])
+    return _tiles(view, part.name, text, part.shape, colours, [part.name])
 
 
 def _tiles(
@@ -170,7 +171,7 @@ def _tiles(
     text: str,
     shape: tuple[int, ...],
     colours: _Colours,
-    group: Sequence[NDArray[np.float32]],
+    group: Sequence[str],
 ) -> dict[str, Any]:
     values = as_maps(view.maps[name])[:MOST_TILES]
     field = view.fields.get(name)
@@ -215,6 +216,3 @@ def _thousands(number: int) -> str:
     if number >= 1e6:
         return f"{number / 1e6:.3g} M"
     return f"{number / 1e3:.3g} k" if number >= 1e3 else str(number)
-
-
-__all__ = ["SCALES", "Maps", "Scale", "View", "as_maps", "lanes", "limit", "stages"]

@@ -30,12 +30,15 @@ def feature_map(
         title: What it is called.
         planes: The filter, `(inputs, height, width)`, if a convolution made the map.
     """
-    titles = ["image", title] if planes is None else ["image", "its filter", title]
+    titles = ["image", title]
+    if planes is not None:
+        strongest = float(np.abs(planes).max()) or 1.0
+        most = f", {MOST_PLANES} of {len(planes)} planes" if len(planes) > MOST_PLANES else ""
+        titles.insert(1, f"its filter{most}, ±{strongest:.2g}")
     chart = _panels(titles, "map")
     _add_image(chart, image)
     if planes is not None:
-        mosaic = _mosaic(planes[:MOST_PLANES])
-        _add(chart, mosaic, WEIGHTS, float(np.nanmax(np.abs(mosaic)) or 1), 2, signed=True)
+        _add(chart, _mosaic(planes[:MOST_PLANES]), WEIGHTS, strongest, 2, signed=True)
     signed = bool((values < 0).any())
     _add(chart, values, SIGNED if signed else POSITIVE, end, len(titles), signed=signed, bar=True)
     return chart
@@ -50,10 +53,11 @@ def saliency(
         image: `(C, H, W)`.
         found: Pairs of a method's name and its values, `(h, w)`.
     """
-    chart = _panels(["image", *(name for name, _ in found)], "saliency")
+    ends = [float(np.percentile(np.abs(values), 99.5)) or 1.0 for _, values in found]
+    titles = [f"{name}, ±{end:.2g}" for (name, _), end in zip(found, ends, strict=True)]
+    chart = _panels(["image", *titles], "saliency")
     _add_image(chart, image)
-    for place, (_, values) in enumerate(found, start=2):
-        end = float(np.percentile(np.abs(values), 99.5)) or 1.0
+    for place, ((_, values), end) in enumerate(zip(found, ends, strict=True), start=2):
         signed = bool((values < 0).any())
         _add(chart, values, SIGNED if signed else POSITIVE, end, place, signed=signed)
     return chart
@@ -140,12 +144,17 @@ def _square(chart: go.Figure, rows: int, columns: int, place: str) -> None:
 
 
 def _mosaic(planes: NDArray[np.float32], across: int = 0) -> NDArray[np.float32]:
-    """Planes `(n, h, w)` side by side in rows, with a gap of one pixel that is not a number."""
+    """Planes `(n, h, w)` side by side in rows, with a gap of one pixel that is not a number.
+
+    Planes of a single pixel stand close together.
+    """
     count, height, width = planes.shape
+    gap = 1 if height * width > 1 else 0
     across = across or int(np.ceil(np.sqrt(count)))
     down = -(-count // across)
-    mosaic = np.full((down * (height + 1) - 1, across * (width + 1) - 1), np.nan, np.float32)
+    shape = down * (height + gap) - gap, across * (width + gap) - gap
+    mosaic = np.full(shape, np.nan, np.float32)
     for number, plane in enumerate(planes):
-        y, x = number // across * (height + 1), number % across * (width + 1)
+        y, x = number // across * (height + gap), number % across * (width + gap)
         mosaic[y : y + height, x : x + width] = plane
     return mosaic

@@ -90,7 +90,9 @@ def _without(silent: Collection[str], block: Branches) -> Callable[[Sequence[Ten
 
 
 def _silence(channels: Sequence[int]) -> Callable[..., Tensor]:
-    def hook(module: nn.Module, _: object, output: Tensor) -> Tensor:
+    def hook(module: nn.Module, _: object, output: object) -> Tensor:
+        if not isinstance(output, Tensor) or output.ndim < 2:
+            raise AblationError(f"{type(module).__name__} gives no channels to switch off.")
         if max(channels) >= output.shape[1]:
             raise AblationError(
                 f"{type(module).__name__} has {output.shape[1]} channels, 0 to "

@@ -92,8 +92,12 @@ def grad_cam(model: nn.Module, path: str, image: Tensor, target: int) -> Tensor:
             found = LayerGradCam(model, layer).attribute(
                 image[None].detach(), target, relu_attributions=True
             )
-        except (AssertionError, IndexError, RuntimeError) as error:
+        except (AssertionError, IndexError) as error:
             raise AttributionError(f"{path} has no Grad-CAM: {error}.") from error
+        except RuntimeError as error:
+            raise AttributionError(
+                f"{path} has no Grad-CAM: no gradient of the logit reaches it ({error})."
+            ) from error
     if found.ndim != 4:
         raise AttributionError(f"{path} gives no maps, so there is no Grad-CAM of it.")
     cam: Tensor = found[0, 0]
@@ -117,7 +121,13 @@ def _quiet(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def _unwritten(layer: nn.Module) -> Iterator[None]:
     """Keep what comes after a layer from writing into the output that is being explained."""
-    handle = layer.register_forward_hook(lambda _module, _inputs, output: output.clone())
+
+    def copy(_module: nn.Module, _inputs: object, output: object) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise AttributionError(f"{type(layer).__name__} gives no maps.")
+        return output.clone()
+
+    handle = layer.register_forward_hook(copy)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from explorer.inspection.parts import Block, Part, run_name
+from explorer.inspection.parts import Block, Layer, Part, run_name
 from explorer.inspection.tracing import evaluating, watched
 
 RUNS = 5
@@ -63,7 +63,9 @@ def _rows(parts: Sequence[Part], times: Mapping[str, float], depth: int) -> Iter
                 sum(inner.macs for inner in inside),
                 times.get(name),
             )
-            yield from _rows(inside, times, depth + 2)
+            # A branch of one layer is that layer.
+            if [part.name for part in inside if isinstance(part, Layer)] != [name]:
+                yield from _rows(inside, times, depth + 2)
 
 
 def measure(model: nn.Module, images: Tensor) -> Mapping[str, float]:

@@ -27,12 +27,14 @@ def gradient_norms(model: nn.Module, images: Tensor, labels: Tensor) -> Mapping[
     """
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     weights = [p for p in model.parameters() if p.requires_grad]
-    with torch.random.fork_rng(devices=[]):
-        loss = F.cross_entropy(model(images), labels)
-        found = torch.autograd.grad(loss, weights, allow_unused=True)
-    with torch.no_grad():
-        for buffer, before in buffers:
-            buffer.copy_(before)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            loss = F.cross_entropy(model(images), labels)
+            found = torch.autograd.grad(loss, weights, allow_unused=True)
+    finally:
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
     gradients = dict(zip(map(id, weights), found, strict=True))
     return _norms(model, {key: grad for key, grad in gradients.items() if grad is not None})
 

@@ -8,6 +8,7 @@ be replaced by a single layer; how many weights that layer has says what the blo
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +103,7 @@ def affine_error(map: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> flo
     """How far `map` is from affine, on normally distributed inputs of `(N, *shape)`.
 
     Returns:
-        The greatest error of superposition over the standard deviation of what the map gives.
+        The greatest error of superposition over the greatest value that the map gives.
     """
     generator = torch.Generator().manual_seed(0)
 
@@ -114,7 +115,7 @@ def affine_error(map: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> flo
     there, here = map(x), map(y)
     b = a.reshape(TRIALS, *[1] * (there.ndim - 1))
     error = (map(a * x + (1 - a) * y) - (b * there + (1 - b) * here)).abs().max()
-    return float(error / there.std().clamp(min=torch.finfo(torch.float64).tiny))
+    return float(error / there.abs().max().clamp(min=torch.finfo(torch.float64).tiny))
 
 
 class _Tail:
@@ -124,7 +125,11 @@ class _Tail:
         self.model, self.block, self.image = model, block, image
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        swap = self.block.register_forward_pre_hook(lambda *_: (inputs,))
+        def enter(*_: Any) -> tuple[Tensor]:
+            swap.remove()  # or a second run of the block would forget what came before it
+            return (inputs,)
+
+        swap = self.block.register_forward_pre_hook(enter)
         try:
             answer: Tensor = self.model(self.image.expand(len(inputs), -1, -1, -1))
         finally:
@@ -181,8 +186,10 @@ def _linear(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Replacement:
 
 def _weights_from(model: nn.Module, path: str) -> int:
     """The trainable numbers of the block at `path` and of all that the model lists after it."""
-    total, reached = 0, False
-    for name, parameter in model.named_parameters():
-        reached = reached or name.startswith(f"{path}." if path else "")
-        total += parameter.numel() if reached and parameter.requires_grad else 0
-    return total
+    names = [name for name, _ in model.named_modules()]
+    behind = set(names[names.index(path) :])
+    return sum(
+        parameter.numel()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and name.rpartition(".")[0] in behind
+    )

@@ -36,10 +36,15 @@ class Extent:
     def size(self) -> int | None:
         """How many pixels a unit sees if the border does not cut it off.
 
-        `None` if every unit is cut off at both ends, so that the whole image is all one can say.
+        `None` if the border cuts off so many units that it cannot be told.
         """
         first, last = self._line(0), self._line(1)
         return last[0] - first[0] + 1 if first and last else None
+
+    @property
+    def widest(self) -> int:
+        """How many pixels within the image the unit sees that sees the most."""
+        return max(last - first + 1 for first, last in self.spans)
 
     @property
     def stride(self) -> int | None:
@@ -64,13 +69,22 @@ class Extent:
         if not known:
             # At the border exactly, if that is where the other units' spans would put it.
             return (self.spans[0][end], None) if len(self.spans) == 1 else None
-        (unit, place), *others = known
-        if not others:
+        if len(known) == 1:
+            unit, place = known[0]
             return (place, None) if unit == 0 else None
-        steps = {(p - place) / (u - unit) for u, p in others}
-        if len(steps) > 1 or not (step := steps.pop()).is_integer():
+        # Read off the two that are furthest from that border: where a unit looks beyond it, a
+        # dilated kernel may have a hole there, and one that wraps around sees the whole image.
+        (unit, place), (other, its_place) = known[-2:] if end == 0 else known[:2]
+        step, rest = divmod(its_place - place, other - unit)
+        start = place - unit * step
+        found = [
+            (start + unit * step, span[end])
+            for unit, span in enumerate(self.spans)
+            if span not in (NOTHING, (0, self.pixels - 1))
+        ]
+        if rest or not step or any(0 <= line < self.pixels and line != p for line, p in found):
             return None
-        return place - unit * int(step), int(step)
+        return start, step
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +98,12 @@ class ReceptiveField:
     columns: Extent
 
     def __str__(self) -> str:
-        heights, widths = self.rows.size, self.columns.size
-        if heights is None or widths is None or self.is_everything:
+        sides = (self.rows, self.columns)
+        sizes = [side.widest if side.size is None else side.size for side in sides]
+        unknown = any(side.size is None for side in sides)
+        if self.is_everything or (unknown and all(side.widest == side.pixels for side in sides)):
             return "the whole image"
-        return f"{heights}×{widths}"
+        return "×".join(map(str, sizes))
 
     @property
     def is_everything(self) -> bool:

@@ -149,9 +149,21 @@ class _Recorder(Generic[T]):
                 frame.parts = [
                     Layer(path, frame.call, kind, text, frame.inputs, shape, weights, macs)
                 ]
-            if is_layer or isinstance(module, Branches) or isinstance(parent.module, Branches):
-                self.kept[run_name(path, frame.call)] = self._keep(output)
+            names = []
+            if isinstance(parent.module, Branches):
+                names.append(_branch_name(parent, parent.module))
+            if is_layer or isinstance(module, Branches):
+                names.append(run_name(path, frame.call))
+            if names:
+                self.kept |= dict.fromkeys(names, self._keep(output))
         parent.parts += frame.parts
+
+
+def _branch_name(frame: _Frame, block: Branches) -> str:
+    """The name of the branch that has just run in a block."""
+    # Not by the module's path: it may serve in two branches.
+    branch = list(block)[len(frame.children) - 1]
+    return run_name(f"{frame.path}.{branch}" if frame.path else branch, frame.call)
 
 
 def _block(

@@ -10,14 +10,13 @@ import streamlit as st
 
 
 def take(key: str, options: Collection[Any]) -> str | None:
-    """Before the widget: give it what the address says, and nothing that it does not offer.
+    """Before the widget: give it what the address newly says, and nothing that it does not offer.
 
     Returns:
         What the address says, if it is no option.
     """
-    asked = st.query_params.get(key)
-    unknown = None
-    if key not in st.session_state and asked is not None:
+    asked, unknown = st.query_params.get(key), None
+    if asked is not None and asked != st.session_state.get(_written(key)):
         known = {str(option): option for option in options}
         if asked in known:
             st.session_state[key] = known[asked]
@@ -30,16 +29,17 @@ def take(key: str, options: Collection[Any]) -> str | None:
 
 def put(key: str, value: object) -> None:
     """After the widget: write its value into the address, or take it out if it is `None`."""
-    if value is None:
-        st.query_params.pop(key, None)
-    else:
-        st.query_params[key] = str(value)
+    put_all(key, [] if value is None else [str(value)])
+    st.session_state[_written(key)] = None if value is None else str(value)
 
 
 def put_all(key: str, values: Iterable[str]) -> None:
     """Write several values under one key."""
-    chosen = list(values)
-    if chosen:
+    if chosen := list(values):
         st.query_params[key] = chosen
     else:
         st.query_params.pop(key, None)
+
+
+def _written(key: str) -> str:
+    return f"{key} in the address"

@@ -24,11 +24,19 @@ def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config("Architecture Explorer", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
-    training = st.Page(train.page, title="Train", icon=":material/model_training:", default=True)
+    look = st.Page(_inside, title="Look inside", icon=":material/search:", url_path="inside")
+    training = st.Page(
+        lambda: train.page(look), title="Train", icon=":material/model_training:", default=True
+    )
     pages = [
         training,
-        st.Page(_inside, title="Look inside", icon=":material/search:", url_path="inside"),
-        st.Page(lambda: runs.page(training), title="Runs", icon=":material/list:", url_path="runs"),
+        look,
+        st.Page(
+            lambda: runs.page(training, look),
+            title="Runs",
+            icon=":material/list:",
+            url_path="runs",
+        ),
         st.Page(plugins.page, title="Plugins", icon=":material/extension:", url_path="plugins"),
     ]
     page = st.navigation(pages, position="top")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from explorer.charts.bars import probabilities
+from explorer.charts.bars import percent, probabilities
 from explorer.charts.lanes import SCALES, Maps, Scale, View, as_maps, limit
 from explorer.charts.lanes import lanes as draw_lanes
 from explorer.charts.maps import feature_map
@@ -30,16 +30,16 @@ SAMPLE = 1000  # test images that are scored at once
 
 # Session keys; those that are widgets' own stand in the address as well.
 NETWORK, EPOCH, OTHER, PART, SCALE = "net", "epoch", "other", "part", "scale"
-OFF, MAP, PLAYING, NEXT = "off", "map", "playing", "next epoch"
+OFF, MAP, PLAYING, NEXT, SEEN = "off", "map", "playing", "next epoch", "seen"
 
 
 def page() -> None:
     """Choose a network and an image; see the whole, open a part, switch branches off."""
+    st.markdown("#### Look inside a trained network")
     runs = [run for run in _all_runs() if run.epochs]
     titles = {run.id: run.title for run in runs}
     if unknown := address.take(NETWORK, titles):
         st.warning(f"There is no trained run `{unknown}` here; this is another.")
-    _settle()
     st.session_state.setdefault(NETWORK, runs[_default(runs)].id)
     one, two = st.columns([3, 2], gap="large", vertical_alignment="bottom")
     with one:
@@ -49,9 +49,9 @@ def page() -> None:
             key=NETWORK,
             format_func=titles.__getitem__,
             persist_state="session",
-            on_change=_forget,
         )
     address.put(NETWORK, id)
+    _settle(id)
     with two:
         others = [other for other in titles if other != id]
         address.take(OTHER, others)
@@ -96,34 +96,40 @@ def _look(shown: list[Subject]) -> None:
                 "its weights still fit, but it may not be the same network."
             )
     with right:
-        shared = [maps for _, maps in looks]
         columns = st.columns(len(shown), gap="large")
         names = distinguish([subject.run for subject in shown])
         for place, column in enumerate(columns):
             with column:
                 if len(shown) > 1:
                     st.markdown(f"**{names[shown[place].run.id]}**, epoch {shown[place].epoch}")
-                    _prediction(shown[place], looks[place][0], chosen, place)
-                _network(shown[place], looks[place], chosen, off[place], scale, shared, place)
+                    _prediction(shown[place], looks[place][0], chosen, place, beside=True)
+                others = [maps for _, maps in looks[:place] + looks[place + 1 :]]
+                _network(shown[place], looks[place], chosen, off[place], scale, others, place)
     with left:
         if len(shown) == 1:
-            _prediction(shown[0], looks[0][0], chosen, 0)
+            _prediction(shown[0], looks[0][0], chosen, 0, beside=False)
         _downloads(shown[0], looks[0][1], chosen)
-    evidence.section(shown[0], looks[0][0], chosen, off[0])
+    if st.session_state.get(PLAYING):
+        st.caption("Stop the playing to ask this network something.")
+    else:
+        evidence.section(shown[0], looks[0][0], chosen, off[0])
 
 
-def _prediction(subject: Subject, recording: Recording, chosen: Picture, place: int) -> None:
+def _prediction(
+    subject: Subject, recording: Recording, chosen: Picture, place: int, *, beside: bool
+) -> None:
     labels = subject.dataset.labels
     found = recording.probabilities[0].tolist()
     best = max(range(len(found)), key=found.__getitem__)
     if not chosen.pixels.any():
         st.markdown("Nothing to see yet")
     else:
-        told = f"It says **{labels[best]}**, {100 * found[best]:.1f} % sure"
+        told = f"It says **{labels[best]}**, {percent(found[best])} sure"
         if chosen.label is not None and best != chosen.label:
             told += f"; it is **{labels[chosen.label]}**"
         st.markdown(told + ".")
-    chart(probabilities(found, labels, chosen.label), key=f"probabilities.{place}")
+    row = 18 if beside else 22
+    chart(probabilities(found, labels, chosen.label, row), key=f"probabilities.{place}")
 
 
 def _network(
@@ -132,7 +138,7 @@ def _network(
     chosen: Picture,
     off: Sequence[str],
     scale: Scale,
-    shared: Sequence[Maps],
+    others: Sequence[Maps],
     place: int,
 ) -> None:
     recording, maps = look
@@ -144,17 +150,20 @@ def _network(
     view = View(stage, maps, subject.fields, off)
     mine = f"lanes.{place}"
     lanes(
-        draw_lanes(view, chosen.pixels, scale, shared if scale == "model" else ()),
+        draw_lanes(view, chosen.pixels, scale, others),
         mine,
         on_switch=lambda: _switch(st.session_state[mine].switch),
-        on_open=lambda: st.session_state.update({MAP: st.session_state[mine].open}),
+        on_open=lambda: st.session_state.update({MAP: (place, st.session_state[mine].open)}),
     )
-    if place == 0 and st.session_state.get(MAP):
-        _map(subject, recording, maps, chosen, scale, shared)
+    if st.session_state.get(MAP, (None,))[0] == place:
+        _, asked = st.session_state.pop(MAP)
+        _map(subject, look, chosen, asked["name"], asked["channel"])
 
 
 def _standing(subject: Subject, off: Sequence[str]) -> None:
     """What the network is worth as it is switched now, on some of the test images."""
+    if st.session_state.get(PLAYING):
+        return  # scoring would hold it up, and the slider says how good each epoch was
     whole = (subject.key, tuple(sorted(off))) in st.session_state.get(evidence.SCORED, set())
     images = None if whole else SAMPLE
     intact, now = score(subject, (), images), score(subject, off, images)
@@ -162,7 +171,7 @@ def _standing(subject: Subject, off: Sequence[str]) -> None:
     words = f"Accuracy on {on} test images: **{100 * now.accuracy:.2f} %**"
     if off:
         words += (
-            f", {100 * (now.accuracy - intact.accuracy):+.2f} points without "
+            f", {_signed(100 * (now.accuracy - intact.accuracy))} points without "
             + ", ".join(f"`{path}`" for path in off)
             + f"; loss {now.loss:.3f} instead of {intact.loss:.3f}."
         )
@@ -177,47 +186,38 @@ def _standing(subject: Subject, off: Sequence[str]) -> None:
             )
 
 
+@st.dialog("One map", width="large")
 def _map(
-    subject: Subject,
-    recording: Recording,
-    maps: Maps,
-    chosen: Picture,
-    scale: Scale,
-    shared: Sequence[Maps],
+    subject: Subject, look: tuple[Recording, Maps], chosen: Picture, name: str, channel: int
 ) -> None:
-    name, channel = st.session_state[MAP]["name"], st.session_state[MAP]["channel"]
-    if name not in maps or channel >= len(as_maps(maps[name])):
-        return
+    recording, maps = look
     planes = as_maps(maps[name])
-    group = {
-        "map": [planes[channel]],
-        "layer": [planes],
-        "model": [m for maps in shared for m in maps.values()],
-    }[scale]
-    filter = subject.filters().get(_source(recording, name))
-    with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.markdown(f"**{name}**, channel {channel} of {len(planes)}")
-            path = name.partition("#")[0]
-            if path in dict(subject.model.named_modules()):
-                switch = f"{path}:{channel}"
-                off = st.toggle(
-                    "Switched off", switch in st.session_state.get(OFF, ()), key=f"channel {switch}"
-                )
-                if off != (switch in st.session_state.get(OFF, ())):
-                    _switch({"path": switch, "on": not off})
-                    st.rerun()
-            st.button(
-                "Close", icon=":material/close:", on_click=lambda: st.session_state.pop(MAP, None)
-            )
-        made = filter.values[channel].numpy() if filter and channel < len(filter.values) else None
-        chart(feature_map(chosen.pixels, planes[channel], limit(group), name, made), key="map")
-        field = subject.fields.get(name)
-        facts = [f"each of its pixels sees {field} of the image"] if field else []
-        if filter is not None and made is not None:
-            bias = "" if filter.bias is None else f", bias {filter.bias[channel]:.3f}"
-            facts.append(f"filter of {filter.path}, norm {filter.norms[channel]:.3f}{bias}")
-        st.caption(" · ".join(facts))
+    source = subject.filters().get(_source(recording, name))
+    made = source.values[channel].numpy() if source else None
+    st.markdown(f"**{name}**, channel {channel} of 0 to {len(planes) - 1}")
+    end = limit([planes[channel]])
+    chart(
+        feature_map(chosen.pixels, planes[channel], end, f"channel {channel}", made), key="one map"
+    )
+    field = subject.fields.get(name)
+    facts = [f"Each of its pixels sees {field} of the image."] if field else []
+    if source:
+        bias = "" if source.bias is None else f" and a bias of {source.bias[channel]:.3f}"
+        norm = f"{source.norms[channel]:.3f}"
+        facts.append(f"Its filter, one of {source.path}'s, has a norm of {norm}{bias}.")
+    st.caption(" ".join(facts))
+    path = name.partition("#")[0]
+    switch = f"{path}:{channel}"
+    if subject.can_be_off(switch):
+        is_on = switch not in st.session_state[OFF]
+        help = "Off, it gives zeros, and all that follows goes on without it."
+        if st.toggle("This channel is on", is_on, key=f"channel {switch}", help=help) != is_on:
+            _switch({"path": switch, "on": not is_on})
+            st.rerun()  # which closes the dialog, so that one sees what it does
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _source(recording: Recording, name: str) -> str:
@@ -266,19 +266,15 @@ def _default(runs: Sequence[Run]) -> int:
     return names.index("inception") if "inception" in names else 0
 
 
-def _settle() -> None:
-    """Take over what the address, or another part of the app, asked for."""
-    if OFF not in st.session_state:
-        st.session_state[OFF] = tuple(st.query_params.get_all(OFF))
+def _settle(id: str) -> None:
+    """Start afresh on another network: it has other branches, maps and epochs."""
+    before = st.session_state.get(SEEN)
+    if before != id:
+        st.session_state[OFF] = () if before else tuple(st.query_params.get_all(OFF))
+        st.session_state[PLAYING] = False
+        st.session_state[SEEN] = id
     if NEXT in st.session_state:
         st.session_state[EPOCH] = st.session_state.pop(NEXT)
-
-
-def _forget() -> None:
-    """Another network has other branches and maps."""
-    st.session_state[OFF] = ()
-    st.session_state.pop(MAP, None)
-    st.session_state[PLAYING] = False
 
 
 def _epoch(id: str) -> int:

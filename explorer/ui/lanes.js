@@ -3,7 +3,9 @@
 
 const GAP = 2; // pixels between two maps
 const TILE = 46; // pixels that a map is wide, if it can be
+const NARROW = 560; // pixels of the whole, below which the image stands above the lanes
 const MOST_HEIGHT = 170; // pixels of one mosaic
+const CAPTION = 132; // pixels that a caption needs at least
 const MOST_MERGED = 260; // pixels of the merged one
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -13,10 +15,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const flow = element("div", "flow");
   root.replaceChildren(input.node, flow);
   const draw = () => {
+    root.classList.toggle("narrow", root.clientWidth < NARROW);
     const context = { width: flow.clientWidth, input, setTriggerValue };
     flow.replaceChildren(
       ...data.lanes.map((lane) => drawLane(lane, context)),
       ...(data.merge ? [drawMerge(data.merge, context)] : []),
+      saveButton(flow),
     );
     if (focused) root.querySelector(`input[name="${CSS.escape(focused)}"]`)?.focus();
   };
@@ -93,7 +97,7 @@ function drawLane(lane, context) {
 
 function drawStages(stages, context, width, signs = () => "→") {
   const row = element("div", "stages");
-  const each = Math.max(120, width / Math.max(1, stages.length) - 30);
+  const each = Math.max(84, width / Math.max(1, stages.length) - 30);
   // Maps of one size are drawn in one size along a lane.
   const zoomOf = {};
   for (const stage of stages) {
@@ -101,8 +105,10 @@ function drawStages(stages, context, width, signs = () => "→") {
     zoomOf[size] = Math.min(zoomOf[size] ?? Infinity, fit(stage, each, MOST_HEIGHT));
   }
   stages.forEach((stage, place) => {
-    if (place) row.append(element("span", "sign", signs(place)));
-    row.append(drawStage(stage, context, each, zoomOf[`${stage.height}×${stage.width}`]));
+    const step = element("div", "step");
+    if (place) step.append(element("span", "sign", signs(place)));
+    step.append(drawStage(stage, context, each, zoomOf[`${stage.height}×${stage.width}`]));
+    row.append(step);
   });
   return row;
 }
@@ -138,6 +144,7 @@ function drawStage(stage, context, room, zoom) {
   canvas.height = Math.ceil(channels / across) * stepY - GAP;
   canvas.style.width = `${canvas.width}px`;
   canvas.style.height = `${canvas.height}px`;
+  node.style.width = `${Math.max(canvas.width, CAPTION)}px`;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${stage.name}: ${channels} maps of ${height}×${width}`);
   const values = halves(stage.values);
@@ -222,11 +229,57 @@ function scaleBar(stage) {
   const node = element("span", "scale");
   const bar = element("i");
   bar.style.background = `linear-gradient(90deg, ${stage.ramp.map(([at, c]) => `${c} ${100 * at}%`)})`;
+  bar.dataset.ramp = stage.ramp.map(([, colour]) => colour).join(" ");
   const one = stage.ends.length === 1;
   const low = one ? (stage.signed ? `−${format(stage.ends[0])}` : "0") : stage.signed ? "−" : "0";
   const high = one ? format(stage.ends[0]) : "its own";
   node.append(element("span", "faint", low), bar, element("span", "faint", high));
   return node;
+}
+
+// All mosaics and their captions as one picture, as they stand on the page.
+function saveButton(flow) {
+  const button = element("button", "save", "Save as PNG");
+  button.addEventListener("click", () => {
+    const sharp = 2;
+    const frame = flow.getBoundingClientRect();
+    const picture = element("canvas");
+    picture.width = sharp * frame.width;
+    picture.height = sharp * frame.height;
+    const context = picture.getContext("2d");
+    const style = getComputedStyle(flow);
+    context.scale(sharp, sharp);
+    context.fillStyle = style.getPropertyValue("--st-background-color") || "#fff";
+    context.fillRect(0, 0, frame.width, frame.height);
+    context.imageSmoothingEnabled = false;
+    context.textBaseline = "middle";
+    for (const node of flow.querySelectorAll("canvas, b, span, .strip > span, .scale > i")) {
+      const box = node.getBoundingClientRect();
+      const x = box.left - frame.left, y = box.top - frame.top;
+      const own = getComputedStyle(node);
+      context.globalAlpha = Number(own.opacity) * Number(getComputedStyle(node.parentElement).opacity);
+      if (node.tagName === "CANVAS") {
+        context.drawImage(node, x, y, box.width, box.height);
+      } else if (node.tagName === "I") {
+        const ramp = context.createLinearGradient(x, 0, x + box.width, 0);
+        const stops = node.dataset.ramp.split(" ");
+        stops.forEach((colour, place) => ramp.addColorStop(place / (stops.length - 1), colour));
+        context.fillStyle = ramp;
+        context.fillRect(x, y, box.width, box.height);
+      } else if (!node.textContent) {
+        context.fillStyle = own.backgroundColor;
+        context.fillRect(x, y, box.width, box.height);
+      } else if (!node.children.length) {
+        context.fillStyle = own.color;
+        context.font = `${own.fontWeight} ${own.fontSize} ${own.fontFamily}`;
+        context.fillText(node.textContent, x, y + box.height / 2);
+      }
+    }
+    const link = element("a");
+    Object.assign(link, { href: picture.toDataURL(), download: "maps.png" });
+    link.click();
+  });
+  return button;
 }
 
 // 256 colours along a ramp of [place, "#rrggbb"] stops.

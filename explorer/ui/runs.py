@@ -9,7 +9,7 @@ from explorer.runs import Run, RunIsBusyError
 from explorer.ui import live, state
 
 
-def page(train: Page) -> None:
+def page(train: Page, inside: Page) -> None:
     """The table, what can be done with the chosen runs, and their curves."""
     st.markdown("#### All runs")
     own, recorded = state.store().runs(), state.examples().runs()
@@ -24,7 +24,7 @@ def page(train: Page) -> None:
     if not chosen:
         st.caption("Tick runs on the left to see their curves over one another.")
         return
-    _actions(chosen, {run.id for run in own}, train)
+    _actions(chosen, {run.id for run in own}, train, inside)
     live.panel(chosen, "runs")
 
 
@@ -67,7 +67,7 @@ def _table(runs: list[Run], recorded: list[Run]) -> list[int]:
     return list(event.selection.rows)
 
 
-def _actions(chosen: list[Run], own: set[str], train: Page) -> None:
+def _actions(chosen: list[Run], own: set[str], train: Page, inside: Page) -> None:
     mine = [run for run in chosen if run.id in own]
     resumable = [run for run in mine if run.status.is_resumable]
     live_runs = [run for run in mine if run.status.is_live]
@@ -75,6 +75,10 @@ def _actions(chosen: list[Run], own: set[str], train: Page) -> None:
         if st.button("Open on Train", icon=":material/model_training:", key="open"):
             st.session_state[state.SHOWN] = [run.id for run in chosen]
             st.switch_page(train)
+        trained = [run.id for run in chosen if run.epochs]
+        if trained and st.button("Look inside", icon=":material/search:", key="look"):
+            # Two are looked at side by side.
+            st.switch_page(inside, query_params=dict(zip(("net", "other"), trained, strict=False)))
         if resumable:
             st.button(
                 f"Resume {len(resumable)}",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from explorer.charts.diagram import diagram
 from explorer.data.catalogue import DataSet
@@ -16,13 +17,13 @@ QUERY = "run"
 PICKER = "picker"
 
 
-def page() -> None:
+def page(inside: Page) -> None:
     """Three columns that read from left to right: choose, see, watch."""
     st.markdown("#### Train a network and watch it learn")
     choose, see, watch = st.columns([3, 3.2, 6], gap="large")
     # The curves need no torch, so they come first and are there while the rest still loads.
     with watch:
-        _watch()
+        _watch(inside)
     with choose, st.skeleton(height=420):
         _choose(see)
 
@@ -92,7 +93,7 @@ def _train(spec: RunSpec) -> None:
     state.show([run.id])
 
 
-def _watch() -> None:
+def _watch(inside: Page) -> None:
     if state.SHOWN not in st.session_state:
         st.session_state[state.SHOWN] = st.query_params.get_all(QUERY)
     runs, unknown = _find(st.session_state[state.SHOWN])
@@ -101,6 +102,13 @@ def _watch() -> None:
     if runs:
         st.query_params[QUERY] = [run.id for run in runs]
         _pick(runs)
+        if trained := [run for run in runs if run.epochs]:
+            st.page_link(
+                inside,
+                label=f"Look inside {trained[0].spec.architecture}",
+                icon=":material/search:",
+                query_params={"net": trained[0].id},
+            )
         live.panel(runs, "train")
         return
     st.query_params.pop(QUERY, None)
@@ -109,6 +117,7 @@ def _watch() -> None:
         "each trained for ten epochs by the tutorial's recipe.",
         icon=":material/school:",
     )
+    st.page_link(inside, label="Look inside them", icon=":material/search:")
     live.panel(state.examples().runs(), "examples")
 
 

@@ -91,6 +91,8 @@ def test_no_page_asks_the_network_for_anything(page, app):
     for name in ("Runs", "Plugins"):
         page.get_by_role("link", name=name).click()
         expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.get_by_role("link", name="Look inside", exact=True).click()
+    expect(page.locator(".lanes canvas").nth(2)).to_be_visible()
     page.wait_for_load_state("networkidle")
     assert [url for url in asked if not url.startswith((app, "data:", "blob:"))] == []
 

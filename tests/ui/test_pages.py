@@ -41,9 +41,9 @@ def app(engine):
 def runs_page():
     import streamlit as st
 
-    from explorer.ui import runs, train
+    from explorer.ui import inside, runs
 
-    runs.page(st.Page(train.page))
+    runs.page(st.Page(print, url_path="train"), st.Page(inside.page))
 
 
 def plugins_page():

@@ -1,0 +1,162 @@
+"""What *Look inside* costs: `python benchmarks/look_inside.py [--json]`.
+
+Three tables: recording and drawing every block of each built-in (milliseconds of the server, bytes
+sent to the page), scoring the test set, and what it costs a training to record its gradients. All
+times are medians; what is compared runs alternately in this one process.
+"""
+
+import argparse
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from explorer.charts.lanes import View, lanes
+from explorer.charts.overview import overview
+from explorer.charts.stages import stages
+from explorer.data.resident import default_device, resident
+from explorer.inspection.activations import record
+from explorer.inspection.answers import answers
+from explorer.inspection.parts import Block, blocks
+from explorer.inspection.receptive import receptive_fields
+from explorer.recipe import preset
+from explorer.registry import discover
+from explorer.settings import read_settings
+from explorer.training import train
+
+RUNS = 15
+MOST_MILLISECONDS, MOST_BYTES = 200, 300_000
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    as_json = parser.parse_args().json
+    data = resident("mnist", default_device(), read_settings().cache)
+    results = {
+        "torch": torch.__version__,
+        "device": str(data.device),
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "views": [view for name in discover().architectures for view in _views(name, data)],
+        "scoring": [_scoring(name, data) for name in ("plain", "residual", "inception")],
+        "gradients": [_gradients(name, data) for name in ("plain", "residual", "inception")],
+    }
+    if as_json:
+        print(json.dumps(results, indent=2))
+        return
+    print(f"torch {results['torch']} on {results['device']}, {results['threads']} threads\n")
+    print("A view: one image through the network, everything kept, one block drawn")
+    _table(results["views"])
+    print("\nScoring all 10,000 test images, in seconds")
+    _table(results["scoring"])
+    print("\nTraining with gradient norms recorded every 50 steps over training without, ms a step")
+    _table(results["gradients"])
+
+
+def _views(name: str, data: Any) -> list[dict[str, Any]]:
+    model = discover()[name].build(data.spec).to(data.device).eval()
+    image = data.test.normalise(data.test.images[:1])
+    pixels = data.test.images[0].cpu().numpy()
+    size = (data.spec.channels, data.spec.size, data.spec.size)
+    fields = receptive_fields(model, size)
+    recording = record(model, image)
+    opened = list(blocks(recording.parts)) or stages(recording.parts)[:1]
+
+    def bare() -> None:
+        with torch.inference_mode():
+            model(image)
+
+    def draw(part: Any) -> tuple[str, str]:
+        found = record(model, image)
+        maps = {key: output[0].numpy() for key, output in found.maps.items()}
+        view = lanes(View(part, maps, fields), pixels, "layer")
+        return json.dumps(view), overview(found.parts, data.spec, fields)
+
+    rows = []
+    for part in opened:
+        forward, whole = _alternate(bare, lambda part=part: draw(part))
+        sent = sum(len(text.encode()) for text in draw(part))
+        rows.append(
+            {
+                "network": name,
+                "block": part.name if isinstance(part, Block) else part[0].name,
+                "ms": round(whole, 1),
+                "bare forward, ms": round(forward, 2),
+                "kB to the page": round(sent / 1000, 1),
+                "within the bars": whole < MOST_MILLISECONDS and sent < MOST_BYTES,
+            }
+        )
+    return rows
+
+
+def _scoring(name: str, data: Any) -> dict[str, Any]:
+    model = discover()[name].build(data.spec)
+    model.to(data.device, memory_format=torch.channels_last)
+    times = [_seconds(lambda: answers(model, data.test)) for _ in range(6)][1:]
+    return {"network": name, "median": round(median(times), 3), "least": round(min(times), 3)}
+
+
+def _gradients(name: str, data: Any) -> dict[str, Any]:
+    """The same training with and without, a slice of one, a slice of the other."""
+    recipe = preset("fast").changed(train_size=64 * 200, epochs=1)
+
+    def run(recording: bool) -> float:
+        torch.manual_seed(0)
+        model = discover()[name].build(data.spec)
+        asked = recipe if recording else replace(recipe, gradients_every=None)
+        events = train(model, data, asked)
+        next(events)
+        began = perf_counter()
+        for event in events:
+            if type(event).__name__ == "Step" and event.step == 200:
+                break
+        return 1000 * (perf_counter() - began) / 200
+
+    run(True)
+    pairs = [(run(False), run(True)) for _ in range(7)]
+    without, with_them = (median(times) for times in zip(*pairs, strict=True))
+    ratio = median(b / a for a, b in pairs)
+    return {
+        "network": name,
+        "without": round(without, 3),
+        "with": round(with_them, 3),
+        "ratio": round(ratio, 4),
+    }
+
+
+def _alternate(*functions: Callable[[], Any]) -> list[float]:
+    """The median milliseconds of each, run in turn."""
+    times: list[list[float]] = [[] for _ in functions]
+    for run in range(RUNS + 2):
+        for place, function in enumerate(functions):
+            taken = 1000 * _seconds(function)
+            if run >= 2:
+                times[place].append(taken)
+    return [median(own) for own in times]
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    began = perf_counter()
+    function()
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return perf_counter() - began
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    columns = list(rows[0])
+    widths = [max(len(c), *(len(str(row[c])) for row in rows)) for c in columns]
+    print("  ".join(c.ljust(w) for c, w in zip(columns, widths, strict=True)))
+    for row in rows:
+        print("  ".join(str(row[c]).ljust(w) for c, w in zip(columns, widths, strict=True)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+import re
+from urllib.parse import parse_qs, urlparse
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from explorer.examples import open_examples
+
+pytestmark = pytest.mark.browser
+
+
+def example(name: str) -> str:
+    return next(run.id for run in open_examples().runs() if run.spec.architecture == name)
+
+
+def look(page, app, **query: str) -> None:
+    page.goto(f"{app}/inside?" + "&".join(f"{key}={value}" for key, value in query.items()))
+    expect(page.locator(".lanes canvas").nth(2)).to_be_visible()
+    expect(page.get_by_text("Accuracy on")).not_to_have_count(0)
+    no_exception(page)
+
+
+def no_exception(page) -> None:
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def asked(page, key: str) -> list[str]:
+    return parse_qs(urlparse(page.url).query).get(key, [])
+
+
+def pixels(page, place: int) -> str:
+    return page.locator(".lanes .flow canvas").nth(place).evaluate("c => c.toDataURL()")
+
+
+def draw(page, *strokes) -> None:
+    square = page.get_by_role("img", name="Drawing")
+    square.scroll_into_view_if_needed()
+    box = square.bounding_box()
+    for (x, y), *others in strokes:
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.mouse.down()
+        for x, y in others:
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=15)
+        page.mouse.up()
+
+
+ONE = [(0.52, 0.2), (0.5, 0.8)]
+SEVEN = [(0.3, 0.22), (0.68, 0.22), (0.42, 0.82)]
+
+
+def test_a_drawn_digit_is_told_and_told_anew_when_it_changes(page, app):
+    look(page, app, source="Draw")
+    expect(page.get_by_text("Nothing to see yet")).to_be_visible()
+    draw(page, ONE)
+    expect(page.get_by_text(re.compile("It says 1, "))).to_be_visible()
+    before = pixels(page, 0)
+    page.get_by_role("button", name="Clear the drawing").click()
+    expect(page.get_by_text("Nothing to see yet")).to_be_visible()
+    draw(page, SEVEN)
+    expect(page.get_by_text(re.compile("It says 7, "))).to_be_visible()
+    assert pixels(page, 0) != before
+    no_exception(page)
+
+
+def test_a_branch_that_is_switched_off_costs_accuracy_and_can_be_switched_on_again(page, app):
+    look(page, app, net=example("inception"))
+    intact = page.get_by_text(re.compile(r"Accuracy on the first 1,000 test images: 98\.\d+ %$"))
+    expect(intact).to_be_visible()
+    merged = pixels(page, -1)
+    page.get_by_role("switch", name="branch mix1.5x5").click()
+    expect(page.get_by_text(re.compile(r"points without mix1\.5x5"))).to_be_visible()
+    assert asked(page, "off") == ["mix1.5x5"]
+    assert pixels(page, -1) != merged
+    page.get_by_role("button", name="Re-score on all 10,000 test images").click()
+    expect(
+        page.get_by_text(re.compile(r"all test images: 92\.\d+ %, −6\.\d+ points"))
+    ).to_be_visible()
+    expect(page.get_by_text("Intact: 98.90 % on all 10,000 test images")).to_be_visible()
+    expect(page.get_by_role("button", name="Re-score on all 10,000 test images")).to_have_count(0)
+    page.get_by_role("button", name="Switch all on").click()
+    expect(page.get_by_text(re.compile("Accuracy on all test images: 98.90 %"))).to_be_visible()
+    expect(page.get_by_role("switch", name="branch mix1.5x5")).to_be_checked()
+    assert pixels(page, -1) == merged
+    no_exception(page)
+
+
+def test_the_epoch_slider_goes_back_to_what_it_was_like_and_play_goes_on_to_the_end(page, app):
+    look(page, app, net=example("residual"), epoch="9")
+    shown = page.get_by_test_id("stSliderThumbValue")
+    expect(shown).to_have_text(re.compile(r"^9 \("))
+    before = pixels(page, 0)
+    slider = page.get_by_role("slider")
+    slider.focus()
+    slider.press("Home")
+    expect(shown).to_have_text("1 (97.64 %)")
+    page.wait_for_url(re.compile("epoch=1"))
+    expect(page.get_by_text(re.compile("Accuracy on the first 1,000"))).to_be_visible()
+    assert pixels(page, 0) != before
+    page.get_by_role("button", name="Play").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(shown).to_have_text("10 (99.08 %)")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert asked(page, "epoch") == []
+    no_exception(page)
+
+
+def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_filter(page, app):
+    look(page, app, net=example("inception"))
+    page.locator('[data-name="mix2"]').click()
+    expect(page.get_by_role("switch", name="branch mix2.pool")).to_be_visible()
+    assert asked(page, "part") == ["mix2"]
+    canvas = page.get_by_role("img", name=re.compile(r"^mix2\.3x3\.1: 24 maps of 4×4"))
+    canvas.scroll_into_view_if_needed()
+    canvas.hover(position={"x": 5, "y": 5})
+    reading = page.locator(".reading")
+    expect(reading).to_contain_text("mix2.3x3.1")
+    expect(reading).to_contain_text("channel 0")
+    expect(page.locator(".field")).to_be_visible()
+    canvas.click(position={"x": 5, "y": 5})
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("channel 0 of 0 to 23")
+    expect(dialog.locator(".js-plotly-plot")).to_contain_text("its filter")
+    dialog.get_by_text("This channel is on").click()
+    expect(page.get_by_text(re.compile(r"points without mix2\.3x3\.1:0"))).to_be_visible()
+    no_exception(page)
+
+
+def test_hovering_tells_the_value_that_was_recorded(page, app):
+    look(page, app, net=example("plain"), image="3")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Activations (.npz)").click()
+    maps = np.load(download.value.path())
+    canvas = page.get_by_role("img", name=re.compile(r"^relu1: 10 maps of 12×12"))
+    canvas.scroll_into_view_if_needed()
+    for x, y in ((20, 20), (33, 9), (80, 30)):
+        canvas.hover(position={"x": x, "y": y})
+        words = page.locator(".reading").inner_text()
+        at = [int(n) for n in re.search(r"channel (\d+), row (\d+), column (\d+)", words).groups()]
+        value = float(re.search(r"value (\S+)", words).group(1))
+        assert value == pytest.approx(float(maps["relu1"][tuple(at)]), rel=0.01, abs=1e-3)
+
+
+def test_two_runs_are_compared_and_a_run_is_looked_into_from_the_page_of_runs(page, app):
+    look(page, app, net=example("residual"), other=example("plain"))
+    expect(page.get_by_text("It says")).to_have_count(2)
+    expect(page.locator(".lanes")).to_have_count(2)
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    no_exception(page)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Pixels", "Blue speaks for the class"),
+        ("Filters", "10 filters of 5×5"),
+        ("Gradients", "How strongly did the loss pull"),
+        ("Cost", "What does each part cost"),
+        ("Linearity", "Linear(320, 10)"),
+        ("Mistakes", "110 of 10,000 test images are told wrong"),
+    ],
+)
+def test_each_question_has_its_answer(page, app, question, answer):
+    look(page, app, net=example("inception"), ask=question)
+    expect(page.get_by_text(answer).first).to_be_visible()
+    no_exception(page)
+
+
+def test_a_file_that_is_no_picture_gets_a_sentence_and_a_picture_an_answer(page, app, tmp_path):
+    look(page, app, source="Upload")
+    (tmp_path / "notes.png").write_text("this is no picture")
+    page.locator("input[type=file]").set_input_files(tmp_path / "notes.png")
+    expect(page.get_by_test_id("stAlert")).to_be_visible()
+    no_exception(page)
+    from PIL import Image, ImageDraw
+
+    paper = Image.new("RGB", (300, 200), "white")
+    ImageDraw.Draw(paper).line([(100, 40), (190, 40), (130, 170)], "black", 14, joint="curve")
+    paper.save(tmp_path / "seven.jpg")
+    page.locator("input[type=file]").set_input_files(tmp_path / "seven.jpg")
+    expect(page.get_by_text(re.compile("It says 7, "))).to_be_visible()
+    no_exception(page)

@@ -1,0 +1,54 @@
+"""Networks that were not written for the explorer."""
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import densenet121, googlenet, resnet18
+from trees import settle
+
+from explorer.examples import open_examples
+from explorer.networks import load_network
+from explorer.registry import discover
+
+
+def _stranger(name):
+    torch.manual_seed(0)
+    if name == "resnet18":
+        model = resnet18(num_classes=10)
+        model.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    elif name == "googlenet":
+        model = googlenet(num_classes=10, aux_logits=False, init_weights=False)
+        model.conv1.conv = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    else:
+        model = densenet121(num_classes=10)
+        model.features.conv0 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    return settle(model)
+
+
+@pytest.fixture(scope="session", params=["resnet18", "googlenet", "densenet121"])
+def stranger(request) -> nn.Module:
+    """A network for 1-channel images without any `Branches`, in training mode."""
+    return _stranger(request.param)
+
+
+@pytest.fixture(scope="session")
+def registry():
+    return discover()
+
+
+@pytest.fixture(scope="session")
+def examples():
+    store = open_examples()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def example(examples, registry):
+    """The shipped net of that architecture, after its last epoch."""
+
+    def load(architecture: str) -> nn.Module:
+        run = next(run for run in examples.runs() if run.spec.architecture == architecture)
+        return load_network(run, 10, examples, registry, torch.device("cpu"))
+
+    return load

@@ -1,0 +1,175 @@
+"""Networks to look into: random ones, their forward pass by hand, and what must not change."""
+
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from hypothesis import settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.modules import module as everywhere
+
+from explorer.branches import Branches, add, concat
+
+property_test = settings(max_examples=40, deadline=None)
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_GLOBAL_HOOKS = [f"_global{name}" for name in _HOOKS]
+
+
+def _bytes(tensor):
+    return None if tensor is None else tensor.detach().numpy().tobytes()
+
+
+def _state(model):
+    return {
+        "tensors": [
+            (name, id(t), _bytes(t)) for name, t in model.state_dict(keep_vars=True).items()
+        ],
+        "gradients": [(p.requires_grad, _bytes(p.grad)) for p in model.parameters()],
+        "modules": [
+            (name, module.training, getattr(module, "merge", None), *_lengths(module, _HOOKS))
+            for name, module in model.named_modules()
+        ],
+        "hooks of all modules": _lengths(everywhere, _GLOBAL_HOOKS),
+        "random generator": _bytes(torch.get_rng_state()),
+    }
+
+
+def _lengths(owner, names):
+    return [len(getattr(owner, name)) for name in names]
+
+
+@contextmanager
+def unchanged(model):
+    """Nothing about `model` may differ afterwards, whether an exception leaves the block or not."""
+    before = _state(model)
+    try:
+        yield
+    finally:
+        after = _state(model)
+        for what in before:
+            assert after[what] == before[what], what
+
+
+class Breaks(nn.Sequential):
+    """Runs all it holds, then fails."""
+
+    def forward(self, x):
+        super().forward(x)
+        raise RuntimeError("on purpose")
+
+
+def settle(model):
+    """Give batch norm statistics as after some training, so that its two modes differ."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+    return model
+
+
+@st.composite
+def blocks(draw, inputs, depth=2, activations=True):
+    """A `Branches` of random paths that keep height and width, and how many channels it gives."""
+    add_up = draw(st.booleans())
+    widths = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    if add_up:
+        widths = [draw(st.sampled_from([inputs, 3]))] * len(widths)
+    paths = {
+        name: draw(_paths(inputs, width, depth - 1, activations))
+        for name, width in zip(("1x1", "skip", "b"), widths, strict=False)
+    }
+    return Branches(paths, add if add_up else concat), widths[0] if add_up else sum(widths)
+
+
+@st.composite
+def _paths(draw, inputs, outputs, depth, activations):
+    kinds = ["conv", "normalised", *["nested"] * 2 * (depth > 0)]
+    if inputs == outputs:
+        kinds += ["skip", "pool"]
+    kind = draw(st.sampled_from(kinds))
+    kernel = draw(st.sampled_from([1, 3, (1, 3)]))
+    if kind == "skip":
+        return nn.Identity()
+    if kind == "pool":
+        return nn.AvgPool2d(3, stride=1, padding=1)
+    if kind == "conv":
+        return nn.Conv2d(inputs, outputs, kernel, padding="same", bias=draw(st.booleans()))
+    if kind == "normalised":
+        last = nn.ReLU() if activations else nn.Identity()
+        return settle(
+            nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), last)
+        )
+    inner, width = draw(blocks(inputs, depth, activations))
+    return nn.Sequential(inner, nn.Conv2d(width, outputs, 1))
+
+
+@st.composite
+def networks(draw, activations=True):
+    """A network of one to three blocks between other layers, and a few images for it."""
+    torch.manual_seed(draw(st.integers(0, 2**31)))
+    height, width = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    channels = inputs = draw(st.integers(1, 2))
+    parts = []
+    for _ in range(draw(st.integers(1, 3))):
+        block, channels = draw(blocks(channels, 2, activations))
+        parts += [block, *[nn.ReLU()] * (activations and draw(st.booleans()))]
+    parts += [nn.Flatten(), nn.Linear(channels * height * width, 3)]
+    return nn.Sequential(*parts).eval(), torch.randn(draw(st.integers(1, 3)), inputs, height, width)
+
+
+def path_of(path, name):
+    return f"{path}.{name}" if path else name
+
+
+def by_hand(module, x, path="", off=(), seen=None):
+    """What `module` gives in evaluation mode, without calling it or any module in it.
+
+    Branches in `off` count as zeros; each layer's, branch's and block's output goes into `seen`.
+    """
+    seen = {} if seen is None else seen
+    if isinstance(module, Branches):
+        outputs = []
+        for name, branch in module.items():
+            own = path_of(path, name)
+            seen[own] = by_hand(branch, x, own, off, seen)
+            outputs.append(torch.zeros_like(seen[own]) if own in off else seen[own])
+        y = torch.cat(outputs, 1) if module.merge is concat else sum(outputs[1:], outputs[0])
+    elif isinstance(module, nn.Sequential):
+        y = x
+        for name, child in module.named_children():
+            forgets = type(module).__name__ == "ForgetsItsFirst" and child is module[-1]
+            y = by_hand(child, x if forgets else y, path_of(path, name), off, seen)
+        return y
+    else:
+        y = _layer(module, x)
+    seen[path] = y
+    return y
+
+
+def _layer(module, x):
+    match module:
+        case nn.Conv2d(weight=w, bias=b, stride=stride, padding=padding):
+            return F.conv2d(x, w, b, stride, padding)
+        case nn.BatchNorm2d(running_mean=mean, running_var=variance, weight=w, bias=b):
+            return F.batch_norm(x, mean, variance, w, b)
+        case nn.ReLU():
+            return x.clamp(min=0)
+        case nn.MaxPool2d():
+            return F.max_pool2d(
+                x, module.kernel_size, module.stride, module.padding, ceil_mode=module.ceil_mode
+            )
+        case nn.AvgPool2d(kernel_size=3, stride=1, padding=1):
+            return F.avg_pool2d(x, 3, 1, 1)
+        case nn.AdaptiveAvgPool2d(output_size=1):
+            return x.mean((2, 3), keepdim=True)
+        case nn.Flatten():
+            return x.reshape(len(x), -1)
+        case nn.Linear(weight=w, bias=b):
+            return F.linear(x, w, b)
+        case nn.Identity():
+            return x
+    raise NotImplementedError(module)
