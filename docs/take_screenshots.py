@@ -1,6 +1,6 @@
 """Takes the screenshots of the README from the real app: `python docs/take_screenshots.py`.
 
-Starts the app with an empty store, trains the residual net, and looks at it while it learns.
+Starts the app with an empty store, so that it shows the recorded examples.
 """
 
 import sys
@@ -18,7 +18,7 @@ from explorer.settings import Settings  # noqa: E402
 
 
 def main() -> None:
-    """Write `docs/train.png`."""
+    """Write `docs/train.png` and `docs/inside.png`."""
     with (
         tempfile.TemporaryDirectory() as folder,
         serving(Path(folder, "runs.sqlite"), Settings().cache) as (address, _),
@@ -31,6 +31,14 @@ def main() -> None:
         page.locator(".js-plotly-plot .annotation").first.wait_for()
         page.wait_for_timeout(2000)
         page.screenshot(path=DOCS / "train.png")
+        page.set_viewport_size({"width": 1360, "height": 1240})
+        page.goto(f"{address}/inside?image=8&off=mix1.3x3")
+        page.locator(".lanes canvas").nth(2).wait_for()
+        page.get_by_text("points without").wait_for()
+        page.wait_for_timeout(2000)
+        page.get_by_role("img", name="mix1.5x5.1").hover(position={"x": 60, "y": 20})
+        page.wait_for_timeout(500)
+        page.screenshot(path=DOCS / "inside.png")
         browser.close()
 
 

@@ -60,6 +60,7 @@ def attribution(
                 target=target,
                 perturbations_per_eval=64,
             )
+            found = found / channels  # each of them is given the whole fall
     summed: Tensor = found[0].sum(dim=0)
     return summed.detach().float().cpu()
 

@@ -6,6 +6,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.drawn = data;
   const focused = root.querySelector(":focus")?.dataset.name;
   root.innerHTML = data;
+  root.append(saveButton(root.querySelector("svg")));
   for (const part of root.querySelectorAll("[data-name]")) {
     const open = () => setTriggerValue("open", part.dataset.name);
     part.addEventListener("click", open);
@@ -16,4 +17,27 @@ export default function ({ data, parentElement, setTriggerValue }) {
     });
   }
   if (focused) root.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
+}
+
+// The page's styles do not go into a file, so each shape gets its own.
+const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font", "color"];
+
+function saveButton(svg) {
+  const button = document.createElement("button");
+  button.className = "save";
+  button.textContent = "Save as SVG";
+  button.addEventListener("click", () => {
+    const copy = svg.cloneNode(true);
+    const shapes = copy.querySelectorAll("*");
+    svg.querySelectorAll("*").forEach((shape, place) => {
+      const own = getComputedStyle(shape);
+      for (const style of STYLES) shapes[place].style.setProperty(style, own.getPropertyValue(style));
+    });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([copy.outerHTML], { type: "image/svg+xml" }));
+    link.download = "network.svg";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+  return button;
 }

@@ -86,7 +86,7 @@ def _look(shown: list[Subject]) -> None:
     if chosen is None:
         return
     with left:
-        scale = _scale_switch()
+        scale = _scale_switch(beside=len(shown) > 1)
     off = [_switches(subject) for subject in shown]
     looks = [subject.look(chosen.pixels, o) for subject, o in zip(shown, off, strict=True)]
     for subject in shown:
@@ -374,15 +374,19 @@ def _switch(change: Any) -> None:
     st.session_state[OFF] = others if change["on"] else (*others, change["path"])
 
 
-def _scale_switch() -> Scale:
+def _scale_switch(*, beside: bool) -> Scale:
     scale: Scale = st.segmented_control(
         "One scale of colours for each",
         SCALES,
-        default="layer",
+        default="model" if beside else "layer",
         required=True,
-        key=SCALE,
-        bind="query-params",
+        key=f"{SCALE} of both" if beside else SCALE,
+        bind=None if beside else "query-params",
+        format_func=lambda scale: "both models" if beside and scale == "model" else scale,
         width="stretch",
-        help="Within it, the same colour means the same value.",
+        help="Within it, the same colour means the same value. Beside another network, layers of "
+        "one name share it."
+        if beside
+        else "Within it, the same colour means the same value.",
     )
     return scale

@@ -1,15 +1,25 @@
+import re
+from pathlib import Path
+
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from explorer.checkpoint import load_weights
 from explorer.data.catalogue import dataset
 from explorer.examples import ARCHITECTURES, open_examples
+from explorer.inspection.ablation import ablated
+from explorer.inspection.answers import answers
+from explorer.inspection.cost import costs
+from explorer.inspection.linearity import linearity
+from explorer.inspection.outline import outline
+from explorer.networks import load_network
 from explorer.recipe import preset
 from explorer.registry import discover
 from explorer.runs import Status
 from explorer.training import evaluate
 
 REGISTRY = discover()
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +59,38 @@ def test_their_weights_give_the_accuracy_that_was_recorded(examples, mnist, name
 def test_they_were_made_with_the_plugins_as_they_are(examples):
     for run in examples.runs():
         assert run.spec.fingerprint == REGISTRY[run.spec.architecture].fingerprint
+
+
+def without(examples, mnist, name, *off) -> float:
+    """The test accuracy, in percent, with some branches switched off."""
+    run = next(run for run in examples.runs() if run.spec.architecture == name)
+    model = load_network(run, 10, examples, REGISTRY, mnist.device)
+    with ablated(model, off):
+        return 100 * answers(model, mnist.test).accuracy
+
+
+def test_what_the_readme_says_of_their_branches_is_so(examples, mnist):
+    readme = README.read_text(encoding="utf-8")
+    intact = without(examples, mnist, "inception")
+    for branch in ("mix2.1x1", "mix1.5x5", "mix1.3x3"):
+        lost = intact - without(examples, mnist, "inception", branch)
+        said = [float(number) for number in re.findall(r"\b(\d+\.\d\d)\b", readme)]
+        # Another processor rounds otherwise, which may turn an image or two.
+        assert min(abs(lost - number) for number in said) < 0.04, (branch, lost)
+    for branch, said in (("block2.skip", 32.33), ("block2.residual", 98.45)):
+        assert f"{said} %" in readme
+        assert without(examples, mnist, "residual", branch) == pytest.approx(said, abs=0.1)
+
+
+def test_what_the_readme_says_of_weights_and_multiply_adds_is_so(mnist):
+    readme = README.read_text(encoding="utf-8")
+    model = REGISTRY["inception"].build(mnist.spec)
+    macs = {cost.name: cost.macs for cost in costs(outline(model, mnist.spec))}
+    last = linearity(model, mnist.spec)[-1]
+    direct = [24 * channels * 5 * 5 * side**2 for channels, side in ((10, 12), (20, 4))]
+    for number in (macs["mix1.5x5"], macs["mix2.5x5"], *direct, last.tail_weights):
+        assert f"{number:,}" in readme
+    assert f"{last.tail_replacement.weights:,}" in readme
 
 
 def test_they_cannot_be_changed(examples):

@@ -6,6 +6,7 @@ from torch import nn
 from torchvision.models import densenet121, googlenet, resnet18
 from trees import settle
 
+from explorer.data.resident import Split
 from explorer.examples import open_examples
 from explorer.networks import load_network
 from explorer.registry import discover
@@ -52,3 +53,10 @@ def example(examples, registry):
         return load_network(run, 10, examples, registry, torch.device("cpu"))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def digits(mnist) -> Split:
+    """A few hundred test images of MNIST, on the CPU."""
+    some = mnist.test.subset(601)
+    return Split(*(getattr(some, name).cpu() for name in Split.__dataclass_fields__))

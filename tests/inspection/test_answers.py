@@ -1,0 +1,113 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from trees import Breaks, property_test, unchanged
+
+from explorer.data.resident import Split
+from explorer.examples import ARCHITECTURES
+from explorer.inspection.answers import Answers, answers
+from explorer.training import evaluate
+
+
+@st.composite
+def told(draw):
+    """Answers to a few images; few different logits, so that some are equally sure."""
+    classes = draw(st.integers(2, 5))
+    logits = st.lists(st.integers(-2, 2), min_size=classes, max_size=classes)
+    rows = draw(st.lists(logits, min_size=1, max_size=20))
+    labels = [draw(st.integers(0, classes - 1)) for _ in rows]
+    return Answers(torch.tensor(rows).float().log_softmax(1), torch.tensor(labels))
+
+
+def split(length=12):
+    images = torch.randint(0, 256, (length, 1, 4, 4), dtype=torch.uint8)
+    channels = torch.full((1, 1, 1), 0.4), torch.full((1, 1, 1), 0.25)
+    return Split(images, torch.arange(length) % 3, *channels)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_accuracy_and_loss_are_those_of_evaluation(name, example, digits):
+    model = example(name)
+    found = answers(model, digits)
+    loss, accuracy = evaluate(model, digits)
+    assert found.accuracy == pytest.approx(accuracy, abs=1e-12)
+    assert found.loss == pytest.approx(loss, rel=1e-5)
+    assert 0.95 < found.accuracy < 1
+
+
+def test_each_image_gets_its_own_answer_across_the_batches(example, digits):
+    model = example("plain")
+    found = answers(model, digits)
+    assert torch.equal(found.labels, digits.labels)
+    for number in (0, 249, 250, 500, 600):
+        image = digits.normalise(digits.images[number : number + 1])
+        with torch.no_grad():
+            probabilities = model(image).double().softmax(1)[0]
+        torch.testing.assert_close(
+            found.log_probabilities[number].double().exp(), probabilities, rtol=1e-4, atol=1e-6
+        )
+
+
+@given(told())
+@property_test
+def test_each_answer_is_the_likeliest_class_with_its_probability(found):
+    rows = found.log_probabilities.tolist()
+    assert found.classes == len(rows[0])
+    assert found.given.tolist() == [row.index(max(row)) for row in rows]
+    assert found.confidence.tolist() == pytest.approx([math.exp(max(row)) for row in rows])
+    right = [row.index(max(row)) == label for row, label in zip(rows, found.labels, strict=True)]
+    assert found.right.tolist() == right
+    assert found.accuracy == pytest.approx(sum(right) / len(right))
+    losses = [-row[label] for row, label in zip(rows, found.labels, strict=True)]
+    assert found.loss == pytest.approx(sum(losses) / len(losses), rel=1e-6)
+
+
+@given(told())
+@property_test
+def test_the_confusion_counts_what_was_given_for_what(found):
+    pairs = list(zip(found.labels.tolist(), found.given.tolist(), strict=True))
+    classes = range(found.classes)
+    assert found.confusion.tolist() == [[pairs.count((a, b)) for b in classes] for a in classes]
+    for label, share in zip(classes, found.accuracy_by_class, strict=True):
+        own = [given == label for truth, given in pairs if truth == label]
+        assert share == pytest.approx(sum(own) / len(own) if own else math.nan, nan_ok=True)
+
+
+@given(told())
+@property_test
+def test_mistakes_come_surest_first_doubts_come_surest_last_and_equals_in_their_order(found):
+    sure, right = found.confidence.tolist(), found.right.tolist()
+    numbers = range(len(sure))
+    wrong = [number for number in numbers if not right[number]]
+    assert found.mistakes() == sorted(wrong, key=lambda number: -sure[number])
+    assert found.doubts() == sorted(numbers, key=lambda number: sure[number])
+
+
+def test_answers_lie_on_the_cpu_in_single_precision():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).to(torch.bfloat16)
+
+    class Half(nn.Module):
+        def forward(self, x):
+            return model(x.to(torch.bfloat16))
+
+    found = answers(Half(), split())
+    assert found.log_probabilities.dtype == torch.float32
+    assert found.log_probabilities.exp().sum(1).tolist() == pytest.approx([1] * 12, abs=1e-5)
+
+
+def test_answering_leaves_the_network_as_it_was_even_after_an_exception():
+    layers = [nn.BatchNorm2d(1), nn.Dropout(), nn.Flatten(), nn.Linear(16, 3)]
+    images = split()
+    for model in (nn.Sequential(*layers), Breaks(*layers)):
+        model.train()[1].eval()
+        with unchanged(model):
+            if isinstance(model, Breaks):
+                with pytest.raises(RuntimeError, match="on purpose"):
+                    answers(model, images)
+            else:
+                first, second = answers(model, images), answers(model, images)
+                assert torch.equal(first.log_probabilities, second.log_probabilities)

@@ -1,0 +1,250 @@
+import copy
+import re
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+from trees import Breaks, settle, unchanged
+
+from explorer.branches import Branches, add
+from explorer.inspection.attribution import METHODS, AttributionError, attribution, grad_cam
+from explorer.registry import discover
+from explorer.spec import ImageSpec
+
+MNIST = ImageSpec(1, 28, 10)
+ARCHITECTURES = discover().architectures
+BLACK = torch.full((1, 1, 1), -0.4242)
+
+
+@pytest.fixture
+def image(digits):
+    return digits.normalise(digits.images[3:4])[0]
+
+
+class Constant(nn.Module):
+    """Says the same to every image."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(1, 10)
+
+    def forward(self, x):
+        return self.linear(0 * x.flatten(1)[:, :1])
+
+
+class OnePixel(nn.Module):
+    """Looks at one pixel."""
+
+    def forward(self, x):
+        return x[:, 0, 5, 7, None] * torch.tensor([1.0, -2.0])
+
+
+@pytest.mark.parametrize("target", [0, 7])
+@pytest.mark.parametrize("name", ["plain", "inception", "residual"])
+def test_integrated_gradients_sum_to_the_difference_of_the_logits(name, target, example, image):
+    model = example(name)
+    found = attribution(model, image, target, "integrated gradients", BLACK)
+    with torch.no_grad():
+        logits = model(torch.stack([image, BLACK.expand(1, 28, 28)]))[:, target]
+    assert found.shape == (28, 28)
+    assert abs(logits[0] - logits[1]) > 0.5
+    assert found.sum().item() == pytest.approx((logits[0] - logits[1]).item(), abs=0.1)
+
+
+def test_integrated_gradients_of_a_linear_network_are_its_weights_times_what_is_not_black():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 5 * 5, 4))
+    image, black = torch.randn(3, 5, 5), torch.randn(3, 1, 1)
+    found = attribution(model, image, 2, "integrated gradients", black)
+    wanted = (model[1].weight[2].view(3, 5, 5) * (image - black)).sum(0)
+    torch.testing.assert_close(found, wanted.detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [8, 9, 28])
+def test_occlusion_is_how_far_the_logit_falls_averaged_over_the_patches_on_a_pixel(size):
+    conv = nn.Conv2d(2, 3, 3)
+    model = nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 4))
+    image, black = torch.randn(2, size, size), torch.tensor([-1.0, 0.5]).view(2, 1, 1)
+    fall, patches = torch.zeros(size, size), torch.zeros(size, size)
+    with torch.no_grad():
+        logit = model(image[None])[0, 1]
+        # The last patch may stick out, so that every pixel is painted over at least once.
+        for top in range(0, size - 2, 2):
+            for left in range(0, size - 2, 2):
+                painted = image.clone()
+                painted[:, top : top + 4, left : left + 4] = black
+                fall[top : top + 4, left : left + 4] += logit - model(painted[None])[0, 1]
+                patches[top : top + 4, left : left + 4] += 1
+    found = attribution(model, image, 1, "occlusion", black)
+    torch.testing.assert_close(found, fall / patches, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_to_a_network_that_always_says_the_same_no_pixel_matters(method, image):
+    assert not attribution(Constant(), image, 4, method, BLACK).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pixels_that_a_network_never_looks_at_do_not_matter(method, image):
+    image[0, 5, 7] = 2.0
+    found = attribution(OnePixel(), image, 0, method, BLACK)
+    against = attribution(OnePixel(), image, 1, method, BLACK)
+    torch.testing.assert_close(against, -2 * found)
+    reach = torch.zeros(28, 28, dtype=torch.bool)
+    if method == "occlusion":
+        reach[2:8, 4:10] = True  # of the patches of 4×4, two apart, that cover the pixel
+    else:
+        reach[5, 7] = True
+    assert (found[reach] > 0).all()
+    assert not found[~reach].any()
+    assert found[5, 7].item() == pytest.approx(2.4242)
+
+
+def stack(model):
+    """The same layers under the same names, as a stack that can be cut."""
+    return nn.Sequential(OrderedDict(model.named_children()))
+
+
+def cam_by_hand(maps, rest, target):
+    """Selvaraju et al., eq. 1 and 2."""
+    maps = maps.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(rest(maps)[0, target], maps)
+    weights = gradient[0].sum((1, 2)) / gradient[0, 0].numel()
+    return (weights[:, None, None] * maps[0]).sum(0).clamp(min=0).detach()
+
+
+@pytest.mark.parametrize("layer", ["conv1", "pool1", "relu1", "conv2", "relu2"])
+@pytest.mark.parametrize("target", [1, 3])
+def test_grad_cam_of_a_layer_is_the_papers(layer, target, example, image):
+    model = stack(example("plain"))
+    split = [name for name, _ in model.named_children()].index(layer) + 1
+    found = grad_cam(model, layer, image, target)
+    wanted = cam_by_hand(model[:split](image[None]), model[split:], target)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+    assert wanted.any()
+
+
+def test_grad_cam_of_a_branch_and_of_a_block_is_the_papers(example, image):
+    model = stack(example("residual"))
+    x = model[:8](image[None])
+    block = model.block2
+    skip, residual = (path(x).detach() for path in block.values())
+    tail = model[9:]
+    for path, maps, rest in [
+        ("block2", skip + residual, tail),
+        ("block2.skip", skip, lambda maps: tail(maps + residual)),
+        ("block2.residual", residual, lambda maps: tail(skip + maps)),
+    ]:
+        found = grad_cam(model, path, image, 5)
+        torch.testing.assert_close(found, cam_by_hand(maps, rest, 5), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", ["0", "1"])
+def test_a_relu_in_place_after_the_layer_does_not_write_into_what_is_explained(path):
+    torch.manual_seed(1)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 2, 3), nn.Flatten(), nn.Linear(8, 3)
+    )
+    image, twin = torch.randn(1, 6, 6), copy.deepcopy(model)
+    twin[1].inplace = False
+    split = int(path) + 1
+    wanted = cam_by_hand(twin[:split](image[None]), twin[split:], 1)
+    with unchanged(model):
+        found = grad_cam(model, path, image, 1)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+    assert wanted.any()
+
+
+def test_networks_by_others_can_be_explained(stranger):
+    image = torch.randn(1, 32, 32)
+    convolutions = [n for n, m in stranger.named_modules() if isinstance(m, nn.Conv2d)]
+    with unchanged(stranger):
+        cam = grad_cam(stranger, convolutions[5], image, 3)
+        found = attribution(stranger, image, 3, "integrated gradients", BLACK)
+    assert cam.ndim == 2
+    assert cam.min() >= 0
+    assert found.shape == (32, 32)
+    assert found.any()
+
+
+class Recurrent(nn.Module):
+    """Has a layer that gives a tuple, and one that it never uses."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(28, 4)
+        self.idle = nn.Conv2d(1, 1, 1)
+        self.linear = nn.Linear(4 * 28, 10)
+
+    def forward(self, x):
+        return self.linear(self.lstm(x[:, 0])[0].flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "target", "sentence"),
+    [
+        ("plain", "conv9", 0, "There is no layer 'conv9' in this network."),
+        ("plain", "linear", 0, "linear gives no maps, so there is no Grad-CAM of it."),
+        ("plain", "flatten", 0, "flatten gives no maps, so there is no Grad-CAM of it."),
+        ("plain", "conv1", 10, "conv1 has no Grad-CAM: "),
+        (
+            "residual-as-printed",
+            "block1.residual.0",
+            0,
+            "block1.residual.0 has no Grad-CAM: no gradient of the logit reaches it",
+        ),
+        (Recurrent, "lstm", 0, "LSTM gives no maps."),
+        (Recurrent, "idle", 0, "idle has no Grad-CAM: "),
+    ],
+)
+def test_where_there_is_no_grad_cam_a_sentence_says_why(model, path, target, sentence, image):
+    network = model() if model is Recurrent else ARCHITECTURES[model].build(MNIST)
+    with (
+        unchanged(network),
+        pytest.raises(AttributionError, match=f"^{re.escape(sentence)}") as refusal,
+    ):
+        grad_cam(network, path, image, target)
+    assert str(refusal.value).endswith(".")
+
+
+EXPLAIN = {
+    **{
+        method: lambda model, image, method=method: attribution(model, image, 0, method, BLACK)
+        for method in METHODS
+    },
+    "grad-cam": lambda model, image: grad_cam(model, "0", image, 0),
+}
+every_way = pytest.mark.parametrize("explain", EXPLAIN.values(), ids=EXPLAIN)
+
+
+def layers():
+    """A network in training whose weights have gradients, but for one that is not trained."""
+    torch.manual_seed(0)
+    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(2, 2, 1)}, merge=add)
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), settle(nn.BatchNorm2d(2)), block, nn.Dropout(), nn.Flatten()
+    )
+    model.append(nn.Linear(72, 10)).train()
+    model(torch.randn(4, 1, 8, 8)).square().sum().backward()
+    model[5].weight.requires_grad_(False)
+    model[1].eval()
+    return model
+
+
+@every_way
+def test_explaining_leaves_the_network_as_it_was_and_explains_evaluation_mode(explain):
+    model, image = layers(), torch.randn(1, 8, 8)
+    before = image.clone()
+    with unchanged(model):
+        found = explain(model, image)
+    assert torch.equal(found, explain(model.eval(), image))
+    assert torch.equal(image, before)
+    assert not image.requires_grad
+    assert not found.requires_grad
+
+
+@every_way
+def test_explaining_leaves_the_network_as_it_was_after_an_exception(explain):
+    model, image = Breaks(*layers()), torch.randn(1, 8, 8)
+    with unchanged(model), pytest.raises((RuntimeError, AttributionError), match="on purpose"):
+        explain(model, image)
