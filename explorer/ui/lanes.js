@@ -5,6 +5,7 @@ const GAP = 2; // pixels between two maps
 const TILE = 46; // pixels that a map is wide, if it can be
 const NARROW = 560; // pixels of the whole, below which the image stands above the lanes
 const MOST_HEIGHT = 170; // pixels of one mosaic
+const SIGN = 30; // pixels of an arrow or a plus, with the room around it
 const CAPTION = 132; // pixels that a caption needs at least
 const MOST_MERGED = 260; // pixels of the merged one
 
@@ -97,7 +98,8 @@ function drawLane(lane, context) {
 
 function drawStages(stages, context, width, signs = () => "→") {
   const row = element("div", "stages");
-  const each = Math.max(84, width / Math.max(1, stages.length) - 30);
+  const most = Math.max(1, Math.floor(width / (CAPTION + SIGN)));
+  const each = width / Math.min(most, Math.max(1, stages.length)) - SIGN;
   // Maps of one size are drawn in one size along a lane.
   const zoomOf = {};
   for (const stage of stages) {
