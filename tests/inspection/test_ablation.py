@@ -267,9 +267,10 @@ def test_a_channel_that_a_module_does_not_have_is_refused_when_it_runs():
         model(torch.zeros(1, 1, 3, 3))
 
 
-def test_a_module_that_gives_no_channels_is_refused_when_it_runs():
-    model = nn.Sequential(nn.Flatten(2), nn.LSTM(4, 3))
-    sentence = "LSTM gives no channels to switch off."
+@pytest.mark.parametrize("layer", [nn.LSTM(4, 3), nn.Flatten(0)])
+def test_a_module_that_gives_no_channels_is_refused_when_it_runs(layer):
+    model = nn.Sequential(nn.Flatten(2), layer)
+    sentence = f"{type(layer).__name__} gives no channels to switch off."
     with (
         unchanged(model),
         pytest.raises(AblationError, match=f"^{re.escape(sentence)}$"),

@@ -50,10 +50,11 @@ class Side:
 
 
 @st.composite
-def chains(draw, dilations=(1, 2), spare=True):
+def chains(draw, regular=False):
     """A chain of convolutions and pools, the image it takes, and its sides after each layer.
 
-    Unless some are to `spare`, strides are such that no unit of the map before is left over.
+    In a regular one no kernel has holes, none begins beyond the padding that it needs to keep the
+    size, and strides leave no unit of the map before over.
     """
     torch.manual_seed(draw(st.integers(0, 2**31)))
     channels, *lengths = image = draw(st.tuples(*(st.integers(*ends) for ends in SIZES)))
@@ -65,10 +66,11 @@ def chains(draw, dilations=(1, 2), spare=True):
         windows = []
         for side in sides:
             kernel = draw(st.integers(1, 4))
-            padding = draw(st.integers(0, kernel if kind is nn.Conv2d else kernel // 2))
-            dilation = 1 if kind is nn.AvgPool2d else draw(st.sampled_from(dilations))
+            wide = kind is nn.Conv2d and not regular
+            padding = draw(st.integers(0, kernel if wide else kernel // 2))
+            dilation = draw(st.integers(1, 2 if kind is not nn.AvgPool2d and not regular else 1))
             last, stride = side.last(kernel, padding, dilation), draw(st.integers(1, 3))
-            if not spare and last % stride:
+            if regular and last % stride:
                 stride = 1
             windows.append((kernel, stride, padding, dilation))
             if last < 0:
@@ -100,14 +102,14 @@ def test_every_unit_of_a_chain_sees_the_pixels_that_arithmetic_says(drawn):
         assert (field.rows.pixels, field.columns.pixels) == image[1:]
 
 
-@given(chains(dilations=(1,), spare=False))
+@given(chains(regular=True))
 @property_test
 def test_size_stride_and_offset_of_a_chain_follow_the_textbooks_recursion(drawn):
     model, image, sides, _ = drawn
     field = list(receptive_fields(model, image).values())[-1]
     for extent, side in zip((field.rows, field.columns), sides, strict=True):
-        if extent.spans == ((0, side.pixels - 1),):
-            continue  # the one unit sees everything, and there is no more to be told
+        if extent.spans == ((0, side.pixels - 1),) or set(extent.spans) == {NOTHING}:
+            continue  # the one unit sees everything, or none anything: no more can be told
         assert extent.size in (None, side.size)
         assert extent.stride in (None, side.stride)
         assert extent.offset in (None, side.offset)
@@ -124,6 +126,8 @@ def test_size_stride_and_offset_of_a_chain_follow_the_textbooks_recursion(drawn)
         (nn.Conv2d(1, 1, 3, padding=2, dilation=2), 5, 1, -2, "5×5"),
         (nn.Conv2d(1, 1, 3, padding=3, dilation=3), 7, 1, -3, "7×7"),
         (nn.Conv2d(1, 1, 5, padding=8, dilation=4), 17, 1, -8, "17×17"),
+        (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), 3, 1, -1, "3×3"),
+        (nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"), 3, 1, -1, "3×3"),
         (nn.MaxPool2d(2), 2, 2, 0, "2×2"),
         (nn.Identity(), 1, 1, 0, "1×1"),
     ],
@@ -154,6 +158,24 @@ def test_height_and_width_are_told_apart():
 def test_few_units_are_not_said_to_see_the_whole_image_if_none_does(layer, image):
     field = receptive_fields(nn.Sequential(layer), image)["0"]
     assert str(field) == "3×3"
+
+
+@pytest.mark.parametrize(
+    ("layers", "spans", "text"),
+    [
+        ([nn.Conv2d(1, 1, 3, padding=2, dilation=2)], ((0, 2), (1, 3), (0, 2), (1, 3)), "3×3"),
+        (
+            [nn.Conv2d(1, 1, 2), nn.Conv2d(1, 1, 1, stride=2, padding=1), nn.Conv2d(1, 1, 2)],
+            ((1, 2), (1, 2)),
+            "2×2",
+        ),
+    ],
+    ids=["holes of a kernel", "padding by more than half a kernel"],
+)
+def test_a_line_that_the_border_only_feigns_is_not_believed(layers, spans, text):
+    field = list(receptive_fields(nn.Sequential(*layers), (1, 4, 4)).values())[-1]
+    assert field.columns.spans == spans
+    assert (field.columns.size, field.columns.offset, str(field)) == (None, None, text)
 
 
 def test_the_tutorials_last_pool_branch_sees_the_whole_image_as_one_of_its_units_does():
@@ -268,14 +290,14 @@ def test_a_network_that_refuses_nan_has_no_fields_and_raises_nothing():
 
 def test_measuring_leaves_the_network_as_it_was():
     model = nn.Sequential(
-        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.ReLU(inplace=True)
+        nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.ReLU(inplace=True)
     )
     model.to(memory_format=torch.channels_last).double().train()[1].eval()
     with unchanged(model):
-        fields = receptive_fields(model, (1, 6, 6))
+        fields = receptive_fields(model, (2, 6, 6))
     assert [str(field) for field in fields.values()] == ["3×3"] * 4
     assert model[0].weight.dtype == torch.float64
-    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert not model[0].weight.is_contiguous()
 
 
 def test_networks_by_others_can_be_measured(stranger):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from trees import Breaks, settle, unchanged
+from trees import Breaks, Noise, settle, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.ablation import ablated
@@ -115,9 +115,9 @@ def test_a_block_with_a_path_around_it_is_not_called_exact():
 
 
 def test_a_relu_that_these_images_never_meet_is_found_by_random_ones():
-    half = nn.Conv2d(1, 1, 1, bias=False)
-    nn.init.constant_(half.weight, -0.5)
-    block = Branches({"skip": nn.Identity(), "half": half}, merge=add)
+    less = nn.Conv2d(1, 1, 1, bias=False)
+    nn.init.constant_(less.weight, -0.5)
+    block = Branches({"skip": nn.Identity(), "less": less}, merge=add)
     model = nn.Sequential(block, nn.Conv2d(1, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(16, 10))
     nn.init.ones_(model[1].weight)
     nn.init.ones_(model[1].bias)
@@ -155,6 +155,6 @@ def test_sharing_leaves_the_network_as_it_was_even_after_an_exception():
     model = nn.Sequential(*layers).train()
     with unchanged(model):
         assert branch_shares(model, "0", images).exact
-    model = Breaks(*layers).train()
+    model = Breaks(*layers, Noise()).train()
     with unchanged(model), pytest.raises(RuntimeError, match="on purpose"):
         branch_shares(model, "0", images)

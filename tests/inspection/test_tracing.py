@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from trees import Breaks, unchanged
+from trees import Breaks, Noise, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.parts import Block, Layer
@@ -76,10 +76,6 @@ def test_a_trace_changes_nothing_about_a_network_in_training():
 
 
 def test_a_network_that_draws_at_random_leaves_the_generator_as_it_was():
-    class Noise(nn.Module):
-        def forward(self, x):
-            return x + torch.randn_like(x)
-
     model = Noise()
     with unchanged(model):
         run = trace(model, torch.zeros(1, 1, 2, 2), keep=torch.clone)

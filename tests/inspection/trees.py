@@ -60,6 +60,13 @@ class Breaks(nn.Sequential):
         raise RuntimeError("on purpose")
 
 
+class Noise(nn.Module):
+    """Draws at random, in evaluation mode as well."""
+
+    def forward(self, x):
+        return x + torch.randn_like(x)
+
+
 def settle(model):
     """Give batch norm statistics as after some training, so that its two modes differ."""
     for module in model.modules():
