@@ -7,8 +7,9 @@ from torch import nn
 
 from explorer.checkpoint import CheckpointError, load_weights
 from explorer.data.catalogue import dataset
+from explorer.diagnosis import explain
 from explorer.parameters import ParameterError
-from explorer.registry import Registry, UnknownArchitectureError
+from explorer.registry import Registry
 from explorer.runs import Run, UnknownRunError
 from explorer.store import RunStore
 
@@ -41,13 +42,26 @@ def load_network(
             kept.
     """
     try:
-        architecture = registry[run.spec.architecture]
-        model = architecture.build(dataset(run.spec.dataset).images, run.spec.parameters)
+        model = _build(run, registry)
         load_weights(model, store.weights(run.id, epoch))
-    except (CheckpointError, LookupError, ParameterError, UnknownArchitectureError) as error:
+    except (CheckpointError, LookupError, ParameterError, _BuildError) as error:
         raise NetworkError(f"The network of this run cannot be shown: {error}") from error
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval()
+
+
+class _BuildError(RuntimeError):
+    pass
+
+
+def _build(run: Run, registry: Registry) -> nn.Module:
+    architecture, images = registry[run.spec.architecture], dataset(run.spec.dataset).images
+    try:
+        return architecture.build(images, run.spec.parameters)
+    except ParameterError:
+        raise
+    except Exception as error:  # its code may have changed in any way since the run was made
+        raise _BuildError(explain(error, architecture.source)) from error
 
 
 def is_current(run: Run, registry: Registry) -> bool:

@@ -12,7 +12,7 @@ from explorer.events import Checkpoint, Epoch
 from explorer.examples import open_examples
 from explorer.networks import NetworkError, find_run, is_current, load_network
 from explorer.recipe import Recipe
-from explorer.registry import discover
+from explorer.registry import Registry, discover
 from explorer.runs import RunSpec, UnknownRunError
 from explorer.store import RunStore
 from explorer.training import evaluate
@@ -169,3 +169,14 @@ def test_a_plugin_whose_code_has_changed_is_noticed(store, tmp_path):
     assert is_current(run, first)
     plugin.write_text(plugin.read_text().replace("ReLU", "GELU"))
     assert not is_current(run, discover([tmp_path]))
+
+
+def test_a_plugin_whose_constructor_fails_now_gets_a_sentence(store):
+    class Broken(nn.Module):
+        def __init__(self, images, **values):
+            raise ZeroDivisionError("no width")
+
+    run = trained(store, spec(), BN.build(dataset("mnist").images))
+    registry = Registry({BN.name: replace(BN, cls=Broken)}, ())
+    with pytest.raises(NetworkError, match=r"cannot be shown: .*no width"):
+        load_network(run, 1, store, registry, CPU)

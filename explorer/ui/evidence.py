@@ -1,44 +1,27 @@
 """Below the network on *Look inside*: questions about it, each answered by one figure."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import streamlit as st
 
 from explorer.charts import maps as map_charts
-from explorer.charts.bars import Worth, shares, worths
 from explorer.charts.grids import confusion, gradient_history
-from explorer.charts.style import branch_hues
-from explorer.inspection.activations import Recording
-from explorer.inspection.parts import blocks, layers
-from explorer.ui import state
+from explorer.inspection.parts import layers
+from explorer.ui import state, worth
+from explorer.ui.case import Case
 from explorer.ui.chart import chart
-from explorer.ui.pictures import Picture
 from explorer.ui.subject import (
-    Subject,
     cost_table,
     gradient_table,
     score,
     verdicts,
 )
 
-SCORED = "scored"  # session key: what was scored on all test images, at the visitor's request
 QUESTION = "ask"
-SAMPLE = 1000
 GALLERY = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What a question is about."""
-
-    subject: Subject
-    recording: Recording
-    chosen: Picture
-    off: Sequence[str]
-
-
-def section(subject: Subject, recording: Recording, chosen: Picture, off: Sequence[str]) -> None:
+def section(case: Case) -> None:
     """The question that is asked, and its answer."""
     st.divider()
     question = st.segmented_control(
@@ -49,113 +32,7 @@ def section(subject: Subject, recording: Recording, chosen: Picture, off: Sequen
         key=QUESTION,
         bind="query-params",
     )
-    _QUESTIONS[question](Case(subject, recording, chosen, off))
-
-
-def _worth(case: Case) -> None:
-    subject, parts = case.subject, case.recording.parts
-    if not subject.branches:
-        st.info(
-            "This network has no branches: its author named none with `Branches`. A click on a map "
-            "opens it, and its channel can be switched off there."
-        )
-        return
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**What is each branch worth?** Accuracy without it, everything else as it is")
-        _worths(case)
-    with right:
-        names = [block.path for block in blocks(parts) if block.call == 1]
-        name = st.selectbox(
-            "**What did each branch of this block say about this image?**",
-            names,
-            index=len(names) - 1,
-            key="shares of",
-        )
-        found = subject.shares(name, case.chosen.pixels)
-        block = next(block for block in blocks(parts) if block.path == name)
-        chart(
-            shares(
-                {branch: share[0].tolist() for branch, share in found.shares.items()},
-                None if found.bias is None else found.bias.tolist(),
-                branch_hues(block.branches),
-                subject.dataset.labels,
-            ),
-            key="shares",
-        )
-        if found.exact:
-            st.caption(
-                "Exact: all that follows is linear, so the shares and the bias sum to the logits, "
-                "which the red lines mark."
-            )
-        else:
-            st.caption(
-                "Not exact: what follows is not linear, so the logits cannot be shared out. Shown "
-                "is how far each logit falls when the branch is switched off."
-            )
-
-
-def _worths(case: Case) -> None:
-    subject = case.subject
-    scored: set[object] = st.session_state.setdefault(SCORED, set())
-    keys = [(subject.key, off) for off in [(), *((path,) for path in subject.branches)]]
-    now = (subject.key, tuple(sorted(case.off)))
-    whole = all(key in scored for key in [*keys, now])
-    total = len(subject.data.test)
-    ask = st.empty()
-    if not whole and ask.button(
-        f"Re-score on all {total:,} test images", icon=":material/calculate:", key="score"
-    ):
-        with ask, st.spinner("Scoring the test images"):
-            for _, off in [*keys, now]:
-                score(subject, off, None)
-        scored.update([*keys, now])
-        st.rerun()
-    images = None if whole else SAMPLE
-    hues = {
-        block.branch_path(name): hue
-        for block in blocks(case.recording.parts)
-        for name, hue in branch_hues(block.branches).items()
-    }
-    intact = score(subject, (), images)
-    with st.spinner("Scoring without each branch"):
-        found = [
-            Worth(path, hues.get(path, "#888888"), answers.accuracy, answers.loss)
-            for path in subject.branches
-            for answers in [score(subject, (path,), images)]
-        ]
-    chart(worths(found, intact.accuracy), key="worths")
-    st.caption(
-        f"Intact: {100 * intact.accuracy:.2f} % on "
-        + (f"all {total:,} test images." if whole else f"the first {SAMPLE:,} test images.")
-        + " A branch that is off gives zeros; the others were trained beside it, not without it."
-    )
-    if whole and case.off:
-        _by_class(case)
-
-
-def _by_class(case: Case) -> None:
-    intact, now = score(case.subject, (), None), score(case.subject, case.off, None)
-    percent = st.column_config.NumberColumn(format="%.2f %%")
-    labels = case.subject.dataset.labels
-    shares = zip(labels, intact.accuracy_by_class, now.accuracy_by_class, strict=True)
-    st.dataframe(
-        [
-            {
-                "class": label,
-                "intact": 100 * before,
-                "as switched": 100 * after,
-                "points": 100 * (after - before),
-            }
-            for label, before, after in shares
-        ],
-        hide_index=True,
-        column_config={
-            "intact": percent,
-            "as switched": percent,
-            "points": st.column_config.NumberColumn(format="%+.2f"),
-        },
-    )
+    _QUESTIONS[question](case)
 
 
 def _pixels(case: Case) -> None:
@@ -317,7 +194,7 @@ def _show(number: int) -> None:
 
 
 _QUESTIONS: dict[str, Callable[[Case], None]] = {
-    "Branches": _worth,
+    "Branches": worth.answer,
     "Pixels": _pixels,
     "Filters": _filters,
     "Gradients": _gradients,

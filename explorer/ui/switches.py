@@ -1,0 +1,63 @@
+"""What a visitor has opened and switched off on *Look inside*; both stand in the address."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from explorer.charts.stages import Stage, stage_name, stages
+from explorer.inspection.activations import Recording
+from explorer.inspection.parts import Block, blocks
+from explorer.ui import address
+from explorer.ui.subject import Subject
+
+OFF, PART = "off", "part"  # session keys, and names in the address
+
+
+def begin(first: bool) -> None:
+    """Forget what was off on another network; at first, do what the address says."""
+    st.session_state[OFF] = tuple(st.query_params.get_all(OFF)) if first else ()
+
+
+def off(shown: Sequence[Subject]) -> list[tuple[str, ...]]:
+    """What is off in each of these networks, by path."""
+    asked = st.session_state[OFF]
+    found = [tuple(path for path in asked if one.can_be_off(path)) for one in shown]
+    address.put_all(OFF, [path for path in asked if any(path in own for own in found)])
+    return found
+
+
+def switch(path: str, on: bool) -> None:
+    """Switch a branch or a channel on or off."""
+    others = tuple(other for other in st.session_state[OFF] if other != path)
+    st.session_state[OFF] = others if on else (*others, path)
+
+
+def is_on(path: str) -> bool:
+    """Whether a branch or a channel is on."""
+    return path not in st.session_state[OFF]
+
+
+def switch_all_on() -> None:
+    """Switch everything on."""
+    st.session_state[OFF] = ()
+
+
+def open_part(name: str) -> None:
+    """Open a block or a stage, in every network that has one of that name."""
+    before = st.session_state.get(PART, ())
+    st.session_state[PART] = (name, *(other for other in before if other != name))[:10]
+    address.put(PART, name)
+
+
+def opened(recording: Recording) -> Stage:
+    """The part that was opened last of those that this network has, else its first block."""
+    if PART not in st.session_state:
+        st.session_state[PART] = tuple(st.query_params.get_all(PART))
+    found: dict[str, Any] = {stage_name(stage): stage for stage in stages(recording.parts)}
+    found |= {block.name: block for block in blocks(recording.parts)}
+    for name in st.session_state[PART]:
+        if name in found:
+            stage: Stage = found[name]
+            return stage
+    return next((s for s in found.values() if isinstance(s, Block)), next(iter(found.values())))
