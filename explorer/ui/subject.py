@@ -22,8 +22,10 @@ from explorer.inspection.attribution import METHODS, AttributionError, attributi
 from explorer.inspection.cost import Cost, costs, measure
 from explorer.inspection.gradients import branch_norms, gradient_norms
 from explorer.inspection.linearity import Linearity, linearity
+from explorer.inspection.outline import blank
 from explorer.inspection.receptive import ReceptiveField, receptive_fields
 from explorer.inspection.shares import Shares, branch_shares
+from explorer.inspection.tracing import trace
 from explorer.inspection.weights import Filters, filters
 from explorer.networks import is_current, load_network
 from explorer.runs import Run
@@ -42,6 +44,7 @@ class Subject:
         model: The network. Hooks on it are seen by all, so it is touched under `lock` only.
         data: The data set that it was trained on.
         fields: The receptive field of each of its parts by name.
+        channels: How many channels each of its parts gives, by name.
         is_current: Whether the plugin's code is still what the run was made with.
     """
 
@@ -50,6 +53,7 @@ class Subject:
     model: nn.Module
     data: Data
     fields: Mapping[str, ReceptiveField]
+    channels: Mapping[str, int]
     is_current: bool
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -76,8 +80,8 @@ class Subject:
     def can_be_off(self, switch: str) -> bool:
         """Whether this network has a branch, or a module for a channel, of that name."""
         path, _, channel = switch.rpartition(":")
-        modules = dict(self.model.named_modules())
-        return switch in self.branches or (channel.isdecimal() and path in modules)
+        is_channel = channel.isdecimal() and int(channel) < self.channels.get(path, 0)
+        return is_channel or switch in self.branches
 
     def normalised(self, pixels: NDArray[np.uint8]) -> Tensor:
         """An image `(C, H, W)` as the network takes it, `(1, C, H, W)`."""
@@ -129,13 +133,20 @@ def load(id: str, epoch: int) -> Subject:
     data = resident(run.spec.dataset, device, state.settings().cache)
     registry = state.registry()
     model = load_network(run, epoch, store, registry, device)
-    return Subject(run, epoch, model, data, _fields(id, model, data), is_current(run, registry))
+    fields, channels = _fields(id, model, data), _channels(id, model, data)
+    return Subject(run, epoch, model, data, fields, channels, is_current(run, registry))
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
 def _fields(id: str, _model: nn.Module, _data: Data) -> Mapping[str, ReceptiveField]:
     size = _data.spec.size
     return receptive_fields(_model, (_data.spec.channels, size, size))
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def _channels(id: str, _model: nn.Module, _data: Data) -> Mapping[str, int]:
+    seen = trace(_model, blank(_model, _data.spec), keep=lambda output: output.shape[1])
+    return seen.kept
 
 
 def score(subject: Subject, off: Collection[str], images: int | None) -> Answers:
@@ -159,7 +170,8 @@ def verdicts(subject: Subject) -> list[Linearity]:
 
 @st.cache_resource(show_spinner=False, max_entries=40)
 def _verdicts(key: Any, _subject: Subject) -> list[Linearity]:
-    return linearity(_subject.model, _subject.data.spec)
+    with _subject.lock:
+        return linearity(_subject.model, _subject.data.spec)
 
 
 def cost_table(subject: Subject, recording: Recording) -> list[Cost]:

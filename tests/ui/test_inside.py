@@ -153,6 +153,17 @@ def test_two_networks_see_the_same_image(app):
     assert "**plain**, epoch 10" in texts(app)
 
 
+def test_a_channel_that_only_one_of_two_networks_has_is_off_in_that_one(app):
+    app.query_params["net"] = example("residual")
+    app.query_params["other"] = example("plain")
+    app.query_params["off"] = ["conv1:15", "block1.skip", "conv1:99"]
+    app.run()
+    assert not app.exception
+    said = [text for text in texts(app).splitlines() if text.startswith("Accuracy on")]
+    assert "points without `conv1:15`, `block1.skip`" in said[0]
+    assert "without" not in said[1]
+
+
 def test_the_drawing_and_the_upload_begin_empty(app):
     for source in ("Draw", "Upload"):
         app.query_params["source"] = source
