@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import plotly.graph_objects as go
 
@@ -85,15 +86,16 @@ def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
         text=[f"{100 * worth.accuracy:.2f} %" for worth in order],
         textposition="outside",
         cliponaxis=False,
-        customdata=[[worth.branch, f"{worth.loss:.4f}"] for worth in order],
+        customdata=[[escape(worth.branch), f"{worth.loss:.4f}"] for worth in order],
         hovertemplate=(
             "without <b>%{customdata[0]}</b>: %{text}, %{x:.2f} points fewer<br>"
             "loss %{customdata[1]}<extra></extra>"
         ),
     )
-    top = max(1.0, *costs) * 1.18
+    top, least = max(1.0, *costs), min(0.0, *costs)
+    room = 0.18 * (top - least)  # for the numbers at the bars' ends
     chart.update_xaxes(
-        range=[min(0.0, *costs) * 1.3, top],
+        range=[least - room if least < 0 else 0, top + room],
         title={"text": "points of accuracy lost without it", "standoff": 4},
         gridcolor=GRID,
         zerolinecolor=GRID,
@@ -102,7 +104,7 @@ def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
     chart.update_yaxes(
         range=[len(order) - 0.5, -0.5],
         tickvals=list(range(len(order))),
-        ticktext=[worth.branch for worth in order],
+        ticktext=[escape(worth.branch) for worth in order],
         fixedrange=True,
         automargin=True,
         ticklabelstandoff=6,
@@ -131,9 +133,9 @@ def shares(
         chart.add_bar(
             x=columns,
             y=list(share),
-            name=branch,
+            name=escape(branch),
             marker={"color": hues[branch]},
-            hovertemplate=f"<b>{branch}</b>, class %{{x}}: %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"<b>{escape(branch)}</b>, class %{{x}}: %{{y:.3f}}<extra></extra>",
         )
     if bias is not None:
         grey = "rgba(128, 128, 128, 0.8)"

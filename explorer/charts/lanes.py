@@ -34,7 +34,7 @@ class View:
         stage: The block or the stage.
         maps: The recorded output of each part by name, `(C, H, W)` or `(features,)`.
         fields: The receptive field of each part by name.
-        off: The paths of the branches that are switched off.
+        off: The paths of the branches, and of channels such as `conv1:3`, that are switched off.
     """
 
     stage: Stage
@@ -75,7 +75,14 @@ def lanes(
     else:
         drawn = [{"stages": [_mosaic(view, layer, colours) for layer in _shown(view.stage)]}]
         merge = None
-    return {"image": picture, "lanes": drawn, "merge": merge, "scale": scale}
+    return {"image": picture, "title": _title(view.stage), "lanes": drawn, "merge": merge}
+
+
+def _title(stage: Stage) -> str:
+    if isinstance(stage, Block):
+        shape = "×".join(map(str, stage.shape))
+        return f"{stage.name}: {stage.merge} of {len(stage.branches)}, {shape}"
+    return f"{stage[0].name}: {', '.join(layer.text for layer in stage)}"
 
 
 class _Colours:
@@ -145,7 +152,8 @@ def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours)
 def _term(block: Block, branch: str) -> str:
     if is_skip(block.branches[branch]):
         return "x"
-    return "F(x)" if len(block.branches) == 2 else branch
+    skips = [name for name, parts in block.branches.items() if is_skip(parts)]
+    return "F(x)" if len(block.branches) == 2 and skips else branch
 
 
 def _sum(block: Block) -> str:
@@ -162,7 +170,10 @@ def _shown(parts: Sequence[Part]) -> list[Part]:
 
 def _mosaic(view: View, part: Part, colours: _Colours) -> dict[str, Any]:
     text = part.text if isinstance(part, Layer) else f"block {part.path}"
-    return _tiles(view, part.name, text, part.shape, colours, [part.name])
+    mosaic = _tiles(view, part.name, text, part.shape, colours, [part.name])
+    if isinstance(part, Block):
+        mosaic["opens"] = part.name
+    return mosaic
 
 
 def _tiles(
@@ -186,6 +197,9 @@ def _tiles(
         "rows": field.rows.spans if field else None,
         "columns": field.columns.spans if field else None,
         "field": str(field) if field else None,
+        "off": [
+            int(switch[len(name) + 1 :]) for switch in view.off if switch.startswith(f"{name}:")
+        ],
         **colours.of(values, group),
     }
 

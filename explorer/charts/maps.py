@@ -54,7 +54,9 @@ def saliency(
         found: Pairs of a method's name and its values, `(h, w)`.
     """
     ends = [float(np.percentile(np.abs(values), 99.5)) or 1.0 for _, values in found]
-    titles = [f"{name}, ±{end:.2g}" for (name, _), end in zip(found, ends, strict=True)]
+    titles = [
+        f"{name}, {_limits(values, end)}" for (name, values), end in zip(found, ends, strict=True)
+    ]
     chart = _panels(["image", *titles], "saliency")
     _add_image(chart, image)
     for place, ((_, values), end) in enumerate(zip(found, ends, strict=True), start=2):
@@ -76,6 +78,12 @@ def filters(values: NDArray[np.float32]) -> go.Figure:
     chart.add_trace(_heatmap(mosaic, WEIGHTS, float(np.nanmax(np.abs(mosaic)) or 1), True, True))
     _square(chart, rows, columns, "")
     return chart
+
+
+def _limits(values: NDArray[np.float32], end: float) -> str:
+    if not values.any():
+        return "nothing"
+    return f"±{end:.2g}" if (values < 0).any() else f"0 to {end:.2g}"
 
 
 def _panels(titles: Sequence[str], uirevision: str) -> go.Figure:

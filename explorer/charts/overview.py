@@ -156,7 +156,7 @@ class _Drawing:
             f"{block.weights:,} weights\n{block.macs:,} multiply-adds",
         )
         self.frame(x - 2, top, end - x + 2 * STRIP + 6, half + LINE + 10 - top)
-        self.text(x + 6, top + LINE, block.path, "start", bold=True)
+        self.text(x + 6, top + LINE, _cut(block.path, CHARACTERS), "start", bold=True)
         self.text(
             x + FAN + LANE / 2, half + LINE + 3, f"{block.merge} {merge}", "middle", faint=True
         )
@@ -166,9 +166,11 @@ class _Drawing:
             inside, hue = block.branches[name], hues[name]
             style = self.style(block.branch_path(name))
             words = " → ".join(filter(None, map(_word, inside)))
-            self.text(x + FAN, y + LINE - 2, name, "start", bold=True, hue=hue)
-            beside, room = x + FAN + 6.6 * len(name) + 6, CHARACTERS - len(name)
-            self.text(beside, y + LINE - 2, _cut(words, room), "start", faint=True)
+            short = _cut(name, CHARACTERS - 3)
+            self.text(x + FAN, y + LINE - 2, short, "start", bold=True, hue=hue)
+            beside, room = x + FAN + 6.6 * len(short) + 6, CHARACTERS - len(short)
+            if room > 3:
+                self.text(beside, y + LINE - 2, _cut(words, room), "start", faint=True)
             y += LINE + 2
             middle = y + heights[name] / 2
             macs = sum(part.macs for part in inside)

@@ -138,12 +138,31 @@ def _ink(picture: Image.Image) -> NDArray[np.float64]:
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _background(grey: NDArray[np.float64], alpha: NDArray[np.float64]) -> float:
+def _background(grey: NDArray[np.float64], alpha: NDArray[np.float64]) -> NDArray[np.float64]:
     """The grey behind the ink: the border's, or if that is transparent, the ink's opposite."""
     opaque = _border(alpha) >= 0.5
     if opaque.mean() >= 0.5:
-        return float(np.median(_border(grey)[opaque]))
-    return 0.0 if (alpha * (grey - 0.5)).sum() > 0 else 1.0
+        return _plane(grey, opaque)
+    return np.full_like(grey, 0.0 if (alpha * (grey - 0.5)).sum() > 0 else 1.0)
+
+
+def _plane(grey: NDArray[np.float64], opaque: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The plane through the border's greys: paper that is lit from one side.
+
+    What lies far from it, as ink that crosses the border does, does not count.
+    """
+    height, width = grey.shape
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    places = np.stack([np.ones_like(grey), rows, columns], axis=-1)
+    edge = np.stack([_border(places[..., i]) for i in range(3)], axis=-1)[opaque]
+    greys = _border(grey)[opaque]
+    slopes = np.array([np.median(greys), 0, 0])
+    for _ in range(4):
+        away = np.abs(greys - edge @ slopes)
+        near = away <= max(0.02, 3 * float(np.median(away)))
+        slopes = np.linalg.lstsq(edge[near], greys[near], rcond=None)[0]
+    plane: NDArray[np.float64] = places @ slopes
+    return plane
 
 
 def _border(pixels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,12 +1,24 @@
-"""Widgets whose value stands in the address by another name than the one they show.
+"""What stands in the address of *Look inside*, so that a link leads to what somebody saw.
 
-`bind="query-params"` writes what a widget shows, and a run shows its title, not its id.
+`bind="query-params"` writes what a widget shows, and a run shows its title, not its id. Here the
+page itself writes the values, and takes over what the address says when it says something new: at
+first, through a link, or by the browser's Back.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
+
+NETWORK = "net"  # always there; without it the address is that of the bare page, and says nothing
+
+
+def news(key: str) -> list[str] | None:
+    """What the address says of `key`, if that is not what the page wrote there."""
+    said = st.query_params.get_all(key)
+    if NETWORK not in st.query_params or said == st.session_state.get(_written(key)):
+        return None
+    return said
 
 
 def take(key: str, options: Collection[Any]) -> str | None:
@@ -15,30 +27,28 @@ def take(key: str, options: Collection[Any]) -> str | None:
     Returns:
         What the address says, if it is no option.
     """
-    asked, unknown = st.query_params.get(key), None
-    if asked is not None and asked != st.session_state.get(_written(key)):
+    unknown = None
+    if (said := news(key)) is not None:
         known = {str(option): option for option in options}
-        if asked in known:
-            st.session_state[key] = known[asked]
+        if said and said[0] in known:
+            st.session_state[key] = known[said[0]]
         else:
-            unknown = asked
+            st.session_state.pop(key, None)
+            unknown = said[0] if said else None
     if st.session_state.get(key) not in options:
         st.session_state.pop(key, None)
     return unknown
 
 
-def put(key: str, value: object) -> None:
-    """After the widget: write its value into the address, or take it out if it is `None`."""
-    put_all(key, [] if value is None else [str(value)])
-    st.session_state[_written(key)] = None if value is None else str(value)
-
-
-def put_all(key: str, values: Iterable[str]) -> None:
-    """Write several values under one key."""
-    if chosen := list(values):
-        st.query_params[key] = chosen
-    else:
-        st.query_params.pop(key, None)
+def put(key: str, *values: object) -> None:
+    """After the widget: write its value into the address, or take it out if there is none."""
+    texts = [str(value) for value in values if value is not None]
+    if st.query_params.get_all(key) != texts:
+        if texts:
+            st.query_params[key] = texts
+        else:
+            st.query_params.pop(key, None)
+    st.session_state[_written(key)] = texts
 
 
 def _written(key: str) -> str:

@@ -13,7 +13,7 @@ from explorer.ui.subject import Subject, load
 SECONDS = 0.8  # an epoch is shown while they are played
 
 # Session keys, the first three of them names in the address as well.
-NETWORK, OTHER, EPOCH = "net", "other", "epoch"
+NETWORK, OTHER, EPOCH = address.NETWORK, "other", "epoch"
 PLAYING, NEXT, SEEN = "playing", "next epoch", "seen"
 
 
@@ -74,9 +74,9 @@ def _default(runs: Sequence[Run]) -> str:
 
 def _settle(id: str) -> None:
     """Start afresh on another network: it has other branches and epochs."""
-    before = st.session_state.get(SEEN)
-    if before != id:
-        switches.begin(first=before is None)
+    is_another = st.session_state.get(SEEN) != id
+    switches.follow(is_another)
+    if is_another:
         st.session_state[PLAYING] = False
         st.session_state[SEEN] = id
     if NEXT in st.session_state:
@@ -95,12 +95,19 @@ def _other(others: list[str], titles: dict[str, str]) -> str | None:
         placeholder="another run, on the same image",
     )
     address.put(OTHER, other)
+    if other:
+        st.caption("A switch acts in both networks, where both have that part.")
     return other
 
 
 def _epoch(id: str) -> int:
     run, store = state.find_run(id)
     kept = store.kept_epochs(id)
+    if run.status.is_live:
+        st.caption(
+            f"This run is still learning: {len(run.epochs)} of {run.spec.recipe.epochs} epochs are "
+            "done. What is new is shown at your next click."
+        )
     if len(kept) == 1:
         st.caption(f"Epoch {kept[0]}, the only one whose weights are kept")
         return kept[0]
@@ -117,15 +124,14 @@ def _epoch(id: str) -> int:
             args=(kept,),
         )
         epoch: int = st.select_slider(
-            "Epoch",
+            "Epoch, and the test accuracy after it",
             kept,
             key=EPOCH,
             persist_state="session",
             format_func=lambda epoch: f"{epoch} ({100 * scored.get(epoch, 0):.2f} %)",
         )
     address.put(EPOCH, epoch if epoch != kept[-1] else None)
-    if is_playing():
-        _player(kept, epoch)
+    _player(kept, epoch)
     return epoch
 
 
@@ -141,7 +147,7 @@ def _player(kept: Sequence[int], epoch: int) -> None:
 
     def tick() -> None:
         nonlocal is_drawn
-        if not is_drawn:  # this is the page's own run, not the timer's
+        if not is_drawn or not is_playing():  # this is the page's own run, not the timer's
             is_drawn = True
             return
         following = [later for later in kept if later > epoch]
@@ -151,7 +157,8 @@ def _player(kept: Sequence[int], epoch: int) -> None:
             st.session_state[PLAYING] = False
         st.rerun()
 
-    st.fragment(tick, run_every=SECONDS)()
+    # Always there, or all that follows would move down for a moment when it comes.
+    st.fragment(tick, run_every=SECONDS if is_playing() else None)()
 
 
 def _nearest(id: str, epoch: int) -> int:

@@ -2,11 +2,13 @@
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".drawing");
-  if (root.drawn === data) return;
-  root.drawn = data;
+  if (root.drawn === data.svg) return;
+  root.drawn = data.svg;
   const focused = root.querySelector(":focus")?.dataset.name;
-  root.innerHTML = data;
-  root.append(saveButton(root.querySelector("svg")));
+  root.innerHTML = data.svg;
+  root.parentElement.querySelector(".save")?.remove();
+  root.parentElement.append(saveButton(root.querySelector("svg"), data.file));
+  root.querySelector(".opened")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   for (const part of root.querySelectorAll("[data-name]")) {
     const open = () => setTriggerValue("open", part.dataset.name);
     part.addEventListener("click", open);
@@ -22,7 +24,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 // The page's styles do not go into a file, so each shape gets its own.
 const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font", "color"];
 
-function saveButton(svg) {
+function saveButton(svg, file) {
   const button = document.createElement("button");
   button.className = "save";
   button.textContent = "Save as SVG";
@@ -35,7 +37,7 @@ function saveButton(svg) {
     });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([copy.outerHTML], { type: "image/svg+xml" }));
-    link.download = "network.svg";
+    link.download = `${file}.svg`;
     link.click();
     URL.revokeObjectURL(link.href);
   });

@@ -10,6 +10,7 @@ from explorer.inspection.parts import layers
 from explorer.ui import state, worth
 from explorer.ui.case import Case
 from explorer.ui.chart import chart
+from explorer.ui.pictures import open_test_image
 from explorer.ui.subject import (
     cost_table,
     gradient_table,
@@ -32,6 +33,8 @@ def section(case: Case) -> None:
         key=QUESTION,
         bind="query-params",
     )
+    if case.off and question in _INTACT:
+        st.caption("Of the network as it was trained, with everything switched on.")
     _QUESTIONS[question](case)
 
 
@@ -49,14 +52,20 @@ def _pixels(case: Case) -> None:
     convolutions = [layer.path for layer in layers(case.recording.parts) if layer.kind == "Conv2d"]
     layer = ""
     if convolutions:
-        layer = st.selectbox("Grad-CAM of", convolutions, len(convolutions) - 1, key="cam")
-    found = case.subject.attributions(case.chosen.pixels, target, layer)
+        outside = [path for path in convolutions if not _is_within(path, case)] or convolutions
+        last = convolutions.index(outside[-1])
+        layer = st.selectbox("Grad-CAM of", convolutions, last, key=f"cam {case.subject.run.id}")
+    found = case.subject.attributions(case.chosen.pixels, case.off, target, layer)
     chart(map_charts.saliency(case.chosen.pixels, found), key="saliency")
     st.caption(
         "Blue speaks for the class, orange against it. Integrated gradients sum to what the logit "
         "gains over a black image; occlusion paints 4×4 pixels black and sees how far the logit "
         "falls; Grad-CAM weights the layer's maps by the gradient of the logit."
     )
+
+
+def _is_within(path: str, case: Case) -> bool:
+    return any(f"{path}.".startswith(f"{branch}.") for branch in case.subject.branches)
 
 
 def _filters(case: Case) -> None:
@@ -138,8 +147,8 @@ def _linearity(case: Case) -> None:
                 exactly = "exactly" if verdict.replacement.exact else "all but the borders"
                 st.markdown(
                     f":orange[:material/linear_scale:] **{verdict.block}** is affine. One "
-                    f"`{verdict.replacement.text}` does what it does, {exactly}: "
-                    f"{verdict.replacement.weights:,} weights instead of {verdict.weights:,}."
+                    f"`{verdict.replacement.text}` does what it does, {exactly}. That layer has "
+                    f"{verdict.replacement.weights:,} weights, the block has {verdict.weights:,}."
                 )
             else:
                 st.markdown(
@@ -153,9 +162,14 @@ def _linearity(case: Case) -> None:
                     f"weights does what {verdict.tail_weights:,} do there."
                 )
             st.caption(
-                f"Superposition on random inputs fails by {verdict.error:.1e} of what the block "
-                f"gives, and by {verdict.tail_error:.1e} from there to the logits."
+                "Tested with random inputs: an affine map answers a mix of two inputs with the "
+                f"same mix of its two answers. The block misses that by {_share(verdict.error)} "
+                f"of its greatest answer, all from it to the logits by {_share(verdict.tail_error)}."
             )
+
+
+def _share(error: float) -> str:
+    return "nothing but rounding" if error < 1e-9 else f"{100 * error:.2g} %"
 
 
 def _mistakes(case: Case) -> None:
@@ -185,12 +199,11 @@ def _mistakes(case: Case) -> None:
                     width="stretch",
                 )
                 column.button(
-                    f"Open {number}", key=f"mistake {number}", on_click=_show, args=(number,)
+                    f"Open {number}",
+                    key=f"mistake {number}",
+                    on_click=open_test_image,
+                    args=(number,),
                 )
-
-
-def _show(number: int) -> None:
-    st.session_state.update({"source": "Test set", "image": number, "filter": "all"})
 
 
 _QUESTIONS: dict[str, Callable[[Case], None]] = {
@@ -202,3 +215,4 @@ _QUESTIONS: dict[str, Callable[[Case], None]] = {
     "Linearity": _linearity,
     "Mistakes": _mistakes,
 }
+_INTACT = ("Filters", "Gradients", "Cost", "Linearity")  # what switches have no part in

@@ -69,19 +69,23 @@ def _warn(subject: Subject) -> None:
         )
 
 
+def _told(subject: Subject, recording: Recording, chosen: Picture) -> str:
+    """What the network says of the picture, in a sentence."""
+    if not chosen.pixels.any():
+        return "Nothing to see yet"
+    labels, best = subject.dataset.labels, int(recording.logits[0].argmax())
+    sure = percent(recording.probabilities[0, best].item())
+    if chosen.label is not None and best != chosen.label:
+        return f"It says {labels[best]}, {sure} sure; it is {labels[chosen.label]}."
+    return f"It says {labels[best]}, {sure} sure."
+
+
 def _prediction(
     subject: Subject, recording: Recording, chosen: Picture, place: int, row: int
 ) -> None:
+    st.markdown(f"**{_told(subject, recording, chosen)}**")
+    found = recording.probabilities[0].tolist() if chosen.pixels.any() else [0.0] * subject.classes
     labels = subject.dataset.labels
-    found = recording.probabilities[0].tolist()
-    best = max(range(len(found)), key=found.__getitem__)
-    if not chosen.pixels.any():
-        st.markdown("Nothing to see yet")
-    else:
-        told = f"It says **{labels[best]}**, {percent(found[best])} sure"
-        if chosen.label is not None and best != chosen.label:
-            told += f"; it is **{labels[chosen.label]}**"
-        st.markdown(told + ".")
     chart(probabilities(found, labels, chosen.label, row), key=f"probabilities.{place}")
 
 
@@ -98,32 +102,38 @@ def _network(
     stage = switches.opened(recording)
     svg = overview(recording.parts, subject.data.spec, subject.fields, stage_name(stage), off)
     key = f"overview.{place}"
-    drawing(svg, key, on_open=lambda: switches.open_part(st.session_state[key].open))
-    if not choice.is_playing():  # scoring would hold it up; the slider says how good an epoch was
-        _standing(subject, off)
+    drawing(svg, subject.file, key, on_open=lambda: switches.open_part(st.session_state[key].open))
+    accuracy = _standing(subject, off)
     mine = f"lanes.{place}"
     lanes(
         draw_lanes(View(stage, maps, subject.fields, off), chosen.pixels, scale, others),
+        [_told(subject, recording, chosen), accuracy],
+        f"{subject.file}-{stage_name(stage)}",
         mine,
         on_switch=lambda: switches.switch(**st.session_state[mine].switch),
         on_open=lambda: onemap.ask(place, **st.session_state[mine].open),
+        on_part=lambda: switches.open_part(st.session_state[mine].part),
     )
     onemap.show(place, subject, look, chosen)
 
 
-def _standing(subject: Subject, off: Sequence[str]) -> None:
-    """What the network is worth as it is switched now."""
-    images = worth.images(subject, off)
-    intact, now = score(subject, (), images), score(subject, off, images)
-    on = f"the first {images:,}" if images else "all"
-    words = f"Accuracy on {on} test images: **{100 * now.accuracy:.2f} %**"
-    if off:
-        points = f"{100 * (now.accuracy - intact.accuracy):+.2f}".replace("-", "−")
-        without = ", ".join(f"`{path}`" for path in off)
-        words += (
-            f", {points} points without {without}; loss {now.loss:.3f} instead of "
-            f"{intact.loss:.3f}."
-        )
+def _standing(subject: Subject, off: Sequence[str]) -> str:
+    """Say what the network is worth as it is switched now; return that in a few words."""
+    if choice.is_playing():  # scoring would hold it up, and each epoch was scored when it was over
+        recorded = next(e for e in subject.run.epochs if e.epoch == subject.epoch)
+        words = short = f"Test accuracy, all on: {100 * recorded.test_accuracy:.2f} %"
+    else:
+        images = worth.images(subject, off)
+        intact, now = score(subject, (), images), score(subject, off, images)
+        on = f"the first {images:,}" if images else "all"
+        words = f"Accuracy on {on} test images: **{100 * now.accuracy:.2f} %**"
+        short = f"Accuracy {100 * now.accuracy:.2f} %"
+        if off:
+            points = f"{100 * (now.accuracy - intact.accuracy):+.2f}".replace("-", "−")
+            without = ", ".join(f"`{path.replace('`', '')}`" for path in off)
+            words += f", {points} points without {without}; loss {now.loss:.3f} instead of "
+            words += f"{intact.loss:.3f}."
+            short += f", {points} points"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(words)
         if off:
@@ -133,6 +143,7 @@ def _standing(subject: Subject, off: Sequence[str]) -> None:
                 type="tertiary",
                 on_click=switches.switch_all_on,
             )
+    return short
 
 
 def _downloads(subject: Subject, maps: Maps, chosen: Picture) -> None:
@@ -145,7 +156,7 @@ def _downloads(subject: Subject, maps: Maps, chosen: Picture) -> None:
     st.download_button(
         "Activations (.npz)",
         packed,
-        f"{subject.run.spec.architecture}-epoch-{subject.epoch}.npz",
+        f"{subject.file}.npz",
         icon=":material/download:",
         on_click="ignore",
         help="The image and the output of every layer, branch and block, by name.",
@@ -155,13 +166,13 @@ def _downloads(subject: Subject, maps: Maps, chosen: Picture) -> None:
 def _scale_switch(*, beside: bool) -> Scale:
     help = "Within it, the same colour means the same value."
     scale: Scale = st.segmented_control(
-        "One scale of colours for each",
+        "Compare colours within",
         SCALES,
         default="model" if beside else "layer",
         required=True,
         key=f"{SCALE} of both" if beside else SCALE,
         bind=None if beside else "query-params",
-        format_func=lambda scale: "both models" if beside and scale == "model" else scale,
+        format_func=lambda scale: "both models" if beside and scale == "model" else f"a {scale}",
         width="stretch",
         help=f"{help} Layers of one name share it, beside one another." if beside else help,
     )

@@ -12,16 +12,17 @@ const MOST_MERGED = 260; // pixels of the merged one
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lanes");
   const focused = root.querySelector("input:focus")?.name;
-  const input = drawInput(data.image);
+  const input = drawInput(data.image, data.notes);
   const flow = element("div", "flow");
   root.replaceChildren(input.node, flow);
   const draw = () => {
     root.classList.toggle("narrow", root.clientWidth < NARROW);
     const context = { width: flow.clientWidth, input, setTriggerValue };
     flow.replaceChildren(
+      element("div", "title", data.title),
       ...data.lanes.map((lane) => drawLane(lane, context)),
       ...(data.merge ? [drawMerge(data.merge, context)] : []),
-      saveButton(flow),
+      saveButton(flow, data.file),
     );
     if (focused) root.querySelector(`input[name="${CSS.escape(focused)}"]`)?.focus();
   };
@@ -36,7 +37,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => observer.disconnect();
 }
 
-function drawInput({ pixels, width, height }) {
+function drawInput({ pixels, width, height }, notes) {
   const node = element("div", "input");
   const picture = element("div", "picture");
   const canvas = element("canvas");
@@ -53,7 +54,9 @@ function drawInput({ pixels, width, height }) {
   const rest = "<span class='faint'>Point at a map: its value, and what it sees of the image.</span>";
   reading.innerHTML = rest;
   picture.append(canvas, field);
-  node.append(picture, reading);
+  const words = element("div", "words");
+  words.append(...notes.map((note) => element("div", "note", note)), reading);
+  node.append(picture, words);
   return {
     node,
     show(lines, rows, columns) {
@@ -181,8 +184,11 @@ function drawStage(stage, context, room, zoom) {
   });
 
   const caption = element("figcaption");
-  const words = element("span", "", stage.text);
-  const shape = element("span", "faint", ` ${stage.shape} `);
+  const words = element(stage.opens ? "button" : "span", stage.opens ? "save" : "", stage.text);
+  if (stage.opens) {
+    words.addEventListener("click", () => context.setTriggerValue("part", stage.opens));
+  }
+  const shape = element("span", "faint", ` ${stage.shape}`);
   caption.append(words, shape, scaleBar(stage));
   node.append(canvas, caption);
   return node;
@@ -224,7 +230,20 @@ function paint(canvas, stage, values, zoom, across, stepX, stepY) {
       context.fillStyle = hues[channel];
       context.fillRect(x, y, width * zoom, 2);
     }
+    if (stage.off.includes(channel)) cross(context, x, y, width * zoom, height * zoom);
   }
+}
+
+// A channel that is switched off.
+function cross(context, x, y, width, height) {
+  context.strokeStyle = "#d1495b";
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(x + 2, y + 2);
+  context.lineTo(x + width - 2, y + height - 2);
+  context.moveTo(x + width - 2, y + 2);
+  context.lineTo(x + 2, y + height - 2);
+  context.stroke();
 }
 
 function scaleBar(stage) {
@@ -233,14 +252,15 @@ function scaleBar(stage) {
   bar.style.background = `linear-gradient(90deg, ${stage.ramp.map(([at, c]) => `${c} ${100 * at}%`)})`;
   bar.dataset.ramp = stage.ramp.map(([, colour]) => colour).join(" ");
   const one = stage.ends.length === 1;
-  const low = one ? (stage.signed ? `−${format(stage.ends[0])}` : "0") : stage.signed ? "−" : "0";
-  const high = one ? format(stage.ends[0]) : "its own";
+  const end = one ? format(stage.ends[0]) : "its greatest";
+  const low = stage.signed ? (one ? `−${end}` : "−") : "0";
+  const high = one ? end : stage.signed ? "+ its greatest" : end;
   node.append(element("span", "faint", low), bar, element("span", "faint", high));
   return node;
 }
 
 // All mosaics and their captions as one picture, as they stand on the page.
-function saveButton(flow) {
+function saveButton(flow, file) {
   const button = element("button", "save", "Save as PNG");
   button.addEventListener("click", () => {
     const sharp = 2;
@@ -255,7 +275,7 @@ function saveButton(flow) {
     context.fillRect(0, 0, frame.width, frame.height);
     context.imageSmoothingEnabled = false;
     context.textBaseline = "middle";
-    for (const node of flow.querySelectorAll("canvas, b, span, .strip > span, .scale > i")) {
+    for (const node of flow.querySelectorAll("canvas, b, span, .title, .strip > span, .scale > i")) {
       const box = node.getBoundingClientRect();
       const x = box.left - frame.left, y = box.top - frame.top;
       const own = getComputedStyle(node);
@@ -278,7 +298,7 @@ function saveButton(flow) {
       }
     }
     const link = element("a");
-    Object.assign(link, { href: picture.toDataURL(), download: "maps.png" });
+    Object.assign(link, { href: picture.toDataURL(), download: `${file}.png` });
     link.click();
   });
   return button;

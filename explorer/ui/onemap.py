@@ -39,7 +39,10 @@ def _dialog(
     title = f"channel {channel}"
     chart(feature_map(chosen.pixels, values, limit([values]), title, made), key="one map")
     field = subject.fields.get(name)
-    facts = [f"Each of its pixels sees {field} of the image."] if field else []
+    facts = []
+    if field:
+        size = str(field) if field.is_everything else f"{field} pixels of the image"
+        facts.append(f"Each of its pixels sees {size}.")
     if source:
         bias = "" if source.bias is None else f" and a bias of {source.bias[channel]:.3f}"
         norm = f"{source.norms[channel]:.3f}"

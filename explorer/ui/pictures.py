@@ -1,5 +1,6 @@
 """The picture that goes into the network: of the test set, drawn, or uploaded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from explorer.ui.canvas import canvas
 from explorer.ui.subject import Subject, score
 
 SOURCES = ("Test set", "Draw", "Upload")
+SOURCE, IMAGE = "source", "image"
 ALL, WRONG, UNSURE = "all", "told wrong", "least sure"
 
 
@@ -30,12 +32,12 @@ class Picture:
 
 def picture(subject: Subject) -> Picture | None:
     """Let the visitor choose one; `None` while there is none, which is then said."""
+    st.session_state.setdefault(SOURCE, st.query_params.get(SOURCE, SOURCES[0]))
     source = st.segmented_control(
         "Image",
         SOURCES,
-        default=SOURCES[0],
         required=True,
-        key="source",
+        key=SOURCE,
         bind="query-params",
         label_visibility="collapsed",
         width="stretch",
@@ -51,22 +53,28 @@ def _of_the_test_set(subject: Subject) -> Picture:
     test, names = subject.data.test, subject.dataset.labels
     filters = [ALL, WRONG, UNSURE, *names]
     address.take("filter", filters)
-    if not 0 <= st.session_state.get("image", 0) < len(test):
-        st.session_state.pop("image", None)
     shown = st.selectbox(
         "Show",
         filters,
         key="filter",
         persist_state="session",
         format_func=lambda name: name if name in (ALL, WRONG, UNSURE) else f"class {name}",
-        on_change=_first,
-        args=(subject,),
     )
     address.put("filter", shown if shown != ALL else None)
     among = _among(subject, shown)
-    index = st.number_input(
-        f"Test image, 0 to {len(test) - 1:,}", 0, len(test) - 1, key="image", bind="query-params"
-    )
+    if not among:
+        st.caption("This network tells every test image right; here are all.")
+        among = range(len(test))
+    address.take(IMAGE, range(len(test)))
+    st.session_state.setdefault(IMAGE, among[0])
+    if st.session_state[IMAGE] not in among:
+        st.session_state[IMAGE] = among[0]
+    if len(among) == len(test) and shown == ALL:
+        last = len(test) - 1
+        st.number_input(f"Test image, 0 to {last:,}", 0, last, key=IMAGE, persist_state="session")
+    else:
+        place = among.index(st.session_state[IMAGE]) + 1
+        st.markdown(f"Test image {st.session_state[IMAGE]:,}, {place:,} of {len(among):,}")
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         for words, icon, way in (("Previous", "arrow_back", -1), ("Next", "arrow_forward", 1)):
             st.button(
@@ -74,40 +82,35 @@ def _of_the_test_set(subject: Subject) -> Picture:
                 icon=f":material/{icon}:",
                 on_click=_step,
                 args=(among, way),
-                disabled=not among,
                 key=f"image.{words}",
             )
-    label = int(test.labels[index])
-    return Picture(test.images[index].cpu().numpy(), label)
+    number = st.session_state[IMAGE]
+    address.put(IMAGE, number or None)
+    return Picture(test.images[number].cpu().numpy(), int(test.labels[number]))
 
 
-def _among(subject: Subject, shown: str) -> list[int]:
+def _among(subject: Subject, shown: str) -> Sequence[int]:
     """The numbers of the images that a filter lets through, in its order."""
     test = subject.data.test
     if shown == ALL:
-        return list(range(len(test)))
-    if shown == WRONG:
+        return range(len(test))
+    if shown in (WRONG, UNSURE):
         with st.spinner("Scoring the test images"):
-            return score(subject, (), None).mistakes()
-    if shown == UNSURE:
-        with st.spinner("Scoring the test images"):
-            return score(subject, (), None).doubts()
+            found = score(subject, (), None)
+        return found.mistakes() if shown == WRONG else found.doubts()
     number = subject.dataset.labels.index(shown)
     return [int(i) for i in (test.labels == number).nonzero().flatten()]
 
 
-def _first(subject: Subject) -> None:
-    among = _among(subject, st.session_state["filter"])
-    if among:
-        st.session_state["image"] = among[0]
-    else:
-        st.toast("This network tells every test image right.")
+def _step(among: Sequence[int], way: int) -> None:
+    place = among.index(st.session_state[IMAGE]) + way
+    st.session_state[IMAGE] = among[place % len(among)]
 
 
-def _step(among: list[int], way: int) -> None:
-    now = st.session_state["image"]
-    place = among.index(now) + way if now in among else 0
-    st.session_state["image"] = among[place % len(among)]
+def open_test_image(number: int) -> None:
+    """Choose an image of the test set."""
+    st.session_state.update({SOURCE: SOURCES[0], IMAGE: number, "filter": ALL})
+    st.toast(f"Test image {number} is shown above.")
 
 
 def _drawn(subject: Subject) -> Picture | None:

@@ -1,10 +1,15 @@
-"""A network that visitors look at. It is shared by all of them, so it is used by one at a time."""
+"""A network that visitors look at.
+
+It is shared by all of them, and hooks on it are seen by all, so one thread does all the work, one
+thing after the other. That it is always the same thread also spares torch from setting up its
+threads anew for each visitor and each click.
+"""
 
 import contextlib
-import threading
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -33,6 +38,14 @@ from explorer.ui import state
 
 BATCH = 64  # images whose forward pass is timed
 
+T = TypeVar("T")
+_worker = ThreadPoolExecutor(1, "inspection")
+
+
+def _work(function: Callable[[], T]) -> T:
+    """Let the one thread do it, and wait."""
+    return _worker.submit(function).result()
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -41,7 +54,7 @@ class Subject:
     Attributes:
         run: The run.
         epoch: The epoch.
-        model: The network. Hooks on it are seen by all, so it is touched under `lock` only.
+        model: The network.
         data: The data set that it was trained on.
         fields: The receptive field of each of its parts by name.
         channels: How many channels each of its parts gives, by name.
@@ -55,12 +68,21 @@ class Subject:
     fields: Mapping[str, ReceptiveField]
     channels: Mapping[str, int]
     is_current: bool
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def key(self) -> tuple[str, int]:
         """What tells it from every other subject."""
         return self.run.id, self.epoch
+
+    @property
+    def file(self) -> str:
+        """How files that are saved of it begin."""
+        return f"{self.run.spec.architecture}-epoch-{self.epoch}"
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart."""
+        return self.data.spec.classes
 
     @property
     def dataset(self) -> DataSet:
@@ -90,30 +112,42 @@ class Subject:
 
     def look(self, pixels: NDArray[np.uint8], off: Collection[str] = ()) -> tuple[Recording, Maps]:
         """Run one image through the network and keep everything; maps are `(C, H, W)`."""
-        with self.lock, ablated(self.model, off):
-            recording = record(self.model, self.normalised(pixels))
+
+        def run() -> Recording:
+            with ablated(self.model, off):
+                return record(self.model, self.normalised(pixels))
+
+        recording = _work(run)
         return recording, {name: output[0].numpy() for name, output in recording.maps.items()}
 
     def attributions(
-        self, pixels: NDArray[np.uint8], target: int, layer: str
+        self, pixels: NDArray[np.uint8], off: Collection[str], target: int, layer: str
     ) -> list[tuple[str, NDArray[np.float32]]]:
         """What each method says of each pixel, `(H, W)`, and Grad-CAM of one layer's maps."""
-        image = self.normalised(pixels)[0]
-        found: list[tuple[str, NDArray[np.float32]]] = []
-        with self.lock:
-            for method in METHODS:
-                values = attribution(self.model, image, target, method, self.black)
-                found.append((method, values.numpy()))
-            # A layer without maps has no Grad-CAM.
-            with contextlib.suppress(AttributionError):
-                cam = grad_cam(self.model, layer, image, target)
-                found.append((f"Grad-CAM of {layer}", cam.numpy()))
-        return found
 
-    def shares(self, block: str, pixels: NDArray[np.uint8]) -> Shares:
+        def run() -> list[tuple[str, NDArray[np.float32]]]:
+            image = self.normalised(pixels)[0]
+            found: list[tuple[str, NDArray[np.float32]]] = []
+            with ablated(self.model, off):
+                for method in METHODS:
+                    values = attribution(self.model, image, target, method, self.black)
+                    found.append((method, values.numpy()))
+                # A layer without maps has no Grad-CAM.
+                with contextlib.suppress(AttributionError):
+                    cam = grad_cam(self.model, layer, image, target)
+                    found.append((f"Grad-CAM of {layer}", cam.numpy()))
+            return found
+
+        return _work(run)
+
+    def shares(self, block: str, pixels: NDArray[np.uint8], off: Collection[str]) -> Shares:
         """What each branch of a block brought to the logits of one image."""
-        with self.lock:
-            return branch_shares(self.model, block, self.normalised(pixels))
+
+        def run() -> Shares:
+            with ablated(self.model, off):
+                return branch_shares(self.model, block, self.normalised(pixels))
+
+        return _work(run)
 
     def filters(self) -> Mapping[str, Filters]:
         """The filters of all its convolutions."""
@@ -132,7 +166,7 @@ def load(id: str, epoch: int) -> Subject:
     device = default_device()
     data = resident(run.spec.dataset, device, state.settings().cache)
     registry = state.registry()
-    model = load_network(run, epoch, store, registry, device)
+    model = _work(lambda: load_network(run, epoch, store, registry, device))
     fields, channels = _fields(id, model, data), _channels(id, model, data)
     return Subject(run, epoch, model, data, fields, channels, is_current(run, registry))
 
@@ -140,13 +174,13 @@ def load(id: str, epoch: int) -> Subject:
 @st.cache_resource(show_spinner=False, max_entries=40)
 def _fields(id: str, _model: nn.Module, _data: Data) -> Mapping[str, ReceptiveField]:
     size = _data.spec.size
-    return receptive_fields(_model, (_data.spec.channels, size, size))
+    return _work(lambda: receptive_fields(_model, (_data.spec.channels, size, size)))
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
 def _channels(id: str, _model: nn.Module, _data: Data) -> Mapping[str, int]:
-    seen = trace(_model, blank(_model, _data.spec), keep=lambda output: output.shape[1])
-    return seen.kept
+    image = blank(_model, _data.spec)
+    return _work(lambda: trace(_model, image, keep=lambda output: output.shape[1])).kept
 
 
 def score(subject: Subject, off: Collection[str], images: int | None) -> Answers:
@@ -159,8 +193,12 @@ def _score(key: Any, off: Sequence[str], images: int | None, _subject: Subject) 
     test = _subject.data.test
     if images is not None:
         test = Split(test.images[:images], test.labels[:images], test.mean, test.deviation)
-    with _subject.lock, ablated(_subject.model, off):
-        return answers(_subject.model, test)
+
+    def run() -> Answers:
+        with ablated(_subject.model, off):
+            return answers(_subject.model, test)
+
+    return _work(run)
 
 
 def verdicts(subject: Subject) -> list[Linearity]:
@@ -170,8 +208,7 @@ def verdicts(subject: Subject) -> list[Linearity]:
 
 @st.cache_resource(show_spinner=False, max_entries=40)
 def _verdicts(key: Any, _subject: Subject) -> list[Linearity]:
-    with _subject.lock:
-        return linearity(_subject.model, _subject.data.spec)
+    return _work(lambda: linearity(_subject.model, _subject.data.spec))
 
 
 def cost_table(subject: Subject, recording: Recording) -> list[Cost]:
@@ -182,8 +219,7 @@ def cost_table(subject: Subject, recording: Recording) -> list[Cost]:
 @st.cache_resource(show_spinner=False, max_entries=40)
 def _cost_table(id: str, _subject: Subject, _recording: Recording) -> list[Cost]:
     images = _subject.data.test.normalise(_subject.data.test.images[:BATCH])
-    with _subject.lock:
-        return costs(_recording.parts, measure(_subject.model, images))
+    return costs(_recording.parts, _work(lambda: measure(_subject.model, images)))
 
 
 def gradient_table(subject: Subject) -> tuple[Mapping[str, float], Mapping[str, float]]:
@@ -195,6 +231,5 @@ def gradient_table(subject: Subject) -> tuple[Mapping[str, float], Mapping[str, 
 def _gradient_table(key: Any, _subject: Subject) -> tuple[Mapping[str, float], Mapping[str, float]]:
     train = _subject.data.train
     images, labels = train.normalise(train.images[:BATCH]), train.labels[:BATCH]
-    with _subject.lock:
-        norms = gradient_norms(_subject.model, images, labels)
-        return norms, branch_norms(_subject.model, norms)
+    norms = _work(lambda: gradient_norms(_subject.model, images, labels))
+    return norms, branch_norms(_subject.model, norms)

@@ -14,16 +14,21 @@ from explorer.ui.subject import Subject
 OFF, PART = "off", "part"  # session keys, and names in the address
 
 
-def begin(first: bool) -> None:
-    """Forget what was off on another network; at first, do what the address says."""
-    st.session_state[OFF] = tuple(st.query_params.get_all(OFF)) if first else ()
+def follow(is_another: bool) -> None:
+    """Do what the address newly says; else forget what was off in another network."""
+    if (said := address.news(OFF)) is not None:
+        st.session_state[OFF] = tuple(dict.fromkeys(said))
+    elif is_another or OFF not in st.session_state:
+        st.session_state[OFF] = ()
+    if said := address.news(PART):
+        _open(said[0])
 
 
 def off(shown: Sequence[Subject]) -> list[tuple[str, ...]]:
     """What is off in each of these networks, by path."""
     asked = st.session_state[OFF]
     found = [tuple(path for path in asked if one.can_be_off(path)) for one in shown]
-    address.put_all(OFF, [path for path in asked if any(path in own for own in found)])
+    address.put(OFF, *(path for path in asked if any(path in own for own in found)))
     return found
 
 
@@ -45,18 +50,20 @@ def switch_all_on() -> None:
 
 def open_part(name: str) -> None:
     """Open a block or a stage, in every network that has one of that name."""
+    _open(name)
+    address.put(PART, name)
+
+
+def _open(name: str) -> None:
     before = st.session_state.get(PART, ())
     st.session_state[PART] = (name, *(other for other in before if other != name))[:10]
-    address.put(PART, name)
 
 
 def opened(recording: Recording) -> Stage:
     """The part that was opened last of those that this network has, else its first block."""
-    if PART not in st.session_state:
-        st.session_state[PART] = tuple(st.query_params.get_all(PART))
     found: dict[str, Any] = {stage_name(stage): stage for stage in stages(recording.parts)}
     found |= {block.name: block for block in blocks(recording.parts)}
-    for name in st.session_state[PART]:
+    for name in st.session_state.get(PART, ()):
         if name in found:
             stage: Stage = found[name]
             return stage

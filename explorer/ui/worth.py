@@ -1,6 +1,6 @@
 """What each branch is worth on the test images, and what it said about one image."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -50,7 +50,7 @@ def _shares(case: Case) -> None:
         index=len(found) - 1,
         key="shares of",
     )
-    told = case.subject.shares(path, case.chosen.pixels)
+    told = case.subject.shares(path, case.chosen.pixels, case.off)
     chart(
         shares(
             {branch: share[0].tolist() for branch, share in told.shares.items()},
@@ -72,16 +72,8 @@ def _shares(case: Case) -> None:
 def _worths(case: Case) -> None:
     subject, total = case.subject, len(case.subject.data.test)
     each = [(), *((path,) for path in subject.branches)]
-    ask = st.empty()
-    if any(images(subject, off) for off in (*each, case.off)) and ask.button(
-        f"Re-score on all {total:,} test images", icon=":material/calculate:", key="score"
-    ):
-        with ask, st.spinner("Scoring the test images"):
-            for off in (*each, case.off):
-                score(subject, off, None)
-        scored = {_key(subject, off) for off in (*each, case.off)}
-        st.session_state[SCORED] = st.session_state.get(SCORED, set()) | scored
-        st.rerun()
+    if any(images(subject, off) for off in (*each, case.off)):
+        _offer_all(subject, [case.off, *each])
     # All or none of them, so that they can be compared.
     most = next((SAMPLE for off in each if images(subject, off)), None)
     hues = {
@@ -106,6 +98,24 @@ def _worths(case: Case) -> None:
         _by_class(case)
 
 
+def _offer_all(subject: Subject, sets: Sequence[Collection[str]]) -> None:
+    """The button that scores on all test images, one set of switches after the other."""
+    place = st.empty()
+    if not place.button(
+        f"Re-score on all {len(subject.data.test):,} test images",
+        icon=":material/calculate:",
+        key="score",
+    ):
+        return
+    for done, off in enumerate(sets):
+        words = f"without {', '.join(off)}" if off else "intact"
+        place.progress(done / len(sets), f"Scoring on all test images: {words}")
+        score(subject, off, None)
+        # At once, so that what is done stays when the visitor does not wait for the rest.
+        st.session_state.setdefault(SCORED, set()).add(_key(subject, off))
+    st.rerun()
+
+
 def _by_class(case: Case) -> None:
     intact, now = score(case.subject, (), None), score(case.subject, case.off, None)
     percent = st.column_config.NumberColumn(format="%.2f %%")
@@ -125,6 +135,6 @@ def _by_class(case: Case) -> None:
         column_config={
             "intact": percent,
             "as switched": percent,
-            "points": st.column_config.NumberColumn(format="%+.2f"),
+            "points": st.column_config.NumberColumn(format="%.2f"),
         },
     )

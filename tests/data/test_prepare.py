@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from explorer.checkpoint import load_weights
 from explorer.data.catalogue import DATASETS, dataset
@@ -362,3 +362,15 @@ def test_a_picture_that_is_too_large_is_told_before_it_is_read(size):
 
 def test_digits_are_centred_and_other_things_are_not():
     assert {name for name, each in DATASETS.items() if each.centred} == {"mnist", "qmnist"}
+
+
+@pytest.mark.parametrize("slope", [(80, 0), (0, 80), (50, 40), (-60, 30)])
+def test_paper_that_is_lit_from_one_side_is_no_ink(slope):
+    rows, columns = np.mgrid[0:1:240j, 0:1:200j]
+    paper = 190 + slope[0] * (rows - 0.5) + slope[1] * (columns - 0.5)
+    slanting = Image.fromarray(paper.clip(0, 255).astype(np.uint8))
+    even = Image.new("L", (200, 240), 190)
+    for sheet in (slanting, even):
+        ImageDraw.Draw(sheet).line([(60, 50), (140, 50), (90, 190)], 70, 12, joint="curve")
+    seen, wanted = (prepare(sheet, MNIST)[0].astype(int) for sheet in (slanting, even))
+    assert np.abs(seen - wanted).mean() < 6

@@ -38,7 +38,7 @@ def test_without_any_run_the_page_shows_an_example_and_has_something_to_say(app)
     assert not app.exception
     assert app.selectbox(key="net").value == example("inception")
     said = texts(app)
-    assert "It says **7**, >99.9 % sure." in said
+    assert "**It says 7, >99.9 % sure.**" in said
     assert "Accuracy on the first 1,000 test images: **98.80 %**" in said
     assert "Exact: all that follows is linear" in said
     for name in ("mix1.5x5.1", "mix2.1x1"):
@@ -85,13 +85,25 @@ def test_the_images_that_are_told_wrong_are_gone_through_one_by_one(app):
     app.run()
     app.selectbox(key="filter").set_value("told wrong").run()
     assert not app.exception
-    first = app.number_input(key="image").value
-    assert "; it is **" in texts(app)
+    first = app.session_state["image"]
+    assert "; it is " in texts(app)
+    assert f"Test image {first:,}, 1 of 114" in texts(app)
     app.button(key="image.Next").click().run()
-    assert app.number_input(key="image").value != first
-    assert "; it is **" in texts(app)
+    assert app.session_state["image"] != first
+    assert "; it is " in texts(app)
     app.button(key="image.Previous").click().run()
-    assert app.number_input(key="image").value == first
+    assert app.session_state["image"] == first
+    app.button(key="image.Previous").click().run()
+    assert "114 of 114" in texts(app)
+
+
+def test_a_link_to_the_images_that_are_told_wrong_begins_with_the_first(app):
+    app.query_params["net"] = example("plain")
+    app.query_params["filter"] = "told wrong"
+    app.run()
+    assert not app.exception
+    assert "1 of 114" in texts(app)
+    assert "; it is " in texts(app)
 
 
 def test_all_test_images_are_scored_when_it_is_asked_for(app):
@@ -149,7 +161,7 @@ def test_two_networks_see_the_same_image(app):
     app.query_params["other"] = example("plain")
     app.run()
     assert not app.exception
-    assert texts(app).count("It says **7**") == 2
+    assert texts(app).count("**It says 7, ") == 2
     assert "**plain**, epoch 10" in texts(app)
 
 
