@@ -123,11 +123,13 @@ def _ink(picture: Image.Image) -> NDArray[np.float64]:
     alpha = np.asarray(picture.getchannel("A"), np.float64) / 255
     background = _background(grey, alpha)
     difference = alpha * (grey - background)  # what is transparent is background
-    ink: NDArray[np.float64] = difference if difference.max() > -difference.min() else -difference
+    # Dark ink takes a share of the light that falls on the paper, so where it is dim it is fainter.
+    dark = -difference / np.maximum(background, 0.1)
+    ink: NDArray[np.float64] = difference if difference.max() > -difference.min() else dark
     strongest = ink.max()
     # The border is mostly background, so that its median is not moved by ink that crosses it.
-    noise = 1.4826 * np.median(np.abs(_border(difference)))  # the background's standard deviation
-    if strongest < _LEAST_CONTRAST or strongest <= 3 * noise:
+    noise = 1.4826 * np.median(np.abs(_border(ink)))  # the background's standard deviation
+    if np.abs(difference).max() < _LEAST_CONTRAST or strongest <= 3 * noise:
         raise PictureError(
             "There is nothing on this picture that stands out from its background; "
             "draw in white on black, or in black on white."

@@ -164,7 +164,8 @@ def _linearity(case: Case) -> None:
             st.caption(
                 "Tested with random inputs: an affine map answers a mix of two inputs with the "
                 f"same mix of its two answers. The block misses that by {_share(verdict.error)} "
-                f"of its greatest answer, all from it to the logits by {_share(verdict.tail_error)}."
+                f"of its greatest answer, all from it to the logits by "
+                f"{_share(verdict.tail_error)}."
             )
 
 
