@@ -129,7 +129,7 @@ def _ink(picture: Image.Image) -> NDArray[np.float64]:
     strongest = ink.max()
     # The border is mostly background, so that its median is not moved by ink that crosses it.
     noise = 1.4826 * np.median(np.abs(_border(ink)))  # the background's standard deviation
-    if np.abs(difference).max() < _LEAST_CONTRAST or strongest <= 3 * noise:
+    if np.abs(difference).max() < _LEAST_CONTRAST - 1e-9 or strongest <= 3 * noise:
         raise PictureError(
             "There is nothing on this picture that stands out from its background; "
             "draw in white on black, or in black on white."

@@ -28,7 +28,7 @@ def networks() -> list[Subject]:
     if unknown := address.take(NETWORK, titles):
         st.warning(f"There is no trained run `{unknown}` here; this is another.")
     st.session_state.setdefault(NETWORK, _default(runs))
-    left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
+    left, right = st.columns([3, 2], gap="large")
     with left:
         id = st.selectbox(
             "Network",

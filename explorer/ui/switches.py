@@ -20,8 +20,11 @@ def follow(is_another: bool) -> None:
         st.session_state[OFF] = tuple(dict.fromkeys(said))
     elif is_another or OFF not in st.session_state:
         st.session_state[OFF] = ()
-    if said := address.news(PART):
-        _open(said[0])
+    if (said := address.news(PART)) is not None:
+        st.session_state[PART] = ()
+        address.put(PART, *said)
+        if said:
+            _open(said[0])
 
 
 def off(shown: Sequence[Subject]) -> list[tuple[str, ...]]:

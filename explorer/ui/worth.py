@@ -45,7 +45,7 @@ def answer(case: Case) -> None:
 def _shares(case: Case) -> None:
     found = {block.path: block for block in blocks(case.recording.parts) if block.call == 1}
     path = st.selectbox(
-        "**What did each branch of this block say about this image?**",
+        "What did each branch of this block say about this image?",
         list(found),
         index=len(found) - 1,
         key="shares of",

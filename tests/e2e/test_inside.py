@@ -135,6 +135,20 @@ def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_fi
     no_exception(page)
 
 
+def test_the_browser_s_back_undoes_what_was_switched_and_opened(page, app):
+    look(page, app, net=example("inception"), image="3")
+    page.get_by_role("switch", name="branch mix1.pool").click()
+    expect(page.get_by_text(re.compile(r"points without mix1\.pool"))).to_be_visible()
+    page.locator('[data-name="mix2"]').click()
+    expect(page.get_by_role("switch", name="branch mix2.pool")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("switch", name="branch mix1.pool")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("switch", name="branch mix1.pool")).to_be_checked()
+    expect(page.get_by_text(re.compile("points without"))).to_have_count(0)
+    no_exception(page)
+
+
 def test_hovering_tells_the_value_that_was_recorded(page, app):
     look(page, app, net=example("plain"), image="3")
     with page.expect_download() as download:
