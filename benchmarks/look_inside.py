@@ -22,6 +22,7 @@ from explorer.charts.stages import stages
 from explorer.data.resident import default_device, resident
 from explorer.inspection.activations import record
 from explorer.inspection.answers import answers
+from explorer.inspection.gradients import recorded_norms
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.receptive import receptive_fields
 from explorer.recipe import preset
@@ -29,7 +30,7 @@ from explorer.registry import discover
 from explorer.settings import read_settings
 from explorer.training import train
 
-RUNS = 15
+RUNS, ROUNDS = 15, 9
 MOST_MILLISECONDS, MOST_BYTES = 200, 300_000
 
 
@@ -120,15 +121,28 @@ def _gradients(name: str, data: Any) -> dict[str, Any]:
         return 1000 * (perf_counter() - began) / 200
 
     run(True)
-    pairs = [(run(False), run(True)) for _ in range(7)]
+    pairs = []
+    for round in range(ROUNDS):  # in turn first and last, so that neither has the better moments
+        first = run(bool(round % 2))
+        second = run(not round % 2)
+        pairs.append((second, first) if round % 2 else (first, second))
     without, with_them = (median(times) for times in zip(*pairs, strict=True))
-    ratio = median(b / a for a, b in pairs)
+    model = discover()[name].build(data.spec).to(data.device)
+    images, labels = next(data.train.batches(64, seed=0))
+    torch.nn.functional.cross_entropy(model(images), labels).backward()
+    one = median(1000 * _seconds(lambda: recorded_norms(model)) for _ in range(50))
     return {
         "network": name,
-        "without": round(without, 3),
-        "with": round(with_them, 3),
-        "ratio": round(ratio, 4),
+        "without": _short(without),
+        "with": _short(with_them),
+        "ratio": _short(median(b / a for a, b in pairs)),
+        "one recording, ms": _short(one),
+        "of 50 steps, %": _short(100 * one / (50 * without)),
     }
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def _alternate(*functions: Callable[[], Any]) -> list[float]:
