@@ -126,19 +126,34 @@ def evaluate(model: nn.Module, split: Split) -> tuple[float, float]:
 
 
 class _Meter:
-    """Sums loss and hits on the device, and reads them only when a report is due."""
+    """Keeps losses and answers on the device, and sums and reads them only when a report is due.
+
+    A step costs it no computation at all, which for small networks is a few per cent.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.totals = torch.zeros(2, dtype=_wide(device), device=device)
+        self.losses: list[Tensor] = []
+        self.answers: list[tuple[Tensor, Tensor]] = []
         self.images = 0
         self.steps = 0
         self.last = (0.0, 0.0, 0, perf_counter())
 
     def add(self, loss: Tensor, outputs: Tensor, labels: Tensor) -> None:
-        self.totals[0] += loss.detach() * len(labels)
-        self.totals[1] += (outputs.detach().argmax(dim=1) == labels).sum()
+        self.losses.append(loss.detach())
+        self.answers.append((outputs.detach(), labels))
         self.images += len(labels)
         self.steps += 1
+
+    def _sum(self) -> tuple[float, float]:
+        outputs, labels = map(torch.cat, zip(*self.answers, strict=True))
+        sizes = self.totals.new_tensor([len(own) for _, own in self.answers])
+        self.totals[0] += (torch.stack(self.losses) * sizes).sum()
+        self.totals[1] += (outputs.argmax(dim=1) == labels).sum()
+        self.losses.clear()
+        self.answers.clear()
+        loss, hits = self.totals.tolist()
+        return loss, hits
 
     @property
     def has_news(self) -> bool:
@@ -148,7 +163,7 @@ class _Meter:
         return self.steps % REPORT_STEPS == 0 or perf_counter() - self.last[3] > REPORT_SECONDS
 
     def report(self, step: int, epoch: int, learning_rate: float) -> Step:
-        loss, hits = self.totals.tolist()
+        loss, hits = self._sum()
         now = perf_counter()
         last_loss, last_hits, last_images, last_time = self.last
         _demand_finite(loss, step, learning_rate)
