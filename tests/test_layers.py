@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import explorer
+from explorer.registry import discover
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
@@ -262,3 +263,14 @@ def test_the_core_looks_inside_with_nothing_but_torch_and_pluggy():
 )
 def test_what_promises_to_start_quickly_does_without_torch(module):
     assert run_without(["torch", "numpy"], f"import {module}; print('imported')") == "imported\n"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [m for m in MODULES if within(m, ["explorer.inspection", "explorer.charts", "explorer.ui"])],
+)
+def test_what_looks_inside_knows_no_architecture_by_name(module):
+    names = set(discover().architectures)
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert texts & names == set()

@@ -10,6 +10,8 @@ from explorer.store import RunStore
 
 FILE = Path(__file__).parent / "tutorial.sqlite"
 ARCHITECTURES = ("plain", "inception", "residual")
+FIRST_TO_TRAIN = "residual"  # what the page Train offers before anything was chosen
+FIRST_TO_SHOW = "inception"  # what Look inside opens with: it has the most branches to show
 
 
 def open_examples() -> RunStore:

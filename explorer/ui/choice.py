@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.data.decoded import DataError
+from explorer.examples import FIRST_TO_SHOW
 from explorer.networks import NetworkError
 from explorer.runs import Run
 from explorer.ui import address, state, switches
@@ -66,10 +67,10 @@ def _all_runs() -> list[Run]:
 
 
 def _default(runs: Sequence[Run]) -> str:
-    """One's newest run; with none of one's own, the example that has the most branches to show."""
+    """One's newest run; with none of one's own, an example."""
     examples = {run.id: run.spec.architecture for run in state.examples().runs()}
-    inception = (run.id for run in runs if examples.get(run.id) == "inception")
-    return runs[0].id if runs[0].id not in examples else next(inception, runs[0].id)
+    first = (run.id for run in runs if examples.get(run.id) == FIRST_TO_SHOW)
+    return runs[0].id if runs[0].id not in examples else next(first, runs[0].id)
 
 
 def _settle(id: str) -> None:

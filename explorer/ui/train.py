@@ -8,6 +8,7 @@ from streamlit.navigation.page import Page
 from explorer.charts.diagram import diagram
 from explorer.data.catalogue import DataSet
 from explorer.data.decoded import is_cached
+from explorer.examples import FIRST_TO_TRAIN
 from explorer.parameters import Value
 from explorer.runs import Run, RunSpec, UnknownRunError
 from explorer.ui import forms, live, state
@@ -40,7 +41,7 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     name = st.selectbox(
         "Architecture",
         names,
-        index=names.index("residual") if "residual" in names else 0,
+        index=names.index(FIRST_TO_TRAIN) if FIRST_TO_TRAIN in names else 0,
         key="architecture",
         bind="query-params",
     )
