@@ -184,8 +184,9 @@ def inspect(
     from explorer.examples import open_examples
     from explorer.inspection.ablation import AblationError
     from explorer.inspection.report import activations, report
-    from explorer.networks import NetworkError, find_run, load_network
+    from explorer.networks import NetworkError, load_network
     from explorer.runs import UnknownRunError
+    from explorer.store import find_run
     from explorer.telling import tell_report
 
     settings = _settings()

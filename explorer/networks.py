@@ -1,7 +1,5 @@
 """Brings a run's network back, as it was after one of its epochs."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
@@ -10,26 +8,12 @@ from explorer.data.catalogue import dataset
 from explorer.diagnosis import explain
 from explorer.parameters import ParameterError
 from explorer.registry import Registry
-from explorer.runs import Run, UnknownRunError
+from explorer.runs import Run
 from explorer.store import RunStore
 
 
 class NetworkError(RuntimeError):
     """The network cannot be brought back; the message says why."""
-
-
-def find_run(id: str, stores: Sequence[RunStore]) -> tuple[Run, RunStore]:
-    """A run and the first of these stores that has it.
-
-    Raises:
-        UnknownRunError: None has it.
-    """
-    for store in stores[:-1]:
-        try:
-            return store.run(id), store
-        except UnknownRunError:
-            pass
-    return stores[-1].run(id), stores[-1]
 
 
 def load_network(

@@ -6,7 +6,7 @@ whatever became of its owner: nothing has to be cleaned up after a crash.
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from explorer.runs import (
 )
 from explorer.schema import EVENTS, PROGRESS, RUNS, WEIGHTS, StoreError, connect
 
-__all__ = ["LEASE_SECONDS", "RunStore", "StoreError"]
+__all__ = ["LEASE_SECONDS", "RunStore", "StoreError", "find_run"]
 
 LEASE_SECONDS = 6.0
 
@@ -268,6 +268,20 @@ class RunStore:
             )
             for row in rows
         ]
+
+
+def find_run(id: str, stores: Sequence[RunStore]) -> tuple[Run, RunStore]:
+    """A run and the first of these stores that has it.
+
+    Raises:
+        UnknownRunError: None has it.
+    """
+    for store in stores[:-1]:
+        try:
+            return store.run(id), store
+        except UnknownRunError:
+            pass
+    return stores[-1].run(id), stores[-1]
 
 
 def _lease() -> float:

@@ -13,14 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
 from explorer import checkpoint
-from explorer.data.resident import Data, Split
+from explorer.data.resident import EVALUATION_BATCH, Data, Split
 from explorer.events import Checkpoint, Epoch, Event, Gradients, Started, Step
 from explorer.inspection.gradients import recorded_norms
 from explorer.recipe import Recipe
 
 REPORT_STEPS = 20
 REPORT_SECONDS = 0.5
-EVALUATION_BATCH = 250
 
 
 class DivergedError(FloatingPointError):

@@ -10,11 +10,11 @@ from explorer.checkpoint import pack_weights
 from explorer.data.catalogue import dataset
 from explorer.events import Checkpoint, Epoch
 from explorer.examples import open_examples
-from explorer.networks import NetworkError, find_run, is_current, load_network
+from explorer.networks import NetworkError, is_current, load_network
 from explorer.recipe import Recipe
 from explorer.registry import Registry, discover
 from explorer.runs import RunSpec, UnknownRunError
-from explorer.store import RunStore
+from explorer.store import RunStore, find_run
 from explorer.training import evaluate
 
 REGISTRY = discover()

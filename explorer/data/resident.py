@@ -17,6 +17,7 @@ from torch import Tensor
 from explorer.data.catalogue import dataset
 from explorer.spec import ImageSpec
 
+EVALUATION_BATCH = 250  # images; the best size for scoring on a CPU
 _SUBSET_SEED = 0
 
 
@@ -45,6 +46,12 @@ class Split:
             return self
         chosen = _permutation(len(self), _SUBSET_SEED, self.images.device)[:size]
         return Split(self.images[chosen], self.labels[chosen], self.mean, self.deviation)
+
+    def first(self, size: int | None) -> "Split":
+        """The first `size` images as they are stored; all of them if `None`."""
+        if size is None:
+            return self
+        return Split(self.images[:size], self.labels[:size], self.mean, self.deviation)
 
     def batches(self, size: int, *, seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Go through all images once.

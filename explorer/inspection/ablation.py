@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.branches import Branches
+from explorer.inspection.parts import branch_path
 from explorer.parameters import suggest
 
 _CHANNEL = re.compile(r"(?P<path>.*):(?P<channel>\d+)")
@@ -48,7 +49,7 @@ def ablated(model: nn.Module, off: Collection[str]) -> Iterator[None]:
 def branch_paths(model: nn.Module) -> list[str]:
     """The path of every branch, skips included, in the order in which the model lists them."""
     return [
-        f"{path}.{name}" if path else name
+        branch_path(path, name)
         for path, block in model.named_modules()
         if isinstance(block, Branches)
         for name in block

@@ -1,7 +1,9 @@
 """Activations: what every layer, branch and block gives for some images."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +79,16 @@ def statistics(output: Tensor) -> Statistics:
         zeros=(output == 0).double().mean().item(),
         silent=int(by_channel.sum()),
     )
+
+
+def to_npz(image: Tensor, recording: Recording) -> bytes:
+    """The first image's pixels `(C, H, W)` and what every part gave for it by name, as a file."""
+    import numpy as np
+
+    arrays: dict[str, Any] = {name: output[0].numpy() for name, output in recording.maps.items()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, image=image.cpu().numpy(), **arrays)
+    return buffer.getvalue()
 
 
 def _copy(output: Tensor) -> Tensor:

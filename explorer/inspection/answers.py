@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from explorer.data.resident import Split
+from explorer.data.resident import EVALUATION_BATCH, Split
 from explorer.inspection.tracing import evaluating
-
-BATCH = 250  # the best size for scoring on a CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +79,5 @@ class Answers:
 def answers(model: nn.Module, split: Split) -> Answers:
     """Let `model` answer all images of `split`, in evaluation mode; it is left as it was."""
     with evaluating(model):
-        logits = torch.cat([model(images) for images, _ in split.batches(BATCH)])
+        logits = torch.cat([model(images) for images, _ in split.batches(EVALUATION_BATCH)])
     return Answers(logits.float().log_softmax(dim=1).cpu(), split.labels.cpu())

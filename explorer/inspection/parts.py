@@ -68,7 +68,7 @@ class Block:
 
     def branch_path(self, branch: str) -> str:
         """The name in the network of one of its branches, such as `mix1.5x5`."""
-        return f"{self.path}.{branch}" if self.path else branch
+        return branch_path(self.path, branch)
 
     def branch_name(self, branch: str) -> str:
         """The name under which the branch's output is recorded."""
@@ -76,6 +76,11 @@ class Block:
 
 
 Part: TypeAlias = Layer | Block
+
+
+def branch_path(block: str, branch: str) -> str:
+    """The name in the network of a branch of the block at the path `block`."""
+    return f"{block}.{branch}" if block else branch
 
 
 def run_name(path: str, call: int) -> str:

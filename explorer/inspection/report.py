@@ -1,6 +1,5 @@
 """All that can be said of a network and one test image, as plain values."""
 
-import io
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from torch import nn
 
 from explorer.data.resident import Data, Split
 from explorer.inspection.ablation import ablated, branch_paths
-from explorer.inspection.activations import Recording, record, statistics
+from explorer.inspection.activations import Recording, record, statistics, to_npz
 from explorer.inspection.answers import Answers, answers
 from explorer.inspection.cost import costs, measure
 from explorer.inspection.gradients import branch_norms, gradient_norms
@@ -45,11 +44,7 @@ def report(
         AblationError: There is nothing of a name in `off`.
     """
     test = data.test
-    split = test
-    if test_images:
-        split = Split(
-            test.images[:test_images], test.labels[:test_images], test.mean, test.deviation
-        )
+    split = test.first(test_images or None)
     image = test.normalise(test.images[number : number + 1])
     train = data.train.images[:BATCH], data.train.labels[:BATCH]
     with ablated(model, off):
@@ -101,15 +96,10 @@ def report(
 
 def activations(model: nn.Module, data: Data, number: int, off: Collection[str] = ()) -> bytes:
     """The test image and the output of each layer, branch and block by name, as an `.npz` file."""
-    import numpy as np
-
     test = data.test
     with ablated(model, off):
         recording = record(model, test.normalise(test.images[number : number + 1]))
-    arrays: dict[str, Any] = {name: output[0].numpy() for name, output in recording.maps.items()}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, image=test.images[number].cpu().numpy(), **arrays)
-    return buffer.getvalue()
+    return to_npz(test.images[number], recording)
 
 
 def _prediction(recording: Recording) -> dict[str, Any]:

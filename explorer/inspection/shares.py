@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from explorer.branches import Branches
 from explorer.inspection.ablation import ablated
+from explorer.inspection.parts import branch_path
 from explorer.inspection.tracing import evaluating
 
 TOLERANCE = 1e-4  # of the sum, relative to the greatest logit
@@ -54,7 +55,7 @@ def branch_shares(model: nn.Module, path: str, images: Tensor) -> Shares:
     block = dict(model.named_modules()).get(path)
     if not isinstance(block, Branches):
         raise LookupError(f"There is no block {path!r} in this network.")
-    branches = {name: f"{path}.{name}" if path else name for name in block}
+    branches = {name: branch_path(path, name) for name in block}
     generator = torch.Generator().manual_seed(0)
     probes = torch.randn(PROBES, *images.shape[1:], generator=generator).to(images)
     batch = torch.cat([images, probes])

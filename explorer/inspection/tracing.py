@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.branches import Branches
 from explorer.inspection.describing import describe
-from explorer.inspection.parts import Block, Layer, Part, run_name
+from explorer.inspection.parts import Block, Layer, Part, branch_path, run_name
 
 T = TypeVar("T")
 
@@ -163,7 +163,7 @@ def _branch_name(frame: _Frame, block: Branches) -> str:
     """The name of the branch that has just run in a block."""
     # Not by the module's path: it may serve in two branches.
     branch = list(block)[len(frame.children) - 1]
-    return run_name(f"{frame.path}.{branch}" if frame.path else branch, frame.call)
+    return run_name(branch_path(frame.path, branch), frame.call)
 
 
 def _block(

@@ -1,9 +1,8 @@
 """A square that a visitor draws on: white ink on black, sent when the pen is lifted."""
 
 import base64
-from pathlib import Path
 
-import streamlit as st
+from explorer.ui.component import component
 
 _HTML = """
 <div class="sheet">
@@ -19,13 +18,7 @@ _HTML = """
 </div>
 """
 
-_HERE = Path(__file__).parent
-_mount = st.components.v2.component(
-    "explorer_canvas",
-    html=_HTML,
-    css=(_HERE / "canvas.css").read_text(encoding="utf-8"),
-    js=(_HERE / "canvas.js").read_text(encoding="utf-8"),
-)
+_mount = component("canvas", _HTML)
 
 
 def canvas(key: str, *, hint: str = "Draw a digit here") -> bytes | None:

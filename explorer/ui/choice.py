@@ -24,7 +24,7 @@ def networks() -> list[Subject]:
     Returns:
         One or two of them; none if it cannot be shown, which is then said.
     """
-    runs = [run for run in _all_runs() if run.epochs]
+    runs = [run for run in state.with_examples(state.store().runs()) if run.epochs]
     titles = {run.id: run.title for run in runs}
     if unknown := address.take(NETWORK, titles):
         st.warning(f"There is no trained run `{unknown}` here; this is another.")
@@ -59,11 +59,6 @@ def networks() -> list[Subject]:
 def is_playing() -> bool:
     """Whether the epochs go by of themselves."""
     return bool(st.session_state.get(PLAYING))
-
-
-def _all_runs() -> list[Run]:
-    own, recorded = state.store().runs(), state.examples().runs()
-    return [*own, *(run for run in recorded if run.id not in {run.id for run in own})]
 
 
 def _default(runs: Sequence[Run]) -> str:

@@ -1,17 +1,10 @@
 """An SVG drawing whose named parts can be opened by a click or the Enter key."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-import streamlit as st
+from explorer.ui.component import component
 
-_HERE = Path(__file__).parent
-_mount = st.components.v2.component(
-    "explorer_drawing",
-    html='<div class="frame-of-it"><div class="drawing"></div></div>',
-    css=(_HERE / "drawing.css").read_text(encoding="utf-8"),
-    js=(_HERE / "drawing.js").read_text(encoding="utf-8"),
-)
+_mount = component("drawing", '<div class="frame-of-it"><div class="drawing"></div></div>')
 
 
 def drawing(svg: str, file: str, key: str, on_open: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.charts import maps as map_charts
 from explorer.charts.grids import confusion, gradient_history
+from explorer.inspection.linearity import TOLERANCE
 from explorer.inspection.parts import layers
 from explorer.ui import state, worth
 from explorer.ui.case import Case
@@ -170,7 +171,7 @@ def _linearity(case: Case) -> None:
 
 
 def _share(error: float) -> str:
-    return "nothing but rounding" if error < 1e-9 else f"{100 * error:.2g} %"
+    return "nothing but rounding" if error < TOLERANCE else f"{100 * error:.2g} %"
 
 
 def _mistakes(case: Case) -> None:

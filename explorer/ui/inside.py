@@ -1,18 +1,16 @@
 """The page *Look inside*: what every layer and every branch of a trained network does."""
 
-import io
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import streamlit as st
+import torch
 
 from explorer.charts.bars import percent, probabilities
 from explorer.charts.lanes import SCALES, Maps, Scale, View
 from explorer.charts.lanes import lanes as draw_lanes
 from explorer.charts.overview import overview
 from explorer.charts.stages import stage_name
-from explorer.inspection.activations import Recording
+from explorer.inspection.activations import Recording, to_npz
 from explorer.runs import distinguish
 from explorer.ui import choice, evidence, onemap, switches, worth
 from explorer.ui.case import Case
@@ -54,7 +52,7 @@ def page() -> None:
     with left:
         if len(shown) == 1:
             _prediction(shown[0], looks[0][0], chosen, 0, row=22)
-        _downloads(shown[0], looks[0][1], chosen)
+        _downloads(shown[0], looks[0][0], chosen)
     if choice.is_playing():
         st.caption("Stop the playing to ask this network something.")
     else:
@@ -146,16 +144,10 @@ def _standing(subject: Subject, off: Sequence[str]) -> str:
     return short
 
 
-def _downloads(subject: Subject, maps: Maps, chosen: Picture) -> None:
-    def packed() -> bytes:
-        buffer = io.BytesIO()
-        arrays: dict[str, Any] = {"image": chosen.pixels, **maps}
-        np.savez_compressed(buffer, **arrays)
-        return buffer.getvalue()
-
+def _downloads(subject: Subject, recording: Recording, chosen: Picture) -> None:
     st.download_button(
         "Activations (.npz)",
-        packed,
+        lambda: to_npz(torch.from_numpy(chosen.pixels), recording),
         f"{subject.file}.npz",
         icon=":material/download:",
         on_click="ignore",

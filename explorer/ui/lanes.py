@@ -1,18 +1,11 @@
 """The lanes of a block, drawn in the browser: pixels are read and branches switched right there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from explorer.ui.component import component
 
-_HERE = Path(__file__).parent
-_mount = st.components.v2.component(
-    "explorer_lanes",
-    html='<div class="lanes"></div>',
-    css=(_HERE / "lanes.css").read_text(encoding="utf-8"),
-    js=(_HERE / "lanes.js").read_text(encoding="utf-8"),
-)
+_mount = component("lanes", '<div class="lanes"></div>')
 
 
 def lanes(

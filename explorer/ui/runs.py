@@ -19,7 +19,7 @@ def page(train: Page, inside: Page) -> None:
             "below.",
             icon=":material/school:",
         )
-    runs = [*own, *(run for run in recorded if run.id not in {run.id for run in own})]
+    runs = state.with_examples(own)
     chosen = [runs[row] for row in _table(runs, recorded) if row < len(runs)]
     if not chosen:
         st.caption("Tick runs on the left to see their curves over one another.")

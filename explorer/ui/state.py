@@ -9,10 +9,11 @@ import streamlit as st
 
 from explorer.events import Step
 from explorer.examples import open_examples
-from explorer.runs import Run, RunSpec, UnknownRunError
+from explorer.runs import Run, RunSpec
 from explorer.settings import Settings, SettingsError, read_settings
 from explorer.spec import ImageSpec
 from explorer.store import RunStore, StoreError
+from explorer.store import find_run as find_in
 
 # Importing torch takes a second or two. What needs it is imported when it is first asked for, so
 # that the first page already shows its curves meanwhile.
@@ -85,16 +86,19 @@ def outline(
     return outline(registry()[architecture].build(images, values), images)
 
 
+def with_examples(own: Sequence[Run]) -> list[Run]:
+    """One's own runs, and then those examples that are not among them."""
+    known = {run.id for run in own}
+    return [*own, *(run for run in examples().runs() if run.id not in known)]
+
+
 def find_run(id: str) -> tuple[Run, RunStore]:
     """A run and the store that has it: one's own first, then the examples.
 
     Raises:
         UnknownRunError: Neither has it.
     """
-    try:
-        return store().run(id), store()
-    except UnknownRunError:
-        return examples().run(id), examples()
+    return find_in(id, [store(), examples()])
 
 
 @st.cache_data(show_spinner=False, max_entries=200)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from explorer.charts.lanes import Maps
 from explorer.data.catalogue import DataSet, dataset
-from explorer.data.resident import Data, Split, default_device, resident
+from explorer.data.resident import Data, default_device, resident
 from explorer.inspection.ablation import ablated, branch_paths
 from explorer.inspection.activations import Recording, record
 from explorer.inspection.answers import Answers, answers
@@ -190,9 +190,7 @@ def score(subject: Subject, off: Collection[str], images: int | None) -> Answers
 
 @st.cache_resource(show_spinner=False, max_entries=300)
 def _score(key: Any, off: Sequence[str], images: int | None, _subject: Subject) -> Answers:
-    test = _subject.data.test
-    if images is not None:
-        test = Split(test.images[:images], test.labels[:images], test.mean, test.deviation)
+    test = _subject.data.test.first(images)
 
     def run() -> Answers:
         with ablated(_subject.model, off):
