@@ -54,8 +54,13 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer
         torch.get_device_module(device).set_rng_state(state)
     full = optimiser.state_dict()
     full["state"] = {}
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     for key, tensor in tensors.items():
         _, index, name = key.split(".")
+        weight = weights[int(index)]
+        if tensor.shape == weight.shape:
+            # Fused optimisers go through memory as it lies, so all must lie as the weight does.
+            tensor = torch.empty_like(weight).copy_(tensor)
         full["state"].setdefault(int(index), {})[name] = tensor
     optimiser.load_state_dict(full)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from explorer.recipe import PRESETS, RecipeError, preset
+from explorer.recipe import PRECISIONS, PRESETS, RecipeError, preset
 
 if TYPE_CHECKING:
     from explorer.registry import BrokenPlugin, Registry
@@ -75,6 +75,9 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Its peak, for one-cycle.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     train_size: Annotated[int | None, typer.Option(help="Use only so many images.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help=f"Of products: {', '.join(PRECISIONS)}.")
+    ] = None,
     gradients: Annotated[
         bool, typer.Option(help="Record the norm of each layer's gradient now and then.")
     ] = True,
@@ -86,6 +89,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an architecture; the run is kept, and taken up again where it was interrupted."""
+    from explorer.engines.machine import prepare
+
+    prepare()
     from explorer.data.catalogue import UnknownDataSetError
     from explorer.data.catalogue import dataset as find_dataset
     from explorer.parameters import ParameterError
@@ -100,6 +106,7 @@ def train(
             learning_rate=learning_rate,
             batch_size=batch_size,
             train_size=train_size,
+            precision=precision,
         )
         if not gradients:
             chosen = replace(chosen, gradients_every=None)

@@ -30,6 +30,7 @@ class Started:
         steps_per_epoch: Steps an epoch; the last one may be smaller.
         epochs: Epochs in all.
         finished_epochs: Epochs that were finished before, when a run is resumed.
+        note: What is worth knowing of how it runs, as a part of a sentence; may be empty.
     """
 
     device: str
@@ -39,6 +40,7 @@ class Started:
     steps_per_epoch: int
     epochs: int
     finished_epochs: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from typing import Any, Literal, get_args
 
 Optimiser = Literal["sgd", "nesterov", "adamw"]
 Schedule = Literal["constant", "one-cycle"]
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 OPTIMISERS: tuple[Optimiser, ...] = get_args(Optimiser)
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 # Smith & Topin, "Super-Convergence" (arXiv:1708.07120): rise for three tenths of the steps from a
 # 25th of the peak, then fall to a 10,000th of where it began; both along a cosine.
@@ -40,6 +42,10 @@ class Recipe:
         train_size: How many training images to use, the same ones for every seed; all if `None`.
         gradients_every: Record the norm of each layer's gradient at every so many steps; `None`:
             never. What is learned is the same with and without.
+        precision: Of the factors in convolutions and matrix products while training: `float32` (24
+            significant bits), `tf32` (11, on GPUs that have it; elsewhere `float32`) or `bfloat16`
+            (8, the rest by autocast). Weights, updates and scoring are `float32` in each. The fewer
+            bits, the quicker on a processor made for it, and the further from the same numbers.
 
     Raises:
         RecipeError: A value is out of its range.
@@ -55,6 +61,7 @@ class Recipe:
     seed: int = 0
     train_size: int | None = None
     gradients_every: int | None = None
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         def demand(holds: bool, name: str, expected: str) -> None:
@@ -98,6 +105,7 @@ class Recipe:
             "gradients_every",
             "a whole number of at least 1, or nothing for never",
         )
+        demand(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS))
         for name in ("learning_rate", "momentum", "weight_decay"):
             # 1 equals 1.0 but is written otherwise, and equal recipes must have equal hashes.
             object.__setattr__(self, name, float(getattr(self, name)))
@@ -120,8 +128,11 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain values."""
         values = asdict(self)
-        if self.gradients_every is None:  # so that recipes of before it have the hash they had
+        # Recipes from before these have the hash that they had.
+        if self.gradients_every is None:
             del values["gradients_every"]
+        if self.precision == "float32":
+            del values["precision"]
         return values
 
     @classmethod

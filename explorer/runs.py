@@ -117,7 +117,7 @@ class Run:
         own = self.spec.recipe.to_json()
         names = [name for name in own if name not in _ASIDE]
         changed = {
-            preset: {name: own[name] for name in names if own[name] != known.to_json()[name]}
+            preset: {name: own[name] for name in names if own[name] != known.to_json().get(name)}
             for preset, known in PRESETS.items()
         }
         nearest = min(changed, key=lambda preset: len(changed[preset]))

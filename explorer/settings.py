@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         plugins: Folders with more plugins (`EXPLORER_PLUGINS`), separated as in `PATH`.
         time_limit: Seconds that one run may take (`EXPLORER_TIME_LIMIT`).
         stop_grace: Seconds that a run has to stop by itself (`EXPLORER_STOP_GRACE`).
+        workers: How many runs are trained at once (`EXPLORER_WORKERS`); they share the cores.
     """
 
     model_config = SettingsConfigDict(env_prefix="EXPLORER_", frozen=True)
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     plugins: Annotated[tuple[Path, ...], NoDecode] = ()
     time_limit: float = Field(default=4 * 3600, gt=0)
     stop_grace: float = Field(default=10, gt=0)
+    workers: int = Field(default=1, ge=1, le=64)
 
     @field_validator("plugins", mode="before")
     @classmethod

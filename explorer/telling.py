@@ -55,7 +55,7 @@ class ProgressBar:
                 self._progress.update(self._task, total=self._total, completed=done)
                 say(
                     f"{values['weights']:,} weights, {values['train_size']:,} images, "
-                    f"on {values['device']}"
+                    f"on {', '.join(filter(None, [values['device'], values['note']]))}"
                 )
             case "step":
                 self._progress.update(

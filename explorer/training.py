@@ -10,13 +10,15 @@ from time import perf_counter
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn, optim
+from torch import nn
 
 from explorer import checkpoint
-from explorer.data.resident import EVALUATION_BATCH, Data, Split
+from explorer.capture import fastest
+from explorer.data.resident import Data, Split, evaluation_batch
 from explorer.events import Checkpoint, Epoch, Event, Gradients, Started, Step
 from explorer.inspection.gradients import recorded_norms
 from explorer.recipe import Recipe
+from explorer.stepping import PlainStepper, Taken, make_optimiser, products
 
 REPORT_STEPS = 20
 REPORT_SECONDS = 0.5
@@ -50,7 +52,7 @@ def train(
         CheckpointError: The checkpoint to resume from is of another network.
     """
     model.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = _optimiser(model, recipe)
+    optimiser = make_optimiser(model, recipe, data.device)
     finished = 0
     torch.manual_seed(recipe.seed)
     if resume:
@@ -58,6 +60,7 @@ def train(
         checkpoint.restore(resume[1], model, optimiser)
     images = data.train.subset(recipe.train_size)
     steps = math.ceil(len(images) / recipe.batch_size)
+    take, note = fastest(PlainStepper(model, images, optimiser, recipe), recipe.batch_size)
 
     yield Started(
         device=_describe(data.device),
@@ -67,23 +70,18 @@ def train(
         steps_per_epoch=steps,
         epochs=recipe.epochs,
         finished_epochs=finished,
+        note=note,
     )
     for epoch in range(finished + 1, recipe.epochs + 1):
         began = perf_counter()
         meter = _Meter(data.device)
         model.train()
         step = (epoch - 1) * steps
-        for inputs, labels in images.batches(recipe.batch_size, seed=_order_seed(recipe, epoch)):
+        for chosen in images.order(recipe.batch_size, _order_seed(recipe, epoch)):
             rate = recipe.learning_rate_at(step, recipe.epochs * steps)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            outputs = model(inputs)
-            loss = F.cross_entropy(outputs, labels)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+            taken = take(chosen, rate)
             step += 1
-            meter.add(loss, outputs, labels)
+            meter.add(taken)
             if recipe.gradients_every and (step - 1) % recipe.gradients_every == 0:
                 norms = recorded_norms(model)
                 if all(map(math.isfinite, norms.values())):
@@ -115,11 +113,12 @@ def evaluate(model: nn.Module, split: Split) -> tuple[float, float]:
     The model is left in evaluation mode.
     """
     model.eval()
-    totals = torch.zeros(2, dtype=_wide(split.images.device), device=split.images.device)
-    for inputs, labels in split.batches(EVALUATION_BATCH):
-        outputs = model(inputs)
-        totals[0] += F.cross_entropy(outputs, labels, reduction="sum")
-        totals[1] += (outputs.argmax(dim=1) == labels).sum()
+    totals = torch.zeros(2, dtype=_wide(split.device), device=split.device)
+    with products("float32", split.device):
+        for inputs, labels in split.batches(evaluation_batch(split.device)):
+            outputs = model(inputs)
+            totals[0] += F.cross_entropy(outputs, labels, reduction="sum")
+            totals[1] += (outputs.argmax(dim=1) == labels).sum()
     loss, accuracy = (totals / len(split)).tolist()
     return loss, accuracy
 
@@ -132,25 +131,22 @@ class _Meter:
 
     def __init__(self, device: torch.device) -> None:
         self.totals = torch.zeros(2, dtype=_wide(device), device=device)
-        self.losses: list[Tensor] = []
-        self.answers: list[tuple[Tensor, Tensor]] = []
+        self.taken: list[Taken] = []
         self.images = 0
         self.steps = 0
         self.last = (0.0, 0.0, 0, perf_counter())
 
-    def add(self, loss: Tensor, outputs: Tensor, labels: Tensor) -> None:
-        self.losses.append(loss.detach())
-        self.answers.append((outputs.detach(), labels))
-        self.images += len(labels)
+    def add(self, taken: Taken) -> None:
+        self.taken.append(taken)
+        self.images += len(taken.labels)
         self.steps += 1
 
     def _sum(self) -> tuple[float, float]:
-        outputs, labels = map(torch.cat, zip(*self.answers, strict=True))
-        sizes = self.totals.new_tensor([len(own) for _, own in self.answers])
-        self.totals[0] += (torch.stack(self.losses) * sizes).sum()
-        self.totals[1] += (outputs.argmax(dim=1) == labels).sum()
-        self.losses.clear()
-        self.answers.clear()
+        losses, logits, labels = zip(*self.taken, strict=True)
+        sizes = self.totals.new_tensor([len(own) for own in labels])
+        self.totals[0] += (torch.stack(losses) * sizes).sum()
+        self.totals[1] += (torch.cat(logits).argmax(dim=1) == torch.cat(labels)).sum()
+        self.taken.clear()
         loss, hits = self.totals.tolist()
         return loss, hits
 
@@ -189,19 +185,6 @@ def _demand_finite(loss: float, step: int, learning_rate: float) -> None:
             f"The loss became {loss} by step {step:,}, at a learning rate of "
             f"{learning_rate:g}; try a lower learning rate."
         )
-
-
-def _optimiser(model: nn.Module, recipe: Recipe) -> optim.Optimizer:
-    weights = [p for p in model.parameters() if p.requires_grad]
-    if recipe.optimiser == "adamw":
-        return optim.AdamW(weights, recipe.learning_rate, weight_decay=recipe.weight_decay)
-    return optim.SGD(
-        weights,
-        recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.optimiser == "nesterov",
-    )
 
 
 def _order_seed(recipe: Recipe, epoch: int) -> int:

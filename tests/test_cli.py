@@ -563,6 +563,7 @@ def clock_of_store(monkeypatch):
         ("EXPLORER_TIME_LIMIT", "soon"),
         ("EXPLORER_TIME_LIMIT", "0"),
         ("EXPLORER_STOP_GRACE", "-1"),
+        ("EXPLORER_WORKERS", "0"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_its_name(monkeypatch, command, name, value):

@@ -103,7 +103,14 @@ def test_the_core_imports_nothing_of_the_house_but_the_core(module):
 
 @pytest.mark.parametrize("module", [m for m in MODULES if within(m, ["explorer.charts"])])
 def test_charts_know_neither_pages_nor_engines_nor_the_store(module):
-    above = ["explorer.ui", "explorer.cli", "explorer.engines", "explorer.store", "explorer.schema"]
+    above = [
+        "explorer.ui",
+        "explorer.cli",
+        "explorer.engines.machine",
+        "explorer.engines",
+        "explorer.store",
+        "explorer.schema",
+    ]
     assert {name for name in imported_by(module) if within(name, above)} == set()
 
 
@@ -259,6 +266,7 @@ def test_the_core_looks_inside_with_nothing_but_torch_and_pluggy():
         "explorer.settings",
         "explorer.store",
         "explorer.cli",
+        "explorer.engines.machine",
     ],
 )
 def test_what_promises_to_start_quickly_does_without_torch(module):

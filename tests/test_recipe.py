@@ -37,6 +37,7 @@ ONE_CYCLE = Recipe(learning_rate=0.5, schedule="one-cycle")
         ({"weight_decay": 1.5}, "weight_decay must be from 0 to 1, not 1.5."),
         ({"weight_decay": math.nan}, "weight_decay must be from 0 to 1, not nan."),
         ({"schedule": "cosine"}, "schedule must be one of constant, one-cycle, not 'cosine'."),
+        ({"precision": "fp16"}, "precision must be one of float32, tf32, bfloat16, not 'fp16'."),
         ({"batch_size": 0}, "batch_size must be a whole number from 1 to 10,000, not 0."),
         ({"batch_size": 10_001}, "batch_size must be a whole number from 1 to 10,000, not 10001."),
         ({"batch_size": 64.0}, "batch_size must be a whole number from 1 to 10,000, not 64.0."),
@@ -179,6 +180,8 @@ def recipes(draw):
         epochs=draw(st.integers(1, 1_000)),
         seed=draw(st.integers(0, 2**31 - 1)),
         train_size=draw(st.none() | st.integers(1, 10_000_000)),
+        gradients_every=draw(st.none() | st.integers(1, 1_000)),
+        precision=draw(st.sampled_from(["float32", "tf32", "bfloat16"])),
     )
 
 
@@ -189,12 +192,12 @@ def test_a_recipe_survives_json(recipe):
 
 
 def test_json_holds_every_field():
-    recipe = Recipe(gradients_every=20)
+    recipe = Recipe(gradients_every=20, precision="bfloat16")
     assert set(recipe.to_json()) == {field.name for field in fields(Recipe)}
 
 
-def test_a_recipe_that_records_no_gradients_reads_as_it_did_before_there_was_a_choice():
-    assert "gradients_every" not in Recipe().to_json()
+def test_a_recipe_reads_as_it_did_before_there_were_gradients_and_precisions_to_choose():
+    assert not {"gradients_every", "precision"} & set(Recipe().to_json())
     assert Recipe.from_json(Recipe().to_json()) == Recipe()
 
 

@@ -1,8 +1,8 @@
-"""Runs runs in a worker process on this machine, one after the other.
+"""Runs runs in worker processes on this machine, one after the other or several at once.
 
-The worker is kept warm: torch is imported, the plugins are loaded and MNIST is in memory before the
-first run asks for them. It is niced so that pages stay quick, and it dies with the process that
-started it.
+Workers are kept warm: torch is imported, the plugins are loaded and MNIST is in memory before the
+first run asks for them. They are niced so that pages stay quick, and die with the process that
+started them.
 """
 
 import contextlib
@@ -16,9 +16,11 @@ from concurrent.futures import CancelledError
 from typing import Any, NamedTuple
 
 import psutil
+import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from explorer.data.resident import default_device, resident
+from explorer.engines.machine import prepare
 from explorer.engines.perform import leased, new_owner, perform
 from explorer.events import Step
 from explorer.recipe import PRESETS
@@ -35,7 +37,7 @@ class _Task(NamedTuple):
 
 
 class LocalEngine:
-    """A queue of runs and the one warm worker that takes them up.
+    """A queue of runs and the warm workers that take them up.
 
     Args:
         store: Where runs are kept. The worker opens the same database.
@@ -90,12 +92,9 @@ class LocalEngine:
         self._pool.join()
 
     def _start(self) -> ProcessPool:
-        # A thread that waits for another at the end of a parallel loop spins. Where the other has
-        # lost its core to a page or a browser, it would spin for a whole time slice, each time:
-        # training beside a busy page would be ten times slower. It is read when libgomp is loaded.
-        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+        prepare()  # the worker inherits the environment
         pool = ProcessPool(
-            max_workers=1,
+            max_workers=self._settings.workers,
             initializer=_warm_up,
             initargs=(self._settings,),
             # A forked child of a process that has threads, as a server has, may hang.
@@ -130,6 +129,9 @@ class LocalEngine:
 
 
 def _warm_up(settings: Settings) -> None:
+    prepare()
+    if settings.workers > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // settings.workers))
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with contextlib.suppress(psutil.Error, OSError):
         if sys.platform == "win32":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from explorer.data.resident import EVALUATION_BATCH, Split
+from explorer.data.resident import Split, evaluation_batch
 from explorer.inspection.tracing import evaluating
 
 
@@ -79,5 +79,7 @@ class Answers:
 def answers(model: nn.Module, split: Split) -> Answers:
     """Let `model` answer all images of `split`, in evaluation mode; it is left as it was."""
     with evaluating(model):
-        logits = torch.cat([model(images) for images, _ in split.batches(EVALUATION_BATCH)])
+        logits = torch.cat(
+            [model(images) for images, _ in split.batches(evaluation_batch(split.device))]
+        )
     return Answers(logits.float().log_softmax(dim=1).cpu(), split.labels.cpu())

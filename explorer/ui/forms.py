@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.data.catalogue import DATASETS, DataSet
 from explorer.parameters import Parameter, Value
-from explorer.recipe import OPTIMISERS, PRESETS, SCHEDULES, Recipe, RecipeError
+from explorer.recipe import OPTIMISERS, PRECISIONS, PRESETS, SCHEDULES, Recipe, RecipeError
 
 
 def parameters(architecture: str, declared: Sequence[Parameter]) -> dict[str, Value]:
@@ -116,6 +116,16 @@ def recipe() -> tuple[Recipe | None, DeltaGenerator]:
             help="Fewer images train sooner and teach less. Empty: all of them.",
             **own("train_size"),
         )
+        precision = st.selectbox(
+            "Precision",
+            PRECISIONS,
+            PRECISIONS.index(base.precision),
+            help="How many bits a factor keeps in convolutions and matrix products: `float32` 24, "
+            "`tf32` 11 (on NVIDIA's GPUs; elsewhere like `float32`), `bfloat16` 8. Fewer are "
+            "quicker on a processor made for it, slower on others, and never quite the same "
+            "numbers.",
+            **own("precision"),
+        )
         gradients = st.toggle(
             "Record gradients",
             True,
@@ -126,7 +136,17 @@ def recipe() -> tuple[Recipe | None, DeltaGenerator]:
     every = base.gradients_every if gradients else None
     try:
         chosen = Recipe(
-            optimiser, rate, momentum, decay, schedule, batch, epochs, seed, images, every
+            optimiser,
+            rate,
+            momentum,
+            decay,
+            schedule,
+            batch,
+            epochs,
+            seed,
+            images,
+            every,
+            precision,
         )
     except RecipeError as error:
         st.error(str(error))

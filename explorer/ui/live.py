@@ -67,6 +67,8 @@ def _standing(run: Run, steps: Sequence[Step], key: str) -> None:
                 on_click=state.stop,
                 args=([run.id],),
             )
+        if run.started and run.started.note:
+            st.caption(f"{name}: {run.started.note}")
     elif run.status.is_resumable:
         kept = f" {len(run.epochs)} of {epochs} epochs are kept." if run.epochs else ""
         with st.container(horizontal=True, vertical_alignment="center"):

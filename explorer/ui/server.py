@@ -1,7 +1,6 @@
 """The server around the pages: what it serves beside them, and what it does before anyone comes."""
 
 import contextlib
-import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,11 +10,10 @@ from starlette.staticfiles import StaticFiles
 from streamlit import App
 
 from explorer.charts.style import LIBRARY
+from explorer.engines.machine import prepare
 from explorer.ui import state
 
-# GNU's OpenMP, under torch, lets threads that wait for work spin, which costs a thread that has
-# some its core wherever the two cores are all there are. It is read when torch is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+prepare()
 
 SCRIPT = Path(__file__).with_name("script.py")
 

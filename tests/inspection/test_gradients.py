@@ -148,7 +148,7 @@ class Remembers:
     """A split that remembers the batches that were drawn from it."""
 
     def __init__(self, split):
-        self.split, self.images, self.drawn = split, split.images, []
+        self.split, self.device, self.drawn = split, split.device, []
 
     def __len__(self):
         return len(self.split)
@@ -156,10 +156,12 @@ class Remembers:
     def subset(self, size):
         return self
 
-    def batches(self, size, *, seed=None):
-        for batch in self.split.batches(size, seed=seed):
-            self.drawn.append(batch)
-            yield batch
+    def order(self, size, seed):
+        return self.split.order(size, seed)
+
+    def gather(self, chosen):
+        self.drawn.append(self.split.gather(chosen))
+        return self.drawn[-1]
 
 
 def data():

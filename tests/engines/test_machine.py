@@ -1,0 +1,76 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the memory settings are glibc's")
+
+FAULTS = """
+import resource, sys
+
+if sys.argv[1] == "prepared":
+    from explorer.engines.machine import prepare
+    prepare()
+
+import torch
+import torch.nn.functional as F
+from explorer.registry import discover
+from explorer.spec import ImageSpec
+
+torch.set_num_threads(2)
+model = discover()["residual"].build(ImageSpec(1, 28, 10)).to(memory_format=torch.channels_last)
+images, labels = torch.randn(64, 1, 28, 28), torch.arange(64) % 10
+
+def steps(number):
+    for _ in range(number):
+        F.cross_entropy(model(images), labels).backward()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+print((-steps(20) + steps(20)) / 20)
+"""
+
+
+def run(script, *arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={name: value for name, value in os.environ.items() if "MALLOC" not in name}
+        | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@linux
+def test_a_prepared_process_keeps_its_memory_from_step_to_step():
+    prepared, unprepared = float(run(FAULTS, "prepared")), float(run(FAULTS, "as it is"))
+    assert prepared < 20  # pages asked of the system in a step
+    assert unprepared > 10 * prepared
+
+
+SETTINGS = """
+import ctypes, os
+
+class Library:
+    def __init__(self, name): pass
+    def mallopt(self, *setting): print(*setting)
+
+ctypes.CDLL = Library
+from explorer.engines.machine import prepare
+prepare()
+print(os.environ["GOMP_SPINCOUNT"])
+"""
+
+
+@linux
+def test_what_another_has_set_is_left_alone():
+    assert run(SETTINGS) == "-3 33554432\n-1 2147483647\n10000"
+    assert run(SETTINGS, MALLOC_TRIM_THRESHOLD_="65536", GOMP_SPINCOUNT="0") == "0"
+    assert run(SETTINGS, MALLOC_ARENA_MAX="2").startswith("-3")
+
+
+def test_it_is_in_time_for_torch():
+    script = "import sys, explorer.engines.machine; print('torch' in sys.modules)"
+    assert run(script) == "False"
