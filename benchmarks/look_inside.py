@@ -5,9 +5,7 @@ sent to the page), scoring the test set, and what it costs a training to record 
 times are medians; what is compared runs alternately in this one process.
 """
 
-import argparse
 import json
-import platform
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
@@ -15,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from common import machine, parser, show
 
 from explorer.charts.lanes import View, lanes
 from explorer.charts.overview import overview
@@ -36,29 +35,20 @@ MOST_MILLISECONDS, MOST_BYTES = 200, 300_000
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    as_json = parser.parse_args().json
+    as_json = parser(__doc__).parse_args().json
     data = resident("mnist", default_device(), read_settings().cache)
+    nets = ("plain", "residual", "inception")
     results = {
-        "torch": torch.__version__,
-        "device": str(data.device),
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "views": [view for name in discover().architectures for view in _views(name, data)],
-        "scoring": [_scoring(name, data) for name in ("plain", "residual", "inception")],
-        "gradients": [_gradients(name, data) for name in ("plain", "residual", "inception")],
+        **machine(),
+        "A view: one image through the network, everything kept, one block drawn": [
+            view for name in discover().architectures for view in _views(name, data)
+        ],
+        "Scoring all 10,000 test images, in seconds": [_scoring(name, data) for name in nets],
+        "Training with gradient norms recorded every 50 steps over training without, ms a step": [
+            _gradients(name, data) for name in nets
+        ],
     }
-    if as_json:
-        print(json.dumps(results, indent=2))
-        return
-    print(f"torch {results['torch']} on {results['device']}, {results['threads']} threads\n")
-    print("A view: one image through the network, everything kept, one block drawn")
-    _table(results["views"])
-    print("\nScoring all 10,000 test images, in seconds")
-    _table(results["scoring"])
-    print("\nTraining with gradient norms recorded every 50 steps over training without, ms a step")
-    _table(results["gradients"])
+    show(results, as_json)
 
 
 def _views(name: str, data: Any) -> list[dict[str, Any]]:
@@ -133,16 +123,12 @@ def _gradients(name: str, data: Any) -> dict[str, Any]:
     one = median(1000 * _seconds(lambda: recorded_norms(model)) for _ in range(50))
     return {
         "network": name,
-        "without": _short(without),
-        "with": _short(with_them),
-        "ratio": _short(median(b / a for a, b in pairs)),
-        "one recording, ms": _short(one),
-        "of 50 steps, %": _short(100 * one / (50 * without)),
+        "without": without,
+        "with": with_them,
+        "ratio": median(b / a for a, b in pairs),
+        "one recording, ms": one,
+        "of 50 steps, %": 100 * one / (50 * without),
     }
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
 
 
 def _alternate(*functions: Callable[[], Any]) -> list[float]:
@@ -162,14 +148,6 @@ def _seconds(function: Callable[[], Any]) -> float:
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()
     return perf_counter() - began
-
-
-def _table(rows: list[dict[str, Any]]) -> None:
-    columns = list(rows[0])
-    widths = [max(len(c), *(len(str(row[c])) for row in rows)) for c in columns]
-    print("  ".join(c.ljust(w) for c, w in zip(columns, widths, strict=True)))
-    for row in rows:
-        print("  ".join(str(row[c]).ljust(w) for c, w in zip(columns, widths, strict=True)))
 
 
 if __name__ == "__main__":

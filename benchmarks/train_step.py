@@ -1,22 +1,22 @@
 """A training step against other ways to take it: `python benchmarks/train_step.py [--json]`.
 
 For the tutorial's three nets and its recipe (SGD at 0.01, momentum 0.5, batch 64): the tutorial's
-own way (PIL images, `ToTensor`, `Normalize`, `DataLoader`, `loss.item()` at each step), a bare loop
-over resident tensors, the explorer's `train`, and Lightning and skorch where they are installed
-(`pip install lightning skorch`). All take slices of steps in turn, in this one process, so that
-what the machine does beside is shared; ratios are of the medians.
+own way (PIL images, `ToTensor`, `Normalize`, `DataLoader`, `loss.item()` at each step) in a process
+of its own, as its reader would run it, and in the explorer's; a bare loop over resident tensors;
+the explorer's `train`, also in bfloat16; and Lightning and skorch where they are installed
+(`pip install lightning skorch`). All take slices of steps in turn, so that what the machine does
+beside is shared; ratios are of what was measured in the same round.
 """
 
-import argparse
 import contextlib
+import functools
 import gzip
 import importlib.util
-import json
 import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from common import Row, aside, machine, parser, show
 from torch import nn, optim
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
@@ -33,7 +34,7 @@ from explorer.data.decoded import CHECKSUMS, MNIST
 from explorer.data.resident import Data, default_device, resident
 from explorer.events import Step
 from explorer.inspection.outline import outline
-from explorer.recipe import preset
+from explorer.recipe import Recipe, preset
 from explorer.registry import discover
 from explorer.settings import read_settings
 from explorer.training import train
@@ -41,132 +42,147 @@ from explorer.training import train
 NETS = ("plain", "residual", "inception")
 BATCH = 64
 STEPS = 60  # of a slice
-ROUNDS = 9
+ROUNDS = 11
 
 Slice = Callable[[], float]  # takes a slice of steps, and tells how many seconds each took
+
+# In the explorer's worker process; the others are as their users would have them.
+OURS = ("script, here", "bare loop", "explorer", "in bfloat16")
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--nets", nargs="*", default=NETS, help="which architectures")
-    options = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--nets", nargs="*", default=NETS, help="which architectures")
+    chosen = options.parse_args()
     data = resident("mnist", default_device(), read_settings().cache)
     peak = _peak(data.device)
     with tempfile.TemporaryDirectory() as folder:
-        _unpack(Path(folder))
-        rows = [row for net in options.nets for row in _compare(net, data, Path(folder), peak)]
-    results = {
-        "torch": torch.__version__,
-        "device": str(data.device),
-        "threads": torch.get_num_threads(),
-        "peak, GFLOP/s": round(peak / 1e9),
-        "steps": rows,
-    }
-    if options.json:
-        print(json.dumps(results, indent=2))
-        return
-    print(
-        f"torch {results['torch']} on {results['device']}, {results['threads']} threads, peak "
-        f"{results['peak, GFLOP/s']} GFLOP/s (float32, by a convolution)\n"
-    )
-    print("net          way             ms/step    the script's    the bare's   of peak")
-    for row in rows:
-        print(
-            f"{row['net']:12} {row['way']:14} {row['ms']:8.2f} {row['speed-up']:13.2f}× "
-            f"{row['of the bare loop']:11.3f}× {100 * row['share of peak']:5.1f}%"
-        )
+        unpack(Path(folder))
+        rows = [row for net in chosen.nets for row in _compare(net, data, Path(folder), peak)]
+    results = {**machine(), "peak, GFLOP/s": round(peak / 1e9), "A training step, batch 64": rows}
+    show(results, chosen.json)
 
 
-def _compare(net: str, data: Data, folder: Path, peak: float) -> Iterator[dict[str, Any]]:
-    architecture = discover()[net]
-    parts = outline(architecture.build(data.spec), data.spec)
+def _compare(net: str, data: Data, folder: Path, peak: float) -> Iterator[Row]:
+    parts = outline(discover()[net].build(data.spec), data.spec)
     # Forward once, backward twice as much; two operations a multiply-add.
     work = 2 * 3 * BATCH * sum(part.macs for part in parts)
-    build = lambda: architecture.build(data.spec)  # noqa: E731
-    ways: dict[str, Slice] = {
-        "script": _script(build(), folder, data.device),
-        "bare loop": _bare(build(), data),
-        "explorer": _explorer(build(), data),
-    }
-    if importlib.util.find_spec("lightning"):
-        ways["lightning"] = _lightning(build, folder)
-    if importlib.util.find_spec("skorch"):
-        ways["skorch"] = _skorch(build, folder, data.device)
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    for round in range(ROUNDS + 1):
-        for way, take in ways.items():
-            taken = take()
-            if round:  # the first one warms up
-                times[way].append(taken)
-    middle = {way: median(own) for way, own in times.items()}
-    for way, seconds in middle.items():
+    others = [way for way in ("lightning", "skorch") if importlib.util.find_spec(way)]
+    with contextlib.ExitStack() as stack:
+        ways: dict[str, Slice] = {}
+        for names in (["script"], list(OURS), *([way] for way in others)):
+            ours = names == list(OURS)
+            ask = stack.enter_context(aside(_slices, net, names, folder, prepared=ours))
+            ways.update({name: functools.partial(ask, name) for name in names})
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        for round in range(ROUNDS + 1):
+            for way, take in ways.items():
+                taken = take()
+                if round:  # the first one warms up
+                    times[way].append(taken)
+
+    def ratio(one: str, other: str) -> float:
+        return median(a / b for a, b in zip(times[one], times[other], strict=True))
+
+    for way, own in times.items():
         yield {
             "net": net,
             "way": way,
-            "ms": 1000 * seconds,
-            "speed-up": middle["script"] / seconds,
-            "of the bare loop": median(
-                own / bare for own, bare in zip(times[way], times["bare loop"], strict=True)
-            ),
-            "share of peak": work / seconds / peak,
+            "ms/step": 1000 * median(own),
+            "× the script": ratio("script", way),
+            "of the bare loop": ratio(way, "bare loop"),
+            "of the peak, %": 100 * work / median(own) / peak,
+        }
+    if data.device.type == "cuda":
+        seconds = _kernels(net, data)
+        yield {
+            "net": net,
+            "way": "kernels' own time",
+            "ms/step": 1000 * seconds,
+            "× the script": median(times["script"]) / seconds,
+            "of the bare loop": seconds / median(times["bare loop"]),
+            "of the peak, %": 100 * work / seconds / peak,
         }
 
 
-def _steps(loop: Iterator[None]) -> Slice:
+def _slices(net: str, ways: Sequence[str], folder: Path) -> dict[str, Slice]:
+    device = default_device()
+    data = resident("mnist", device, read_settings().cache)
+    architecture = discover()[net]
+
+    def build() -> nn.Module:
+        torch.manual_seed(0)
+        return architecture.build(data.spec)
+
+    tutorial = preset("tutorial")
+    makers: dict[str, Callable[[], Slice]] = {
+        "script": lambda: _script(build(), folder, device),
+        "script, here": lambda: _script(build(), folder, device),
+        "bare loop": lambda: _bare(build(), data),
+        "explorer": lambda: _explorer(build(), data, tutorial),
+        "in bfloat16": lambda: _explorer(build(), data, replace(tutorial, precision="bfloat16")),
+        "lightning": lambda: _lightning(build, folder),
+        "skorch": lambda: _skorch(build, folder, device),
+    }
+    return {way: makers[way]() for way in ways}
+
+
+def _steps(loop: Iterator[None], device: torch.device) -> Slice:
     def take() -> float:
         began = perf_counter()
         for _ in range(STEPS):
             next(loop)
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
         return (perf_counter() - began) / STEPS
 
     return take
 
 
 def _script(model: nn.Module, folder: Path, device: torch.device) -> Slice:
-    """As the tutorial's script does it."""
-    loader = DataLoader(_dataset(folder), batch_size=BATCH, shuffle=True)
-    model.to(device)
+    return _steps(script_loop(model, folder, device), device)
+
+
+def script_loop(model: nn.Module, folder: Path, device: torch.device) -> Iterator[None]:
+    """As the tutorial's script does it, step by step, for ever."""
+    loader = DataLoader(mnist(folder), batch_size=BATCH, shuffle=True)
+    model.to(device).train()
     optimiser = optim.SGD(model.parameters(), lr=0.01, momentum=0.5)
     criterion = nn.CrossEntropyLoss()
-
-    def loop() -> Iterator[None]:
-        running = 0.0
-        while True:
-            for inputs, labels in loader:
-                inputs, labels = inputs.to(device), labels.to(device)
-                optimiser.zero_grad()
-                loss = criterion(model(inputs), labels)
-                loss.backward()
-                optimiser.step()
-                running += loss.item()
-                yield
-
-    return _steps(loop())
+    running = 0.0
+    while True:
+        for inputs, labels in loader:
+            inputs, labels = inputs.to(device), labels.to(device)
+            optimiser.zero_grad()
+            loss = criterion(model(inputs), labels)
+            loss.backward()
+            optimiser.step()
+            running += loss.item()
+            yield
 
 
 def _bare(model: nn.Module, data: Data) -> Slice:
-    """The least that trains: resident images, channels last, nothing recorded."""
+    """The least that trains: resident images, channels last, a fused update, nothing recorded."""
+    return _steps(_bare_loop(model, data), data.device)
+
+
+def _bare_loop(model: nn.Module, data: Data) -> Iterator[None]:
     model.to(data.device, memory_format=torch.channels_last).train()
-    optimiser = optim.SGD(model.parameters(), lr=0.01, momentum=0.5)
-
-    def loop() -> Iterator[None]:
-        seed = 0
-        while True:
-            for inputs, labels in data.train.batches(BATCH, seed=seed):
-                optimiser.zero_grad()
-                F.cross_entropy(model(inputs), labels).backward()
-                optimiser.step()
-                yield
-            seed += 1
-
-    return _steps(loop())
+    optimiser = optim.SGD(model.parameters(), lr=0.01, momentum=0.5, fused=True)
+    seed = 0
+    while True:
+        for inputs, labels in data.train.batches(BATCH, seed=seed):
+            optimiser.zero_grad()
+            F.cross_entropy(model(inputs), labels).backward()
+            optimiser.step()
+            yield
+        seed += 1
 
 
-def _explorer(model: nn.Module, data: Data) -> Slice:
+def _explorer(model: nn.Module, data: Data, recipe: Recipe) -> Slice:
     """As the worker does it, events and all, the test set left out of the slices."""
-    events = train(model, data, replace(preset("tutorial"), epochs=1000))
+    events = train(model, data, replace(recipe, epochs=1000))
 
     def take() -> float:
         start = next(event.step for event in events if isinstance(event, Step))
@@ -200,7 +216,7 @@ def _lightning(build: Callable[[], nn.Module], folder: Path) -> Slice:
         def configure_optimizers(self) -> Any:
             return optim.SGD(self.parameters(), lr=0.01, momentum=0.5)
 
-    loader = DataLoader(_dataset(folder), batch_size=BATCH, shuffle=True)
+    loader = DataLoader(mnist(folder), batch_size=BATCH, shuffle=True)
 
     def take() -> float:
         module = Module()
@@ -228,7 +244,7 @@ def _skorch(build: Callable[[], nn.Module], folder: Path, device: torch.device) 
         def on_batch_end(self, _: Any, **__: Any) -> None:
             self.times.append(perf_counter())
 
-    images = torch.utils.data.Subset(_dataset(folder), range((STEPS + 5) * BATCH))
+    images = torch.utils.data.Subset(mnist(folder), range((STEPS + 5) * BATCH))
 
     def take() -> float:
         clock = Clock()
@@ -252,12 +268,27 @@ def _skorch(build: Callable[[], nn.Module], folder: Path, device: torch.device) 
     return take
 
 
-def _dataset(folder: Path) -> datasets.MNIST:
+def _kernels(net: str, data: Data) -> float:
+    """What the GPU itself is busy for in a step of the bare loop, in seconds."""
+    loop = _bare_loop(discover()[net].build(data.spec), data)
+    for _ in range(STEPS):
+        next(loop)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        for _ in range(STEPS):
+            next(loop)
+        torch.accelerator.synchronize(data.device)
+    return sum(event.self_device_time_total for event in profile.key_averages()) / 1e6 / STEPS
+
+
+def mnist(folder: Path, train: bool = True) -> datasets.MNIST:
+    """MNIST as the tutorial opens it."""
     normalise = transforms.Normalize((0.1307,), (0.3081,))
-    return datasets.MNIST(folder, transform=transforms.Compose([transforms.ToTensor(), normalise]))
+    whole = transforms.Compose([transforms.ToTensor(), normalise])
+    return datasets.MNIST(folder, train=train, transform=whole)
 
 
-def _unpack(folder: Path) -> None:
+def unpack(folder: Path) -> None:
+    """Lay MNIST's files where torchvision looks for them."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in CHECKSUMS:

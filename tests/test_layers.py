@@ -39,6 +39,8 @@ CORE = [
     "explorer.recipe",
     "explorer.events",
     "explorer.training",
+    "explorer.stepping",
+    "explorer.capture",
     "explorer.checkpoint",
     "explorer.data",
     "explorer.inspection",

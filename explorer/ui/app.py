@@ -43,5 +43,6 @@ def main() -> None:
     try:
         state.store()  # a fragment would show its failure as a traceback
         page.run()
+        state.settle(page.title)
     except (SettingsError, StoreError) as error:
         st.error(str(error))

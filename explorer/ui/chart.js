@@ -19,8 +19,11 @@ export default function ({ data, parentElement }) {
   chart.wanted = data;
   load().then((Plotly) => {
     if (chart.wanted !== data) return; // a newer figure came while the library was loading
-    const { data: traces, layout } = JSON.parse(data);
     const { fontFamily: family, color } = getComputedStyle(chart);
+    const look = `${color} ${family} ${data}`;
+    if (chart.look === look) return; // the page ran again, and nothing of this changed
+    chart.look = look;
+    const { data: traces, layout } = JSON.parse(data);
     layout.font = { family, color, size: 12 };
     layout.autosize = true;
     chart.style.height = `${layout.height}px`;

@@ -1,6 +1,7 @@
 """A Plotly chart that is updated in place, and so keeps its reader's zoom while a run is live."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -14,9 +15,27 @@ _mount = st.components.v2.component(
 )
 
 
-def chart(figure: Figure, key: str) -> None:
+class Drawn(NamedTuple):
+    """A figure as it is sent to the page, to be kept where drawing it again would come to the same.
+
+    Attributes:
+        json: Its traces and its layout.
+        height: In pixels.
+    """
+
+    json: str
+    height: int
+
+
+def drawn(figure: Figure) -> Drawn:
+    """The figure as it is sent."""
+    return Drawn(figure.to_json(), figure.layout.height)
+
+
+def chart(figure: Figure | Drawn, key: str) -> None:
     """Draw `figure`, or bring the chart of the same `key` up to date.
 
     Text takes the page's own font and colour, so that it can be read on light and on dark.
     """
-    _mount(data=figure.to_json(), key=key, height=figure.layout.height)
+    sent = figure if isinstance(figure, Drawn) else drawn(figure)
+    _mount(data=sent.json, key=key, height=sent.height)

@@ -63,7 +63,7 @@ def is_playing() -> bool:
 
 def _default(runs: Sequence[Run]) -> str:
     """One's newest run; with none of one's own, an example."""
-    examples = {run.id: run.spec.architecture for run in state.examples().runs()}
+    examples = {run.id: run.spec.architecture for run in state.example_runs()}
     first = (run.id for run in runs if examples.get(run.id) == FIRST_TO_SHOW)
     return runs[0].id if runs[0].id not in examples else next(first, runs[0].id)
 

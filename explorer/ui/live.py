@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.charts.curves import Trace, accuracy_curves, loss_curves
+from explorer.charts.curves import Trace
 from explorer.data.catalogue import dataset
 from explorer.data.decoded import is_cached
 from explorer.events import Step
@@ -36,19 +36,20 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
     traces = [Trace(run, _steps(run, store), labels[run.id]) for run, store in found]
     for trace in traces:
         _standing(trace.run, trace.steps, key)
+    accuracy, loss = state.curves(traces)
     st.markdown("**Accuracy** — solid: on test images, dashed: on training images")
-    chart(accuracy_curves(traces), key=f"{key}.accuracy")
+    chart(accuracy, key=f"{key}.accuracy")
     st.caption(
         "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or from "
         "none to half of the images, since each of these halves the errors."
     )
     st.markdown("**Loss** — cross-entropy, on a logarithmic scale")
-    chart(loss_curves(traces), key=f"{key}.loss")
+    chart(loss, key=f"{key}.loss")
     if was_live != any(run.status.is_live for run in runs):
         st.rerun()  # the page looks at the store more often from now on, or less
 
 
-def _steps(run: Run, store: RunStore) -> list[Step]:
+def _steps(run: Run, store: RunStore) -> Sequence[Step]:
     if run.status.is_live:
         return store.steps(run.id)
     return state.recorded_steps(run.id, len(run.epochs), store)

@@ -1,5 +1,6 @@
 """The page *Runs*: all runs in a table; some of them over one another."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,7 +13,7 @@ from explorer.ui import live, state
 def page(train: Page, inside: Page) -> None:
     """The table, what can be done with the chosen runs, and their curves."""
     st.markdown("#### All runs")
-    own, recorded = state.store().runs(), state.examples().runs()
+    own, recorded = state.store().runs(), state.example_runs()
     if not own:
         st.info(
             "No run of your own yet: the page *Train* makes one. The recorded examples are listed "
@@ -28,7 +29,7 @@ def page(train: Page, inside: Page) -> None:
     live.panel(chosen, "runs")
 
 
-def _table(runs: list[Run], recorded: list[Run]) -> list[int]:
+def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
     examples = {run.id for run in recorded}
     rows = [
         {

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from explorer.charts.curves import Trace, accuracy_curves, loss_curves
+from explorer.charts.diagram import diagram
 from explorer.events import Step
 from explorer.examples import open_examples
-from explorer.runs import Run, RunSpec
+from explorer.runs import Run, RunSpec, UnknownRunError
 from explorer.settings import Settings, SettingsError, read_settings
 from explorer.spec import ImageSpec
 from explorer.store import RunStore, StoreError
-from explorer.store import find_run as find_in
+from explorer.ui.chart import Drawn, drawn
 
 # Importing torch takes a second or two. What needs it is imported when it is first asked for, so
 # that the first page already shows its curves meanwhile.
 if TYPE_CHECKING:
     from explorer.engines.local import LocalEngine
-    from explorer.inspection.parts import Part
     from explorer.registry import Registry
 
 SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added
@@ -44,6 +45,12 @@ def examples() -> RunStore:
 
 
 @st.cache_resource(show_spinner=False)
+def example_runs() -> Sequence[Run]:
+    """The runs that ship with the explorer, which never change."""
+    return examples().runs()
+
+
+@st.cache_resource(show_spinner=False)
 def registry() -> "Registry":
     """All plugins, loaded once."""
     from explorer.registry import discover
@@ -64,10 +71,18 @@ def warm_up() -> None:
     with contextlib.suppress(Exception):
         engine()
         registry()
-        # Streamlit collects garbage after every run of a page, and would look through all of
-        # torch's hundreds of thousands of objects each time. They are here to stay.
-        gc.collect()
-        gc.freeze()
+        settle("before any page")
+
+
+@st.cache_resource(show_spinner=False)
+def settle(when: str) -> None:
+    """Call all that is in memory here to stay; once for each `when`.
+
+    Streamlit collects garbage after every run of a page, and would each time look through the
+    hundreds of thousands of objects that torch and the first run of a page load.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def shut_down() -> None:
@@ -76,20 +91,24 @@ def shut_down() -> None:
         engine().close()
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def outline(
+# What is cached as a resource is not copied at each use: these are never changed by who uses them.
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def network(
     architecture: str, fingerprint: str, values: Mapping[str, Any], images: ImageSpec
-) -> "tuple[Part, ...]":
-    """What a network of these parameters is made of."""
+) -> tuple[int, Drawn]:
+    """How many weights a network of these parameters has, and its diagram."""
     from explorer.inspection.outline import outline
 
-    return outline(registry()[architecture].build(images, values), images)
+    parts = outline(registry()[architecture].build(images, values), images)
+    return sum(part.weights for part in parts), drawn(diagram(parts, images))
 
 
 def with_examples(own: Sequence[Run]) -> list[Run]:
     """One's own runs, and then those examples that are not among them."""
     known = {run.id for run in own}
-    return [*own, *(run for run in examples().runs() if run.id not in known)]
+    return [*own, *(run for run in example_runs() if run.id not in known)]
 
 
 def find_run(id: str) -> tuple[Run, RunStore]:
@@ -98,13 +117,33 @@ def find_run(id: str) -> tuple[Run, RunStore]:
     Raises:
         UnknownRunError: Neither has it.
     """
-    return find_in(id, [store(), examples()])
+    try:
+        return store().run(id), store()
+    except UnknownRunError:
+        for run in example_runs():
+            if run.id == id:
+                return run, examples()
+        raise
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def recorded_steps(id: str, epochs: int, _store: RunStore) -> list[Step]:
+@st.cache_resource(show_spinner=False, max_entries=200)
+def recorded_steps(id: str, epochs: int, _store: RunStore) -> Sequence[Step]:
     """The steps of a run that is over; `epochs` tells a resumed run from what it was before."""
     return _store.steps(id)
+
+
+def curves(traces: Sequence[Trace]) -> tuple[Drawn, Drawn]:
+    """Accuracy and loss over the epochs; those of runs that are over are drawn once."""
+    if any(trace.run.status.is_live for trace in traces):
+        return drawn(accuracy_curves(traces)), drawn(loss_curves(traces))
+    return _recorded_curves(
+        [(t.run.id, t.run.created, len(t.run.epochs), t.label) for t in traces], traces
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _recorded_curves(which: Sequence[Any], _traces: Sequence[Trace]) -> tuple[Drawn, Drawn]:
+    return drawn(accuracy_curves(_traces)), drawn(loss_curves(_traces))
 
 
 def submit(spec: RunSpec) -> Run:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from explorer.charts.diagram import diagram
 from explorer.data.catalogue import DataSet
 from explorer.data.decoded import is_cached
 from explorer.examples import FIRST_TO_TRAIN
@@ -71,15 +70,14 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
 def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
     architecture = state.registry()[name]
     try:
-        parts = state.outline(name, architecture.fingerprint, values, dataset.images)
+        weights, shape = state.network(name, architecture.fingerprint, values, dataset.images)
     except Exception as error:
         from explorer.diagnosis import explain
 
         st.error(f"This network cannot be built: {explain(error, architecture.source)}")
         return
-    weights = sum(part.weights for part in parts)
     st.markdown(f"**{name}** — {weights:,} weights")
-    chart(diagram(parts, dataset.images), key="diagram")
+    chart(shape, key="diagram")
     with st.expander("About this network"):
         st.markdown(architecture.description or "Its author has not described it.")
         st.caption(f"From {architecture.source.origin}")
@@ -119,11 +117,11 @@ def _watch(inside: Page) -> None:
         icon=":material/school:",
     )
     st.page_link(inside, label="Look inside them", icon=":material/search:")
-    live.panel(state.examples().runs(), "examples")
+    live.panel(state.example_runs(), "examples")
 
 
 def _pick(runs: list[Run]) -> None:
-    every = [*runs, *state.store().runs(), *state.examples().runs()]
+    every = [*runs, *state.store().runs(), *state.example_runs()]
     titles = {run.id: run.title for run in every}
     st.session_state[PICKER] = [run.id for run in runs]
     st.multiselect(

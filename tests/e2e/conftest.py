@@ -21,8 +21,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @contextmanager
-def serving(database: Path, cache: Path, **environment: str):
-    """The app's address and its process; the process is ended at the end."""
+def serving(database: Path, cache: Path, script: Path | None = None, **environment: str):
+    """The address of the app, or of another script, and its process, which is ended at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -32,7 +32,7 @@ def serving(database: Path, cache: Path, **environment: str):
             "-m",
             "streamlit",
             "run",
-            "streamlit_app.py",
+            str(script or "streamlit_app.py"),
             "--server.port",
             str(port),
             "--server.headless",

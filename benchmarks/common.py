@@ -1,0 +1,121 @@
+"""What the benchmarks share: options, processes side by side, the machine they ran on, tables."""
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """Options that every benchmark has, described by its docstring's first line."""
+    options = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    return options
+
+
+@contextlib.contextmanager
+def aside(
+    make: Callable[..., Mapping[str, Callable[..., Any]]], *given: Any, prepared: bool
+) -> Iterator[Callable[..., Any]]:
+    """A process beside this one that does what it is asked to, and nothing meanwhile.
+
+    Args:
+        make: Called there once with `given`; the functions that can be asked for, by name.
+        given: What can be pickled.
+        prepared: As the explorer's worker is, or as any other process.
+
+    Yields:
+        A function that takes a name and arguments, and returns what was returned there.
+    """
+    from explorer.engines.machine import prepare
+
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    before = dict(os.environ)
+    if prepared:
+        prepare()  # what must be set before torch is loaded, the process inherits
+    process = spawn.Process(target=_serve, args=(there, make, given, prepared), daemon=True)
+    process.start()
+    os.environ.clear()
+    os.environ.update(before)
+
+    def ask(name: str, *arguments: Any) -> Any:
+        here.send((name, arguments))
+        return here.recv()
+
+    try:
+        yield ask
+    finally:
+        here.close()
+        process.join()
+
+
+def _serve(pipe: Any, make: Callable[..., Any], given: tuple[Any, ...], prepared: bool) -> None:
+    from explorer.engines.machine import prepare
+
+    if prepared:
+        prepare()
+    functions = make(*given)
+    with contextlib.suppress(EOFError):
+        while True:
+            name, arguments = pipe.recv()
+            pipe.send(functions[name](*arguments))
+
+
+def machine() -> Row:
+    """Where and when this runs."""
+    import torch
+
+    device = torch.accelerator.current_accelerator(check_available=True)
+    name = torch.cuda.get_device_name() if device and device.type == "cuda" else _processor()
+    return {
+        "date": date.today().isoformat(),
+        "machine": f"{name}, {os.cpu_count()} cores",
+        "torch": torch.__version__,
+        "device": str(device or "cpu"),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def show(results: Row, as_json: bool) -> None:
+    """Print results: rows as tables, all else in a line."""
+    if as_json:
+        print(json.dumps(results, indent=2))
+        return
+    print(" · ".join(f"{key} {value}" for key, value in results.items() if _is_fact(value)))
+    for title, rows in results.items():
+        if not _is_fact(rows):
+            print(f"\n{title}\n")
+            table(rows)
+
+
+def table(rows: list[Row]) -> None:
+    """Print rows of the same keys as a table, numbers to four digits."""
+    columns = list(rows[0])
+    texts = [[_text(row[column]) for column in columns] for row in rows]
+    widths = [max(map(len, own)) for own in zip(columns, *texts, strict=True)]
+    for line in [columns, *texts]:
+        print("  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)).rstrip())
+
+
+def _is_fact(value: Any) -> bool:
+    return not isinstance(value, list)
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

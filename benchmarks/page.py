@@ -1,0 +1,200 @@
+"""The pages in a real browser: `python benchmarks/page.py [--json]`; needs Chromium.
+
+From starting the server to the first text on the screen; from opening a page of a warm server to
+its first text and to its curves; from a click on *Train* to the first point of the loss; from a
+changed widget to the end of the script's run; from a click on a block to its maps. The least that
+Streamlit can do, an app of one line and one widget, does the same in turn.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from common import Row, machine, parser, show
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from e2e.conftest import CHROMIUM, FLAGS, serving
+
+from explorer.settings import read_settings
+
+ROUNDS = 7
+STARTS = 3
+LEAST = """
+import streamlit as st
+
+seed = st.number_input("Seed", 0, 1000)
+st.markdown(f"Nothing but {seed}")
+"""
+
+# Presses the Seed's plus and waits until the script has run; so quick a script as the least is over
+# before the page shows that it runs, so there it is the answer that tells.
+RERUN = """() => new Promise(done => {
+  const app = document.querySelector("[data-testid=stApp]");
+  const box = [...document.querySelectorAll("[data-testid=stNumberInput]")]
+    .find(box => box.textContent.includes("Seed"));
+  const answer = `Nothing but ${Number(box.querySelector("input").value) + 1}`;
+  const began = performance.now();
+  let ran = false;
+  const look = () => {
+    const running = app.dataset.testScriptState === "running";
+    ran ||= running;
+    if ((ran && !running) || document.body.textContent.includes(answer))
+      done(performance.now() - began);
+    else requestAnimationFrame(look);
+  };
+  box.querySelector("[data-testid=stNumberInputStepUp]").click();
+  look();
+})"""
+
+# Clicks on Train and waits until the loss has a point of the new run alone.
+FIRST_POINT = """() => new Promise(done => {
+  const button = [...document.querySelectorAll("button")]
+    .find(button => /Train$/.test(button.textContent.trim()));
+  const began = performance.now();
+  const look = () => {
+    const loss = [...document.querySelectorAll(".js-plotly-plot")].at(-1);
+    const traces = (loss?.data ?? []).filter(trace => trace.x?.length);
+    const drawn = loss?.querySelectorAll(".scatterlayer .trace").length;
+    if (drawn && traces.length && traces.every(trace => /plain/.test(trace.name ?? "plain")))
+      done(performance.now() - began);
+    else requestAnimationFrame(look);
+  };
+  button.click();
+  look();
+})"""
+
+# Clicks on a block of the drawing and waits until its lanes are drawn.
+OPEN = """name => new Promise(done => {
+  const began = performance.now();
+  const look = () => {
+    const lanes = [...document.querySelectorAll(".lanes [aria-label]")];
+    if (lanes.some(lane => lane.getAttribute("aria-label").startsWith(name + ".")))
+      done(performance.now() - began);
+    else requestAnimationFrame(look);
+  };
+  document.querySelector(`[data-name="${name}"]`)
+    .dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  look();
+})"""
+
+
+def main() -> None:
+    """Print the tables."""
+    as_json = parser(__doc__).parse_args().json
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        least = Path(folder, "least.py")
+        least.write_text(LEAST)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        starts = [_start(Path(folder, str(n)), least, browser) for n in range(STARTS)]
+        with _app(Path(folder, "warm")) as ours, _app(Path(folder, "least"), least) as theirs:
+            warm = list(_warm(ours, theirs, browser))
+        browser.close()
+    show(
+        {
+            **machine(),
+            "Starting the server, seconds to the first text": [_middle(starts)],
+            "A warm server, milliseconds": warm,
+        },
+        as_json,
+    )
+
+
+@contextmanager
+def _app(folder: Path, script: Path | None = None) -> Iterator[str]:
+    folder.mkdir()
+    cache = read_settings().cache
+    with serving(folder / "runs.sqlite", cache, script=script) as (address, _):
+        yield address
+
+
+def _start(folder: Path, least: Path, browser: Browser) -> Row:
+    folder.mkdir()
+
+    def seconds(name: str, script: Path | None, text: str) -> float:
+        began = perf_counter()
+        with _app(folder / name, script) as address:
+            page = browser.new_page()
+            page.goto(address)
+            page.get_by_text(text).first.wait_for()
+            taken = perf_counter() - began
+            page.close()
+        return taken
+
+    ours = seconds("ours", None, "Train a network")
+    theirs = seconds("theirs", least, "Nothing but 0")
+    return {"explorer": ours, "least": theirs, "ratio": ours / theirs}
+
+
+def _middle(rows: list[Row]) -> Row:
+    return {key: median(row[key] for row in rows) for key in rows[0]}
+
+
+def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
+    size = {"width": 1400, "height": 1000}
+    train, inside, least = (browser.new_page(viewport=size) for _ in range(3))
+    for page in (train, inside, least):
+        page.set_default_timeout(120_000)
+
+    def open_least() -> float:
+        return _open(least, theirs, least.get_by_text("Nothing but 0"))
+
+    def rerun_least() -> float:
+        return _ask(least, RERUN)
+
+    def first_point(seed: int) -> float:
+        train.goto(f"{ours}/?architecture=plain&fast.train_size=3000&fast.seed={seed}")
+        train.get_by_text("plain — ").wait_for()
+        train.locator(".js-plotly-plot").nth(2).wait_for()
+        taken = _ask(train, FIRST_POINT)
+        train.get_by_role("button", name="Stop").wait_for(state="detached")
+        return taken
+
+    text = train.get_by_text("Train a network")
+    curves = train.locator(".js-plotly-plot .scatterlayer .trace").last
+    yield _row("open Train, to its first text", lambda _: _open(train, ours, text), open_least)
+    yield _row("open Train, to its curves", lambda _: _open(train, ours, curves), open_least)
+    train.get_by_role("button", name="Train", exact=True).wait_for()
+    yield _row("change a widget of Train", lambda _: _ask(train, RERUN), rerun_least)
+    yield _row("click Train, to the first point of the loss", first_point, rerun_least)
+    inside.goto(f"{ours}/inside?part=mix1")
+    inside.locator(".lanes canvas").nth(2).wait_for()
+    yield _row(
+        "click a block of Inception, to its maps",
+        lambda number: _ask(inside, OPEN, ("mix2", "mix1")[number % 2]),
+        rerun_least,
+    )
+
+
+def _open(page: Page, address: str, sign: Locator) -> float:
+    began = perf_counter()
+    page.goto(address)
+    sign.wait_for()
+    return 1000 * (perf_counter() - began)
+
+
+def _ask(page: Page, script: str, *given: str) -> float:
+    page.wait_for_timeout(1500)  # until nothing is under way
+    return float(page.evaluate(script, *given))
+
+
+def _row(what: str, ours: Callable[[int], float], theirs: Callable[[], float]) -> Row:
+    """The medians of both, in turn; the first round warms up."""
+    pairs = [(ours(number), theirs()) for number in range(ROUNDS + 1)][1:]
+    one, other = zip(*pairs, strict=True)
+    return {
+        "what": what,
+        "explorer": median(one),
+        "slowest": max(one),
+        "least": median(other),
+        "ratio": median(a / b for a, b in pairs),
+    }
+
+
+if __name__ == "__main__":
+    main()
