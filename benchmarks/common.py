@@ -44,6 +44,7 @@ def aside(
         prepare()  # what must be set before torch is loaded, the process inherits
     process = spawn.Process(target=_serve, args=(there, make, given, prepared), daemon=True)
     process.start()
+    there.close()  # so that a process that dies is heard of
     os.environ.clear()
     os.environ.update(before)
 

@@ -19,6 +19,7 @@ from explorer.charts.lanes import View, lanes
 from explorer.charts.overview import overview
 from explorer.charts.stages import stages
 from explorer.data.resident import default_device, resident
+from explorer.engines.machine import prepare
 from explorer.inspection.activations import record
 from explorer.inspection.answers import answers
 from explorer.inspection.gradients import recorded_norms
@@ -36,6 +37,7 @@ MOST_MILLISECONDS, MOST_BYTES = 200, 300_000
 def main() -> None:
     """Print the tables."""
     as_json = parser(__doc__).parse_args().json
+    prepare()  # as the server is
     data = resident("mnist", default_device(), read_settings().cache)
     nets = ("plain", "residual", "inception")
     results = {

@@ -23,7 +23,7 @@ from train_step import BATCH, NETS, mnist, script_loop, unpack
 from explorer.data.catalogue import dataset
 from explorer.data.resident import default_device, resident
 from explorer.events import Epoch
-from explorer.recipe import preset
+from explorer.recipe import PRECISIONS, Precision, preset
 from explorer.registry import discover
 from explorer.settings import read_settings
 from explorer.training import train
@@ -38,16 +38,17 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--nets", nargs="*", default=NETS, help="which architectures")
     options.add_argument("--seeds", type=int, default=SEEDS, help="trainings of each")
+    options.add_argument("--precision", choices=PRECISIONS, default="float32", help="of products")
     options.add_argument("--reference", type=int, metavar="SEEDS", help="measure it again")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         unpack(Path(folder))
-        with aside(_explorer, prepared=True) as train_ours:
+        with aside(_explorer, chosen.precision, prepared=True) as train_ours:
             rows = [
                 _compare(net, train_ours, Path(folder), chosen.seeds, chosen.reference)
                 for net in chosen.nets
             ]
-    show({**machine(), "Test accuracy by the fast recipe": rows}, chosen.json)
+    show({**machine(), f"Test accuracy by the fast recipe, {chosen.precision}": rows}, chosen.json)
 
 
 def _compare(
@@ -78,14 +79,15 @@ def _compare(
     }
 
 
-def _explorer() -> dict[str, Callable[..., Any]]:
+def _explorer(precision: Precision) -> dict[str, Callable[..., Any]]:
     data = resident("mnist", default_device(), read_settings().cache)
 
     def ours(net: str, recipe: str, seed: int) -> tuple[float, float]:
         """Train; the accuracy it came to, in per cent, and how many seconds it took."""
         torch.manual_seed(seed)
         model = discover()[net].build(data.spec)
-        events = train(model, data, preset(recipe).changed(seed=seed))
+        chosen = preset(recipe).changed(seed=seed, precision=precision)
+        events = train(model, data, chosen)
         epochs = [event for event in events if isinstance(event, Epoch)]
         return 100 * epochs[-1].test_accuracy, sum(epoch.seconds for epoch in epochs)
 

@@ -275,6 +275,12 @@ def test_what_promises_to_start_quickly_does_without_torch(module):
     assert run_without(["torch", "numpy"], f"import {module}; print('imported')") == "imported\n"
 
 
+@pytest.mark.parametrize("page", ["app", "server", "train", "runs", "plugins", "live", "state"])
+def test_a_page_shows_its_first_text_without_torch(page):
+    script = f"import explorer.ui.{page}; print('imported')"
+    assert run_without(["torch"], script) == "imported\n"
+
+
 @pytest.mark.parametrize(
     "module",
     [m for m in MODULES if within(m, ["explorer.inspection", "explorer.charts", "explorer.ui"])],

@@ -42,3 +42,26 @@ def test_the_accuracies_in_the_readme_are_those_of_the_recorded_runs():
 def test_both_commands_stand_alone_on_a_line():
     assert "    pip install -r requirements.txt && streamlit run streamlit_app.py\n" in README
     assert "    pip install -r requirements-dev.txt && pytest\n" in README
+
+
+BENCHMARKS = [file.name for file in (ROOT / "benchmarks").glob("*.py") if file.name != "common.py"]
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_is_named_beside_its_results(name):
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    assert f"`python benchmarks/{name}`" in results
+    assert f"python benchmarks/{name} " in README
+
+
+def test_the_speeds_in_the_readme_are_those_of_the_results():
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    for net in ("plain", "residual", "inception"):
+        told = re.search(rf"\| {net} \| ([\d.]+) ×.*\| (\d+) × sooner: ([\d.]+) %", README)
+        step = re.search(rf"^{net} +explorer +[\d.]+ +([\d.]+)", results, re.MULTILINE)
+        whole = re.search(rf"^{net} +[\d.]+ +([\d.]+) .* ([\d.]+)$", results, re.MULTILINE)
+        assert told.groups() == (
+            f"{float(step[1]):.1f}",
+            f"{float(whole[2]):.0f}",
+            f"{float(whole[1]):.2f}",
+        )

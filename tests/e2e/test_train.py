@@ -97,6 +97,32 @@ def test_no_page_asks_the_network_for_anything(page, app):
     assert [url for url in asked if not url.startswith((app, "data:", "blob:"))] == []
 
 
+def test_a_page_is_sent_once_and_then_only_what_changes(page, app):
+    sizes = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda content: sizes.append(len(content))),
+    )
+    page.goto(app)
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    page.wait_for_timeout(3000)
+    assert sum(sizes) < 300_000  # bytes: the examples' curves, the diagram, all widgets
+
+    sizes.clear()
+    fill(page, "Epochs", 3)
+    page.wait_for_timeout(1000)
+    assert 0 < sum(sizes) < 20_000
+
+    choose(page, "plain", images=6_000, epochs=30)
+    train(page)
+    expect(page.get_by_text("epoch 2 of 30")).to_be_visible()
+    sizes.clear()
+    page.wait_for_timeout(5_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("plain stopped")).to_be_visible()
+    assert 0 < sum(sizes) < 10 * 2 * 20_000  # ten looks at the store, two curves each
+
+
 def test_a_zoom_survives_while_the_run_is_live(page, app):
     page.goto(app)
     choose(page, "plain", images=6_000, epochs=20)

@@ -197,6 +197,18 @@ def test_the_same_spec_is_the_same_run_live_or_finished(engine, store, ask):
     assert [run.id for run in store.runs()].count(spec.id) == 1
 
 
+def test_as_many_runs_as_there_are_workers_are_trained_at_once(store, settings, ask):
+    engine = LocalEngine(store, settings.model_copy(update={"workers": 2}))
+    try:
+        runs = [engine.submit(ask("sleeps", epochs=n + 1)) for n in range(3)]
+        statuses = lambda: [str(store.run(run.id).status) for run in runs]  # noqa: E731
+        wait(lambda: statuses() == ["running", "running", "queued"])
+        engine.stop(runs[0].id)
+        wait(lambda: statuses() == ["stopped", "running", "running"])
+    finally:
+        engine.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there it is a priority class")
 def test_the_worker_is_niced_so_that_pages_stay_quick(engine, store, ask):
     ended(store, engine.submit(ask("quick")).id)

@@ -1,4 +1,5 @@
 import pytest
+import sqlalchemy
 from streamlit.testing.v1 import AppTest
 
 from explorer.engines.perform import new_owner, perform
@@ -164,3 +165,56 @@ def test_a_setting_that_cannot_be_gets_a_sentence(app, monkeypatch):
     app.run()
     assert not app.exception
     assert "EXPLORER_TIME_LIMIT" in texts(app)
+
+
+# What a page costs, in things that can be counted.
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The names of the figures that were drawn, one after the other."""
+    names = []
+    for name in ("accuracy_curves", "loss_curves", "diagram"):
+        original = getattr(state, name)
+
+        def draw(*given, name=name, original=original):
+            names.append(name)
+            return original(*given)
+
+        monkeypatch.setattr(state, name, draw)
+    state.network.clear()
+    state._recorded_curves.clear()
+    return names
+
+
+def test_what_is_over_is_drawn_once_however_often_the_page_runs(app, drawn):
+    app.run()
+    assert sorted(drawn) == ["accuracy_curves", "diagram", "loss_curves"]
+    app.run().run()
+    assert len(drawn) == 3
+
+
+def test_a_live_run_is_drawn_anew_each_time(app, drawn, store):
+    run = store.add(spec())
+    store.claim(run.id, "worker")
+    app.query_params["run"] = run.id
+    app.run()
+    drawn.clear()
+    app.run()
+    assert drawn == ["accuracy_curves", "loss_curves"]
+
+
+def test_a_page_of_examples_asks_the_store_a_handful_of_questions(app):
+    asked = []
+
+    def listen(connection, cursor, statement, *_):
+        asked.append(statement)
+
+    app.run()
+    where = sqlalchemy.engine.Engine, "before_cursor_execute", listen
+    sqlalchemy.event.listen(*where)
+    try:
+        app.run()
+    finally:
+        sqlalchemy.event.remove(*where)
+    assert 0 < len([statement for statement in asked if "SELECT" in statement]) <= 6, asked
