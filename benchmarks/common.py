@@ -59,6 +59,17 @@ def aside(
         process.join()
 
 
+def in_turn(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """What each way says of itself, round by round; the first round warms up."""
+    said: dict[str, list[float]] = {way: [] for way in ways}
+    for round in range(rounds + 1):
+        for way, take in ways.items():
+            taken = take()
+            if round:
+                said[way].append(taken)
+    return said
+
+
 def _serve(pipe: Any, make: Callable[..., Any], given: tuple[Any, ...], prepared: bool) -> None:
     from explorer.engines.machine import prepare
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from common import Row, aside, machine, parser, show
+from common import Row, aside, in_turn, machine, parser, show
 from torch import Tensor, nn, optim
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
@@ -53,12 +53,7 @@ def _compare(net: str) -> list[Row]:
             "two side by side": side_by_side,
             "in one vectorised step": lambda: whole("stacked"),
         }
-        times: dict[str, list[float]] = {way: [] for way in ways}
-        for round in range(ROUNDS + 1):
-            for way, take in ways.items():
-                taken = take()
-                if round:  # the first one warms up
-                    times[way].append(taken)
+        times = in_turn(ways, ROUNDS)
     first = times["one after the other"]
     return [
         {

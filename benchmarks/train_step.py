@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from common import Row, aside, machine, parser, show
+from common import Row, aside, in_turn, machine, parser, show
 from torch import nn, optim
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
@@ -75,12 +75,7 @@ def _compare(net: str, data: Data, folder: Path, peak: float) -> Iterator[Row]:
             ours = names == list(OURS)
             ask = stack.enter_context(aside(_slices, net, names, folder, prepared=ours))
             ways.update({name: functools.partial(ask, name) for name in names})
-        times: dict[str, list[float]] = {way: [] for way in ways}
-        for round in range(ROUNDS + 1):
-            for way, take in ways.items():
-                taken = take()
-                if round:  # the first one warms up
-                    times[way].append(taken)
+        times = in_turn(ways, ROUNDS)
 
     def ratio(one: str, other: str) -> float:
         return median(a / b for a, b in zip(times[one], times[other], strict=True))
