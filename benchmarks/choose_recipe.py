@@ -5,7 +5,6 @@ learning rates and batch sizes, and scores them on the other 5,000. The test ima
 `time_to_accuracy.py` measures on them what was chosen here.
 """
 
-import argparse
 import json
 import sys
 from dataclasses import replace
@@ -13,6 +12,7 @@ from itertools import product
 from statistics import mean, stdev
 
 import torch
+from common import NETS, parser
 
 from explorer.data.resident import Data, Split, default_device, resident
 from explorer.events import Epoch
@@ -21,7 +21,6 @@ from explorer.registry import discover
 from explorer.settings import read_settings
 from explorer.training import DivergedError, train
 
-NETS = ("plain", "residual", "inception")
 RATES = (0.003, 0.004, 0.005, 0.006, 0.008, 0.011)
 BATCHES = (64, 128)
 VALIDATION = 5_000
@@ -29,14 +28,13 @@ VALIDATION = 5_000
 
 def main() -> None:
     """Print a row for each net, batch size and learning rate."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--nets", nargs="*", default=NETS, help="which architectures")
-    parser.add_argument("--rates", nargs="*", type=float, default=RATES, help="learning rates")
-    parser.add_argument("--batches", nargs="*", type=int, default=BATCHES, help="batch sizes")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each")
-    parser.add_argument("--threads", type=int, help="so that several can run side by side")
-    options = parser.parse_args()
+    asked = parser(__doc__)
+    asked.add_argument("--nets", nargs="*", default=NETS, help="which architectures")
+    asked.add_argument("--rates", nargs="*", type=float, default=RATES, help="learning rates")
+    asked.add_argument("--batches", nargs="*", type=int, default=BATCHES, help="batch sizes")
+    asked.add_argument("--seeds", type=int, default=3, help="trainings of each")
+    asked.add_argument("--threads", type=int, help="so that several can run side by side")
+    options = asked.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     data = _held_out(resident("mnist", default_device(), read_settings().cache))

@@ -11,6 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from explorer.engines.machine import prepare
+
+NETS = ("plain", "residual", "inception")  # the tutorial's
+
 Row = dict[str, Any]
 
 
@@ -35,8 +39,6 @@ def aside(
     Yields:
         A function that takes a name and arguments, and returns what was returned there.
     """
-    from explorer.engines.machine import prepare
-
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
     before = dict(os.environ)
@@ -71,8 +73,6 @@ def in_turn(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, l
 
 
 def _serve(pipe: Any, make: Callable[..., Any], given: tuple[Any, ...], prepared: bool) -> None:
-    from explorer.engines.machine import prepare
-
     if prepared:
         prepare()
     functions = make(*given)

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from common import machine, parser, show
+from common import NETS, machine, parser, show
 
 from explorer.charts.lanes import View, lanes
 from explorer.charts.overview import overview
@@ -39,15 +39,14 @@ def main() -> None:
     as_json = parser(__doc__).parse_args().json
     prepare()  # as the server is
     data = resident("mnist", default_device(), read_settings().cache)
-    nets = ("plain", "residual", "inception")
     results = {
         **machine(),
         "A view: one image through the network, everything kept, one block drawn": [
             view for name in discover().architectures for view in _views(name, data)
         ],
-        "Scoring all 10,000 test images, in seconds": [_scoring(name, data) for name in nets],
+        "Scoring all 10,000 test images, in seconds": [_scoring(name, data) for name in NETS],
         "Training with gradient norms recorded every 50 steps over training without, ms a step": [
-            _gradients(name, data) for name in nets
+            _gradients(name, data) for name in NETS
         ],
     }
     show(results, as_json)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from common import Row, aside, in_turn, machine, parser, show
+from common import NETS, Row, aside, in_turn, machine, parser, show
 from torch import Tensor, nn, optim
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
@@ -22,7 +22,6 @@ from explorer.data.resident import Data, default_device, resident
 from explorer.registry import discover
 from explorer.settings import read_settings
 
-NETS = ("plain", "residual", "inception")
 SEEDS, STEPS, ROUNDS, BATCH = 4, 20, 9, 64
 
 

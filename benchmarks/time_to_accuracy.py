@@ -15,10 +15,10 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from common import Row, aside, machine, parser, show
+from common import NETS, Row, aside, machine, parser, show
 from torch import nn
 from torch.utils.data import DataLoader
-from train_step import BATCH, NETS, mnist, script_loop, unpack
+from train_step import BATCH, mnist, script_loop, unpack
 
 from explorer.data.catalogue import dataset
 from explorer.data.resident import default_device, resident

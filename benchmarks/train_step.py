@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from common import Row, aside, in_turn, machine, parser, show
+from common import NETS, Row, aside, in_turn, machine, parser, show
 from torch import nn, optim
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
@@ -39,7 +39,6 @@ from explorer.registry import discover
 from explorer.settings import read_settings
 from explorer.training import train
 
-NETS = ("plain", "residual", "inception")
 BATCH = 64
 STEPS = 60  # of a slice
 ROUNDS = 11
@@ -80,25 +79,22 @@ def _compare(net: str, data: Data, folder: Path, peak: float) -> Iterator[Row]:
     def ratio(one: str, other: str) -> float:
         return median(a / b for a, b in zip(times[one], times[other], strict=True))
 
-    for way, own in times.items():
-        yield {
+    def row(way: str, seconds: float, of_script: float, of_bare: float) -> Row:
+        return {
             "net": net,
             "way": way,
-            "ms/step": 1000 * median(own),
-            "× the script": ratio("script", way),
-            "of the bare loop": ratio(way, "bare loop"),
-            "of the peak, %": 100 * work / median(own) / peak,
-        }
-    if data.device.type == "cuda":
-        seconds = _kernels(net, data)
-        yield {
-            "net": net,
-            "way": "kernels' own time",
             "ms/step": 1000 * seconds,
-            "× the script": median(times["script"]) / seconds,
-            "of the bare loop": seconds / median(times["bare loop"]),
+            "× the script": of_script,
+            "of the bare loop": of_bare,
             "of the peak, %": 100 * work / seconds / peak,
         }
+
+    for way, own in times.items():
+        yield row(way, median(own), ratio("script", way), ratio(way, "bare loop"))
+    if data.device.type == "cuda":
+        busy = _kernels(net, data)
+        script, bare = median(times["script"]), median(times["bare loop"])
+        yield row("kernels' own time", busy, script / busy, busy / bare)
 
 
 def _slices(net: str, ways: Sequence[str], folder: Path) -> dict[str, Slice]:

@@ -6,12 +6,13 @@ as a `forward` that reads a number back from the GPU, is found out before traini
 training goes on kernel by kernel, saying why.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from explorer.checkpoint import read_generators, set_generators
 from explorer.stepping import PlainStepper, Stepper, Taken
 
 WARM_UP_STEPS = 3  # in which libraries choose their kernels and the optimiser makes its state
@@ -139,7 +140,7 @@ class _State:
         self._device = plain.images.device
         self._tensors = [*plain.model.parameters(), *plain.model.buffers(), *self._made()]
         self._copies = [tensor.detach().clone() for tensor in self._tensors]
-        self._generators = self._read_generators()
+        self._generators = read_generators(self._device)
 
     def restore(self) -> None:
         with torch.no_grad():
@@ -149,15 +150,8 @@ class _State:
             for tensor in self._made():
                 if id(tensor) not in known:  # made since; all optimisers begin with zeros
                     tensor.zero_()
-        torch.set_rng_state(self._generators[0])
-        if len(self._generators) > 1:
-            torch.get_device_module(self._device).set_rng_state(self._generators[1])
+        set_generators(self._device, self._generators)
 
     def _made(self) -> list[Tensor]:
         values = (value for state in self._optimiser.state.values() for value in state.values())
         return [value for value in values if isinstance(value, Tensor)]
-
-    def _read_generators(self) -> Sequence[Tensor]:
-        if self._device.type == "cpu":
-            return [torch.get_rng_state()]
-        return [torch.get_rng_state(), torch.get_device_module(self._device).get_rng_state()]

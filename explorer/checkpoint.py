@@ -3,6 +3,8 @@
 Everything is safetensors, never pickle: reading a checkpoint runs no code.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn, optim
 
@@ -47,11 +49,8 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer
     """
     load_weights(model, checkpoint.weights)
     tensors = _from_bytes(checkpoint.progress)
-    torch.set_rng_state(tensors.pop("generator.cpu"))
-    device = _device(model)
-    state = tensors.pop("generator.device", None)
-    if state is not None and device.type != "cpu":
-        torch.get_device_module(device).set_rng_state(state)
+    names = [name for name in tensors if name.startswith("generator.")]
+    set_generators(_device(model), {name: tensors.pop(name) for name in names})
     full = optimiser.state_dict()
     full["state"] = {}
     weights = [weight for group in optimiser.param_groups for weight in group["params"]]
@@ -65,11 +64,23 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer
     optimiser.load_state_dict(full)
 
 
-def _progress(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]:
-    tensors = {"generator.cpu": torch.get_rng_state()}
-    device = _device(model)
+def read_generators(device: torch.device) -> dict[str, Tensor]:
+    """The states of the random generators that a training on `device` draws from, by name."""
+    states = {"generator.cpu": torch.get_rng_state()}
     if device.type != "cpu":
-        tensors["generator.device"] = torch.get_device_module(device).get_rng_state()
+        states["generator.device"] = torch.get_device_module(device).get_rng_state()
+    return states
+
+
+def set_generators(device: torch.device, states: Mapping[str, Tensor]) -> None:
+    """Put the random generators into these states; that of another kind of device is left out."""
+    torch.set_rng_state(states["generator.cpu"])
+    if "generator.device" in states and device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(states["generator.device"])
+
+
+def _progress(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]:
+    tensors = read_generators(_device(model))
     for index, state in optimiser.state_dict()["state"].items():
         for name, value in state.items():
             if isinstance(value, Tensor):

@@ -58,7 +58,6 @@ class PlainStepper:
         self.images = images
         self.optimiser = optimiser
         self._precision = recipe.precision
-        self._in_bfloat16 = recipe.precision == "bfloat16"
 
     def __call__(self, chosen: Tensor, rate: float) -> Taken:
         """Take a step."""
@@ -73,8 +72,9 @@ class PlainStepper:
     def step(self, chosen: Tensor) -> Taken:
         """Take a step at the learning rate that is set; nothing in it waits for the device."""
         inputs, labels = self.images.gather(chosen)
+        in_bfloat16 = self._precision == "bfloat16"
         with products(self._precision, inputs.device):
-            with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._in_bfloat16):
+            with torch.autocast(inputs.device.type, torch.bfloat16, enabled=in_bfloat16):
                 logits = self.model(inputs)
                 loss = F.cross_entropy(logits, labels)
             self.optimiser.zero_grad()

@@ -108,7 +108,6 @@ def test_charts_know_neither_pages_nor_engines_nor_the_store(module):
     above = [
         "explorer.ui",
         "explorer.cli",
-        "explorer.engines.machine",
         "explorer.engines",
         "explorer.store",
         "explorer.schema",
