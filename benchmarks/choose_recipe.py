@@ -14,6 +14,7 @@ from statistics import mean, stdev
 import torch
 from common import NETS, parser
 
+from explorer.data.mnist import MNIST
 from explorer.data.resident import Data, Split, default_device, resident
 from explorer.events import Epoch
 from explorer.recipe import preset
@@ -37,7 +38,7 @@ def main() -> None:
     options = asked.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    data = _held_out(resident("mnist", default_device(), read_settings().cache))
+    data = _held_out(resident(MNIST, default_device(), read_settings().cache))
     rows = []
     for net, batch, rate in product(options.nets, options.batches, options.rates):
         scores = [100 * _score(net, batch, rate, seed, data) for seed in range(options.seeds)]

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from train_step import BATCH, mnist, script_loop, unpack
 
-from explorer.data.catalogue import dataset
+from explorer.data.mnist import MNIST
 from explorer.data.resident import default_device, resident
 from explorer.events import Epoch
 from explorer.recipe import PRECISIONS, Precision, preset
@@ -80,7 +80,7 @@ def _compare(
 
 
 def _explorer(precision: Precision) -> dict[str, Callable[..., Any]]:
-    data = resident("mnist", default_device(), read_settings().cache)
+    data = resident(MNIST, default_device(), read_settings().cache)
 
     def ours(net: str, recipe: str, seed: int) -> tuple[float, float]:
         """Train; the accuracy it came to, in per cent, and how many seconds it took."""
@@ -96,7 +96,7 @@ def _explorer(precision: Precision) -> dict[str, Callable[..., Any]]:
 
 def _script(net: str, folder: Path) -> dict[str, Callable[[], float]]:
     device = default_device()
-    model = discover()[net].build(dataset("mnist").images)
+    model = discover()[net].build(MNIST.images)
     steps = script_loop(model, folder, device)
     tests = DataLoader(mnist(folder, train=False), batch_size=BATCH)
     number = -(-60_000 // BATCH)

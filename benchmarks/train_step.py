@@ -30,7 +30,7 @@ from torch import nn, optim
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from explorer.data.decoded import CHECKSUMS, MNIST
+from explorer.data.mnist import CHECKSUMS, FOLDER, MNIST
 from explorer.data.resident import Data, default_device, resident
 from explorer.events import Step
 from explorer.inspection.outline import outline
@@ -54,7 +54,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--nets", nargs="*", default=NETS, help="which architectures")
     chosen = options.parse_args()
-    data = resident("mnist", default_device(), read_settings().cache)
+    data = resident(MNIST, default_device(), read_settings().cache)
     peak = _peak(data.device)
     with tempfile.TemporaryDirectory() as folder:
         unpack(Path(folder))
@@ -99,7 +99,7 @@ def _compare(net: str, data: Data, folder: Path, peak: float) -> Iterator[Row]:
 
 def _slices(net: str, ways: Sequence[str], folder: Path) -> dict[str, Slice]:
     device = default_device()
-    data = resident("mnist", device, read_settings().cache)
+    data = resident(MNIST, device, read_settings().cache)
     architecture = discover()[net]
 
     def build() -> nn.Module:
@@ -283,7 +283,7 @@ def unpack(folder: Path) -> None:
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in CHECKSUMS:
-        with gzip.open(MNIST / f"{name}.gz") as packed, open(raw / name, "wb") as file:
+        with gzip.open(FOLDER / f"{name}.gz") as packed, open(raw / name, "wb") as file:
             shutil.copyfileobj(packed, file)
 
 

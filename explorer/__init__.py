@@ -3,6 +3,7 @@
 A plugin is a Python file with a class and one hook; `docs/writing-a-plugin.md` shows a whole one.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from explorer.hooks import hookimpl
@@ -11,15 +12,39 @@ from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
     from explorer.branches import Branches, add, concat
+    from explorer.data.dataset import DataSet
+    from explorer.data.making import image_folder, npz_file, torchvision_reader
+    from explorer.data.mnist import MNIST
 
-__all__ = ["Branches", "ImageSpec", "Range", "add", "concat", "hookimpl"]
+__all__ = [
+    "MNIST",
+    "Branches",
+    "DataSet",
+    "ImageSpec",
+    "Range",
+    "add",
+    "concat",
+    "hookimpl",
+    "image_folder",
+    "npz_file",
+    "torchvision_reader",
+]
+
+# Importing torch takes a second or more; the parts of the package that do without it
+# (`explorer --help`, the store) should not pay for it.
+_LATE = {
+    "Branches": "branches",
+    "add": "branches",
+    "concat": "branches",
+    "DataSet": "data.dataset",
+    "MNIST": "data.mnist",
+    "image_folder": "data.making",
+    "npz_file": "data.making",
+    "torchvision_reader": "data.making",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Importing torch takes a second or more; the parts of the package that do without it
-    # (`explorer --help`, the store) should not pay for it.
-    if name in {"Branches", "add", "concat"}:
-        from explorer import branches
-
-        return getattr(branches, name)
+    if name in _LATE:
+        return getattr(import_module(f"explorer.{_LATE[name]}"), name)
     raise AttributeError(f"module 'explorer' has no attribute {name!r}")

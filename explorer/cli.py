@@ -92,8 +92,7 @@ def train(
     from explorer.engines.machine import prepare
 
     prepare()
-    from explorer.data.catalogue import UnknownDataSetError
-    from explorer.data.catalogue import dataset as find_dataset
+    from explorer.data.dataset import UnknownDataSetError
     from explorer.parameters import ParameterError
     from explorer.registry import UnknownArchitectureError
     from explorer.runs import RunSpec
@@ -110,14 +109,16 @@ def train(
         )
         if not gradients:
             chosen = replace(chosen, gradients_every=None)
-        find_dataset(dataset)
-        architecture = _registry()[name]
+        registry = _registry()
+        version = registry.dataset(dataset).version or ""
+        architecture = registry[name]
         spec = RunSpec(
             architecture=name,
             parameters=architecture.complete(_parse(settings or [], architecture.parameters)),
             dataset=dataset,
             recipe=chosen,
             fingerprint=architecture.fingerprint,
+            dataset_version=version,
         )
     except (
         ParameterError,
@@ -185,13 +186,12 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Look inside a trained network: prediction, branches, ablation, cost, linearity."""
-    from explorer.data.catalogue import dataset as find_dataset
     from explorer.data.decoded import DataError
     from explorer.data.resident import default_device, resident
     from explorer.examples import open_examples
     from explorer.inspection.ablation import AblationError
     from explorer.inspection.report import activations, report
-    from explorer.networks import NetworkError, load_network
+    from explorer.networks import NetworkError, dataset_of, load_network
     from explorer.runs import UnknownRunError
     from explorer.store import find_run
     from explorer.telling import tell_report
@@ -203,10 +203,12 @@ def inspect(
         if not kept:
             _refuse(f"Run {id} has no weights yet; `explorer train` goes on with it.")
         device = default_device()
-        data = resident(run.spec.dataset, device, settings.cache)
+        registry = _registry()
+        dataset = dataset_of(run, registry)
+        data = resident(dataset, device, settings.cache)
         if not 0 <= image < len(data.test):
             _refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
-        model = load_network(run, epoch or kept[-1], store, _registry(), device)
+        model = load_network(run, epoch or kept[-1], store, registry, device)
         found = report(model, data, image, off or [], test_images)
         if maps:
             maps.write_bytes(activations(model, data, image, off or []))
@@ -218,7 +220,7 @@ def inspect(
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        tell_report(found, run.title, find_dataset(run.spec.dataset).labels)
+        tell_report(found, run.title, dataset.labels)
 
 
 @app.command()

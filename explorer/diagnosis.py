@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pluggy
 
-from explorer.hooks import HOOK
+from explorer.hooks import HOOKS
 from explorer.parameters import ParameterError
 from explorer.sources import PluginError, Source
 
@@ -23,7 +23,8 @@ def explain(error: BaseException, source: Source) -> str:
         case SystemExit():
             return "It ends the program (sys.exit) where it should only define things; remove that."
         case pluggy.PluginValidationError():
-            return f"A hook must take the arguments it is given: write `def {HOOK}(register):`."
+            hook = next((hook for hook in HOOKS if hook in str(error)), HOOKS[0])
+            return f"A hook must take the arguments it is given: write `def {hook}(register):`."
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_own(f.filename, source)]
     line = f", line {frames[-1].lineno}" if frames else ""
     try:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from explorer.checkpoint import CheckpointError, load_weights
-from explorer.data.catalogue import dataset
+from explorer.data.dataset import DataSet, UnknownDataSetError
 from explorer.diagnosis import explain
 from explorer.parameters import ParameterError
 from explorer.registry import Registry
@@ -34,12 +34,25 @@ def load_network(
     return model.eval()
 
 
+def dataset_of(run: Run, registry: Registry) -> DataSet:
+    """The data set that a run's network learned from.
+
+    Raises:
+        NetworkError: Its plugin is gone.
+    """
+    try:
+        return registry.dataset(run.spec.dataset)
+    except UnknownDataSetError as error:
+        raise NetworkError(f"The images of this run cannot be shown: {error}") from error
+
+
 class _BuildError(RuntimeError):
     pass
 
 
 def _build(run: Run, registry: Registry) -> nn.Module:
-    architecture, images = registry[run.spec.architecture], dataset(run.spec.dataset).images
+    architecture = registry[run.spec.architecture]
+    images = registry.dataset(run.spec.dataset).images
     try:
         return architecture.build(images, run.spec.parameters)
     except ParameterError:
@@ -49,6 +62,12 @@ def _build(run: Run, registry: Registry) -> nn.Module:
 
 
 def is_current(run: Run, registry: Registry) -> bool:
-    """Whether the plugin's code is still the code that the run was made with."""
+    """Whether code and images are still those that the run was made with."""
     architecture = registry.architectures.get(run.spec.architecture)
-    return architecture is not None and architecture.fingerprint == run.spec.fingerprint
+    dataset = registry.datasets.get(run.spec.dataset)
+    return (
+        architecture is not None
+        and architecture.fingerprint == run.spec.fingerprint
+        and dataset is not None
+        and dataset.version == run.spec.dataset_version
+    )

@@ -59,6 +59,7 @@ class RunSpec:
         dataset: The data set's name.
         recipe: How it is trained.
         fingerprint: The hash of the plugin's source.
+        dataset_version: Which state of the data set's images; empty for those that never change.
     """
 
     architecture: str
@@ -66,6 +67,7 @@ class RunSpec:
     dataset: str
     recipe: Recipe
     fingerprint: str
+    dataset_version: str = ""
 
     @property
     def id(self) -> str:
@@ -75,12 +77,14 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain values."""
+        version = {"dataset_version": self.dataset_version} if self.dataset_version else {}
         return {
             "architecture": self.architecture,
             "parameters": dict(self.parameters),
             "dataset": self.dataset,
             "recipe": self.recipe.to_json(),
             "fingerprint": self.fingerprint,
+            **version,
         }
 
     @classmethod
@@ -178,6 +182,8 @@ def _facts(run: Run) -> dict[str, str]:
     spec, recipe = run.spec, run.spec.recipe
     facts = {name: f"{name} {value}" for name, value in spec.parameters.items()}
     facts[".dataset"] = spec.dataset
+    if spec.dataset_version:
+        facts[".version"] = f"{spec.dataset} {spec.dataset_version[:6]}"
     facts[".recipe"] = run.recipe_name
     facts[".epochs"] = _epochs(recipe)
     facts[".images"] = f"{recipe.train_size:,} images" if recipe.train_size else "all images"

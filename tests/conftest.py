@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from explorer.data.mnist import MNIST
 from explorer.data.resident import Data, default_device, resident
 from explorer.settings import Settings
 from explorer.store import RunStore
@@ -18,7 +19,7 @@ def cache(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def mnist(cache) -> Data:
-    return resident("mnist", default_device(), cache)
+    return resident(MNIST, default_device(), cache)
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ CORE = [
     "explorer.spec",
     "explorer.hooks",
     "explorer.diagnosis",
+    "explorer.architecture",
+    "explorer.loading",
     "explorer.registry",
     "explorer.sources",
     "explorer.recipe",
@@ -134,7 +136,9 @@ def test_a_built_in_plugin_imports_what_any_author_may(file):
 
 
 def test_the_public_names_are_what_a_plugin_author_needs():
-    assert set(explorer.__all__) == {"Branches", "ImageSpec", "Range", "add", "concat", "hookimpl"}
+    networks = {"Branches", "ImageSpec", "Range", "add", "concat", "hookimpl"}
+    data = {"MNIST", "DataSet", "image_folder", "npz_file", "torchvision_reader"}
+    assert set(explorer.__all__) == networks | data
     assert all(hasattr(explorer, name) for name in explorer.__all__)
     with pytest.raises(AttributeError, match="module 'explorer' has no attribute 'Brunches'"):
         _ = explorer.Brunches

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from explorer.checkpoint import pack_weights
-from explorer.data.catalogue import dataset
+from explorer.data.mnist import MNIST
 from explorer.events import Checkpoint, Epoch
 from explorer.examples import open_examples
 from explorer.networks import NetworkError, is_current, load_network
@@ -85,7 +85,7 @@ def test_it_comes_back_ready_to_be_looked_at(examples):
 
 
 def test_it_comes_back_with_the_parameters_and_the_statistics_of_its_run(store):
-    model = BN.build(dataset("mnist").images, {"width": 24, "blocks": 1})
+    model = BN.build(MNIST.images, {"width": 24, "blocks": 1})
     nn.init.uniform_(model.norm.running_var, 2, 3)
     run = trained(store, spec(width=24, blocks=1), model)
     found = load_network(run, 1, store, REGISTRY, CPU)
@@ -124,11 +124,11 @@ def test_a_data_set_that_is_gone_is_named(examples):
 )
 def test_parameters_that_no_longer_fit_are_said_to(store, parameters, sentence):
     old = replace(spec(), parameters={**spec().parameters, **parameters})
-    assert sentence in refused(trained(store, old, BN.build(dataset("mnist").images)), 1, store)
+    assert sentence in refused(trained(store, old, BN.build(MNIST.images)), 1, store)
 
 
 def test_weights_of_another_shape_are_said_not_to_fit(store):
-    narrow = BN.build(dataset("mnist").images, {"width": 8})
+    narrow = BN.build(MNIST.images, {"width": 8})
     sentence = refused(trained(store, spec(width=16), narrow), 1, store)
     assert "The recorded weights do not fit ResidualBN" in sentence
     assert sentence.endswith("Train it anew.")
@@ -176,7 +176,9 @@ def test_a_plugin_whose_constructor_fails_now_gets_a_sentence(store):
         def __init__(self, images, **values):
             raise ZeroDivisionError("no width")
 
-    run = trained(store, spec(), BN.build(dataset("mnist").images))
-    registry = Registry({BN.name: replace(BN, cls=Broken)}, ())
+    run = trained(store, spec(), BN.build(MNIST.images))
+    registry = Registry(
+        {BN.name: replace(BN, cls=Broken)}, {MNIST.name: replace(MNIST, version="")}, ()
+    )
     with pytest.raises(NetworkError, match=r"cannot be shown: .*no width"):
         load_network(run, 1, store, registry, CPU)

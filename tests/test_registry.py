@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from explorer import ImageSpec
+from explorer.data.dataset import UnknownDataSetError
+from explorer.data.decoded import DataError, read_anew
 from explorer.parameters import ParameterError
 from explorer.registry import (
     Architecture,
@@ -63,7 +65,7 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
     ),
     "no_hook": (
         r"^It implements no hook; write `@hookimpl` above a function "
-        r"`register_architectures\(register\)`\.$",
+        r"`register_architectures\(register\)` or `register_datasets\(register\)`\.$",
         [],
     ),
     "one_of_two": (
@@ -757,3 +759,127 @@ def test_what_a_network_keeps_from_its_check_can_be_trained_with(tmp_path):
     masked = load_file(write(tmp_path / "mine.py", text)).build(images)
     nn.functional.cross_entropy(masked(torch.randn(4, 1, 28, 28)), torch.arange(4)).backward()
     assert masked.scale.grad is not None
+
+
+# --- data sets
+
+STRIPES = """
+import numpy as np
+
+from explorer import DataSet, ImageSpec, hookimpl
+
+
+@hookimpl
+def register_datasets(register):
+    register(
+        DataSet(name="stripes", images=ImageSpec(1, 4, 2), labels=("along", "across"), read=read)
+    )
+
+
+def read(folder):
+    along = np.zeros((10, 4, 4), np.uint8)
+    along[:, ::2] = 255
+    images = np.concatenate([along, along.transpose(0, 2, 1)])
+    labels = np.repeat([0, 1], 10)
+    return images, labels, images, labels
+"""
+
+
+def load_text(tmp_path, text, name="own.py"):
+    (tmp_path / name).write_text(text)
+    return load([from_target(str(tmp_path / name))])
+
+
+def test_a_plugin_may_offer_data_sets_alone(tmp_path):
+    registry = load_text(tmp_path, STRIPES)
+    assert registry.broken == ()
+    stripes = registry.dataset("stripes")
+    assert stripes.source.name == "own"
+    assert stripes.title == "stripes"
+
+
+def test_images_of_one_s_own_are_told_apart_by_the_code_that_reads_them(tmp_path):
+    first = load_text(tmp_path, STRIPES).dataset("stripes").version
+    later = load_text(tmp_path, STRIPES.replace("::2", "1::2")).dataset("stripes").version
+    assert first
+    assert first != later
+
+
+def test_a_version_of_its_author_s_own_is_kept(tmp_path):
+    text = STRIPES.replace('name="stripes"', 'name="stripes", version="2026"')
+    assert load_text(tmp_path, text).dataset("stripes").version == "2026"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (
+            'name="stripes"',
+            'name="mnist"',
+            r"^The name 'mnist' is taken by .*datasets\.py; .* "
+            r"DataSet\(name=…\)\.$",
+        ),
+        (
+            "register(\n        DataSet",
+            "print(\n        DataSet",
+            r"^The hook register_datasets "
+            r"registered nothing; call register\(DataSet\(…\)\) in it\.$",
+        ),
+        (
+            "register_datasets(register)",
+            "register_datasets(into)",
+            r"write `def "
+            r"register_datasets\(register\):`\.$",
+        ),
+        ("register_datasets", "register_data", r"did you mean 'register_datasets'\?$"),
+        ('"across"', '"along"', r"^Stripes has 2 classes and 1 different labels"),
+    ],
+)
+def test_a_broken_data_set_is_told_what_is_wrong(tmp_path, before, after, sentence):
+    (tmp_path / "own.py").write_text(STRIPES.replace(before, after))
+    (broken,) = discover([tmp_path]).broken
+    assert re.search(sentence, broken.reason), broken.reason
+
+
+def test_something_else_than_a_data_set_is_refused(tmp_path):
+    text = """
+from explorer import hookimpl
+
+@hookimpl
+def register_datasets(register):
+    register("mnist")
+"""
+    (broken,) = load_text(tmp_path, text).broken
+    assert broken.reason == "The function register takes a DataSet, not 'mnist'."
+    assert "register_datasets" in broken.trace
+
+
+def test_the_same_data_set_offered_twice_is_refused(tmp_path):
+    (broken,) = load_text(
+        tmp_path,
+        STRIPES.replace(
+            "    register(\n", "    register(MNIST)\n    register(MNIST)\n    register(\n"
+        ).replace("import D", "import MNIST, D"),
+    ).broken
+    assert broken.reason.startswith("The name 'mnist' is taken by")
+
+
+def test_the_author_s_line_is_named_where_reading_fails(tmp_path):
+    text = STRIPES.replace("images, labels = ", "").replace("np.repeat([0, 1], 10)", "1 / 0")
+    dataset = load_text(tmp_path, text).dataset("stripes")
+    line = text[: text.index("1 / 0")].count("\n") + 1
+    with pytest.raises(DataError, match=rf"raised ZeroDivisionError, line {line}: division"):
+        read_anew(dataset)
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("fashion_mnist", "did you mean 'fashion-mnist'?"),
+        ("imagewoof!", "there are mnist, fashion-mnist, kmnist, qmnist, cifar-10."),
+    ],
+)
+def test_a_data_set_that_is_not_there_is_refused_with_what_there_is(name, end):
+    with pytest.raises(UnknownDataSetError) as refusal:
+        discover().dataset(name)
+    assert str(refusal.value) == f"There is no data set {name!r}; {end}"

@@ -217,3 +217,11 @@ def test_every_run_gets_a_label_that_begins_with_its_architecture(several):
     assert set(labels) == {spec.id for spec in several}
     for spec in several:
         assert labels[spec.id].startswith(spec.architecture)
+
+
+def test_a_data_set_that_never_changes_is_not_part_of_a_run_s_id_beyond_its_name():
+    spec = RunSpec("plain", {}, "mnist", Recipe(), "f00")
+    assert "dataset_version" not in spec.to_json()
+    later = replace(spec, dataset_version="2")
+    assert later.id != spec.id
+    assert RunSpec.from_json(later.to_json()) == later

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from explorer.data.catalogue import DataSet
+from explorer.data.dataset import DataSet
+from explorer.spec import ImageSpec
 
 MOST_PIXELS = 40_000_000
 
@@ -69,11 +70,21 @@ def prepare(picture: Image.Image, dataset: DataSet) -> NDArray[np.uint8]:
     Raises:
         PictureError: There is no ink, or the picture's colours are Lab.
     """
-    picture = _converted(picture)
-    size = dataset.images.size
     if dataset.centred:
-        return _centred(_ink(picture), size)[None]
-    return _fitted(picture, size, "L" if dataset.images.channels == 1 else "RGB")
+        return _centred(_ink(_converted(picture)), dataset.images.size)[None]
+    return fit(picture, dataset.images)
+
+
+def fit(picture: Image.Image, images: ImageSpec) -> NDArray[np.uint8]:
+    """Fit the whole of a picture into an image, on black.
+
+    Returns:
+        `(C, size, size)`, as `images` says.
+
+    Raises:
+        PictureError: The picture's colours are Lab.
+    """
+    return _fitted(_converted(picture), images.size, "L" if images.channels == 1 else "RGB")
 
 
 def _too_large() -> PictureError:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from explorer.data.catalogue import dataset
+from explorer.data.dataset import DataSet
 from explorer.spec import ImageSpec
 
 # Images scored at once. What a larger batch leaves behind falls out of a CPU's cache; a smaller one
@@ -131,23 +131,24 @@ class Data:
 _loading = threading.Lock()
 
 
-def resident(name: str, device: torch.device, cache: Path) -> Data:
-    """The data set `name` on `device`; the same object for every call in a process.
+def resident(dataset: DataSet, device: torch.device, cache: Path) -> Data:
+    """A data set on `device`; the same object for every call in a process.
 
     Raises:
-        UnknownDataSetError: There is no such data set.
-        DataError: It cannot be fetched.
+        DataError: It cannot be had.
     """
     with _loading:  # or two that ask at once would both load it
-        return _resident(name, device, cache)
+        return _resident(dataset, device, cache)
 
 
 @functools.lru_cache(maxsize=4)
-def _resident(name: str, device: torch.device, cache: Path) -> Data:
-    from explorer.data.decoded import decoded
+def _resident(dataset: DataSet, device: torch.device, cache: Path) -> Data:
+    from explorer.data.decoded import decoded, statistics
 
-    description = dataset(name)
-    arrays = decoded(description, cache)
+    arrays = decoded(dataset, cache)
+    mean, deviation = dataset.mean, dataset.deviation
+    if not mean or not deviation:
+        mean, deviation = statistics(arrays.train_images)
 
     def split(images: object, labels: object) -> Split:
         def channels(values: tuple[float, ...]) -> Tensor:
@@ -156,12 +157,12 @@ def _resident(name: str, device: torch.device, cache: Path) -> Data:
         return Split(
             torch.as_tensor(images, device=device),
             torch.as_tensor(labels, device=device),
-            channels(description.mean),
-            channels(description.deviation),
+            channels(mean),
+            channels(deviation),
         )
 
     return Data(
-        description.images,
+        dataset.images,
         split(arrays.train_images, arrays.train_labels),
         split(arrays.test_images, arrays.test_labels),
     )

@@ -19,10 +19,12 @@ import psutil
 import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from explorer.data.mnist import MNIST
 from explorer.data.resident import default_device, resident
 from explorer.engines.machine import prepare
 from explorer.engines.perform import leased, new_owner, perform
 from explorer.events import Step
+from explorer.networks import is_current
 from explorer.recipe import PRESETS
 from explorer.registry import Registry, discover
 from explorer.runs import Run, RunIsBusyError, RunSpec, Status
@@ -146,7 +148,7 @@ def _warm_up(settings: Settings) -> None:
 def _rehearse(settings: Settings) -> None:
     """Train a few images: the first step of a process loads much that only training needs."""
     _store(settings)
-    data = resident("mnist", default_device(), settings.cache)
+    data = resident(MNIST, default_device(), settings.cache)
     for name, recipe in zip(_registry(settings).architectures, PRESETS.values(), strict=False):
         model = _registry(settings)[name].build(data.spec)
         next(event for event in train(model, data, recipe) if isinstance(event, Step))
@@ -175,8 +177,7 @@ def _store(settings: Settings) -> RunStore:
 def _work(id: str, owner: str, settings: Settings) -> None:
     store = _store(settings)
     run = store.run(id)
-    known = _registry(settings).architectures.get(run.spec.architecture)
-    if known is None or known.fingerprint != run.spec.fingerprint:
+    if not is_current(run, _registry(settings)):
         _registry.cache_clear()  # a plugin was added or edited since this worker loaded them
     # The store has the reason. The exception itself may be of a class that only this process
     # knows, and sending it to the other would break the pool.

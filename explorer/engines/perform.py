@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
+from explorer.architecture import Architecture
 from explorer.checkpoint import CheckpointError
+from explorer.data.dataset import UnknownDataSetError
 from explorer.data.decoded import DataError
 from explorer.data.resident import default_device, resident
 from explorer.diagnosis import explain
 from explorer.events import Epoch, Event
-from explorer.registry import Architecture, Registry, UnknownArchitectureError
+from explorer.registry import Registry, UnknownArchitectureError
 from explorer.runs import Run, Status
 from explorer.settings import Settings
 from explorer.store import LEASE_SECONDS, RunStore
@@ -22,7 +24,7 @@ from explorer.training import DivergedError, train
 
 
 class ChangedPluginError(RuntimeError):
-    """The plugin's code is no longer the code that the run was asked for with."""
+    """The code or the images are no longer those that the run was asked for with."""
 
 
 # Their message is already a sentence for the person who asked for the run.
@@ -32,6 +34,7 @@ _SENTENCES = (
     DataError,
     DivergedError,
     UnknownArchitectureError,
+    UnknownDataSetError,
 )
 
 
@@ -56,8 +59,14 @@ def perform(
                     f"The code of {architecture.name} ({architecture.source.origin}) has changed "
                     "since this run was begun; start a new run with the code as it is now."
                 )
+            dataset = registry.dataset(run.spec.dataset)
+            if dataset.version != run.spec.dataset_version:
+                raise ChangedPluginError(
+                    f"The images of {dataset.title} have changed since this run was begun; start a "
+                    "new run with those that are there now."
+                )
             store.begin(run.id, owner)
-            data = resident(run.spec.dataset, default_device(), settings.cache)
+            data = resident(dataset, default_device(), settings.cache)
             torch.manual_seed(run.spec.recipe.seed)
             model = architecture.build(data.spec, run.spec.parameters)
             for event in train(model, data, run.spec.recipe, store.checkpoint(run.id)):

@@ -1,12 +1,12 @@
 """Turns parameters and recipes into widgets, and widgets back into values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.data.catalogue import DATASETS, DataSet
+from explorer.data.dataset import DataSet
 from explorer.parameters import Parameter, Value
 from explorer.recipe import OPTIMISERS, PRECISIONS, PRESETS, SCHEDULES, Recipe, RecipeError
 
@@ -35,15 +35,15 @@ def _parameter(parameter: Parameter, key: str) -> Any:
     return st.number_input(label, value=default, **common)
 
 
-def data_set() -> DataSet:
+def data_set(offered: Mapping[str, DataSet]) -> DataSet:
     """The picker of the data set."""
     name = st.selectbox(
         "Data set",
-        list(DATASETS),  # by the names that addresses and the command line use
+        list(offered),  # by the names that addresses and the command line use
         key="dataset",
         bind="query-params",
     )
-    return DATASETS[name]
+    return offered[name]
 
 
 def recipe() -> tuple[Recipe | None, DeltaGenerator]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.charts.curves import Trace
-from explorer.data.catalogue import dataset
 from explorer.data.decoded import is_cached
 from explorer.events import Step
 from explorer.progress import Progress, progress
@@ -82,11 +81,19 @@ def _standing(run: Run, steps: Sequence[Step], key: str) -> None:
                 on_click=state.resume,
                 args=([run.spec],),
             )
-    elif (run.last_accuracy or 0) < 1.5 / dataset(run.spec.dataset).images.classes:
+    elif _learned_nothing(run):
         st.warning(
             f"**{name}** learned nothing: it is no better than guessing. A lower learning rate "
             "may help."
         )
+
+
+def _learned_nothing(run: Run) -> bool:
+    accuracy = run.last_accuracy or 0
+    if accuracy > 0.75:  # guessing among two is no better; and the registry would load torch first
+        return False
+    dataset = state.registry().datasets.get(run.spec.dataset)
+    return dataset is not None and accuracy < 1.5 / dataset.images.classes
 
 
 def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:
@@ -96,7 +103,7 @@ def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:
         speed = f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""
         here = f"epoch {steps[-1].epoch} of {run.spec.recipe.epochs}"
         return " · ".join(filter(None, [here, now.time_left, speed]))
-    images = dataset(run.spec.dataset)
-    if not is_cached(images, state.settings().cache):
-        return f"downloading {images.title}, which is used for the first time"
+    dataset = state.registry().datasets.get(run.spec.dataset)
+    if dataset and not is_cached(dataset, state.settings().cache):
+        return f"downloading {dataset.title}, which is used for the first time"
     return "getting ready"

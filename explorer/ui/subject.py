@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from explorer.charts.lanes import Maps
-from explorer.data.catalogue import DataSet, dataset
+from explorer.data.dataset import DataSet
 from explorer.data.resident import Data, default_device, resident
 from explorer.inspection.ablation import ablated, branch_paths
 from explorer.inspection.activations import Recording, record
@@ -32,7 +32,7 @@ from explorer.inspection.receptive import ReceptiveField, receptive_fields
 from explorer.inspection.shares import Shares, branch_shares
 from explorer.inspection.tracing import trace
 from explorer.inspection.weights import Filters, filters
-from explorer.networks import is_current, load_network
+from explorer.networks import dataset_of, is_current, load_network
 from explorer.runs import Run
 from explorer.ui import state
 
@@ -55,16 +55,18 @@ class Subject:
         run: The run.
         epoch: The epoch.
         model: The network.
-        data: The data set that it was trained on.
+        data: The images that it was trained on.
+        dataset: What they are.
         fields: The receptive field of each of its parts by name.
         channels: How many channels each of its parts gives, by name.
-        is_current: Whether the plugin's code is still what the run was made with.
+        is_current: Whether code and images are still those that the run was made with.
     """
 
     run: Run
     epoch: int
     model: nn.Module
     data: Data
+    dataset: DataSet
     fields: Mapping[str, ReceptiveField]
     channels: Mapping[str, int]
     is_current: bool
@@ -83,11 +85,6 @@ class Subject:
     def classes(self) -> int:
         """How many classes it tells apart."""
         return self.data.spec.classes
-
-    @property
-    def dataset(self) -> DataSet:
-        """What its data set is like."""
-        return dataset(self.run.spec.dataset)
 
     @property
     def branches(self) -> list[str]:
@@ -164,11 +161,12 @@ def load(id: str, epoch: int) -> Subject:
     """
     run, store = state.find_run(id)
     device = default_device()
-    data = resident(run.spec.dataset, device, state.settings().cache)
     registry = state.registry()
+    dataset = dataset_of(run, registry)
+    data = resident(dataset, device, state.settings().cache)
     model = _work(lambda: load_network(run, epoch, store, registry, device))
     fields, channels = _fields(id, model, data), _channels(id, model, data)
-    return Subject(run, epoch, model, data, fields, channels, is_current(run, registry))
+    return Subject(run, epoch, model, data, dataset, fields, channels, is_current(run, registry))
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from explorer.data.catalogue import DataSet
+from explorer.data.dataset import DataSet
 from explorer.data.decoded import is_cached
 from explorer.examples import FIRST_TO_TRAIN
 from explorer.parameters import Value
@@ -47,13 +47,14 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     architecture = registry[name]
     st.markdown(architecture.summary)
     values = forms.parameters(name, architecture.parameters)
-    dataset = forms.data_set()
+    dataset = forms.data_set(registry.datasets)
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {dataset.address}")
     recipe, place = forms.recipe()
     spec = None
     if recipe:
-        spec = RunSpec(name, values, dataset.name, recipe, architecture.fingerprint)
+        version = dataset.version or ""
+        spec = RunSpec(name, values, dataset.name, recipe, architecture.fingerprint, version)
     place.button(
         "Train",
         type="primary",

@@ -10,15 +10,21 @@ import socket
 import struct
 import tarfile
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torchvision.datasets
+from PIL import Image
 
-import explorer.data.decoded
-from explorer.data.catalogue import dataset
-from explorer.data.decoded import CHECKSUMS, MNIST, DataError, decoded, is_cached
+import explorer.data.mnist
+from explorer import DataSet, ImageSpec, torchvision_reader
+from explorer.data.decoded import DataError, decoded, is_cached, read_anew, statistics
+from explorer.data.mnist import CHECKSUMS, FOLDER, MNIST
+from explorer.registry import discover
 
+dataset = discover().dataset
 DOWNLOADED = ["fashion-mnist", "kmnist", "qmnist", "cifar-10"]
 
 
@@ -83,11 +89,8 @@ def pixels(*shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def without_torchvision(monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("torchvision was asked again")
-
-    monkeypatch.setattr(explorer.data.decoded, "_read", refuse)
+def refuse(_):
+    raise AssertionError("it was read again")
 
 
 # The embedded MNIST.
@@ -95,12 +98,12 @@ def without_torchvision(monkeypatch):
 
 @pytest.mark.parametrize("name", CHECKSUMS)
 def test_the_packaged_mnist_files_are_the_canonical_ones(name):
-    unpacked = gzip.decompress((MNIST / f"{name}.gz").read_bytes())
+    unpacked = gzip.decompress((FOLDER / f"{name}.gz").read_bytes())
     assert md5(unpacked) == CHECKSUMS[name]
 
 
 def test_the_packaged_mnist_comes_with_its_attribution():
-    text = (MNIST / "LICENSE.md").read_text(encoding="utf-8")
+    text = (FOLDER / "LICENSE.md").read_text(encoding="utf-8")
     assert "LeCun" in text
     assert "CC BY-SA 3.0" in text or "Creative Commons" in text
 
@@ -109,8 +112,8 @@ def test_decoded_mnist_equals_what_torchvision_reads(cache, tmp_path):
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in CHECKSUMS:
-        (raw / name).write_bytes(gzip.decompress((MNIST / f"{name}.gz").read_bytes()))
-    arrays = decoded(dataset("mnist"), cache)
+        (raw / name).write_bytes(gzip.decompress((FOLDER / f"{name}.gz").read_bytes()))
+    arrays = decoded(MNIST, cache)
     train = torchvision.datasets.MNIST(tmp_path, train=True)
     test = torchvision.datasets.MNIST(tmp_path, train=False)
     assert np.array_equal(arrays.train_images[:, 0], train.data)
@@ -120,7 +123,7 @@ def test_decoded_mnist_equals_what_torchvision_reads(cache, tmp_path):
 
 
 def test_decoded_mnist_has_the_canonical_sizes_and_counts(cache):
-    arrays = decoded(dataset("mnist"), cache)
+    arrays = decoded(MNIST, cache)
     assert arrays.train_images.shape == (60_000, 1, 28, 28)
     assert arrays.test_images.shape == (10_000, 1, 28, 28)
     assert arrays.train_images.dtype == arrays.test_images.dtype == np.uint8
@@ -135,28 +138,27 @@ def test_decoded_mnist_has_the_canonical_sizes_and_counts(cache):
 
 
 def test_the_catalogue_s_mean_and_deviation_are_those_of_the_training_images(cache):
-    images = decoded(dataset("mnist"), cache).train_images / np.float32(255)
-    assert images.mean() == pytest.approx(dataset("mnist").mean[0], abs=5e-5)
-    assert images.std() == pytest.approx(dataset("mnist").deviation[0], abs=5e-5)
+    images = decoded(MNIST, cache).train_images / np.float32(255)
+    assert images.mean() == pytest.approx(MNIST.mean[0], abs=5e-5)
+    assert images.std() == pytest.approx(MNIST.deviation[0], abs=5e-5)
 
 
-def test_decoding_happens_once_and_later_calls_leave_torchvision_alone(cache, monkeypatch):
-    first = decoded(dataset("mnist"), cache)
-    without_torchvision(monkeypatch)
-    second = decoded(dataset("mnist"), cache)
+def test_decoding_happens_once(cache):
+    first = decoded(MNIST, cache)
+    second = decoded(replace(MNIST, read=refuse), cache)
     assert np.array_equal(first.test_images, second.test_images)
 
 
 def test_the_arrays_are_mapped_and_writing_to_them_does_not_reach_the_cache(cache):
-    arrays = decoded(dataset("mnist"), cache)
+    arrays = decoded(MNIST, cache)
     assert isinstance(arrays.train_images, np.memmap)
     before = int(arrays.test_labels[0])
     arrays.test_labels[0] = before + 1
-    assert decoded(dataset("mnist"), cache).test_labels[0] == before
+    assert decoded(MNIST, cache).test_labels[0] == before
 
 
 def test_mnist_counts_as_cached_from_the_start_and_others_once_they_were_fetched(tmp_path):
-    assert is_cached(dataset("mnist"), tmp_path)
+    assert is_cached(MNIST, tmp_path)
     assert not is_cached(dataset("kmnist"), tmp_path)
     (tmp_path / "kmnist").mkdir()
     assert is_cached(dataset("kmnist"), tmp_path)
@@ -183,42 +185,39 @@ def test_a_damaged_packaged_file_is_one_clear_error_and_leaves_nothing(
     tmp_path, monkeypatch, damage
 ):
     package, cache = tmp_path / "package", tmp_path / "cache"
-    shutil.copytree(MNIST, package)
+    shutil.copytree(FOLDER, package)
     file = package / "t10k-labels-idx1-ubyte.gz"
     file.write_bytes(damage(file.read_bytes()))
-    monkeypatch.setattr(explorer.data.decoded, "MNIST", package)
+    monkeypatch.setattr(explorer.data.mnist, "FOLDER", package)
     with pytest.raises(DataError) as error:
-        decoded(dataset("mnist"), cache)
+        decoded(MNIST, cache)
     sentence = str(error.value)
-    assert sentence.startswith("MNIST could not be read from ")
+    assert sentence.startswith("MNIST could not be read: ")
     assert str(package) in sentence
     assert str(cache) in sentence
-    assert "Reinstall" in sentence
+    assert "reinstall the explorer." in sentence
     assert "\n" not in sentence
     assert list(cache.iterdir()) == []
 
 
 def test_after_a_failure_the_next_try_starts_afresh(tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(explorer.data.decoded, "MNIST", tmp_path / "nowhere")
+        broken.setattr(explorer.data.mnist, "FOLDER", tmp_path / "nowhere")
         with pytest.raises(DataError):
-            decoded(dataset("mnist"), tmp_path / "cache")
-    arrays = decoded(dataset("mnist"), tmp_path / "cache")
+            decoded(MNIST, tmp_path / "cache")
+    arrays = decoded(MNIST, tmp_path / "cache")
     assert len(arrays.train_labels) == 60_000
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["mnist"]
 
 
-def test_when_another_process_was_quicker_its_arrays_are_used(tmp_path, cache, monkeypatch):
-    ready = decoded(dataset("mnist"), cache)
-    read = explorer.data.decoded._read
+def test_when_another_process_was_quicker_its_arrays_are_used(tmp_path, cache):
+    ready = decoded(MNIST, cache)
 
-    def read_while_another_finishes(known, folder, *, train):
-        if not (tmp_path / "mnist").exists():
-            shutil.copytree(cache / "mnist", tmp_path / "mnist")
-        return read(known, folder, train=train)
+    def read_while_another_finishes(folder):
+        shutil.copytree(cache / "mnist", tmp_path / "mnist")
+        return MNIST.read(folder)
 
-    monkeypatch.setattr(explorer.data.decoded, "_read", read_while_another_finishes)
-    arrays = decoded(dataset("mnist"), tmp_path)
+    arrays = decoded(replace(MNIST, read=read_while_another_finishes), tmp_path)
     assert np.array_equal(arrays.test_images, ready.test_images)
     assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
 
@@ -226,7 +225,7 @@ def test_when_another_process_was_quicker_its_arrays_are_used(tmp_path, cache, m
 def test_a_cache_that_cannot_be_made_is_a_data_error_too(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="MNIST") as error:
-        decoded(dataset("mnist"), tmp_path / "file")
+        decoded(MNIST, tmp_path / "file")
     assert str(tmp_path / "file") in str(error.value)
 
 
@@ -242,7 +241,7 @@ def test_without_a_network_the_error_names_data_set_address_and_cache(name, tmp_
     assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
     assert dataset(name).address in sentence
     assert str(tmp_path) in sentence
-    assert "choose MNIST" in sentence
+    assert "choose a data set that needs none" in sentence
     assert "\n" not in sentence
     assert list(tmp_path.iterdir()) == []
 
@@ -318,7 +317,7 @@ def test_a_download_shows_a_progress_bar(tmp_path, monkeypatch, capfd):
     ("images", "labels", "complaint"),
     [
         (pixels(3, 28, 28), [0, 1], "do not fit"),
-        (pixels(2, 32, 32), [0, 1], "do not fit"),
+        (pixels(2, 32, 32), [0, 1], "is expected"),
         (pixels(2, 28, 28), [0, 10], "outside"),
     ],
     ids=["a label is missing", "another size", "a class too many"],
@@ -388,3 +387,120 @@ def test_cifar_s_colours_come_before_height_and_width(tmp_path, monkeypatch):
     assert arrays.train_labels.tolist() == labels
     assert arrays.test_labels.tolist() == [9, 8, 7, 6]
     assert [path.name for path in tmp_path.iterdir()] == ["cifar-10"]
+
+
+# Anybody's own.
+
+
+def own(read, **changes) -> DataSet:
+    facts = {"name": "own", "images": ImageSpec(1, 4, 2), "labels": ("a", "b"), "read": read}
+    return DataSet(**(facts | changes))
+
+
+def arrays(images=None, labels=(0, 1)):
+    images = pixels(2, 4, 4) if images is None else images
+    return images, np.array(labels), images, np.array(labels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spec"),
+    [
+        ((2, 4, 4), ImageSpec(1, 4, 2)),
+        ((2, 1, 4, 4), ImageSpec(1, 4, 2)),
+        ((2, 4, 4, 1), ImageSpec(1, 4, 2)),
+        ((2, 3, 4, 4), ImageSpec(3, 4, 2)),
+        ((2, 4, 4, 3), ImageSpec(3, 4, 2)),
+    ],
+)
+def test_images_may_be_shaped_in_any_usual_way(shape, spec, tmp_path):
+    given = pixels(*shape)
+    images = decoded(own(lambda _: arrays(given), images=spec), tmp_path).train_images
+    assert images.shape == (2, spec.channels, 4, 4)
+    planes = given.transpose(0, 3, 1, 2) if shape[-1] == spec.channels else given
+    assert np.array_equal(images, planes.reshape(images.shape))
+
+
+def raises(_):
+    raise RuntimeError("the disk is in the other room")
+
+
+@pytest.mark.parametrize(
+    ("read", "sentence"),
+    [
+        (lambda _: None, "must return four arrays: training images, training labels, test images"),
+        (lambda _: arrays(np.ones((2, 4, 4))), "training images are float64; make them uint8"),
+        (lambda _: arrays(pixels(2, 4, 5)), r"of shape \(2, 4, 5\) where \(N, 1, 4, 4\) is exp"),
+        (lambda _: arrays(labels=[0]), "has 2 training images and labels of shape"),
+        (lambda _: arrays(labels=[0, 2]), "training labels lie outside 0–1; number the classes"),
+        (lambda _: arrays(labels=[0.0, 1.0]), "number the classes from 0, in whole numbers"),
+        (lambda _: arrays(np.zeros((0, 4, 4), np.uint8), []), "has 0 training images"),
+        (raises, "the disk is in the other room"),
+        (lambda _: exit(), "own could not be read"),
+    ],
+)
+def test_a_data_set_that_cannot_be_read_is_one_clear_error_and_leaves_nothing(
+    read, sentence, tmp_path
+):
+    with pytest.raises(DataError, match=sentence) as error:
+        decoded(own(read), tmp_path)
+    assert str(error.value).startswith("own could not be read: ")
+    assert str(error.value).endswith(f"Nothing was kept in the cache folder {tmp_path}.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_version_is_read_anew_and_the_earlier_one_is_deleted(tmp_path):
+    other = own(lambda _: arrays(), name="own-too", version="1")
+    decoded(other, tmp_path)
+    first = decoded(own(lambda _: arrays(pixels(2, 4, 4)), version="1"), tmp_path)
+    again = decoded(own(refuse, version="1"), tmp_path)
+    assert np.array_equal(first.train_images, again.train_images)
+    later = decoded(own(lambda _: arrays(pixels(2, 4, 4, seed=1)), version="2"), tmp_path)
+    assert not np.array_equal(first.train_images, later.train_images)
+    assert len(list(tmp_path.glob("own-*"))) == 2
+    assert np.array_equal(decoded(other, tmp_path).train_labels, [0, 1])
+
+
+def test_reading_anew_passes_the_cache_by():
+    assert read_anew(own(lambda _: arrays())).test_labels.tolist() == [0, 1]
+    with pytest.raises(DataError, match=r"^own could not be read: .*next room'\.$"):
+        read_anew(own(lambda _: Path("/next room").read_bytes()))
+
+
+def test_what_is_measured_is_what_numpy_measures():
+    images = pixels(5, 3, 6, 6)
+    mean, deviation = statistics(images)
+    assert mean == pytest.approx((images / 255).mean((0, 2, 3)))
+    assert deviation == pytest.approx((images / 255).std((0, 2, 3)))
+
+
+def test_torchvision_s_labels_may_have_another_name_and_its_parts_too(monkeypatch):
+    class Streets:
+        def __init__(self, root, split, download):
+            assert download
+            self.data = pixels(2, 3, 4, 4, seed=split == "test")
+            self.labels = np.array([0, 1])
+
+    monkeypatch.setattr(torchvision.datasets, "Streets", Streets, raising=False)
+    found = read_anew(own(torchvision_reader("Streets"), images=ImageSpec(3, 4, 2)))
+    assert np.array_equal(found.test_images, pixels(2, 3, 4, 4, seed=1))
+
+
+def test_torchvision_s_pictures_of_several_sizes_are_fitted(monkeypatch):
+    class Pets:
+        def __init__(self, root, train, download):
+            self.pairs = [(Image.new("L", (8, 4), 255), 0), (Image.new("L", (3, 3), 255), 1)]
+
+        def __iter__(self):
+            return iter(self.pairs)
+
+    monkeypatch.setattr(torchvision.datasets, "Pets", Pets, raising=False)
+    with pytest.raises(DataError, match=r"of Pets are not all of one size; .*images=ImageSpec"):
+        read_anew(own(torchvision_reader("Pets")))
+    fitted = read_anew(own(torchvision_reader("Pets", ImageSpec(1, 4, 2)))).train_images
+    assert fitted[0, 0].any(axis=1).tolist() == [False, True, True, False]
+    assert (fitted[1] == 255).all()
+
+
+def test_a_class_that_torchvision_lacks_is_said_to_be_missing():
+    with pytest.raises(DataError, match=r"There is no Nonesuch in torchvision\.datasets"):
+        read_anew(own(torchvision_reader("Nonesuch")))

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from explorer.checkpoint import load_weights
-from explorer.data.catalogue import DATASETS, dataset
 from explorer.data.decoded import decoded
+from explorer.data.mnist import MNIST
 from explorer.data.prepare import PictureError, open_picture, prepare
 from explorer.examples import open_examples
 from explorer.registry import discover
 
-MNIST = dataset("mnist")
+DATASETS = discover().datasets
 MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"]
 DEEP = ["I", "F", "I;16", "I;16L", "I;16B"]
 
@@ -97,8 +97,8 @@ def extent(image):
 @pytest.mark.parametrize("name", DATASETS)
 @pytest.mark.parametrize("mode", MODES)
 def test_a_picture_of_any_mode_becomes_an_image_of_any_data_set(mode, name):
-    images = dataset(name).images
-    image = prepare(stroke("RGB").convert(mode), dataset(name))
+    images = DATASETS[name].images
+    image = prepare(stroke("RGB").convert(mode), DATASETS[name])
     assert image.shape == (images.channels, images.size, images.size)
     assert image.dtype == np.uint8
     assert image.max() > 200
@@ -140,7 +140,7 @@ def test_numbers_that_are_none_do_not_matter():
     seed=st.integers(0, 2**32 - 1),
 )
 def test_any_pixels_give_an_image_or_a_sentence(name, mode, width, height, seed):
-    chosen = dataset(name)
+    chosen = DATASETS[name]
     content = np.random.default_rng(seed).bytes(width * height * 4)
     picture = Image.frombytes("RGBA", (width, height), content).convert(mode)
     image, sentence = attempt(prepare, picture, chosen)
@@ -269,7 +269,7 @@ def test_a_net_tells_digits_on_photographs_of_paper_in_slanting_light(digits, ri
 
 def test_other_grey_images_are_fitted_as_they_are():
     picture = Image.new("L", (56, 28), 200)
-    image = prepare(picture, dataset("fashion-mnist"))[0]
+    image = prepare(picture, DATASETS["fashion-mnist"])[0]
     assert (image[7:21] == 200).all()
     assert not image[:7].any()
     assert not image[21:].any()
@@ -278,7 +278,7 @@ def test_other_grey_images_are_fitted_as_they_are():
 def test_colours_are_fitted_on_black():
     picture = Image.new("RGBA", (100, 200), (250, 120, 10, 255))
     picture.paste((0, 0, 0, 0), (0, 0, 100, 100))
-    image = prepare(picture, dataset("cifar-10"))
+    image = prepare(picture, DATASETS["cifar-10"])
     assert (image[:, 16:, 8:24] == np.array([250, 120, 10])[:, None, None]).all()
     assert not image[:, :16].any()
     assert not image[:, :, :8].any()
@@ -288,7 +288,7 @@ def test_colours_are_fitted_on_black():
 @pytest.mark.parametrize("size", [(3000, 1), (1, 3000), (1, 2)])
 @pytest.mark.parametrize("name", ["kmnist", "cifar-10"])
 def test_narrow_pictures_keep_a_pixel(name, size):
-    assert prepare(Image.new("L", size, 255), dataset(name)).max() == 255
+    assert prepare(Image.new("L", size, 255), DATASETS[name]).max() == 255
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF", "PPM", "JPEG", "JPEG2000", "WEBP"])

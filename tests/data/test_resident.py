@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 import explorer.data.decoded
-from explorer.data.catalogue import UnknownDataSetError, dataset
 from explorer.data.decoded import Decoded
+from explorer.data.mnist import MNIST
 from explorer.data.resident import Split, default_device, resident
+from explorer.registry import discover
 
 # A busy machine is slow, not wrong.
 property_test = settings(deadline=None)
@@ -98,7 +99,7 @@ def torchvision_s(images, mean, deviation):
 
 
 def test_mnist_s_batches_equal_torchvision_s_to_the_bit(cache):
-    data, known = resident("mnist", CPU, cache), dataset("mnist")
+    data, known = resident(MNIST, CPU, cache), MNIST
     wanted = torchvision_s(data.test.images[:200], known.mean, known.deviation)
     inputs, labels = next(data.test.batches(200))
     assert torch.equal(inputs, wanted)
@@ -106,7 +107,7 @@ def test_mnist_s_batches_equal_torchvision_s_to_the_bit(cache):
 
 
 def test_every_byte_in_every_channel_equals_torchvision_s_to_the_bit():
-    known = dataset("cifar-10")
+    known = discover().dataset("cifar-10")
     every = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).repeat(2, 3, 1, 1)
     images = Split(
         every,
@@ -168,17 +169,17 @@ def test_a_subset_of_all_is_the_split_itself(size):
 
 
 def test_a_data_set_is_the_same_object_for_every_call(mnist, cache):
-    assert resident("mnist", default_device(), cache) is mnist
+    assert resident(MNIST, default_device(), cache) is mnist
 
 
 def test_a_data_set_lies_whole_on_its_device_as_bytes(cache):
-    data = resident("mnist", CPU, cache)
+    data = resident(MNIST, CPU, cache)
     assert data.device == CPU
-    assert data.spec == dataset("mnist").images
+    assert data.spec == MNIST.images
     assert (len(data.train), len(data.test)) == (60_000, 10_000)
     assert data.train.images.dtype == data.test.images.dtype == torch.uint8
-    assert data.train.mean.flatten().tolist() == pytest.approx(dataset("mnist").mean)
-    assert data.test.deviation.flatten().tolist() == pytest.approx(dataset("mnist").deviation)
+    assert data.train.mean.flatten().tolist() == pytest.approx(MNIST.mean)
+    assert data.test.deviation.flatten().tolist() == pytest.approx(MNIST.deviation)
 
 
 def test_threads_that_ask_at_once_share_one_data_set(tmp_path, monkeypatch):
@@ -194,7 +195,7 @@ def test_threads_that_ask_at_once_share_one_data_set(tmp_path, monkeypatch):
     monkeypatch.setattr(explorer.data.decoded, "decoded", slow)
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(resident("mnist", CPU, tmp_path)))
+        threading.Thread(target=lambda: found.append(resident(MNIST, CPU, tmp_path)))
         for _ in range(4)
     ]
     for thread in threads:
@@ -203,13 +204,6 @@ def test_threads_that_ask_at_once_share_one_data_set(tmp_path, monkeypatch):
         thread.join()
     assert len({id(data) for data in found}) == 1
     assert len(calls) == 1
-
-
-def test_an_unknown_data_set_is_refused_with_a_sentence(tmp_path):
-    with pytest.raises(UnknownDataSetError) as refusal:
-        resident("mnits", CPU, tmp_path)
-    assert str(refusal.value) == "There is no data set 'mnits'; did you mean 'mnist'?"
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_default_device_is_one_that_can_be_used():

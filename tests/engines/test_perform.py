@@ -252,6 +252,19 @@ def test_a_plugin_that_was_edited_since_fails_the_run_and_says_so(ask, store, tm
     assert found.started is None
 
 
+def test_images_that_have_changed_since_fail_the_run_and_say_so(ask, store, settings, tmp_path):
+    run, _ = ask()
+    registry = discover([tmp_path / "plugins"])
+    later = replace(registry.dataset("mnist"), version="2")
+    registry = replace(registry, datasets={"mnist": later})
+    with pytest.raises(ChangedPluginError):
+        list(perform(run, "me", store, registry, settings))
+    assert store.run(run.id).reason == (
+        "The images of MNIST have changed since this run was begun; start a new run with those "
+        "that are there now."
+    )
+
+
 def test_a_plugin_that_is_gone_fails_the_run_and_says_what_there_is(ask, store, settings):
     run, _ = ask()
     with pytest.raises(LookupError):

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from explorer.checkpoint import load_weights
-from explorer.data.catalogue import dataset
+from explorer.data.mnist import MNIST
 from explorer.examples import ARCHITECTURES, open_examples
 from explorer.inspection.ablation import ablated
 from explorer.inspection.answers import answers
@@ -49,7 +49,7 @@ def test_they_come_as_far_as_the_tutorial(examples):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_their_weights_give_the_accuracy_that_was_recorded(examples, mnist, name, epoch):
     run = next(run for run in examples.runs() if run.spec.architecture == name)
-    model = REGISTRY[name].build(dataset("mnist").images)
+    model = REGISTRY[name].build(MNIST.images)
     load_weights(model, examples.weights(run.id, epoch))
     recorded = run.epochs[epoch - 1].test_accuracy
     # Another processor rounds otherwise, which may turn an image or two.

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 from ui.test_pages import IdleEngine, spec, texts, trained
@@ -188,7 +190,7 @@ def test_a_run_of_a_plugin_that_is_gone_gets_a_sentence(app, store, settings, mo
     run = trained(store, settings, spec())
     registry = discover()
     without = {name: a for name, a in registry.architectures.items() if name != "plain"}
-    monkeypatch.setattr(state, "registry", lambda: type(registry)(without, ()))
+    monkeypatch.setattr(state, "registry", lambda: replace(registry, architectures=without))
     app.query_params["net"] = run.id
     app.run()
     assert not app.exception

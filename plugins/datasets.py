@@ -1,0 +1,86 @@
+"""The data sets: MNIST, which is on board, and four that torchvision downloads at first use."""
+
+from explorer import MNIST, DataSet, ImageSpec, hookimpl, torchvision_reader
+
+GREY = ImageSpec(channels=1, size=28, classes=10)
+
+
+@hookimpl
+def register_datasets(register):
+    register(MNIST)
+    register(
+        DataSet(
+            name="fashion-mnist",
+            title="Fashion-MNIST",
+            images=GREY,
+            labels=(
+                "T-shirt",
+                "trousers",
+                "pullover",
+                "dress",
+                "coat",
+                "sandal",
+                "shirt",
+                "sneaker",
+                "bag",
+                "ankle boot",
+            ),
+            mean=(0.2860,),
+            deviation=(0.3530,),
+            read=torchvision_reader("FashionMNIST"),
+            address="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            credit="Xiao, Rasul & Vollgraf, Fashion-MNIST, arXiv:1708.07747 (MIT)",
+        )
+    )
+    register(
+        DataSet(
+            name="kmnist",
+            title="KMNIST",
+            images=GREY,
+            labels=tuple("おきすつなはまやれを"),
+            mean=(0.1918,),
+            deviation=(0.3483,),
+            read=torchvision_reader("KMNIST"),
+            address="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            credit="Clanuwat et al., Deep Learning for Classical Japanese Literature, "
+            "arXiv:1812.01718 (CC BY-SA 4.0)",
+        )
+    )
+    register(
+        DataSet(
+            name="qmnist",
+            title="QMNIST",
+            images=GREY,
+            labels=tuple("0123456789"),
+            mean=(0.1307,),
+            deviation=(0.3081,),
+            read=torchvision_reader("QMNIST"),
+            address="https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
+            credit="Yadav & Bottou, Cold Case: The Lost MNIST Digits, arXiv:1905.10498",
+            centred=True,
+        )
+    )
+    register(
+        DataSet(
+            name="cifar-10",
+            title="CIFAR-10",
+            images=ImageSpec(channels=3, size=32, classes=10),
+            labels=(
+                "airplane",
+                "automobile",
+                "bird",
+                "cat",
+                "deer",
+                "dog",
+                "frog",
+                "horse",
+                "ship",
+                "truck",
+            ),
+            mean=(0.4914, 0.4822, 0.4465),
+            deviation=(0.2470, 0.2435, 0.2616),
+            read=torchvision_reader("CIFAR10"),
+            address="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            credit="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        )
+    )
