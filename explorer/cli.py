@@ -1,4 +1,4 @@
-"""The explorer without a browser: list, train, check, runs, inspect."""
+"""The explorer without a browser: list, train, new-plugin, check, inspect, runs."""
 
 import json
 import sys
@@ -130,39 +130,74 @@ def train(
     _train(spec, fresh, JsonLines() if as_json else ProgressBar())
 
 
+@app.command("new-plugin")
+def new_plugin(
+    name: Annotated[str, typer.Argument(help="The architecture's name, such as my-net.")],
+    kind: Annotated[
+        str, typer.Option(help="To begin with: plain, residual or inception; package: to install.")
+    ] = "inception",
+    as_json: AsJson = False,
+) -> None:
+    """Write a small plugin that works, here, to be made one's own."""
+    from explorer import templates
+
+    try:
+        chosen = templates.read_kind(kind)
+        made = templates.new_plugin(name, chosen, Path(), _registry().architectures)
+    except templates.TemplateError as error:
+        _refuse(str(error))
+    if as_json:
+        print(json.dumps({"path": str(made)}))
+        return
+    print(f"{made} is written. What it holds, and whether it does:")
+    print(f"    explorer check {made}")
+    if chosen is templates.Kind.PACKAGE:
+        print("To have it in the app's picker:")
+        print(f"    pip install --editable {made}")
+    else:
+        print("To have it in the app's picker, start the app with its folder named:")
+        print(f"    EXPLORER_PLUGINS={Path().resolve()}")
+
+
 @app.command()
 def check(
     target: Annotated[str, typer.Argument(help="A plugin's file, folder or module.")],
     as_json: AsJson = False,
 ) -> None:
-    """Load one plugin and say whether it holds; exits 1 if it does not."""
-    from explorer.registry import load
-    from explorer.sources import PluginError, from_target
+    """Examine plugins as the app will use them; exits 1 if something will not work."""
+    from explorer.passport.plugins import examine, load_beside_built_ins
+    from explorer.sources import PluginError, find_sources
+    from explorer.telling import tell_passport
 
     try:
-        source = from_target(target)
+        registry = load_beside_built_ins(find_sources(target))
     except PluginError as error:
         _refuse(str(error))
-    registry = load([source])
+    passports = []
+    for passport in examine(registry, _settings().cache):
+        passports.append(passport)
+        if not as_json:
+            tell_passport(passport.to_json())
+    holds = not registry.broken and all(passport.holds for passport in passports)
     if as_json:
-        broken = registry.broken[0] if registry.broken else None
-        print(
-            json.dumps(
+        told = {
+            "ok": holds,
+            "passports": [passport.to_json() for passport in passports],
+            "broken": [
                 {
-                    "ok": broken is None,
-                    "architectures": list(registry.architectures),
-                    "reason": broken.reason if broken else None,
-                    "trace": broken.trace if broken else None,
-                },
-                ensure_ascii=False,
-            )
-        )
+                    "plugin": broken.source.name,
+                    "origin": broken.source.origin,
+                    "reason": broken.reason,
+                    "trace": broken.trace,
+                }
+                for broken in registry.broken
+            ],
+        }
+        print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        for architecture in registry.architectures.values():
-            print(f"ok  {architecture.name}: {architecture.weights:,} weights")
-        for found in registry.broken:
-            _print_broken(found)
-    if registry.broken:
+        for broken in registry.broken:
+            _print_broken(broken)
+    if not holds:
         raise typer.Exit(1)
 
 

@@ -25,13 +25,21 @@ def explain(error: BaseException, source: Source) -> str:
         case pluggy.PluginValidationError():
             hook = next((hook for hook in HOOKS if hook in str(error)), HOOKS[0])
             return f"A hook must take the arguments it is given: write `def {hook}(register):`."
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_own(f.filename, source)]
-    line = f", line {frames[-1].lineno}" if frames else ""
+    frame = _last_own_frame(error, source)
+    line = f", line {frame.lineno}" if frame else ""
     try:
         message = " ".join(str(error).split()).rstrip(".")
     except Exception:
         message = ""
     return f"It raised {type(error).__name__}{line}: {message or 'without a message'}."
+
+
+def place(error: BaseException, source: Source) -> str:
+    """The file and line of the plugin's own code that an error came from, or nothing."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frame = _last_own_frame(error, source)
+    return f"{frame.filename}:{frame.lineno}" if frame else ""
 
 
 def own_trace(error: BaseException, source: Source) -> str:
@@ -52,6 +60,11 @@ def own_trace(error: BaseException, source: Source) -> str:
     trace = traceback.TracebackException.from_exception(error)
     own = keep_own(trace) or isinstance(error, SyntaxError)
     return "".join(trace.format()).rstrip() if own else ""
+
+
+def _last_own_frame(error: BaseException, source: Source) -> traceback.FrameSummary | None:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_own(f.filename, source)]
+    return frames[-1] if frames else None
 
 
 def _is_own(filename: str, source: Source) -> bool:

@@ -33,6 +33,11 @@ class Source:
     location: Path | None
     entry_point: importlib.metadata.EntryPoint | None = None
 
+    @property
+    def target(self) -> str:
+        """What `from_target` finds it by."""
+        return self.entry_point.value if self.entry_point else str(self.location)
+
 
 def in_folders(folders: Iterable[Path]) -> Iterator[Source]:
     """The plugins in `folders`: each file and package whose name does not begin with `_` or `.`."""
@@ -59,6 +64,23 @@ def from_target(target: str) -> Source:
         entry = importlib.metadata.EntryPoint(target, target, ENTRY_POINTS)
         return Source(target, target, location, entry)
     raise PluginError(f"There is no file and no importable module {target!r}.")
+
+
+def find_sources(target: str) -> list[Source]:
+    """The plugin that `target` names, or all that lie in the folder that it names.
+
+    Raises:
+        PluginError: There is no such file or module, or no plugin in the folder.
+    """
+    folder = Path(target)
+    if not folder.is_dir() or (folder / "__init__.py").is_file():
+        return [from_target(target)]
+    if not (found := list(in_folders([folder]))):
+        raise PluginError(
+            f"There is no plugin in the folder {target}: no Python file, and no folder with an "
+            "__init__.py, whose name begins with a letter."
+        )
+    return found
 
 
 def built_in() -> Iterator[Source]:

@@ -1,8 +1,10 @@
-"""How the command line tells of a training, and of what is inside a network."""
+"""How the command line tells of a training, of what is inside a network, and of a passport."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -135,6 +137,36 @@ def tell_report(found: dict[str, Any], title: str, labels: Sequence[str]) -> Non
         say(_verdict(verdict), markup=False)
 
 
+def tell_passport(found: dict[str, Any]) -> None:
+    """Print a passport's layers, and then its findings."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{found['name']}  {found['origin']}", style="bold", markup=False)
+    if layers := found.get("layers"):
+        table = _table("layer", "what", "shape", "weights", "multiply-adds")
+        for layer in layers:
+            table.add_row(
+                layer["name"],
+                layer["layer"],
+                "×".join(map(str, layer["shape"])),
+                f"{layer['weights']:,}",
+                f"{layer['macs']:,}",
+            )
+        console.print(table)
+    for finding in found["findings"]:
+        verdict = finding["verdict"]
+        colour = {"ok": "green", "note": "yellow", "error": "red"}[verdict]
+        console.print(f"{verdict:<5}  ", style=colour, end="")
+        console.print(f"{finding['check']:<10}  {finding['text']}", markup=False)
+        if finding["place"]:
+            console.print(f"{'':19}{_from_here(finding['place'])}", style="dim", markup=False)
+    console.print()
+
+
+def _from_here(place: str) -> str:
+    here = f"{Path().resolve()}{os.sep}"
+    return place.removeprefix(here)
+
+
 def _verdict(verdict: dict[str, Any]) -> str:
     block, one, tail = verdict["block"], verdict["replacement"], verdict["tail_replacement"]
     words = f"{block} is not affine (superposition fails by {verdict['error']:.1e})."
@@ -159,6 +191,6 @@ def _sees(field: dict[str, Any] | None) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        words = column in ("part", "what", "without")
+        words = column in ("part", "layer", "what", "without")
         table.add_column(column, justify="left" if words else "right")
     return table

@@ -1,9 +1,11 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from itertools import groupby
 from pathlib import Path
 
@@ -79,7 +81,7 @@ def assert_refused(result, sentence=None):
     assert result.stdout == ""
     [line] = result.stderr.splitlines()
     if sentence is not None:
-        assert line == sentence
+        assert line.startswith(sentence)
 
 
 @pytest.fixture
@@ -438,32 +440,60 @@ def test_ctrl_c_leaves_a_stopped_run_which_the_same_command_takes_up(plugin, sto
 # explorer check
 
 
-@pytest.mark.parametrize("kind", ["file", "folder", "module"])
-def test_check_says_that_a_plugin_holds(plugin, kind, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["file", "package", "folder", "module"])
+def test_check_examines_a_plugin_however_it_is_named(plugin, kind, tmp_path, monkeypatch):
     path = plugin()
-    target = {"file": path, "folder": tmp_path / "own_package", "module": "own_module_to_check"}[
-        kind
-    ]
+    target = {
+        "file": path,
+        "package": tmp_path / "own_package",
+        "folder": path.parent,
+        "module": "own_module_to_check",
+    }[kind]
     (tmp_path / "own_package").mkdir()
     (tmp_path / "own_package" / "__init__.py").write_text(path.read_text())
     (tmp_path / "own_module_to_check.py").write_text(path.read_text())
     monkeypatch.syspath_prepend(tmp_path)
-    result = explorer("check", target)
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "ok  own: 7,850 weights\n"
     result = explorer("check", target, "--json")
-    assert result.exit_code == 0
-    assert strictly(result.stdout) == {
-        "ok": True,
-        "architectures": ["own"],
-        "reason": None,
-        "trace": None,
-    }
+    assert (result.exit_code, result.stderr) == (0, "")
+    told = strictly(result.stdout)
+    assert (told["ok"], told["broken"]) == (True, [])
+    (passport,) = told["passports"]
+    assert (passport["name"], passport["weights"]) == ("own", 7850)
+    assert {finding["verdict"] for finding in passport["findings"]} == {"ok", "note"}
 
 
-def test_check_looks_at_a_plugin_alone_so_that_a_built_in_holds():
+def test_check_tells_people_layers_and_findings_with_their_lines(plugin, monkeypatch):
+    path = plugin()
+    monkeypatch.chdir(path.parent)
+    result = explorer("check", path.name)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"own  {path.name}"
+    assert re.search(r"^linear +linear +10 +7,850 +7,840$", result.stdout, re.MULTILINE)
+    where = next(i for i, line in enumerate(lines) if line.startswith("note   branches"))
+    assert re.fullmatch(rf" +{path.name}:\d+", lines[where + 1])
+    assert "ok     learns      The loss falls from" in result.stdout
+
+
+def test_check_leaves_a_built_in_s_name_to_the_built_in_itself():
     result = explorer("check", BUILT_IN / "plain.py")
-    assert (result.exit_code, result.stdout) == (0, "ok  plain: 8,490 weights\n")
+    assert result.exit_code == 0
+    assert "8,490 weights" in result.stdout
+
+
+def test_check_refuses_a_name_that_a_built_in_has(tmp_path):
+    (tmp_path / "mine.py").write_text((BUILT_IN / "plain.py").read_text())
+    result = explorer("check", tmp_path / "mine.py")
+    assert result.exit_code == 1
+    assert "The name 'plain' is taken by" in result.stderr
+
+
+def test_check_exits_1_where_a_finding_is_an_error(plugin):
+    result = explorer(
+        "check", plugin("sys.calls = getattr(sys, 'calls', 0) + 1; x = x * sys.calls")
+    )
+    assert result.exit_code == 1
+    assert "error  repeats     Equal seeds give different networks or steps" in result.stdout
 
 
 def test_check_says_what_is_wrong_with_a_plugin_and_where(tmp_path):
@@ -477,9 +507,80 @@ def test_check_says_what_is_wrong_with_a_plugin_and_where(tmp_path):
     result = explorer("check", tmp_path / "bad.py", "--json")
     assert result.exit_code == 1
     told = strictly(result.stdout)
-    assert (told["ok"], told["architectures"]) == (False, [])
-    assert told["reason"] == "It raised ZeroDivisionError, line 2: division by zero."
-    assert "in fail" in told["trace"]
+    assert (told["ok"], told["passports"]) == (False, [])
+    (broken,) = told["broken"]
+    assert broken["reason"] == "It raised ZeroDivisionError, line 2: division by zero."
+    assert "in fail" in broken["trace"]
+
+
+def test_check_refuses_a_folder_without_a_plugin(tmp_path):
+    assert_refused(explorer("check", tmp_path), f"There is no plugin in the folder {tmp_path}")
+
+
+# explorer new-plugin
+
+
+@pytest.mark.parametrize("kind", ["plain", "residual", "inception"])
+def test_a_new_plugin_holds_from_the_start(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = explorer("new-plugin", "WideNet2", "--kind", kind)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "explorer check wide_net2.py" in result.stdout
+    told = strictly(explorer("check", "wide_net2.py", "--json").stdout)
+    assert told["ok"]
+    (passport,) = told["passports"]
+    assert passport["name"] == "wide-net2"
+    notes = {f["check"] for f in passport["findings"] if f["verdict"] != "ok"}
+    assert notes == ({"branches"} if kind == "plain" else set())
+
+
+def test_a_new_plugin_never_replaces_anything(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wide_net.py").write_text("precious")
+    result = explorer("new-plugin", "wide-net")
+    assert_refused(result, "wide_net.py is there already; nothing was written over it.")
+    assert (tmp_path / "wide_net.py").read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir() if path.suffix] == ["wide_net.py"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["../wide"], "'../wide' cannot be a plugin's name; use letters, digits and hyphens"),
+        (["3net"], "'3net' cannot be a plugin's name"),
+        (["class"], "'class' cannot be a plugin's name"),
+        (["residual-bn"], "There is an architecture 'residual-bn' already; choose another name."),
+        (["json", "--kind", "package"], "There is a module 'json' already; choose another name."),
+        (["wide", "--kind", "resnet"], "There is no kind 'resnet'; "),
+    ],
+)
+def test_a_new_plugin_that_cannot_be_is_refused(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(explorer("new-plugin", *arguments), sentence)
+
+
+def test_a_new_package_s_own_test_passes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = strictly(explorer("new-plugin", "wide-net", "--kind", "package", "--json").stdout)
+    home = tmp_path / told["path"]
+    assert sorted(str(p.relative_to(home)) for p in home.rglob("*") if p.is_file()) == [
+        "pyproject.toml",
+        "tests/test_wide_net.py",
+        "wide_net/__init__.py",
+    ]
+    declared = tomllib.loads((home / "pyproject.toml").read_text())
+    assert declared["project"]["entry-points"]["explorer"] == {"wide-net": "wide_net"}
+    assert len((home / "tests" / "test_wide_net.py").read_text().splitlines()) == 3
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=home,
+        env=os.environ | {"PYTHONPATH": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "13 passed" in done.stdout
 
 
 @pytest.mark.parametrize("target", ["nowhere.py", "no_such_module", "no.such.module", "no/where"])
