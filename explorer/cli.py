@@ -162,9 +162,13 @@ def new_plugin(
 @app.command()
 def check(
     target: Annotated[str, typer.Argument(help="A plugin's file, folder or module.")],
+    only: Annotated[
+        str | None, typer.Option(help="Examine one architecture or data set of it alone.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Examine plugins as the app will use them; exits 1 if something will not work."""
+    from explorer.parameters import suggest
     from explorer.passport.plugins import examine, load_beside_built_ins
     from explorer.sources import PluginError, find_sources
     from explorer.telling import tell_passport
@@ -173,8 +177,11 @@ def check(
         registry = load_beside_built_ins(find_sources(target))
     except PluginError as error:
         _refuse(str(error))
+    offered = [*registry.architectures, *registry.datasets]
+    if only and only not in offered:
+        _refuse(f"It does not offer {only!r}; {suggest(only, offered)}")
     passports = []
-    for passport in examine(registry, _settings().cache):
+    for passport in examine(registry, _settings().cache, only):
         passports.append(passport)
         if not as_json:
             tell_passport(passport.to_json())

@@ -13,7 +13,7 @@ from explorer.data.dataset import DataSet, UnknownDataSetError
 from explorer.diagnosis import explain, own_trace
 from explorer.loading import Offer, load_plugin
 from explorer.parameters import suggest
-from explorer.sources import Source, built_in, in_folders, installed
+from explorer.sources import Source, all_sources
 
 
 class UnknownArchitectureError(LookupError):
@@ -73,7 +73,7 @@ class Registry:
 
 def discover(folders: Iterable[Path] = ()) -> Registry:
     """Load the built-in plugins, those in `folders` and those that installed packages declare."""
-    return load([*built_in(), *in_folders(folders), *installed()])
+    return load(all_sources(folders))
 
 
 def load(sources: Iterable[Source]) -> Registry:

@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -60,7 +60,7 @@ def from_target(target: str) -> Source:
     path = Path(target)
     if path.exists():
         return Source(path.resolve().stem, target, path.resolve())
-    if location := _location(target):
+    if location := _location(target.partition(":")[0]):
         entry = importlib.metadata.EntryPoint(target, target, ENTRY_POINTS)
         return Source(target, target, location, entry)
     raise PluginError(f"There is no file and no importable module {target!r}.")
@@ -94,6 +94,24 @@ def installed() -> Iterator[Source]:
     for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS)):
         release = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
         yield Source(entry.name, release, _location(entry.module), entry)
+
+
+def all_sources(folders: Iterable[Path]) -> list[Source]:
+    """The built-in plugins, those in `folders` and those that installed packages declare."""
+    return [*built_in(), *in_folders(folders), *installed()]
+
+
+def changed_since(loaded: Mapping[Source, str], folders: Iterable[Path]) -> list[str]:
+    """The names of plugins that were edited, added or taken away since they were loaded.
+
+    Args:
+        loaded: The fingerprint of each plugin when it was loaded.
+        folders: Where more may have been added. What was installed since is not looked for.
+    """
+    present = {*built_in(), *in_folders(folders), *(s for s in loaded if s.entry_point)}
+    current = {source: fingerprint(source.location) for source in present}
+    either = loaded.keys() | present
+    return sorted({s.name for s in either if loaded.get(s) != current.get(s)})
 
 
 def _location(module: str) -> Path | None:

@@ -62,7 +62,7 @@ def passport_tests(target: str) -> Callable[..., None]:
             for check in networks.CHECKS
         ]
     for dataset in registry.datasets.values():
-        examined = images.Examined(dataset)
+        examined = images.Examined(dataset, read_settings().cache)
         cases += [
             pytest.param(
                 lambda examined=examined, check=check: images.run(examined, check),

@@ -24,7 +24,16 @@ from explorer.registry import (
     load,
 )
 from explorer.settings import Settings
-from explorer.sources import PluginError, Source, from_target, in_folders
+from explorer.sources import (
+    PluginError,
+    Source,
+    all_sources,
+    changed_since,
+    find_sources,
+    fingerprint,
+    from_target,
+    in_folders,
+)
 
 BUILT_IN = Path(__file__).parent.parent / "plugins"
 BROKEN = Path(__file__).parent / "broken"
@@ -883,3 +892,90 @@ def test_a_data_set_that_is_not_there_is_refused_with_what_there_is(name, end):
     with pytest.raises(UnknownDataSetError) as refusal:
         discover().dataset(name)
     assert str(refusal.value) == f"There is no data set {name!r}; {end}"
+
+
+# --- what has changed since
+
+
+def test_what_was_edited_added_or_taken_away_is_named(tmp_path):
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.py").write_text(GOOD)
+    loaded = {source: fingerprint(source.location) for source in all_sources([tmp_path])}
+    assert changed_since(loaded, [tmp_path]) == []
+    (tmp_path / "one.py").write_text(GOOD + "# edited")
+    (tmp_path / "two.py").unlink()
+    (tmp_path / "four.py").write_text(GOOD)
+    assert changed_since(loaded, [tmp_path]) == ["four", "one", "two"]
+    (tmp_path / "one.py").write_text(GOOD)
+    assert changed_since(loaded, [tmp_path]) == ["four", "two"]
+
+
+def test_a_source_can_be_found_again_by_its_target(tmp_path):
+    (tmp_path / "one.py").write_text(GOOD)
+    (source,) = in_folders([tmp_path])
+    assert from_target(source.target).location == source.location
+
+
+def test_a_folder_of_plugins_is_all_of_them(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(GOOD)
+    assert [source.name for source in find_sources(str(tmp_path))] == ["one", "two"]
+    assert [source.name for source in find_sources(str(tmp_path / "one.py"))] == ["one"]
+
+
+# --- what has changed since
+
+
+def test_what_was_edited_added_or_taken_away_is_named(tmp_path):
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.py").write_text(GOOD)
+    loaded = {source: fingerprint(source.location) for source in all_sources([tmp_path])}
+    assert changed_since(loaded, [tmp_path]) == []
+    (tmp_path / "one.py").write_text(GOOD + "# edited")
+    (tmp_path / "two.py").unlink()
+    (tmp_path / "four.py").write_text(GOOD)
+    assert changed_since(loaded, [tmp_path]) == ["four", "one", "two"]
+    (tmp_path / "one.py").write_text(GOOD)
+    assert changed_since(loaded, [tmp_path]) == ["four", "two"]
+
+
+def test_a_source_can_be_found_again_by_its_target(tmp_path):
+    (tmp_path / "one.py").write_text(GOOD)
+    (source,) = in_folders([tmp_path])
+    assert from_target(source.target).location == source.location
+
+
+def test_a_folder_of_plugins_is_all_of_them(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(GOOD)
+    assert [source.name for source in find_sources(str(tmp_path))] == ["one", "two"]
+    assert [source.name for source in find_sources(str(tmp_path / "one.py"))] == ["one"]
+
+
+# --- what has changed since
+
+
+def test_what_was_edited_added_or_taken_away_is_named(tmp_path):
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.py").write_text(GOOD)
+    loaded = {source: fingerprint(source.location) for source in all_sources([tmp_path])}
+    assert changed_since(loaded, [tmp_path]) == []
+    (tmp_path / "one.py").write_text(GOOD + "# edited")
+    (tmp_path / "two.py").unlink()
+    (tmp_path / "four.py").write_text(GOOD)
+    assert changed_since(loaded, [tmp_path]) == ["four", "one", "two"]
+    (tmp_path / "one.py").write_text(GOOD)
+    assert changed_since(loaded, [tmp_path]) == ["four", "two"]
+
+
+def test_a_source_can_be_found_again_by_its_target(tmp_path):
+    (tmp_path / "one.py").write_text(GOOD)
+    (source,) = in_folders([tmp_path])
+    assert from_target(source.target).location == source.location
+
+
+def test_a_folder_of_plugins_is_all_of_them(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(GOOD)
+    assert [source.name for source in find_sources(str(tmp_path))] == ["one", "two"]
+    assert [source.name for source in find_sources(str(tmp_path / "one.py"))] == ["one"]

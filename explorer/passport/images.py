@@ -1,15 +1,16 @@
-"""Examines a data set: reads it anew, and looks at what came."""
+"""Examines a data set: reads it, and looks at what came."""
 
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from explorer.data.dataset import DataSet
-from explorer.data.decoded import DataError, Decoded, read_anew, statistics
+from explorer.data.decoded import DataError, Decoded, decoded, read_anew, statistics
 from explorer.passport.findings import Finding, Found, Passport, run_check
 
 _APART = 0.05  # of a measured mean or deviation from the declared one
@@ -20,14 +21,17 @@ class Examined:
 
     Args:
         dataset: What is examined.
+        cache: The folder of the decoded data sets.
     """
 
-    def __init__(self, dataset: DataSet) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: DataSet, cache: Path) -> None:
+        self.dataset, self.cache = dataset, cache
 
     @cached_property
     def arrays(self) -> Decoded:
-        """Its images and labels, read past the cache."""
+        """Its images and labels: read anew, but what is downloaded is downloaded once."""
+        if self.dataset.needs_download:
+            return decoded(self.dataset, self.cache)
         return read_anew(self.dataset)
 
     @cached_property
@@ -41,9 +45,9 @@ class Examined:
         return f"{file}:{line}"
 
 
-def examine(dataset: DataSet) -> Passport:
+def examine(dataset: DataSet, cache: Path) -> Passport:
     """Examine a data set by every check; one that has to be downloaded is downloaded."""
-    examined = Examined(dataset)
+    examined = Examined(dataset, cache)
     try:
         sizes = [len(examined.arrays.train_labels), len(examined.arrays.test_labels)]
         findings = tuple(finding for name in CHECKS for finding in run(examined, name))

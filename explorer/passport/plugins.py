@@ -29,16 +29,17 @@ def load_beside_built_ins(sources: Iterable[Source]) -> Registry:
     )
 
 
-def examine(registry: Registry, cache: Path) -> Iterator[Passport]:
+def examine(registry: Registry, cache: Path, only: str | None = None) -> Iterator[Passport]:
     """Examine all that a registry offers, one after the other.
 
     Args:
         registry: What is examined.
         cache: The folder of the decoded data sets.
+        only: The name of the one to examine; without it, all of them are.
     """
-    if registry.architectures:
-        data = resident(MNIST, torch.device("cpu"), cache)
-        for architecture in registry.architectures.values():
-            yield networks.examine(architecture, data)
-    for dataset in registry.datasets.values():
-        yield images.examine(dataset)
+    for name, architecture in registry.architectures.items():
+        if only in (None, name):
+            yield networks.examine(architecture, resident(MNIST, torch.device("cpu"), cache))
+    for name, dataset in registry.datasets.items():
+        if only in (None, name):
+            yield images.examine(dataset, cache)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.settings import SettingsError
 from explorer.store import StoreError
-from explorer.ui import plugins, runs, state, train
+from explorer.ui import plugins, reload, runs, state, train
 
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
@@ -42,6 +42,7 @@ def main() -> None:
     page = st.navigation(pages, position="top")
     try:
         state.store()  # a fragment would show its failure as a traceback
+        reload.offer()
         page.run()
         state.settle(page.title)
     except (SettingsError, StoreError) as error:

@@ -44,8 +44,20 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
     )
     st.markdown("**Loss** — cross-entropy, on a logarithmic scale")
     chart(loss, key=f"{key}.loss")
+    _say_what_is_older(runs)
     if was_live != any(run.status.is_live for run in runs):
         st.rerun()  # the page looks at the store more often from now on, or less
+
+
+def _say_what_is_older(runs: Sequence[Run]) -> None:
+    from explorer.networks import is_current  # needs torch, which the curves above do without
+
+    for run in runs:
+        if not is_current(run, state.registry()):
+            st.caption(
+                f":material/history: {run.spec.architecture} was trained with earlier code "
+                f"(`{run.spec.fingerprint[:6]}`) or images than are here now. Its record stays."
+            )
 
 
 def _steps(run: Run, store: RunStore) -> Sequence[Step]:

@@ -1,27 +1,142 @@
-"""The page *Plugins*: what was loaded, from where, and what is broken and why."""
+"""The page *Plugins*: what was loaded, from where, whether it holds, and what is broken and why."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.ui import state
+from explorer.data.dataset import DataSet
+from explorer.data.decoded import is_cached
+from explorer.ui import passports, state
+from explorer.ui.chart import chart
+
+if TYPE_CHECKING:
+    from explorer.architecture import Architecture
+    from explorer.registry import BrokenPlugin, Registry
+
+SHOWN = "show"
 
 
 def page() -> None:
-    """Broken plugins first, since they need attention; then all architectures."""
-    st.markdown("#### Plugins")
+    """Broken plugins first, since they need attention; then one thing closely; then all."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("#### Plugins", width="stretch")
+        st.button(
+            "Reload",
+            icon=":material/sync:",
+            on_click=state.reload_plugins,
+            key="reload all",
+            help="Load all plugins anew, as they are on disk, for everyone who uses this app.",
+        )
     with st.skeleton(height=300):
         registry = state.registry()
-    st.markdown(
-        f"{len(registry.architectures)} architectures are ready"
-        + (f", {len(registry.broken)} plugins are broken." if registry.broken else ".")
-    )
+        st.markdown(_summary(registry))
     for broken in registry.broken:
-        with st.container(border=True):
-            st.markdown(f":red[:material/error:] **{broken.source.name}** is broken")
-            st.markdown(broken.reason)
-            st.caption(broken.source.origin)
-            if broken.trace:
-                with st.expander("Where in its code"):
-                    st.code(broken.trace, language="python", wrap_lines=True)
+        _broken(broken)
+    offered: Mapping[str, Architecture | DataSet] = {
+        **{f"{name} (data)": dataset for name, dataset in registry.datasets.items()},
+        **registry.architectures,
+    }
+    names = [*registry.architectures, *(name for name in offered if name.endswith("(data)"))]
+    if names:
+        name = st.selectbox("Look closely at", names, key=SHOWN, bind="query-params")
+        shown = offered[name]
+        if isinstance(shown, DataSet):
+            _dataset(shown)
+        else:
+            _architecture(shown)
+    _tables(registry)
+    st.caption(
+        "A plugin is a Python file with a class and one hook; `explorer new-plugin my-net` writes "
+        "one. The explorer loads those in its `plugins/` folder, in the folders that "
+        "`EXPLORER_PLUGINS` names, and those of installed packages. A plugin is code that runs as "
+        "the explorer does: nobody can upload one here; only who starts the app can add one."
+    )
+
+
+def _summary(registry: "Registry") -> str:
+    words = (
+        f"{len(registry.architectures)} architectures and {len(registry.datasets)} data sets are "
+        "ready"
+    )
+    if registry.broken:
+        number = len(registry.broken)
+        words += f", {number} plugin{'s are' if number > 1 else ' is'} broken"
+    return f"{words}."
+
+
+def _broken(broken: "BrokenPlugin") -> None:
+    with st.container(border=True):
+        st.markdown(f":red[:material/error:] **{broken.source.name}** is broken")
+        st.markdown(broken.reason)
+        if broken.trace:
+            st.code(broken.trace, language="python", wrap_lines=True)
+        st.caption(broken.source.origin)
+
+
+def _architecture(architecture: "Architecture") -> None:
+    left, right = st.columns([3, 5], gap="large")
+    dataset = next(iter(state.registry().datasets.values()))
+    with left:
+        st.markdown(architecture.summary)
+        weights, shape = state.network(
+            architecture.name, architecture.fingerprint, architecture.complete({}), dataset.images
+        )
+        chart(shape, key="plugins.diagram")
+    with right:
+        passport, source, about = st.tabs(["Passport", "Source", "About"])
+        with passport:
+            passports.panel(architecture.source, architecture.name)
+        with source:
+            _source(_file_of(architecture.cls) or architecture.source.location)
+        with about:
+            st.markdown(architecture.description or "Its author has not described it.")
+            st.caption(
+                f"{weights:,} weights · from {architecture.source.origin} · "
+                f"code {architecture.fingerprint}"
+            )
+
+
+def _dataset(dataset: DataSet) -> None:
+    st.markdown(
+        f"**{dataset.title}** — {dataset.images}: {', '.join(dataset.labels)}. {dataset.credit}"
+    )
+    if dataset.source is None:
+        return
+    passport, source = st.tabs(["Passport", "Source"])
+    with passport:
+        if is_cached(dataset, state.settings().cache):
+            passports.panel(dataset.source, dataset.name)
+        else:
+            st.caption(
+                f"It is examined once it is here: it is downloaded at first use, from "
+                f"{dataset.address}"
+            )
+    with source:
+        home = dataset.source.location
+        _source(home / "__init__.py" if home and home.is_dir() else home)
+
+
+def _source(file: str | Path | None) -> None:
+    try:
+        text = Path(file or "").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        st.caption("Its source cannot be read here.")
+        return
+    st.code(text, language="python", line_numbers=True, height=640)
+
+
+def _file_of(cls: type) -> str | None:
+    try:
+        return inspect.getsourcefile(cls)
+    except TypeError:  # it was made by a program
+        return None
+
+
+def _tables(registry: "Registry") -> None:
+    st.markdown("**All architectures**")
     st.dataframe(
         [
             {
@@ -42,8 +157,18 @@ def page() -> None:
             "summary": st.column_config.TextColumn(width="large"),
         },
     )
-    st.caption(
-        "A plugin is a Python file with a class and one hook. The explorer loads those in its "
-        "`plugins/` folder, in the folders that `EXPLORER_PLUGINS` names, and those of installed "
-        "packages. A plugin is code that runs as you do: load only what you trust."
+    st.markdown("**All data sets**")
+    st.dataframe(
+        [
+            {
+                "data set": dataset.name,
+                "images": str(dataset.images),
+                "from": dataset.address or "here",
+                "credit": dataset.credit,
+                "origin": dataset.source.origin if dataset.source else "",
+            }
+            for dataset in registry.datasets.values()
+        ],
+        hide_index=True,
+        column_config={"credit": st.column_config.TextColumn(width="large")},
     )

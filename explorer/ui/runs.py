@@ -21,7 +21,9 @@ def page(train: Page, inside: Page) -> None:
             icon=":material/school:",
         )
     runs = state.with_examples(own)
-    chosen = [runs[row] for row in _table(runs, recorded) if row < len(runs)]
+    with st.skeleton(height=400):
+        rows = _table(runs, recorded)
+    chosen = [runs[row] for row in rows if row < len(runs)]
     if not chosen:
         st.caption("Tick runs on the left to see their curves over one another.")
         return
@@ -30,7 +32,10 @@ def page(train: Page, inside: Page) -> None:
 
 
 def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
+    from explorer.networks import is_current  # needs torch
+
     examples = {run.id for run in recorded}
+    registry = state.registry()
     rows = [
         {
             "architecture": run.spec.architecture,
@@ -45,6 +50,7 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
             "data set": run.spec.dataset,
             "seconds": run.seconds,
             "made": run.created,
+            "code": run.spec.fingerprint[:6] + ("" if is_current(run, registry) else " (earlier)"),
             "run": run.id,
         }
         for run in runs
@@ -62,6 +68,10 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
             "last": _accuracy_column("The test accuracy after the last epoch"),
             "recipe": st.column_config.TextColumn(width="medium"),
             "seconds": st.column_config.NumberColumn(format="%.1f s"),
+            "code": st.column_config.TextColumn(
+                help="A hash of the plugin's code. *Earlier*: it has changed since, or the images "
+                "have."
+            ),
             "made": st.column_config.DatetimeColumn(format="distance"),
         },
     )

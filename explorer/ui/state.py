@@ -13,6 +13,7 @@ from explorer.events import Step
 from explorer.examples import open_examples
 from explorer.runs import Run, RunSpec, UnknownRunError
 from explorer.settings import Settings, SettingsError, read_settings
+from explorer.sources import Source, all_sources, changed_since, fingerprint
 from explorer.spec import ImageSpec
 from explorer.store import RunStore, StoreError
 from explorer.ui.chart import Drawn, drawn
@@ -50,12 +51,30 @@ def example_runs() -> Sequence[Run]:
     return examples().runs()
 
 
-@st.cache_resource(show_spinner=False)
 def registry() -> "Registry":
-    """All plugins, loaded once."""
-    from explorer.registry import discover
+    """All plugins, loaded once, and again when somebody asks for it."""
+    return _loaded()[0]
 
-    return discover(settings().plugins)
+
+@st.cache_resource(show_spinner=False)
+def _loaded() -> tuple["Registry", Mapping[Source, str]]:
+    from explorer.registry import load
+
+    sources = all_sources(settings().plugins)
+    before = {source: fingerprint(source.location) for source in sources}
+    return load(sources), before
+
+
+@st.cache_data(show_spinner=False, ttl=1)
+def changed_plugins() -> list[str]:
+    """The names of plugins that were edited, added or taken away since they were loaded."""
+    return changed_since(_loaded()[1], settings().plugins)
+
+
+def reload_plugins() -> None:
+    """Load all plugins anew, for all visitors."""
+    _loaded.clear()
+    changed_plugins.clear()
 
 
 @st.cache_resource(show_spinner=False)

@@ -59,7 +59,6 @@ class Subject:
         dataset: What they are.
         fields: The receptive field of each of its parts by name.
         channels: How many channels each of its parts gives, by name.
-        is_current: Whether code and images are still those that the run was made with.
     """
 
     run: Run
@@ -69,12 +68,16 @@ class Subject:
     dataset: DataSet
     fields: Mapping[str, ReceptiveField]
     channels: Mapping[str, int]
-    is_current: bool
 
     @property
     def key(self) -> tuple[str, int]:
         """What tells it from every other subject."""
         return self.run.id, self.epoch
+
+    @property
+    def is_current(self) -> bool:
+        """Whether code and images are still those that the run was made with."""
+        return is_current(self.run, state.registry())
 
     @property
     def file(self) -> str:
@@ -166,7 +169,7 @@ def load(id: str, epoch: int) -> Subject:
     data = resident(dataset, device, state.settings().cache)
     model = _work(lambda: load_network(run, epoch, store, registry, device))
     fields, channels = _fields(id, model, data), _channels(id, model, data)
-    return Subject(run, epoch, model, data, dataset, fields, channels, is_current(run, registry))
+    return Subject(run, epoch, model, data, dataset, fields, channels)
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)

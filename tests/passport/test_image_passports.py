@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,8 +32,8 @@ def own(**changes):
     )
 
 
-def test_a_data_set_that_holds_gets_nothing_but_ok():
-    passport = images.examine(own())
+def test_a_data_set_that_holds_gets_nothing_but_ok(tmp_path):
+    passport = images.examine(own(), tmp_path)
     assert {f.verdict for f in passport.findings} == {"ok"}
     assert [*dict.fromkeys(f.check for f in passport.findings)] == list(images.CHECKS)
     assert passport.facts["training_images"] == 40
@@ -54,22 +56,31 @@ def test_a_data_set_that_holds_gets_nothing_but_ok():
         ),
     ],
 )
-def test_what_is_wrong_is_found(wrong, check, verdict, sentence):
-    found = [f for f in images.examine(own(**wrong)).findings if f.verdict != "ok"]
+def test_what_is_wrong_is_found(tmp_path, wrong, check, verdict, sentence):
+    found = [f for f in images.examine(own(**wrong), tmp_path).findings if f.verdict != "ok"]
     assert (found[0].check, found[0].verdict) == (check, verdict)
     assert sentence in found[0].text
     assert "test_image_passports.py:" in found[0].place
 
 
-def test_test_images_that_were_learned_from_are_counted():
+def test_test_images_that_were_learned_from_are_counted(tmp_path):
     known = own()
     train = known.read(None)[0]
-    found = images.examine(own(test=lambda _: train[:20])).findings[-1]
+    found = images.examine(own(test=lambda _: train[:20]), tmp_path).findings[-1]
     assert (found.check, found.verdict) == ("apart", "note")
     assert found.text.startswith("20 of its 20 test images are training images too")
 
 
-def test_mnist_passes_its_own_passport():
-    passport = images.examine(discover().dataset(MNIST.name))
+def test_mnist_passes_its_own_passport(tmp_path):
+    passport = images.examine(discover().dataset(MNIST.name), tmp_path)
     assert passport.holds
     assert {f.verdict for f in passport.findings} == {"ok"}
+
+
+def test_what_is_downloaded_is_kept_and_not_downloaded_again(tmp_path):
+    fetched = []
+    known = own(address="https://example.org")
+    kept = replace(known, read=lambda folder: fetched.append(folder) or known.read(folder))
+    for _ in range(2):
+        assert images.examine(kept, tmp_path).holds
+    assert len(fetched) == 1

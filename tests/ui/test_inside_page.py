@@ -18,7 +18,7 @@ def inside_page():
 
 @pytest.fixture
 def app(monkeypatch, store):
-    cached = (state.settings, state.store, state.registry, subject.load)
+    cached = (state.settings, state.store, state._loaded, state.changed_plugins, subject.load)
     for cache in cached:
         cache.clear()
     monkeypatch.setattr(state, "engine", lambda: IdleEngine(store))

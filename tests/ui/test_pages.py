@@ -1,3 +1,9 @@
+import time
+
+import time
+
+import time
+
 import pytest
 import sqlalchemy
 from streamlit.testing.v1 import AppTest
@@ -6,7 +12,7 @@ from explorer.engines.perform import new_owner, perform
 from explorer.recipe import preset
 from explorer.registry import discover
 from explorer.runs import RunSpec, Status
-from explorer.ui import state
+from explorer.ui import passports, state
 
 
 class IdleEngine:
@@ -25,12 +31,12 @@ class IdleEngine:
 
 @pytest.fixture
 def engine(monkeypatch, store):
-    for cached in (state.settings, state.store, state.registry):
+    for cached in (state.settings, state.store, state._loaded, state.changed_plugins):
         cached.clear()
     engine = IdleEngine(store)
     monkeypatch.setattr(state, "engine", lambda: engine)
     yield engine
-    for cached in (state.settings, state.store, state.registry):
+    for cached in (state.settings, state.store, state._loaded, state.changed_plugins):
         cached.clear()
 
 
@@ -147,16 +153,188 @@ def test_the_runs_page_lists_own_runs_and_examples(engine, store, settings):
     assert list(table["status"])[1:] == ["example"] * 3
 
 
-def test_the_plugins_page_shows_what_loaded_and_what_is_broken(engine, monkeypatch, tmp_path):
-    (tmp_path / "more").mkdir()
-    (tmp_path / "more" / "unfinished.py").write_text("import nosuchmodule\n")
-    monkeypatch.setenv("EXPLORER_PLUGINS", str(tmp_path / "more"))
+# Plugins
+
+
+@pytest.fixture
+def folder(engine, monkeypatch, tmp_path):
+    """A folder with more plugins."""
+    folder = tmp_path / "more"
+    folder.mkdir()
+    monkeypatch.setenv("EXPLORER_PLUGINS", str(folder))
     state.settings.clear()
+    return folder
+
+
+OWN = '''
+from torch import nn
+from explorer import hookimpl
+
+@hookimpl
+def register_architectures(register):
+    register(Own)
+
+class Own(nn.Sequential):
+    """A net of my own."""
+    def __init__(self, images, width: int = 4):
+        super().__init__(nn.Flatten(), nn.Linear(images.size**2 * images.channels, images.classes))
+'''
+
+
+# Plugins
+
+
+@pytest.fixture
+def folder(engine, monkeypatch, tmp_path):
+    """A folder with more plugins."""
+    folder = tmp_path / "more"
+    folder.mkdir()
+    monkeypatch.setenv("EXPLORER_PLUGINS", str(folder))
+    state.settings.clear()
+    return folder
+
+
+OWN = '''
+from torch import nn
+from explorer import hookimpl
+
+@hookimpl
+def register_architectures(register):
+    register(Own)
+
+class Own(nn.Sequential):
+    """A net of my own."""
+    def __init__(self, images, width: int = 4):
+        super().__init__(nn.Flatten(), nn.Linear(images.size**2 * images.channels, images.classes))
+'''
+
+
+# Plugins
+
+
+@pytest.fixture
+def folder(engine, monkeypatch, tmp_path):
+    """A folder with more plugins."""
+    folder = tmp_path / "more"
+    folder.mkdir()
+    monkeypatch.setenv("EXPLORER_PLUGINS", str(folder))
+    state.settings.clear()
+    return folder
+
+
+OWN = '''
+from torch import nn
+from explorer import hookimpl
+
+@hookimpl
+def register_architectures(register):
+    register(Own)
+
+class Own(nn.Sequential):
+    """A net of my own."""
+    def __init__(self, images, width: int = 4):
+        super().__init__(nn.Flatten(), nn.Linear(images.size**2 * images.channels, images.classes))
+'''
+
+
+def test_the_plugins_page_shows_what_is_broken_its_sentence_first(folder):
+    (folder / "unfinished.py").write_text("import nosuchmodule\n")
     app = AppTest.from_function(plugins_page, default_timeout=60).run()
     assert not app.exception
+    assert "1 plugin is broken" in texts(app)
     assert "It imports 'nosuchmodule', which is not installed" in texts(app)
     assert "import nosuchmodule" in app.code[0].value
-    assert "residual-as-printed" in list(app.dataframe[0].value["architecture"])
+    architectures, datasets = (frame.value for frame in app.dataframe[-2:])
+    assert "residual-as-printed" in list(architectures["architecture"])
+    assert next(iter(datasets["data set"])) == "mnist"
+
+
+def test_the_plugins_page_shows_passport_diagram_and_source(folder):
+    (folder / "own.py").write_text(OWN)
+    app = AppTest.from_function(plugins_page, default_timeout=60)
+    app.query_params["show"] = "own"
+    app.run()
+    assert "own is being examined" in texts(app)
+    deadline = time.monotonic() + 120
+    while "is being examined" in texts(app):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+        app.run()
+    assert not app.exception
+    assert "**branches** It names no branches" in texts(app)
+    assert "**learns** The loss falls from" in texts(app)
+    assert f"own.py:{1 + OWN.splitlines().index('class Own(nn.Sequential):')}" in texts(app)
+    assert [*app.dataframe[0].value["layer"]] == ["0", "1"]
+    assert OWN in [code.value for code in app.code]
+    assert "flatten" in plots(app)
+
+
+def test_a_plugin_that_cannot_be_examined_gets_a_sentence(folder, monkeypatch):
+    told = passports._examine(str(folder / "nowhere.py"), "own")
+    assert told.startswith("It could not be examined: There is no file and no importable module")
+    monkeypatch.setattr(passports, "SECONDS", 0.01)
+    assert "was given up" in passports._examine(str(folder / "nowhere.py"), "own")
+
+
+def test_a_data_set_that_is_not_here_is_not_downloaded_to_be_looked_at(folder, monkeypatch):
+    monkeypatch.setenv("EXPLORER_CACHE", str(folder / "cache"))
+    app = AppTest.from_function(plugins_page, default_timeout=60)
+    app.query_params["show"] = "kmnist (data)"
+    app.run()
+    assert not app.exception
+    assert "It is examined once it is here" in texts(app)
+    assert any("register_datasets" in code.value for code in app.code)
+
+
+def test_an_edited_plugin_is_offered_to_be_reloaded_and_then_is_new(app, folder):
+    (folder / "own.py").write_text(OWN)
+    app.query_params["architecture"] = "own"
+    app.run()
+    assert "A net of my own." in texts(app)
+    assert "has changed" not in texts(app)
+    (folder / "own.py").write_text(OWN.replace("my own", "my very own"))
+    state.changed_plugins.clear()
+    app.run()
+    assert "The code of `own` has changed." in texts(app)
+    assert "A net of my own." in texts(app)
+    app.button(key="reload").click().run()
+    assert not app.exception
+    assert "A net of my very own." in texts(app)
+    assert "has changed" not in texts(app)
+
+
+def test_a_plugin_that_is_broken_by_an_edit_is_told_after_the_reload(app, folder):
+    (folder / "own.py").write_text(OWN)
+    app.run()
+    (folder / "own.py").write_text(OWN.replace("nn.Flatten", "nn.Flat"))
+    state.changed_plugins.clear()
+    app.run()
+    app.button(key="reload").click().run()
+    assert not app.exception
+    assert "**own** is broken: It raised AttributeError, line 12:" in texts(app)
+    assert "**own** is broken" not in texts(app.run())
+
+
+def test_runs_with_earlier_code_keep_their_fingerprint_and_say_so(folder, store, settings):
+    (folder / "own.py").write_text(OWN)
+    registry = discover([folder])
+    recipe = preset("fast").changed(train_size=64)
+    before = registry["own"].fingerprint
+    run = store.claim(store.add(RunSpec("own", {"width": 4}, "mnist", recipe, before)).id, "me")
+    for _ in perform(run, "me", store, registry, settings):
+        pass
+    page = AppTest.from_file("../../explorer/ui/script.py", default_timeout=60)
+    page.query_params["run"] = run.id
+    assert "earlier code" not in texts(page.run())
+    table = AppTest.from_function(runs_page, default_timeout=60).run().dataframe[0].value
+    assert next(iter(table["code"])) == before[:6]
+
+    (folder / "own.py").write_text(OWN + "# edited\n")
+    state.reload_plugins()
+    assert f"own was trained with earlier code (`{before[:6]}`)" in texts(page.run())
+    table = AppTest.from_function(runs_page, default_timeout=60).run().dataframe[0].value
+    assert list(table["code"])[0] == f"{before[:6]} (earlier)"
+    assert not any("earlier" in code for code in list(table["code"])[1:])
 
 
 def test_a_setting_that_cannot_be_gets_a_sentence(app, monkeypatch):

@@ -1,0 +1,32 @@
+"""Offers to load plugins anew when their code has changed while the app was running."""
+
+import streamlit as st
+
+from explorer.ui import state
+
+SECONDS = 2.0  # between two looks at the files
+BROKEN = "broken"  # session key: what a reload found broken, said once
+
+
+def offer() -> None:
+    """A line with the button *Reload*, as soon as there is something to reload."""
+    for sentence in st.session_state.pop(BROKEN, ()):
+        st.error(sentence)
+    st.fragment(_offer, run_every=SECONDS)()
+
+
+def _offer() -> None:
+    changed = state.changed_plugins()
+    if not changed:
+        return
+    names = ", ".join(f"`{name}`" for name in changed)
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(f":material/sync: The code of {names} has changed.")
+        if st.button("Reload", key="reload", type="primary"):
+            state.reload_plugins()
+            st.session_state[BROKEN] = [
+                f"**{broken.source.name}** is broken: {broken.reason} The page *Plugins* has more."
+                for broken in state.registry().broken
+                if broken.source.name in changed
+            ]
+            st.rerun()
