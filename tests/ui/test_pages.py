@@ -1,9 +1,5 @@
 import time
 
-import time
-
-import time
-
 import pytest
 import sqlalchemy
 from streamlit.testing.v1 import AppTest
@@ -181,62 +177,6 @@ class Own(nn.Sequential):
 '''
 
 
-# Plugins
-
-
-@pytest.fixture
-def folder(engine, monkeypatch, tmp_path):
-    """A folder with more plugins."""
-    folder = tmp_path / "more"
-    folder.mkdir()
-    monkeypatch.setenv("EXPLORER_PLUGINS", str(folder))
-    state.settings.clear()
-    return folder
-
-
-OWN = '''
-from torch import nn
-from explorer import hookimpl
-
-@hookimpl
-def register_architectures(register):
-    register(Own)
-
-class Own(nn.Sequential):
-    """A net of my own."""
-    def __init__(self, images, width: int = 4):
-        super().__init__(nn.Flatten(), nn.Linear(images.size**2 * images.channels, images.classes))
-'''
-
-
-# Plugins
-
-
-@pytest.fixture
-def folder(engine, monkeypatch, tmp_path):
-    """A folder with more plugins."""
-    folder = tmp_path / "more"
-    folder.mkdir()
-    monkeypatch.setenv("EXPLORER_PLUGINS", str(folder))
-    state.settings.clear()
-    return folder
-
-
-OWN = '''
-from torch import nn
-from explorer import hookimpl
-
-@hookimpl
-def register_architectures(register):
-    register(Own)
-
-class Own(nn.Sequential):
-    """A net of my own."""
-    def __init__(self, images, width: int = 4):
-        super().__init__(nn.Flatten(), nn.Linear(images.size**2 * images.channels, images.classes))
-'''
-
-
 def test_the_plugins_page_shows_what_is_broken_its_sentence_first(folder):
     (folder / "unfinished.py").write_text("import nosuchmodule\n")
     app = AppTest.from_function(plugins_page, default_timeout=60).run()
@@ -333,7 +273,7 @@ def test_runs_with_earlier_code_keep_their_fingerprint_and_say_so(folder, store,
     state.reload_plugins()
     assert f"own was trained with earlier code (`{before[:6]}`)" in texts(page.run())
     table = AppTest.from_function(runs_page, default_timeout=60).run().dataframe[0].value
-    assert list(table["code"])[0] == f"{before[:6]} (earlier)"
+    assert next(iter(table["code"])) == f"{before[:6]} (earlier)"
     assert not any("earlier" in code for code in list(table["code"])[1:])
 
 
