@@ -1,6 +1,5 @@
 """The built-in plugins: the tutorial's nets to the bit, and the ones that go further."""
 
-import itertools
 from pathlib import Path
 
 import pytest
@@ -41,18 +40,19 @@ def ends(parameter) -> tuple:
 
 
 def extremes() -> list:
-    """Every architecture with each of its parameters at one of its ends, in all combinations."""
-    return [
-        pytest.param(name, values, id=f"{name}-{values}")
-        for name, architecture in BUILT_IN.items()
-        for corner in itertools.product(*map(ends, architecture.parameters))
-        for values in [dict(zip((p.name for p in architecture.parameters), corner, strict=True))]
-    ]
+    """Every architecture with each parameter at each of its ends, and with all at their first."""
+    found = []
+    for name, architecture in BUILT_IN.items():
+        every = [{p.name: end} for p in architecture.parameters for end in ends(p)]
+        every += [{p.name: ends(p)[0] for p in architecture.parameters}, {}]
+        found += [pytest.param(name, values, id=f"{name}-{values}") for values in every]
+    return found
 
 
 def test_every_built_in_loads():
     assert REGISTRY.broken == ()
-    assert {*TUTORIAL, "residual-bn", "inception-bn"} <= set(BUILT_IN)
+    further = {"resnet", "resnet34", "googlenet", "network-in-network", "densenet", "mlp"}
+    assert {*TUTORIAL, "residual-bn", "inception-bn", *further} == set(BUILT_IN)
 
 
 @pytest.mark.parametrize(
@@ -287,3 +287,153 @@ def test_without_the_skip_a_residual_net_has_the_same_weights_in_a_plain_stack()
     block, bare = blocks(with_skip.eval())[0], blocks(without.eval())[0]
     x = torch.randn(2, 16, 6, 6)
     torch.testing.assert_close(block(x) - x, bare(x))
+
+
+# --- the published nets
+
+
+def convolutions(module: nn.Module) -> list[nn.Conv2d]:
+    return [part for part in module.modules() if isinstance(part, nn.Conv2d)]
+
+
+@pytest.mark.parametrize("n", [1, 3, 9])
+def test_resnet_has_6n_plus_2_layers_in_stages_of_16_32_and_64_channels(n):
+    model = build("resnet", n=n, skip=False)
+    assert len(convolutions(model)) + 1 == 6 * n + 2
+    widths = [block["residual"][2][0].out_channels for block in blocks(model)]
+    assert widths == [16] * n + [32] * n + [64] * n
+
+
+def test_resnet_s_sizes_are_those_of_the_paper_s_table():
+    # Section 4.2: maps of 32, 16 and 8 pixels; 0.27 million weights for 20 layers (table 6).
+    model = build("resnet", COLOUR, n=3)
+    shapes = []
+    for block in blocks(model):
+        block.register_forward_hook(lambda _, __, output: shapes.append(output.shape[2]))
+    model.eval()(pictures(COLOUR))
+    assert shapes == [32] * 3 + [16] * 3 + [8] * 3
+    assert round(weights(build("resnet", ImageSpec(3, 32, 10), n=3)) / 1e6, 2) == 0.27
+
+
+def test_resnet_s_identity_shortcut_subsamples_and_pads_with_zeros():
+    block = blocks(build("resnet"))[1]
+    x = torch.randn(2, 16, 7, 7)
+    skip = block["skip"](x)
+    assert skip.shape == (2, 32, 4, 4)
+    assert torch.equal(skip[:, :16], x[:, :, ::2, ::2])
+    assert not skip[:, 16:].any()
+    assert weights(block["skip"]) == 0
+
+
+def test_resnet_s_projection_is_there_only_where_the_shape_changes():
+    skips = [block["skip"] for block in blocks(build("resnet", n=2, shortcut="projection"))]
+    assert [bool(convolutions(skip)) for skip in skips] == [False, False, True, False, True, False]
+    assert convolutions(skips[2])[0].kernel_size == (1, 1)
+
+
+def test_without_skips_resnet_has_the_same_weights_in_a_plain_stack():
+    with_skip, without = build("resnet", n=2), build("resnet", n=2, skip=False)
+    assert all(list(block) == ["residual"] for block in blocks(without))
+    without.load_state_dict(with_skip.state_dict())
+
+
+@pytest.mark.parametrize("norm", [True, False])
+def test_resnet_s_convolutions_have_a_bias_or_a_normalisation(norm):
+    model = build("resnet", norm=norm)
+    assert any(isinstance(part, nn.BatchNorm2d) for part in model.modules()) == norm
+    assert all((layer.bias is None) == norm for layer in convolutions(model))
+
+
+@pytest.mark.parametrize("depth", [18, 34])
+def test_resnet34_is_torchvision_s_net_weight_for_weight(depth):
+    import torchvision.models
+
+    theirs = getattr(torchvision.models, f"resnet{depth}")(num_classes=10)
+    theirs.conv1 = nn.Conv2d(1, 64, 3, padding=1, bias=False)
+    theirs.maxpool = nn.Identity()
+    ours = build("resnet34", depth=depth, width=64)
+    given = theirs.state_dict()
+    # Both list a block's two convolutions first and its shortcut last.
+    values = dict(zip(ours.state_dict(), given.values(), strict=True))
+    ours.load_state_dict(values)
+    x = pictures(GREY)
+    with torch.no_grad():
+        torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), rtol=1e-4, atol=1e-4)
+
+
+def module_3a(**values) -> Branches:
+    return blocks(build("googlenet", divisor=4, modules=1, **values))[0]
+
+
+def test_googlenet_s_module_3a_has_the_paper_s_proportions():
+    # Table 1: 192 channels in; 64, 96 and 128, 16 and 32, and 32; here each over 4.
+    layers = {name: convolutions(path) for name, path in module_3a().items()}
+    assert {n: [(c.in_channels, c.out_channels) for c in own] for n, own in layers.items()} == {
+        "1x1": [(48, 16)],
+        "3x3": [(48, 24), (24, 32)],
+        "5x5": [(48, 4), (4, 8)],
+        "pool": [(48, 8)],
+    }
+
+
+def test_googlenet_s_5x5_branch_has_a_true_5x5_window():
+    assert convolutions(module_3a()["5x5"])[-1].kernel_size == (5, 5)
+    assert convolutions(module_3a(reduce=False)["5x5"])[0].kernel_size == (5, 5)
+
+
+def test_without_reductions_googlenet_s_larger_windows_see_all_channels():
+    naive = module_3a(reduce=False)
+    assert {name: len(convolutions(path)) for name, path in naive.items()} == {
+        "1x1": 1,
+        "3x3": 1,
+        "5x5": 1,
+        "pool": 0,
+    }
+    assert convolutions(naive["5x5"])[0].in_channels == 48
+    assert naive(torch.randn(1, 48, 4, 4)).shape[1] == 16 + 32 + 8 + 48
+
+
+def test_googlenet_halves_its_maps_before_modules_3_4_and_5():
+    model, sizes = build("googlenet", COLOUR, modules=9), []
+    for block in blocks(model):
+        block.register_forward_hook(lambda _, __, output: sizes.append(output.shape[2]))
+    model.eval()(pictures(COLOUR))
+    assert sizes == [16] * 2 + [8] * 5 + [4] * 2
+
+
+def test_network_in_network_s_logits_are_the_means_of_a_map_a_class():
+    model = build("network-in-network").eval()
+    x = pictures(GREY)
+    maps = nn.Sequential(*list(model)[:-2])(x)
+    assert maps.shape[1] == GREY.classes
+    torch.testing.assert_close(model(x), maps.mean((2, 3)))
+    assert not any(isinstance(part, nn.Linear) for part in model.modules())
+    kernels = [layer.kernel_size[0] for layer in convolutions(model)]
+    assert kernels == [5, 1, 1, 5, 1, 1, 3, 1, 1]
+
+
+@pytest.mark.parametrize("bottleneck", [True, False])
+def test_densenet_grows_by_the_same_number_of_channels_at_every_layer(bottleneck):
+    model = build("densenet", growth=6, layers=4, blocks=1, bottleneck=bottleneck)
+    channels = []
+    for block in blocks(model):
+        block.register_forward_hook(lambda _, x, y: channels.append((x[0].shape[1], y.shape[1])))
+        assert len(convolutions(block["new"])) == 1 + bottleneck
+    model.eval()(pictures(GREY))
+    assert channels == [(12 + 6 * number, 18 + 6 * number) for number in range(4)]
+
+
+def test_densenet_hands_its_input_on_unchanged():
+    block = blocks(build("densenet"))[0].eval()
+    x = torch.randn(2, 16, 5, 5)
+    assert torch.equal(block(x)[:, :16], x)
+
+
+def test_an_mlp_without_activation_is_affine_and_with_one_it_is_not():
+    pixels = nn.Unflatten(1, (1, 28, 28))
+    for activation, affine in (("none", True), ("relu", False), ("tanh", False)):
+        model = nn.Sequential(pixels, build("mlp", activation=activation, layers=3))
+        x, y = torch.randn(2, 3, 784, dtype=torch.float64)
+        model.double()
+        left = model(x + y) + model(torch.zeros_like(x))
+        assert torch.allclose(left, model(x) + model(y), 1e-9, 1e-9) == affine

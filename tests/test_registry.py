@@ -671,7 +671,7 @@ def test_a_value_that_does_not_fit_is_refused_and_the_architecture_named(everyth
 
 @pytest.mark.parametrize(
     ("name", "end"),
-    [("residul", "did you mean 'residual'?"), ("zzz", r"there are inception, .*, residual-bn\.")],
+    [("residul", "did you mean 'residual'?"), ("zzz", r"there are densenet, .*, resnet34\.")],
 )
 def test_an_architecture_that_is_not_there_is_refused_with_what_there_is(name, end):
     registry = load(in_folders([BUILT_IN]))

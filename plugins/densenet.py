@@ -1,0 +1,73 @@
+"""DenseNet: every layer sees what all layers before it gave.
+
+After Gao Huang, Zhuang Liu, Laurens van der Maaten and Kilian Weinberger, "Densely Connected
+Convolutional Networks", arXiv:1608.06993: x_l = H_l([x_0, x_1, …, x_l-1]) (eq. 2).
+"""
+
+from typing import Annotated
+
+from torch import nn
+
+from explorer import Branches, ImageSpec, Range, concat, hookimpl
+
+
+@hookimpl
+def register_architectures(register):
+    register(DenseNet, name="densenet")
+
+
+class DenseNet(nn.Sequential):
+    """A skip that is kept beside what is new, not added to it: channels only ever grow.
+
+    Each layer hands its input on and lays `growth` new channels beside it. Between the blocks a
+    1×1 convolution keeps half of the channels, and maps are halved (the paper's DenseNet-BC). The
+    paper has growth 12 and 16 layers a block in its smallest net.
+    """
+
+    def __init__(
+        self,
+        images: ImageSpec,
+        *,
+        growth: Annotated[int, Range(4, 24, step=2), "Channels that each layer adds"] = 8,
+        layers: Annotated[int, Range(1, 8), "Layers of each block"] = 3,
+        blocks: Annotated[int, Range(1, 3), "Dense blocks, each on maps half as large"] = 3,
+        bottleneck: Annotated[bool, "A 1×1 convolution to four times the growth first"] = True,
+    ):
+        super().__init__()
+        channels = 2 * growth
+        self.conv = nn.Conv2d(images.channels, channels, 3, stride=2, padding=1, bias=False)
+        for block in range(1, blocks + 1):
+            for number in range(1, layers + 1):
+                new = composite(channels, growth, bottleneck)
+                paths = {"skip": nn.Identity(), "new": new}
+                self.add_module(f"dense{block}_{number}", Branches(paths, merge=concat))
+                channels += growth
+            if block < blocks:
+                self.add_module(f"transition{block}", transition(channels))
+                channels //= 2
+        self.norm = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
+        self.average = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.linear = nn.Linear(channels, images.classes)
+
+
+def composite(inputs: int, growth: int, bottleneck: bool) -> nn.Sequential:
+    """H_l: normalisation and ReLU come before each convolution."""
+    layers: list[nn.Module] = []
+    if bottleneck:
+        layers += [*activated(inputs), nn.Conv2d(inputs, 4 * growth, 1, bias=False)]
+        inputs = 4 * growth
+    layers += [*activated(inputs), nn.Conv2d(inputs, growth, 3, padding=1, bias=False)]
+    return nn.Sequential(*layers)
+
+
+def transition(inputs: int) -> nn.Sequential:
+    """Half of the channels, on maps half as large."""
+    shrink = nn.Conv2d(inputs, inputs // 2, 1, bias=False)
+    return nn.Sequential(*activated(inputs), shrink, nn.AvgPool2d(2, ceil_mode=True))
+
+
+def activated(channels: int) -> list[nn.Module]:
+    """Batch normalisation and a ReLU."""
+    return [nn.BatchNorm2d(channels), nn.ReLU()]
