@@ -51,8 +51,8 @@ def register_architectures(register: RegisterArchitecture) -> None:
         ```python
         @hookimpl
         def register_architectures(register):
-            register(Inception)                  # as "inception"
-            register(InceptionBN)                # as "inception-bn"
+            register(Inception)  # as "inception"
+            register(InceptionBN)  # as "inception-bn"
             register(Residual, name="skipping")  # as "skipping"
         ```
     """

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 class ImageSpec:
     """The images a network is built for.
 
+    A batch has shape `(N, channels, size, size)`; a network answers with logits of shape
+    `(N, classes)`.
+
     Attributes:
         channels: Values per pixel: 1 for grey images, 3 for colour.
         size: Height and width in pixels; images are square.
         classes: How many classes there are to tell apart.
-
-    A batch has shape `(N, channels, size, size)`; a network answers with logits of shape
-    `(N, classes)`.
     """
 
     channels: int

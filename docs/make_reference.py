@@ -1,0 +1,99 @@
+"""Writes docs/reference.md from the docstrings: `python docs/make_reference.py`."""
+
+import inspect
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import explorer
+from explorer import hooks, testing
+
+FILE = Path(__file__).with_name("reference.md")
+SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Yields|Example):\n", re.MULTILINE)
+INTRODUCTION = """\
+# Reference
+
+All that a plugin may import, from the docstrings of the code. `python docs/make_reference.py`
+writes this page. How to begin is in [Writing a plugin](writing-a-plugin.md).
+"""
+
+GROUPS: dict[str, list[Any]] = {
+    "Hooks": [explorer.hookimpl, hooks.register_architectures, hooks.register_datasets],
+    "Networks": [
+        explorer.ImageSpec,
+        explorer.Range,
+        explorer.Branches,
+        explorer.concat,
+        explorer.add,
+    ],
+    "Data sets": [
+        explorer.DataSet,
+        explorer.image_folder,
+        explorer.npz_file,
+        explorer.torchvision_reader,
+    ],
+    "Tests": [testing.passport_tests],
+}
+
+
+def reference() -> str:
+    """The whole page."""
+    lines = [INTRODUCTION]
+    for group, members in GROUPS.items():
+        lines.append(f"## {group}\n")
+        for member in members:
+            lines += _entry(member)
+        if group == "Data sets":
+            lines.append("### `MNIST`\n")
+            lines.append("The `DataSet` of handwritten digits that ships with the explorer.\n")
+    return "\n".join(lines)
+
+
+def _entry(member: Any) -> Iterable[str]:
+    yield f"### `{member.__name__}`\n"
+    yield f"```\n{_signature(member)}\n```\n"
+    text = inspect.cleandoc(member.__doc__)
+    first, *rest = SECTION.split(text)
+    yield first.strip() + "\n"
+    for title, body in zip(rest[::2], rest[1::2], strict=True):
+        body = inspect.cleandoc("\n" + body)
+        yield f"**{title}**\n"
+        yield (body if title == "Example" else "\n".join(_items(body))) + "\n"
+
+
+def _signature(member: Any) -> str:
+    signature = inspect.signature(member)
+    plain = signature.replace(
+        parameters=[
+            p.replace(annotation=p.empty)
+            for p in signature.parameters.values()
+            if p.name != "source"  # the registry's own
+        ],
+        return_annotation=signature.empty,
+    )
+    one = re.sub(r"<function (\w+) at \w+>", r"\1", f"{member.__name__}{plain}")
+    if len(one) <= 90:
+        return one
+    inner, shown = [], set()
+    for parameter in plain.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in shown:
+            inner.append("    *,")
+            shown.add("*")
+        inner.append(f"    {parameter},")
+    return "\n".join([f"{member.__name__}(", *inner, ")"])
+
+
+def _items(body: str) -> Iterable[str]:
+    """`name: text` becomes a list; text alone stays."""
+    for item in re.split(r"\n(?=\S)", body):
+        words = " ".join(item.split())
+        name = re.match(r"(\w+): ", words)
+        if name and name[1] != "source":
+            yield f"- `{name[1]}`: {words[name.end() :]}"
+        elif not name:
+            yield words
+
+
+if __name__ == "__main__":
+    FILE.write_text(reference(), encoding="utf-8")
