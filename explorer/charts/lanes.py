@@ -136,10 +136,11 @@ def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours)
     terms = []
     if block.merge != "concat":
         names = [block.branch_name(name) for name in block.branches]
-        group = [*names, block.name]
         # A sum's terms are compared, so they share their colours even where layers do not.
+        group = [*names, block.name] if block.merge == "add" else [block.name]
         for branch, name in zip(block.branches, names, strict=True):
-            mosaic = _tiles(view, name, _term(block, branch), block.shape, colours, group)
+            shape, own = view.maps[name].shape, group if block.merge == "add" else [name]
+            mosaic = _tiles(view, name, _term(block, branch), shape, colours, own)
             silent = block.branch_path(branch) in view.off
             terms.append({**mosaic, "hue": hues[branch], "on": not silent})
         total = _tiles(view, block.name, _sum(block), block.shape, colours, group)
@@ -150,6 +151,8 @@ def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours)
 
 
 def _term(block: Block, branch: str) -> str:
+    if block.merge != "add":
+        return branch
     if is_skip(block.branches[branch]):
         return "x"
     skips = [name for name, parts in block.branches.items() if is_skip(parts)]

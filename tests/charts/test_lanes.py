@@ -165,3 +165,19 @@ def test_one_bright_pixel_does_not_darken_the_rest():
     quiet = np.ones(1000, np.float32)
     quiet[0] = 1e6
     assert limit([quiet]) == pytest.approx(1)
+
+
+def test_the_branches_of_a_merge_of_one_s_own_bear_their_names_shapes_and_scales():
+    def rescale(outputs):
+        return outputs[0] * outputs[1]
+
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Sigmoid())
+    block = Branches({"maps": nn.Identity(), "excitation": pool}, merge=rescale)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), block, nn.Flatten(), nn.LazyLinear(10))
+    recording, maps, fields = seen(model)
+    (part,) = blocks(recording.parts)
+    merge = lanes(View(part, maps, fields), IMAGE, "layer")["merge"]
+    assert [term["text"] for term in merge["terms"]] == ["maps", "excitation"]
+    assert [term["shape"] for term in merge["terms"]] == ["4×26×26", "4×1×1"]
+    assert merge["terms"][0]["ends"] != merge["terms"][1]["ends"]
+    assert merge["total"]["text"] == "rescale"
