@@ -1,4 +1,4 @@
-"""The explorer without a browser: list, train, new-plugin, check, inspect, runs."""
+"""The explorer without a browser: list, datasets, train, new-plugin, check, inspect, runs."""
 
 import json
 import sys
@@ -63,6 +63,37 @@ def list_architectures(as_json: AsJson = False) -> None:
                 )
     for broken in registry.broken:
         _print_broken(broken)
+
+
+@app.command("datasets")
+def list_datasets(as_json: AsJson = False) -> None:
+    """List the data sets that can be learned from."""
+    settings = _settings()
+    registry = _registry()
+    from explorer.data.decoded import is_cached
+
+    if as_json:
+        told = [
+            {
+                "name": dataset.name,
+                "title": dataset.title,
+                "channels": dataset.images.channels,
+                "size": dataset.images.size,
+                "labels": list(dataset.labels),
+                "address": dataset.address,
+                "here": is_cached(dataset, settings.cache),
+                "credit": dataset.credit,
+                "origin": dataset.source.origin if dataset.source else "",
+            }
+            for dataset in registry.datasets.values()
+        ]
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    width = max(map(len, registry.datasets), default=0)
+    for name, dataset in registry.datasets.items():
+        here = is_cached(dataset, settings.cache)
+        where = "" if here else f"  downloaded at first use, from {dataset.address}"
+        print(f"{name:{width}}  {dataset.images}{where}")
 
 
 @app.command()

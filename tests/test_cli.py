@@ -18,6 +18,7 @@ from explorer.cli import app
 from explorer.events import Epoch, Started
 from explorer.examples import open_examples
 from explorer.recipe import preset
+from explorer.registry import discover
 from explorer.runs import RunSpec, Status
 from explorer.store import LEASE_SECONDS, RunStore
 
@@ -106,14 +107,7 @@ def test_list_names_every_architecture_with_its_weights_and_parameters():
     assert result.exit_code == 0
     assert result.stderr == ""
     rows = {line.split()[0]: line for line in result.stdout.splitlines() if line[0] != " "}
-    assert list(rows) == [
-        "inception",
-        "inception-bn",
-        "plain",
-        "residual",
-        "residual-as-printed",
-        "residual-bn",
-    ]
+    assert list(rows) == list(discover().architectures)
     assert "8,490 weights" in rows["plain"]
     assert "97,298 weights" in rows["inception"]
     assert "41,514 weights" in rows["residual"]
@@ -435,6 +429,24 @@ def test_ctrl_c_leaves_a_stopped_run_which_the_same_command_takes_up(plugin, sto
     assert resumed[-1] == {"event": "finished", "run": run.id}
     assert [epoch.epoch for epoch in store.run(run.id).epochs] == [1, 2]
     assert [line["epoch"] for line in read if line["event"] == "epoch"] == [1]
+
+
+# explorer datasets
+
+
+def test_datasets_lists_what_can_be_learned_from_and_what_is_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "cache"))
+    result = explorer("datasets")
+    assert result.exit_code == 0
+    lines_of = result.stdout.splitlines()
+    assert lines_of[0] == "mnist          1×28×28, 10 classes"
+    assert lines_of[-1].startswith("cifar-10       3×32×32, 10 classes  downloaded at first use, f")
+    told = strictly(explorer("datasets", "--json").stdout)
+    assert [(each["name"], each["here"]) for each in told][:2] == [
+        ("mnist", True),
+        ("fashion-mnist", False),
+    ]
+    assert told[0]["labels"] == list("0123456789")
 
 
 # explorer check

@@ -45,8 +45,9 @@ def new_plugin(name: str, kind: Kind, folder: Path, taken: Iterable[str]) -> Pat
     """
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)]
     module, hyphened = "_".join(words), "-".join(words)
+    cls = "".join(map(_capital, words))
     plain = re.fullmatch(r"[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*", name)
-    if not plain or not module.isidentifier() or keyword.iskeyword(module):
+    if not plain or not module.isidentifier() or {module, cls} & {*keyword.kwlist}:
         raise TemplateError(
             f"{name!r} cannot be a plugin's name; use letters, digits and hyphens, a letter first, "
             "such as my-net."
@@ -56,7 +57,7 @@ def new_plugin(name: str, kind: Kind, folder: Path, taken: Iterable[str]) -> Pat
     if kind is Kind.PACKAGE and importlib.util.find_spec(module):
         raise TemplateError(f"There is a module {module!r} already; choose another name.")
     home = folder / (hyphened if kind is Kind.PACKAGE else f"{module}.py")
-    names = {"MyNet": "".join(map(_capital, words)), "my_net": module, "my-net": hyphened}
+    names = {"MyNet": cls, "my_net": module, "my-net": hyphened}
     try:
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
             ready = Path(scratch) / home.name
@@ -80,7 +81,7 @@ def read_kind(text: str) -> Kind:
     try:
         return Kind(text)
     except ValueError:
-        raise TemplateError(f"There is no kind {text!r}; {suggest(text, Kind)}") from None
+        raise TemplateError(f"There is no kind {text!r}; {suggest(text, map(str, Kind))}") from None
 
 
 def _write(kind: Kind, ready: Path, names: dict[str, str]) -> None:

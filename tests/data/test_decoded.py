@@ -16,6 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision.datasets
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes
+from hypothesis.extra.numpy import arrays as arrays_of
 from PIL import Image
 
 import explorer.data.mnist
@@ -466,8 +469,8 @@ def test_reading_anew_passes_the_cache_by():
         read_anew(own(lambda _: Path("/next room").read_bytes()))
 
 
-def test_what_is_measured_is_what_numpy_measures():
-    images = pixels(5, 3, 6, 6)
+@given(arrays_of(np.uint8, array_shapes(min_dims=4, max_dims=4, max_side=5)))
+def test_what_is_measured_is_what_numpy_measures(images):
     mean, deviation = statistics(images)
     assert mean == pytest.approx((images / 255).mean((0, 2, 3)))
     assert deviation == pytest.approx((images / 255).std((0, 2, 3)))
