@@ -25,7 +25,8 @@ class ResNet(nn.Sequential):
     Stages of 16, 32 and 64 channels, each on maps half as large as the one before. Take the skips
     away and the same weights are the paper's plain nets: from some depth on they train worse than
     shallower ones (fig. 6), which the residual nets do not. Without batch normalisation, which the
-    paper always has, convolutions have a bias and training needs lower rates the deeper the net.
+    paper always has, convolutions have a bias, and beside a skip the second one of each block
+    begins at zero, or the sums would grow with every block (Zhang et al., arXiv:1901.09321).
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class ResNet(nn.Sequential):
                 paths["residual"] = nn.Sequential(
                     conv(channels, width, 3, stride, norm),
                     nn.ReLU(),
-                    conv(width, width, 3, 1, norm),
+                    conv(width, width, 3, 1, norm, zero=skip and not norm),
                 )
                 self.add_module(f"block{stage}_{number}", Branches(paths, merge=add))
                 self.add_module(f"relu{stage}_{number}", nn.ReLU())
@@ -79,8 +80,12 @@ class PadChannels(nn.Module):
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.more))
 
 
-def conv(inputs: int, outputs: int, kernel: int, stride: int, norm: bool) -> nn.Sequential:
+def conv(
+    inputs: int, outputs: int, kernel: int, stride: int, norm: bool, zero: bool = False
+) -> nn.Sequential:
     """A convolution, initialised after He et al., arXiv:1502.01852, and its normalisation."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=not norm)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    if zero:
+        nn.init.zeros_(layer.weight)
     return nn.Sequential(layer, nn.BatchNorm2d(outputs)) if norm else nn.Sequential(layer)

@@ -344,6 +344,14 @@ def test_resnet_s_convolutions_have_a_bias_or_a_normalisation(norm):
     assert all((layer.bias is None) == norm for layer in convolutions(model))
 
 
+def test_without_normalisation_resnet_s_residuals_begin_at_zero_so_that_sums_do_not_grow():
+    for block in blocks(build("resnet", n=9, norm=False)):
+        assert not block["residual"][2][0].weight.any()
+    x = pictures(GREY, 8)
+    assert build("resnet", n=9, norm=False)(x).std() < 5
+    assert all(block["residual"][2][0].weight.any() for block in blocks(build("resnet")))
+
+
 @pytest.mark.parametrize("depth", [18, 34])
 def test_resnet34_is_torchvision_s_net_weight_for_weight(depth):
     import torchvision.models
