@@ -233,8 +233,7 @@ def test_a_fresh_run_is_trained_again(store):
         (["residul"], "There is no architecture 'residul'; did you mean 'residual'?"),
         (
             ["xyz"],
-            "There is no architecture 'xyz'; there are inception, inception-bn, plain, residual, "
-            "residual-as-printed, residual-bn.",
+            f"There is no architecture 'xyz'; there are {', '.join(discover().architectures)}.",
         ),
         (["plain", "--dataset", "mnits"], "There is no data set 'mnits'; did you mean 'mnist'?"),
         (["plain", "--recipe", "slow"], "There is no recipe 'slow'; choose tutorial or fast."),

@@ -169,8 +169,12 @@ def _layer(module, x):
             return F.max_pool2d(
                 x, module.kernel_size, module.stride, module.padding, ceil_mode=module.ceil_mode
             )
-        case nn.AvgPool2d(kernel_size=3, stride=1, padding=1):
-            return F.avg_pool2d(x, 3, 1, 1)
+        case nn.AvgPool2d():
+            return F.avg_pool2d(
+                x, module.kernel_size, module.stride, module.padding, ceil_mode=module.ceil_mode
+            )
+        case nn.Dropout():
+            return x
         case nn.AdaptiveAvgPool2d(output_size=1):
             return x.mean((2, 3), keepdim=True)
         case nn.Flatten():
@@ -179,4 +183,7 @@ def _layer(module, x):
             return F.linear(x, w, b)
         case nn.Identity():
             return x
+        case _ if type(module).__name__ == "PadChannels":
+            zeros = x.new_zeros(len(x), module.more, *x[:, :, ::2, ::2].shape[2:])
+            return torch.cat([x[:, :, ::2, ::2], zeros], 1)
     raise NotImplementedError(module)
