@@ -61,7 +61,8 @@ class GoogLeNet(nn.Sequential):
             channels = outputs(channels, widths, reduce)
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.dropout = nn.Dropout(dropout)
+        if dropout:
+            self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(channels, images.classes)
 
 

@@ -39,6 +39,7 @@ class MLP(nn.Sequential):
         for number in range(1, layers + 1):
             self.add_module(f"hidden{number}", nn.Linear(units, width))
             self.add_module(f"{activation}{number}", ACTIVATIONS[activation]())
-            self.add_module(f"dropout{number}", nn.Dropout(dropout))
+            if dropout:
+                self.add_module(f"dropout{number}", nn.Dropout(dropout))
             units = width
         self.linear = nn.Linear(units, images.classes)

@@ -42,7 +42,8 @@ class NetworkInNetwork(nn.Sequential):
             )
             if not last:
                 self.add_module(f"pool{number}", nn.MaxPool2d(3, stride=2, ceil_mode=True))
-                self.add_module(f"dropout{number}", nn.Dropout(dropout))
+                if dropout:
+                    self.add_module(f"dropout{number}", nn.Dropout(dropout))
             channels = outputs
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()

@@ -445,3 +445,12 @@ def test_an_mlp_without_activation_is_affine_and_with_one_it_is_not():
         model.double()
         left = model(x + y) + model(torch.zeros_like(x))
         assert torch.allclose(left, model(x) + model(y), 1e-9, 1e-9) == affine
+
+
+@pytest.mark.parametrize("name", ["googlenet", "network-in-network", "mlp"])
+def test_dropout_is_there_only_where_it_does_something(name):
+    def dropouts(model):
+        return [part.p for part in model.modules() if isinstance(part, nn.Dropout)]
+
+    assert dropouts(build(name)) == []
+    assert set(dropouts(build(name, dropout=0.3))) == {0.3}

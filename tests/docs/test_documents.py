@@ -189,5 +189,7 @@ def test_the_readme_s_commands_run(folder, monkeypatch):
         assert status == 0, f"{command}\n{said}"
     files = [str(ROOT / command.split()[1]) for command in benchmarks]
     words = [sys.executable, "-c", HELP, *files]
-    helped = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    helped = subprocess.run(
+        words, cwd=ROOT / "benchmarks", capture_output=True, text=True, check=False
+    )
     assert helped.returncode == 0, helped.stderr
