@@ -18,7 +18,7 @@ from explorer.settings import Settings  # noqa: E402
 
 
 def main() -> None:
-    """Write `docs/train.png` and `docs/inside.png`."""
+    """Write `docs/train.png`, `docs/inside.png` and `docs/plugins.png`."""
     with (
         tempfile.TemporaryDirectory() as folder,
         serving(Path(folder, "runs.sqlite"), Settings().cache) as (address, _),
@@ -39,6 +39,12 @@ def main() -> None:
         page.get_by_role("img", name="mix1.5x5.1").hover(position={"x": 60, "y": 20})
         page.wait_for_timeout(500)
         page.screenshot(path=DOCS / "inside.png")
+        page.set_viewport_size({"width": 1360, "height": 1000})
+        page.goto(f"{address}/plugins?show=residual-as-printed")
+        page.get_by_text("All of it moves to another device").wait_for(timeout=120_000)
+        page.locator(".js-plotly-plot .annotation").first.wait_for()
+        page.wait_for_timeout(1000)
+        page.screenshot(path=DOCS / "plugins.png")
         browser.close()
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import streamlit as st
@@ -55,7 +56,8 @@ def _panel(examination: "Future[Told | str]", name: str, was_waiting: bool) -> N
 
 def _findings(told: Told) -> None:
     for finding in told["findings"]:
-        where = f"  \n:gray[`{finding['place']}`]" if finding["place"] else ""
+        short = "/".join(Path(finding["place"]).parts[-2:])
+        where = f"  \n:gray[`{short}`]" if short else ""
         st.markdown(f"{_MARKS[finding['verdict']]} **{finding['check']}** {finding['text']}{where}")
     if layers := told.get("layers"):
         with st.expander(f"All {len(layers)} layers"):
