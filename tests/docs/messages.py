@@ -59,7 +59,7 @@ def explained() -> Iterator[str]:
 
 def found() -> Iterator[str]:
     """What a passport's checks say where all is not well."""
-    for name in ("networks", "images"):
+    for name in ("form", "behaviour", "images"):
         tree = ast.parse((EXPLORER / "passport" / f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             match node:

@@ -1,0 +1,118 @@
+"""The commands `list`, `datasets` and `runs`."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from explorer.cli.common import AsJson, load_registry, open_store, print_broken, settings_or_refuse
+
+if TYPE_CHECKING:
+    from explorer.runs import Run
+
+
+def list_architectures(as_json: AsJson = False) -> None:
+    """List the architectures that can be trained, and the plugins that are broken."""
+    registry = load_registry()
+    if as_json:
+        print(
+            json.dumps(
+                [
+                    {
+                        "name": architecture.name,
+                        "summary": architecture.summary,
+                        "weights": architecture.weights,
+                        "parameters": [p.describe() for p in architecture.parameters],
+                        "origin": architecture.source.origin,
+                    }
+                    for architecture in registry.architectures.values()
+                ],
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+    else:
+        width = max(map(len, registry.architectures), default=0)
+        for architecture in registry.architectures.values():
+            print(
+                f"{architecture.name:{width}}  {architecture.weights:>9,} weights  "
+                f"{architecture.summary}"
+            )
+            for parameter in architecture.parameters:
+                print(
+                    f"{'':{width}}    --set {parameter.name}={parameter.default}  "
+                    f"{parameter.help} ({parameter.expected()})"
+                )
+    for broken in registry.broken:
+        print_broken(broken)
+
+
+def list_datasets(as_json: AsJson = False) -> None:
+    """List the data sets that can be learned from."""
+    settings = settings_or_refuse()
+    registry = load_registry()
+    from explorer.data.decoded import is_cached
+
+    if as_json:
+        told = [
+            {
+                "name": dataset.name,
+                "title": dataset.title,
+                "channels": dataset.images.channels,
+                "size": dataset.images.size,
+                "labels": list(dataset.labels),
+                "address": dataset.address,
+                "here": is_cached(dataset, settings.cache),
+                "credit": dataset.credit,
+                "origin": dataset.source.origin if dataset.source else "",
+            }
+            for dataset in registry.datasets.values()
+        ]
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    width = max(map(len, registry.datasets), default=0)
+    for name, dataset in registry.datasets.items():
+        here = is_cached(dataset, settings.cache)
+        where = "" if here else f"  downloaded at first use, from {dataset.address}"
+        print(f"{name:{width}}  {dataset.images}{where}")
+
+
+def runs(
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Also those that ship with the explorer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List all runs, the newest first."""
+    found = open_store(settings_or_refuse()).runs()
+    if examples:
+        from explorer.examples import open_examples
+
+        found += open_examples().runs()
+    if as_json:
+        print(json.dumps([_describe(run) for run in found], indent=2, ensure_ascii=False))
+        return
+    if not found:
+        print("No runs yet; `explorer train residual` makes one.")
+    for run in found:
+        accuracy = "" if run.best_accuracy is None else f"{100 * run.best_accuracy:.2f} %"
+        print(
+            f"{run.id}  {run.status:<11}  {accuracy:>8}  "
+            f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s  {run.title}"
+        )
+
+
+def _describe(run: "Run") -> dict[str, Any]:
+    from explorer import events
+
+    return {
+        "run": run.id,
+        **run.spec.to_json(),
+        "status": str(run.status),
+        "reason": run.reason,
+        "created": run.created.isoformat(timespec="seconds"),
+        "best_accuracy": run.best_accuracy,
+        "last_accuracy": run.last_accuracy,
+        "seconds": run.seconds,
+        "epochs": [events.to_json(epoch) for epoch in run.epochs],
+    }

@@ -1,0 +1,85 @@
+"""The commands for plugin authors, `new-plugin` and `check`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from explorer.cli.common import AsJson, load_registry, print_broken, refuse, settings_or_refuse
+
+
+def new_plugin(
+    name: Annotated[str, typer.Argument(help="The architecture's name, such as my-net.")],
+    kind: Annotated[
+        str, typer.Option(help="To begin with: plain, residual or inception; package: to install.")
+    ] = "inception",
+    as_json: AsJson = False,
+) -> None:
+    """Write a small plugin that works, here, to be made one's own."""
+    from explorer import templates
+
+    try:
+        chosen = templates.read_kind(kind)
+        made = templates.new_plugin(name, chosen, Path(), load_registry().architectures)
+    except templates.TemplateError as error:
+        refuse(str(error))
+    if as_json:
+        print(json.dumps({"path": str(made)}))
+        return
+    print(f"{made} is written. What it holds, and whether it does:")
+    print(f"    explorer check {made}")
+    if chosen is templates.Kind.PACKAGE:
+        print("To have it in the app's picker:")
+        print(f"    pip install --editable {made}")
+    else:
+        print("To have it in the app's picker, start the app with its folder named:")
+        print(f"    EXPLORER_PLUGINS={Path().resolve()}")
+
+
+def check(
+    target: Annotated[str, typer.Argument(help="A plugin's file, folder or module.")],
+    only: Annotated[
+        str | None, typer.Option(help="Examine one architecture or data set of it alone.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Examine plugins as the app will use them; exits 1 if something will not work."""
+    from explorer.parameters import suggest
+    from explorer.passport.plugins import examine, load_beside_built_ins
+    from explorer.sources import PluginError, find_sources
+    from explorer.telling import tell_passport
+
+    try:
+        registry = load_beside_built_ins(find_sources(target))
+    except PluginError as error:
+        refuse(str(error))
+    offered = [*registry.architectures, *registry.datasets]
+    if only and only not in offered:
+        refuse(f"It does not offer {only!r}; {suggest(only, offered)}")
+    passports = []
+    for passport in examine(registry, settings_or_refuse().cache, only):
+        passports.append(passport)
+        if not as_json:
+            tell_passport(passport.to_json())
+    holds = not registry.broken and all(passport.holds for passport in passports)
+    if as_json:
+        told = {
+            "ok": holds,
+            "passports": [passport.to_json() for passport in passports],
+            "broken": [
+                {
+                    "plugin": broken.source.name,
+                    "origin": broken.source.origin,
+                    "reason": broken.reason,
+                    "trace": broken.trace,
+                }
+                for broken in registry.broken
+            ],
+        }
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        for broken in registry.broken:
+            print_broken(broken)
+    if not holds:
+        raise typer.Exit(1)

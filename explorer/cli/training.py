@@ -1,0 +1,137 @@
+"""The command `train`."""
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from explorer.cli.common import AsJson, load_registry, open_store, refuse, settings_or_refuse
+from explorer.recipe import PRECISIONS, PRESETS, RecipeError, preset
+
+if TYPE_CHECKING:
+    from explorer.runs import RunSpec
+    from explorer.telling import JsonLines, ProgressBar
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="The architecture; `explorer list` names them.")],
+    dataset: Annotated[str, typer.Option(help="The data set.")] = "mnist",
+    recipe: Annotated[str, typer.Option(help=f"A preset: {', '.join(PRESETS)}.")] = "fast",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the images.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and dropout.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Its peak, for one-cycle.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    train_size: Annotated[int | None, typer.Option(help="Use only so many images.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help=f"Of products: {', '.join(PRECISIONS)}.")
+    ] = None,
+    gradients: Annotated[
+        bool, typer.Option(help="Record the norm of each layer's gradient now and then.")
+    ] = True,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PARAMETER=VALUE", help="A parameter of the architecture."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option(help="Forget an earlier run of the same.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train an architecture; the run is kept, and taken up again where it was interrupted."""
+    from explorer.engines.machine import prepare
+
+    prepare()
+    from explorer.data.dataset import UnknownDataSetError
+    from explorer.parameters import ParameterError
+    from explorer.registry import UnknownArchitectureError
+    from explorer.runs import RunSpec
+    from explorer.telling import JsonLines, ProgressBar
+
+    try:
+        chosen = preset(recipe).changed(
+            epochs=epochs,
+            seed=seed,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            train_size=train_size,
+            precision=precision,
+        )
+        if not gradients:
+            chosen = replace(chosen, gradients_every=None)
+        registry = load_registry()
+        version = registry.dataset(dataset).version or ""
+        architecture = registry[name]
+        spec = RunSpec(
+            architecture=name,
+            parameters=architecture.complete(_parse(settings or [], architecture.parameters)),
+            dataset=dataset,
+            recipe=chosen,
+            fingerprint=architecture.fingerprint,
+            dataset_version=version,
+        )
+    except (
+        ParameterError,
+        RecipeError,
+        UnknownArchitectureError,
+        UnknownDataSetError,
+    ) as error:
+        refuse(str(error))
+    _train(spec, fresh, JsonLines() if as_json else ProgressBar())
+
+
+def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> None:
+    from explorer import events
+    from explorer.engines.perform import new_owner, perform
+    from explorer.runs import RunIsBusyError, Status
+
+    settings = settings_or_refuse()
+    store = open_store(settings)
+    try:
+        if fresh:
+            store.delete(spec.id)
+        run = store.add(spec)
+        if run.status is Status.FINISHED:
+            if run.started:
+                teller.event("started", events.to_json(run.started))
+            for epoch in run.epochs:
+                teller.event("epoch", events.to_json(epoch))
+            teller.event("finished", {"run": run.id})
+            return
+        owner = new_owner()
+        run = store.claim(run.id, owner)
+    except RunIsBusyError as error:
+        refuse(str(error))
+    try:
+        with teller.open():
+            for event in perform(run, owner, store, load_registry(), settings):
+                teller.event(events.kind(event), events.to_json(event))
+    except KeyboardInterrupt:
+        print(f"Stopped; the same command goes on from here. Run {run.id}.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except BaseException:  # a plugin's forward may even call sys.exit
+        run = store.run(run.id)
+        teller.event("failed", {"run": run.id, "reason": run.reason})
+        raise typer.Exit(1) from None
+    match (run := store.run(run.id)).status:
+        case Status.FINISHED:
+            teller.event("finished", {"run": run.id})
+        case Status.STOPPED:
+            teller.event("stopped", {"run": run.id})
+        case _:
+            reason = "Another process has taken the run over; `explorer runs` says how it stands."
+            teller.event("failed", {"run": run.id, "reason": reason})
+            raise typer.Exit(1)
+
+
+def _parse(settings: list[str], parameters: Any) -> dict[str, Any]:
+    from explorer.parameters import ParameterError, suggest
+
+    known = {parameter.name: parameter for parameter in parameters}
+    values = {}
+    for setting in settings:
+        name, sign, text = setting.partition("=")
+        if not sign:
+            raise ParameterError(f"write --set PARAMETER=VALUE, not {setting!r}.")
+        if name not in known:
+            raise ParameterError(f"There is no parameter {name!r}; {suggest(name, known)}")
+        values[name] = known[name].parse(text)
+    return values
