@@ -96,7 +96,8 @@ class Branches(nn.ModuleDict):
             )
             fitting = "the same shape" if self.merge is add else "the same height and width"
             raise ValueError(
-                f"The branches do not fit together: {shapes}; give all of them {fitting} ({error})."
+                f"The branches do not fit together: {shapes}; give all of them {fitting}: "
+                f"padding=kernel // 2 keeps height and width ({error})."
             ) from error
 
     def extra_repr(self) -> str:

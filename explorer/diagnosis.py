@@ -1,5 +1,6 @@
 """Says what is wrong with a plugin: one sentence, and the lines of its own code that led there."""
 
+import re
 import traceback
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pluggy
 from explorer.hooks import HOOKS
 from explorer.parameters import ParameterError
 from explorer.sources import PluginError, Source
+
+# What Python says where a class of networks was called without its images.
+_MADE = re.compile(r"(\w+)\.__init__\(\) missing .*'images'")
 
 
 def explain(error: BaseException, source: Source) -> str:
@@ -25,6 +29,11 @@ def explain(error: BaseException, source: Source) -> str:
         case pluggy.PluginValidationError():
             hook = next((hook for hook in HOOKS if hook in str(error)), HOOKS[0])
             return f"A hook must take the arguments it is given: write `def {hook}(register):`."
+        case TypeError() if made := _MADE.search(str(error)):
+            return (
+                f"It makes a network where the class is asked for: hand over {made[1]} itself, "
+                "without brackets after it."
+            )
     frame = _last_own_frame(error, source)
     line = f", line {frame.lineno}" if frame else ""
     try:

@@ -7,6 +7,7 @@ store. No torch and no database needed.
 import enum
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,6 +163,15 @@ class Run:
     def seconds(self) -> float:
         """The wall time of all finished epochs."""
         return sum(epoch.seconds for epoch in self.epochs)
+
+
+def titles(runs: Sequence[Run]) -> dict[str, str]:
+    """A title for each run, by id, that no other of them has."""
+    told = {run.id: run.title for run in runs}
+    for tell in (lambda run: f"code {run.spec.fingerprint[:6]}", lambda run: run.id):
+        counts = Counter(told.values())
+        told |= {r.id: f"{told[r.id]} · {tell(r)}" for r in runs if counts[told[r.id]] > 1}
+    return told
 
 
 def distinguish(runs: Sequence[Run]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Where plugins come from: the built-in folder, folders of one's own, installed packages."""
 
+import difflib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -46,9 +47,13 @@ def in_folders(folders: Iterable[Path]) -> Iterator[Source]:
             yield Source(folder.name, str(folder), folder)
             continue
         for path in sorted(folder.resolve().iterdir()):
-            is_plugin = path.suffix == ".py" or (path / "__init__.py").is_file()
-            if is_plugin and not path.name.startswith(("_", ".")):
+            if _is_plugin(path):
                 yield Source(path.stem, str(path), path)
+
+
+def _is_plugin(path: Path) -> bool:
+    is_code = path.suffix == ".py" or (path / "__init__.py").is_file()
+    return is_code and not path.name.startswith(("_", "."))
 
 
 def from_target(target: str) -> Source:
@@ -63,7 +68,10 @@ def from_target(target: str) -> Source:
     if location := _location(target.partition(":")[0]):
         entry = importlib.metadata.EntryPoint(target, target, ENTRY_POINTS)
         return Source(target, target, location, entry)
-    raise PluginError(f"There is no file and no importable module {target!r}.")
+    there = [each.name for each in Path().iterdir() if _is_plugin(each)]
+    close = difflib.get_close_matches(f"{target.replace('-', '_')}.py", there, n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else "."
+    raise PluginError(f"There is no file and no importable module {target!r}{meant}")
 
 
 def find_sources(target: str) -> list[Source]:

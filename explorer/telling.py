@@ -192,5 +192,6 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         words = column in ("part", "layer", "what", "without")
-        table.add_column(column, justify="left" if words else "right")
+        # A name that was cut could not be given to `--off`.
+        table.add_column(column, justify="left" if words else "right", overflow="fold")
     return table

@@ -208,7 +208,8 @@ def test_concat_refuses_maps_of_different_sizes_and_names_who_gives_what():
         branches(torch.randn(3, 2, 8, 8))
     assert (
         "The branches do not fit together: wide gives 2×8×8, narrow gives 5×6×6; "
-        "give all of them the same height and width (" in str(refusal.value)
+        "give all of them the same height and width: padding=kernel // 2 keeps height and width ("
+        in str(refusal.value)
     )
 
 
@@ -228,7 +229,8 @@ def test_add_refuses_every_shape_but_the_same_one(path, shape):
         branches(torch.randn(2, 4, 8, 8))
     assert str(refusal.value) == (
         f"The branches do not fit together: skip gives 4×8×8, other gives {shape}; "
-        "give all of them the same shape (only tensors of one shape can be summed)."
+        "give all of them the same shape: padding=kernel // 2 keeps height and width (only tensors "
+        "of one shape can be summed)."
     )
 
 

@@ -43,7 +43,8 @@ HOOK, TOP = "register_architectures", "<module>"
 SENTENCES: dict[str, tuple[str, list[str]]] = {
     "branches_do_not_fit": (
         r"^It raised ValueError, line \d+: The branches do not fit together: 1x1 gives 4×28×28, "
-        r"3x3 gives 6×26×26; give all of them the same height and width \(.*\)\.$",
+        r"3x3 gives 6×26×26; give all of them the same height and width: padding=kernel // 2 keeps "
+        r"height and width \(.*\)\.$",
         [HOOK, "forward"],
     ),
     "calls_exit": (
@@ -921,3 +922,18 @@ def test_a_folder_of_plugins_is_all_of_them(tmp_path):
         (tmp_path / f"{name}.py").write_text(GOOD)
     assert [source.name for source in find_sources(str(tmp_path))] == ["one", "two"]
     assert [source.name for source in find_sources(str(tmp_path / "one.py"))] == ["one"]
+
+
+def test_an_instance_made_without_its_images_is_told_to_be_the_class_itself(tmp_path):
+    (broken,) = load_text(tmp_path, GOOD.replace("register(Good)", "register(Good())")).broken
+    assert broken.reason == (
+        "It makes a network where the class is asked for: hand over Good itself, without brackets "
+        "after it."
+    )
+
+
+def test_a_target_that_is_nearly_a_file_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_net.py").write_text(GOOD)
+    with pytest.raises(PluginError, match=r"module 'my-net'; did you mean 'my_net\.py'\?$"):
+        from_target("my-net")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from explorer.events import Epoch
 from explorer.recipe import Recipe, preset
-from explorer.runs import Run, RunSpec, Status, distinguish, epochs_to_keep
+from explorer.runs import Run, RunSpec, Status, distinguish, epochs_to_keep, titles
 
 # A busy machine is slow, not wrong.
 property_test = settings(deadline=None)
@@ -225,3 +225,19 @@ def test_a_data_set_that_never_changes_is_not_part_of_a_run_s_id_beyond_its_name
     later = replace(spec, dataset_version="2")
     assert later.id != spec.id
     assert RunSpec.from_json(later.to_json()) == later
+
+
+def test_runs_that_would_bear_one_title_are_told_apart():
+    def made(fingerprint, **changes):
+        spec = RunSpec("plain", {}, "mnist", Recipe(**changes), fingerprint)
+        return Run(spec.id, spec, Status.FINISHED, "", datetime.now(UTC), None, ())
+
+    alone, one, other = made("a" * 16, seed=1), made("a" * 16), made("b" * 16)
+    told = titles([alone, one, other])
+    assert told[alone.id] == alone.title
+    assert told[one.id] == f"{one.title} · code aaaaaa"
+    assert told[other.id] == f"{other.title} · code bbbbbb"
+    silent = made("a" * 16, gradients_every=10)
+    told = titles([one, silent])
+    assert told[one.id] == f"{one.title} · code aaaaaa · {one.id}"
+    assert len(set(told.values())) == 2

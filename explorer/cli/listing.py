@@ -84,6 +84,8 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List all runs, the newest first."""
+    from explorer.runs import titles
+
     found = open_store(settings_or_refuse()).runs()
     if examples:
         from explorer.examples import open_examples
@@ -94,11 +96,13 @@ def runs(
         return
     if not found:
         print("No runs yet; `explorer train residual` makes one.")
+    names = titles(found)
     for run in found:
         accuracy = "" if run.best_accuracy is None else f"{100 * run.best_accuracy:.2f} %"
         print(
             f"{run.id}  {run.status:<11}  {accuracy:>8}  "
-            f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s  {run.title}"
+            f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s  "
+            f"{names[run.id]}"
         )
 
 

@@ -10,13 +10,15 @@ def describe(module: nn.Module) -> str:
     match module:
         case nn.Conv2d():
             grouped = f", {module.groups} groups" if module.groups > 1 else ""
+            if module.groups == module.in_channels > 1:
+                grouped = ", depthwise"
             stride = f", stride {_size(module.stride)}" if _size(module.stride) != "1" else ""
             kernel = "×".join(map(str, module.kernel_size))
             return f"conv {kernel}{stride}{grouped}"
         case nn.MaxPool2d():
-            return f"max-pool {_size(module.kernel_size)}"
+            return f"max-pool {_window(module)}"
         case nn.AvgPool2d():
-            return f"avg-pool {_size(module.kernel_size)}"
+            return f"avg-pool {_window(module)}"
         case nn.AdaptiveAvgPool2d():
             size = "×".join(map(str, _pair(module.output_size)))
             return "global average" if size == "1×1" else f"average to {size}"
@@ -31,6 +33,11 @@ def describe(module: nn.Module) -> str:
         case nn.Dropout():
             return f"dropout {module.p:g}"
     return type(module).__name__
+
+
+def _window(pool: Any) -> str:
+    size, stride = _size(pool.kernel_size), _size(pool.stride)
+    return size if stride == size else f"{size}, stride {stride}"
 
 
 def _pair(value: Any) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from torch import Tensor, nn
 
 from explorer.checkpoint import load_weights, pack_weights
 from explorer.data.resident import Data
@@ -12,6 +13,7 @@ from explorer.inspection.tracing import evaluating
 from explorer.passport.examined import (
     IMAGES,
     Examined,
+    listed,
     noise,
     same,
 )
@@ -101,7 +103,7 @@ def keeps(examined: Examined) -> Found:
     yield (
         "error",
         "It answers differently after its weights were stored and read back: make what it learns "
-        "or draws an nn.Parameter, or register it with `self.register_buffer`.",
+        f"or draws an nn.Parameter, or register it with `self.register_buffer`{_stray(model)}.",
     )
 
 
@@ -144,7 +146,8 @@ def devices(examined: Examined) -> Found:
             yield (
                 "error",
                 f"Not all of it moves to another device: {explain(error, source)} Register tensors "
-                "with `self.register_buffer`, and make new ones on the device of the input.",
+                f"with `self.register_buffer`{_stray(model)}, and make new ones on the device of "
+                "the input.",
                 place(error, source),
             )
             return
@@ -154,3 +157,14 @@ def devices(examined: Examined) -> Found:
         yield "ok", f"All of it moves to another device ({elsewhere.type})."
     else:
         yield "error", f"It answers differently on {elsewhere.type}."
+
+
+def _stray(model: nn.Module) -> str:
+    """The names of tensors that are attributes only, in brackets."""
+    names = [
+        f"{path}.{name}" if path else name
+        for path, module in model.named_modules()
+        for name, value in vars(module).items()
+        if isinstance(value, Tensor)
+    ]
+    return f" ({listed(names)})" if names else ""

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -59,8 +60,15 @@ class Examined:
 
 
 def corners(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
-    """The defaults, and then each parameter at each of its ends, the others by default."""
-    yield {}
+    """The defaults, each parameter at each of its ends, and each pair of parameters at theirs."""
+    singles = list(_ends(parameters))
+    yield from ({}, *singles)
+    for one, other in itertools.combinations(singles, 2):
+        if one.keys() != other.keys():
+            yield one | other
+
+
+def _ends(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
     for parameter in parameters:
         ends: tuple[Any, ...] = parameter.choices
         if parameter.range:

@@ -8,6 +8,7 @@ from explorer.data.decoded import DataError
 from explorer.examples import FIRST_TO_SHOW
 from explorer.networks import NetworkError
 from explorer.runs import Run
+from explorer.runs import titles as unlike
 from explorer.ui import address, state, switches
 from explorer.ui.subject import Subject, load
 
@@ -25,7 +26,7 @@ def networks() -> list[Subject]:
         One or two of them; none if it cannot be shown, which is then said.
     """
     runs = [run for run in state.with_examples(state.store().runs()) if run.epochs]
-    titles = {run.id: run.title for run in runs}
+    titles = unlike(runs)
     if unknown := address.take(NETWORK, titles):
         st.warning(f"There is no trained run `{unknown}` here; this is another.")
     st.session_state.setdefault(NETWORK, _default(runs))

@@ -1,7 +1,7 @@
 """The page *Plugins*: what was loaded, from where, whether it holds, and what is broken and why."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ import streamlit as st
 
 from explorer.data.dataset import DataSet
 from explorer.data.decoded import is_cached
+from explorer.sources import built_in
 from explorer.ui import passports, state
 from explorer.ui.chart import chart
 
@@ -36,10 +37,15 @@ def page() -> None:
     for broken in registry.broken:
         _broken(broken)
     offered: Mapping[str, Architecture | DataSet] = {
-        **{f"{name} (data)": dataset for name, dataset in registry.datasets.items()},
         **registry.architectures,
+        **{f"{name} (data)": dataset for name, dataset in registry.datasets.items()},
     }
-    names = [*registry.architectures, *(name for name in offered if name.endswith("(data)"))]
+    # One's own come first: they are what one comes for.
+    shipped = {source.location for source in built_in()}
+    names = sorted(offered, key=lambda name: _is_shipped(offered[name], shipped))
+    asked = st.query_params.get(SHOWN)
+    if asked and asked not in names:
+        st.warning(f"There is no architecture and no data set `{asked}` here; choose one of these.")
     if names:
         name = st.selectbox("Look closely at", names, key=SHOWN, bind="query-params")
         shown = offered[name]
@@ -47,7 +53,7 @@ def page() -> None:
             _dataset(shown)
         else:
             _architecture(shown)
-    _tables(registry)
+    _tables(registry, shipped)
     st.caption(
         "A plugin is a Python file with a class and one hook; `explorer new-plugin my-net` writes "
         "one. The explorer loads those in its `plugins/` folder, in the folders that "
@@ -135,7 +141,11 @@ def _file_of(cls: type) -> str | None:
         return None
 
 
-def _tables(registry: "Registry") -> None:
+def _is_shipped(offered: "Architecture | DataSet", shipped: Collection[Path | None]) -> bool:
+    return offered.source is not None and offered.source.location in shipped
+
+
+def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
     st.markdown("**All architectures**")
     st.dataframe(
         [
@@ -147,7 +157,9 @@ def _tables(registry: "Registry") -> None:
                 "plugin": architecture.source.name,
                 "origin": architecture.source.origin,
             }
-            for architecture in registry.architectures.values()
+            for architecture in sorted(
+                registry.architectures.values(), key=lambda each: _is_shipped(each, shipped)
+            )
         ],
         hide_index=True,
         column_config={

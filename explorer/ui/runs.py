@@ -69,8 +69,9 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
             "recipe": st.column_config.TextColumn(width="medium"),
             "seconds": st.column_config.NumberColumn(format="%.1f s"),
             "code": st.column_config.TextColumn(
+                width=120,
                 help="A hash of the plugin's code. *Earlier*: it has changed since, or the images "
-                "have."
+                "have.",
             ),
             "made": st.column_config.DatetimeColumn(format="distance"),
         },

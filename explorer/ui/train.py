@@ -10,11 +10,13 @@ from explorer.data.decoded import is_cached
 from explorer.examples import FIRST_TO_TRAIN
 from explorer.parameters import Value
 from explorer.runs import Run, RunSpec, UnknownRunError
+from explorer.runs import titles as unlike
 from explorer.ui import forms, live, state
 from explorer.ui.chart import chart
 
 QUERY = "run"
 PICKER = "picker"
+MISSED = "missed"  # session key: an architecture that was asked for and was not there
 
 
 def page(inside: Page) -> None:
@@ -34,13 +36,20 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
         st.error("No architecture could be loaded; the page *Plugins* says why.")
         return
     names = list(registry.architectures)
+    default = FIRST_TO_TRAIN if FIRST_TO_TRAIN in names else names[0]
     asked = st.query_params.get("architecture")
     if asked and asked not in names:
         st.warning(f"There is no architecture `{asked}` here; choose one of these.")
+        st.session_state[MISSED] = asked
+    elif (missed := st.session_state.get(MISSED)) and missed in names:
+        # It was broken by an edit, and mended: the visitor had chosen it and nothing else since.
+        del st.session_state[MISSED]
+        if st.session_state.get("architecture") == default:
+            st.session_state["architecture"] = missed
     name = st.selectbox(
         "Architecture",
         names,
-        index=names.index(FIRST_TO_TRAIN) if FIRST_TO_TRAIN in names else 0,
+        index=names.index(default),
         key="architecture",
         bind="query-params",
     )
@@ -112,9 +121,13 @@ def _watch(inside: Page) -> None:
         live.panel(runs, "train")
         return
     st.query_params.pop(QUERY, None)
+    none = "No run yet: press **Train**."
+    if state.store().runs():
+        _pick([])
+        none = "Add a run of yours above, or press **Train**."
     st.info(
-        "No run yet: press **Train**. Until then, a recorded example: the tutorial's three nets, "
-        "each trained for ten epochs by the tutorial's recipe.",
+        f"{none} Until then, a recorded example: the tutorial's three nets, each trained for ten "
+        "epochs by the tutorial's recipe.",
         icon=":material/school:",
     )
     st.page_link(inside, label="Look inside them", icon=":material/search:")
@@ -123,7 +136,7 @@ def _watch(inside: Page) -> None:
 
 def _pick(runs: list[Run]) -> None:
     every = [*runs, *state.store().runs(), *state.example_runs()]
-    titles = {run.id: run.title for run in every}
+    titles = unlike(list({run.id: run for run in every}.values()))
     st.session_state[PICKER] = [run.id for run in runs]
     st.multiselect(
         "Runs on the chart",

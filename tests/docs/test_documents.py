@@ -128,8 +128,9 @@ def test_every_block_of_a_document_does_what_it_says(document, folder, monkeypat
             if path.exists():  # it was begun by a command, and this is what it holds
                 assert path.read_text(encoding="utf-8") == text
             path.write_text(text, encoding="utf-8")
-            if file.startswith("test_"):
-                status, said = shell.run(f"{sys.executable} -m pytest -q {file}")
+            if path.name.startswith("test_"):
+                home = path.parent.parent
+                status, said = shell.run(f"cd {home} && {sys.executable} -m pytest -q {path}")
                 assert status == 0, said
             else:
                 assert load([from_target(str(path))]).broken == ()

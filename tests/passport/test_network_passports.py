@@ -259,7 +259,7 @@ WRONG = [
         "devices",
         "error",
         r"^Not all of it moves to another device: It raised RuntimeError, line \d+: .*device.* "
-        r"Register tensors with `self\.register_buffer`",
+        r"Register tensors with `self\.register_buffer` \(sign\), and make new",
         "y * self.sign",
     ),
     (
@@ -301,6 +301,17 @@ def test_what_is_wrong_is_found_and_told_with_its_line(
 @pytest.mark.parametrize("check", [*networks.CHECKS])
 def test_every_check_is_seen_to_fail(check):
     assert check in {check for _, check, *_ in WRONG} | {"size"}
+
+
+def test_two_parameters_that_do_not_go_together_are_found(tmp_path, data):
+    architecture, _ = network(
+        tmp_path,
+        replaced=('"Channels"] = 4', '"Channels"] = 4, over: Annotated[int, Range(1, 8)] = 1'),
+        init="self.narrow = nn.Conv2d(1, width // over if width < 4 and over > 2 else 1, 1)"
+        "; assert self.narrow.out_channels, 'none left'",
+    )
+    (found,) = findings(architecture, data, "ranges")
+    assert found.text.startswith("With width=2, over=8 on images of 1×28×28: It raised")
 
 
 def test_one_slip_that_shows_at_many_ends_is_told_once(tmp_path, data):

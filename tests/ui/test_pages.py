@@ -285,6 +285,31 @@ def test_a_setting_that_cannot_be_gets_a_sentence(app, monkeypatch):
     assert "EXPLORER_TIME_LIMIT" in texts(app)
 
 
+def test_an_architecture_that_was_broken_and_is_mended_is_chosen_again(app, folder):
+    (folder / "own.py").write_text(OWN)
+    app.query_params["architecture"] = "own"
+    app.run()
+    for code in (OWN.replace("nn.Flatten", "nn.Flat"), OWN):
+        (folder / "own.py").write_text(code)
+        state.changed_plugins.clear()
+        app.run()
+        app.query_params["architecture"] = "own"
+        app.button(key="reload").click().run()
+        assert not app.exception
+        broken = code != OWN
+        assert app.selectbox(key="architecture").value == ("residual" if broken else "own")
+
+
+def test_runs_of_one_s_own_are_offered_where_none_is_on_the_chart(app, store):
+    app.run()
+    assert "No run yet: press **Train**" in texts(app)
+    run = store.add(spec())
+    app.query_params.pop("run", None)
+    app.run()
+    assert "Add a run of yours above" in texts(app)
+    assert run.title in app.multiselect(key="picker").options
+
+
 # What a page costs, in things that can be counted.
 
 
@@ -335,4 +360,4 @@ def test_a_page_of_examples_asks_the_store_a_handful_of_questions(app):
         app.run()
     finally:
         sqlalchemy.event.remove(*where)
-    assert 0 < len([statement for statement in asked if "SELECT" in statement]) <= 6, asked
+    assert 0 < len([statement for statement in asked if "SELECT" in statement]) <= 8, asked
