@@ -97,8 +97,11 @@ def test_the_random_generator_and_the_statistics_of_batch_norm_are_left_alone():
     [
         (nn.Conv2d(1, 2, 3), "conv 3×3"),
         (nn.Conv2d(1, 2, (1, 7), stride=2), "conv 1×7, stride 2"),
-        (nn.Conv2d(4, 4, 3, groups=4), "conv 3×3, 4 groups"),
+        (nn.Conv2d(4, 4, 3, groups=2), "conv 3×3, 2 groups"),
+        (nn.Conv2d(4, 8, 3, groups=4), "conv 3×3, depthwise"),
         (nn.MaxPool2d(2), "max-pool 2"),
+        (nn.MaxPool2d(3, stride=1, padding=1), "max-pool 3, stride 1"),
+        (nn.AvgPool2d(3, stride=(2, 2)), "avg-pool 3, stride 2"),
         (nn.AvgPool2d((3, 2)), "avg-pool 3×2"),
         (nn.AdaptiveAvgPool2d(1), "global average"),
         (nn.Dropout(0.25), "dropout 0.25"),
