@@ -7,7 +7,7 @@ from timm.models._efficientnet_blocks import DepthwiseSeparableConv, InvertedRes
 from timm.models.resnet import BasicBlock
 from torch import nn
 
-from explorer import Branches, ImageSpec, Range, add, hookimpl
+from explorer import Branches, ImageSpec, add, hookimpl
 
 
 @hookimpl
@@ -32,12 +32,9 @@ class Timm(nn.Module):
             Literal["mobilenetv3_small_050", "mobilenetv2_035", "lcnet_050", "resnet10t"],
             "Its name in timm",
         ] = "mobilenetv2_035",
-        dropout: Annotated[float, Range(0, 0.9), "Before the classifier"] = 0.0,
     ):
         super().__init__()
-        self.model = timm.create_model(
-            model, in_chans=images.channels, num_classes=images.classes, drop_rate=dropout
-        )
+        self.model = timm.create_model(model, in_chans=images.channels, num_classes=images.classes)
         keep_size(self.model, halvings=2)
         open_skips(self.model)
 
