@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from ui.test_pages import IdleEngine, spec, texts, trained
 
+from explorer.engines.perform import perform
 from explorer.examples import open_examples
 from explorer.registry import discover
 from explorer.runs import Status
@@ -217,3 +218,25 @@ def test_a_run_of_older_code_is_shown_and_it_is_said(app, store, settings):
     app.run()
     assert not app.exception
     assert "The code of plain has changed since this run was made" in texts(app)
+
+
+def test_of_two_runs_that_differ_in_their_code_alone_the_one_that_was_asked_for_stays(
+    app, store, settings
+):
+    own = trained(store, settings, spec())
+    code = discover()
+    older = replace(code["plain"], fingerprint="f" * 16)
+    registry = replace(code, architectures={**code.architectures, "plain": older})
+    asked = replace(own.spec, fingerprint="f" * 16)
+    run = store.claim(store.add(asked).id, "me")
+    for _ in perform(run, "me", store, registry, settings):
+        pass
+    for id, fingerprint in ((own.id, own.spec.fingerprint), (run.id, "f" * 16)):
+        app.query_params["net"] = id
+        app.session_state["net"] = id
+        app.run()
+        assert app.selectbox(key="net").value == id
+        app.button(key="image.Next").click().run()
+        assert not app.exception
+        assert app.selectbox(key="net").value == id
+        assert any(f"code {fingerprint[:6]}" in text for text in app.selectbox(key="net").options)
