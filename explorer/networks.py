@@ -1,15 +1,37 @@
-"""Brings a run's network back, as it was after one of its epochs."""
+"""What a run's network is asked for with, and the network brought back as it was after an epoch."""
+
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
+from explorer.architecture import Architecture
 from explorer.checkpoint import CheckpointError, load_weights
 from explorer.data.dataset import DataSet, UnknownDataSetError
 from explorer.diagnosis import explain
 from explorer.parameters import ParameterError
+from explorer.recipe import Recipe
 from explorer.registry import Registry
-from explorer.runs import Run
+from explorer.runs import Run, RunSpec
 from explorer.store import RunStore
+
+
+def spec_of(
+    architecture: Architecture, values: Mapping[str, object], dataset: DataSet, recipe: Recipe
+) -> RunSpec:
+    """What a run of this network on these images is asked for with, as they are now.
+
+    Raises:
+        ParameterError: A value does not fit its parameter.
+    """
+    return RunSpec(
+        architecture.name,
+        architecture.complete(values),
+        dataset.name,
+        recipe,
+        architecture.fingerprint,
+        dataset.version or "",
+    )
 
 
 class NetworkError(RuntimeError):

@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 import torch
 
+from explorer.architecture import Architecture
+from explorer.data.dataset import DataSet
 from explorer.data.mnist import MNIST
-from explorer.data.resident import Data, resident
+from explorer.data.resident import resident
 from explorer.passport import images, networks
 from explorer.passport.examined import Examined
 from explorer.passport.findings import Finding
@@ -48,28 +50,16 @@ def passport_tests(target: str) -> Callable[..., None]:
         pytest.param(functools.partial(_fail, broken), id=broken.source.name)
         for broken in registry.broken
     ]
-    for architecture in registry.architectures.values():
-
-        @functools.cache
-        def network(architecture: Any = architecture) -> Examined:
-            return Examined(architecture, _data())
-
-        cases += [
-            pytest.param(
-                lambda network=network, check=check: networks.run(network(), check),
-                id=f"{architecture.name}-{check}",
-            )
-            for check in networks.CHECKS
-        ]
-    for dataset in registry.datasets.values():
-        examined = images.Examined(dataset, read_settings().cache)
-        cases += [
-            pytest.param(
-                lambda examined=examined, check=check: images.run(examined, check),
-                id=f"{dataset.name}-{check}",
-            )
-            for check in images.CHECKS
-        ]
+    cases += [
+        pytest.param(functools.partial(_check_network, network, check), id=f"{name}-{check}")
+        for name, network in registry.architectures.items()
+        for check in networks.CHECKS
+    ]
+    cases += [
+        pytest.param(functools.partial(_check_images, dataset, check), id=f"{name}-{check}")
+        for name, dataset in registry.datasets.items()
+        for check in images.CHECKS
+    ]
 
     @pytest.mark.parametrize("findings", cases)
     def test(findings: Callable[[], Sequence[Finding]]) -> None:
@@ -87,6 +77,22 @@ def _fail(broken: BrokenPlugin) -> Sequence[Finding]:
     return [Finding("loads", "error", f"{broken.reason}\n{broken.trace}".strip())]
 
 
+def _check_network(architecture: Architecture, check: str) -> Sequence[Finding]:
+    return networks.run(_network(architecture), check)
+
+
+def _check_images(dataset: DataSet, check: str) -> Sequence[Finding]:
+    return images.run(_images(dataset), check)
+
+
+# One for all of its checks, made when the first of them runs and not when tests are collected.
+
+
 @functools.cache
-def _data() -> Data:
-    return resident(MNIST, torch.device("cpu"), read_settings().cache)
+def _network(architecture: Architecture) -> Examined:
+    return Examined(architecture, resident(MNIST, torch.device("cpu"), read_settings().cache))
+
+
+@functools.cache
+def _images(dataset: DataSet) -> images.Examined:
+    return images.Examined(dataset, read_settings().cache)

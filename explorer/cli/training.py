@@ -41,9 +41,9 @@ def train(
 
     prepare()
     from explorer.data.dataset import UnknownDataSetError
+    from explorer.networks import spec_of
     from explorer.parameters import ParameterError
     from explorer.registry import UnknownArchitectureError
-    from explorer.runs import RunSpec
     from explorer.telling import JsonLines, ProgressBar
 
     try:
@@ -58,16 +58,9 @@ def train(
         if not gradients:
             chosen = replace(chosen, gradients_every=None)
         registry = load_registry()
-        version = registry.dataset(dataset).version or ""
-        architecture = registry[name]
-        spec = RunSpec(
-            architecture=name,
-            parameters=architecture.complete(_parse(settings or [], architecture.parameters)),
-            dataset=dataset,
-            recipe=chosen,
-            fingerprint=architecture.fingerprint,
-            dataset_version=version,
-        )
+        images, architecture = registry.dataset(dataset), registry[name]
+        values = _parse(settings or [], architecture.parameters)
+        spec = spec_of(architecture, values, images, chosen)
     except (
         ParameterError,
         RecipeError,

@@ -5,12 +5,13 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from explorer.data.mnist import MNIST
 from explorer.engines.perform import new_owner, perform
 from explorer.events import Epoch
 from explorer.examples import ARCHITECTURES, FILE
+from explorer.networks import spec_of
 from explorer.recipe import preset
 from explorer.registry import discover
-from explorer.runs import RunSpec
 from explorer.settings import Settings
 from explorer.store import RunStore
 
@@ -22,14 +23,7 @@ def record() -> None:
         database = Path(folder, "runs.sqlite")
         store = RunStore(f"sqlite:///{database}")
         for name in ARCHITECTURES:
-            architecture = registry[name]
-            spec = RunSpec(
-                name,
-                architecture.complete({}),
-                "mnist",
-                preset("tutorial"),
-                architecture.fingerprint,
-            )
+            spec = spec_of(registry[name], {}, MNIST, preset("tutorial"))
             run = store.claim(store.add(spec).id, owner)
             for event in perform(run, owner, store, registry, settings):
                 if isinstance(event, Epoch):

@@ -15,8 +15,8 @@ from explorer.architecture import Architecture
 from explorer.data.resident import Data
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Part
-from explorer.inspection.tracing import evaluating
 from explorer.parameters import Parameter, Value
+from explorer.passport.findings import place_of
 from explorer.spec import ImageSpec
 
 IMAGES = (ImageSpec(1, 28, 10), ImageSpec(3, 32, 10))
@@ -79,32 +79,6 @@ def _ends(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
             value = parameter.check(end)
             if value != parameter.default:
                 yield {parameter.name: value}
-
-
-def outputs(model: nn.Module, parts: list[nn.Module]) -> dict[nn.Module, Tensor]:
-    """What these parts give in evaluation mode; those that are not run are left out."""
-    heard: dict[nn.Module, Tensor] = {}
-
-    def hear(part: nn.Module, _: Any, output: Tensor) -> None:
-        heard[part] = output.clone()
-
-    hooks = [part.register_forward_hook(hear) for part in parts]
-    try:
-        with evaluating(model), torch.inference_mode():
-            model(noise(IMAGES[0]))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return heard
-
-
-def place_of(code: Any) -> str:
-    """The file and line where a class or function is defined, or nothing."""
-    try:
-        file, (_, line) = inspect.getsourcefile(code), inspect.getsourcelines(code)
-    except (OSError, TypeError):
-        return ""
-    return f"{file}:{line}"
 
 
 def place_of_parameter(cls: type, name: str) -> str:

@@ -1,5 +1,6 @@
 """What an examination finds."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -71,3 +72,12 @@ def run_check(
         raise
     except BaseException as error:  # a plugin may even call sys.exit
         yield Finding(name, "error", explain(error, source), place(error, source) or home)
+
+
+def place_of(code: Any) -> str:
+    """The file and line where a class or function is defined, or nothing."""
+    try:
+        file, (_, line) = inspect.getsourcefile(code), inspect.getsourcelines(code)
+    except (OSError, TypeError):
+        return ""
+    return f"{file}:{line}"

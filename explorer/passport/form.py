@@ -7,20 +7,18 @@ from torch import Tensor
 from explorer.branches import Branches
 from explorer.diagnosis import explain, place
 from explorer.inspection.linearity import linearity
-from explorer.inspection.parts import layers
-from explorer.inspection.tracing import evaluating
+from explorer.inspection.parts import branch_path, layers
+from explorer.inspection.tracing import evaluating, trace
 from explorer.passport.examined import (
     IMAGES,
     Examined,
     corners,
     listed,
     noise,
-    outputs,
-    place_of,
     same,
     shape,
 )
-from explorer.passport.findings import Found
+from explorer.passport.findings import Found, place_of
 
 
 def parameters(examined: Examined) -> Found:
@@ -151,13 +149,14 @@ def branches(examined: Examined) -> Found:
             "side, skips too, into `Branches`.",
         )
         return
-    heard = outputs(model, [part for _, block in found for part in (block, *block.values())])
+    heard = trace(model, noise(IMAGES[0]), keep=Tensor.clone).kept
     well = []
     for name, block in found:
-        given = [heard[path] for path in block.values() if path in heard]
-        if block not in heard or len(given) < len(block):
+        paths = [branch_path(name, branch) for branch in block]
+        given = [heard[path] for path in paths if path in heard]
+        if name not in heard or len(given) < len(block):
             yield "note", f"The block {name} is not run, or not all of its branches are."
-        elif not same(block.merge(given), heard[block]):
+        elif not same(block.merge(given), heard[name]):
             yield (
                 "error",
                 f"The block {name} does not give what its merge makes of its branches: override "

@@ -1,7 +1,6 @@
 """Examines a data set: reads it, and looks at what came."""
 
 import hashlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from explorer.data.dataset import DataSet
 from explorer.data.decoded import DataError, Decoded, decoded, read_anew, statistics
-from explorer.passport.findings import Finding, Found, Passport, run_check
+from explorer.passport.findings import Finding, Found, Passport, place_of, run_check
 
 _APART = 0.05  # of a measured mean or deviation from the declared one
 
@@ -37,12 +36,7 @@ class Examined:
     @cached_property
     def home(self) -> str:
         """Where its reader is defined."""
-        try:
-            file = inspect.getsourcefile(self.dataset.read)
-            line = inspect.getsourcelines(self.dataset.read)[1]
-        except (OSError, TypeError):
-            return ""
-        return f"{file}:{line}"
+        return place_of(self.dataset.read)
 
 
 def examine(dataset: DataSet, cache: Path) -> Passport:

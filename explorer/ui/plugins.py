@@ -9,6 +9,7 @@ import streamlit as st
 
 from explorer.data.dataset import DataSet
 from explorer.data.decoded import is_cached
+from explorer.data.mnist import MNIST
 from explorer.sources import built_in
 from explorer.ui import passports, state
 from explorer.ui.chart import chart
@@ -84,11 +85,10 @@ def _broken(broken: "BrokenPlugin") -> None:
 
 def _architecture(architecture: "Architecture") -> None:
     left, right = st.columns([3, 5], gap="large")
-    dataset = next(iter(state.registry().datasets.values()))
     with left:
         st.markdown(architecture.summary)
         weights, shape = state.network(
-            architecture.name, architecture.fingerprint, architecture.complete({}), dataset.images
+            architecture.name, architecture.fingerprint, architecture.complete({}), MNIST.images
         )
         chart(shape, key="plugins.diagram")
     with right:

@@ -62,8 +62,9 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     recipe, place = forms.recipe()
     spec = None
     if recipe:
-        version = dataset.version or ""
-        spec = RunSpec(name, values, dataset.name, recipe, architecture.fingerprint, version)
+        from explorer.networks import spec_of  # needs torch, as the registry above does
+
+        spec = spec_of(architecture, values, dataset, recipe)
     place.button(
         "Train",
         type="primary",
