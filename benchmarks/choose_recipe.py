@@ -14,13 +14,13 @@ from statistics import mean, stdev
 import torch
 from common import NETS, parser
 
+from explorer.data.loader import Data, Split, default_device, resident
 from explorer.data.mnist import MNIST
-from explorer.data.resident import Data, Split, default_device, resident
-from explorer.events import Epoch
-from explorer.recipe import preset
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.settings import read_settings
-from explorer.training import DivergedError, train
+from explorer.training.events import Epoch
+from explorer.training.loop import DivergedError, train
+from explorer.training.recipe import preset
 
 RATES = (0.003, 0.004, 0.005, 0.006, 0.008, 0.011)
 BATCHES = (64, 128)

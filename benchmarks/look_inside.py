@@ -18,18 +18,18 @@ from common import NETS, machine, parser, show
 from explorer.charts.lanes import View, lanes
 from explorer.charts.overview import overview
 from explorer.charts.stages import stages
+from explorer.data.loader import default_device, resident
 from explorer.data.mnist import MNIST
-from explorer.data.resident import default_device, resident
 from explorer.engines.machine import prepare
 from explorer.inspection.activations import record
 from explorer.inspection.answers import answers
 from explorer.inspection.gradients import recorded_norms
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.receptive import receptive_fields
-from explorer.recipe import preset
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.settings import read_settings
-from explorer.training import train
+from explorer.training.loop import train
+from explorer.training.recipe import preset
 
 RUNS, ROUNDS = 15, 9
 MOST_MILLISECONDS, MOST_BYTES = 200, 300_000

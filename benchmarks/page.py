@@ -19,9 +19,9 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from e2e.conftest import CHROMIUM, FLAGS, serving
+from serving import CHROMIUM, FLAGS, serving
 
-from explorer.examples import open_examples
+from explorer.runs.recorded import open_examples
 from explorer.settings import read_settings
 
 ROUNDS = 7

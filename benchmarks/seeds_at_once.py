@@ -18,9 +18,9 @@ from common import NETS, Row, aside, in_turn, machine, parser, show
 from torch import Tensor, nn, optim
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
+from explorer.data.loader import Data, default_device, resident
 from explorer.data.mnist import MNIST
-from explorer.data.resident import Data, default_device, resident
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.settings import read_settings
 
 SEEDS, STEPS, ROUNDS, BATCH = 4, 20, 9, 64

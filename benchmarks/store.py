@@ -16,10 +16,10 @@ from typing import Any
 from common import Row, machine, parser, show
 
 from explorer.engines.perform import new_owner
-from explorer.events import Started, Step
-from explorer.recipe import preset
-from explorer.runs import RunSpec
-from explorer.store import RunStore
+from explorer.runs.run import RunSpec
+from explorer.runs.store import RunStore
+from explorer.training.events import Started, Step
+from explorer.training.recipe import preset
 
 READERS = 20
 PAUSE = 0.5  # seconds between a reader's looks, as on the page

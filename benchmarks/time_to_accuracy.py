@@ -20,13 +20,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 from train_step import BATCH, mnist, script_loop, unpack
 
+from explorer.data.loader import default_device, resident
 from explorer.data.mnist import MNIST
-from explorer.data.resident import default_device, resident
-from explorer.events import Epoch
-from explorer.recipe import PRECISIONS, Precision, preset
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.settings import read_settings
-from explorer.training import train
+from explorer.training.events import Epoch
+from explorer.training.loop import train
+from explorer.training.recipe import PRECISIONS, Precision, preset
 
 REFERENCE = {"plain": 98.70, "residual": 99.07, "inception": 98.78}
 TUTORIAL_EPOCHS = 10

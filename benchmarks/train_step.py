@@ -30,14 +30,14 @@ from torch import nn, optim
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
+from explorer.data.loader import Data, default_device, resident
 from explorer.data.mnist import CHECKSUMS, FOLDER, MNIST
-from explorer.data.resident import Data, default_device, resident
-from explorer.events import Step
 from explorer.inspection.outline import outline
-from explorer.recipe import Recipe, preset
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.settings import read_settings
-from explorer.training import train
+from explorer.training.events import Step
+from explorer.training.loop import train
+from explorer.training.recipe import Recipe, preset
 
 BATCH = 64
 STEPS = 60  # of a slice

@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent / "tests"))
 
-from e2e.conftest import CHROMIUM, FLAGS, serving  # noqa: E402
+from serving import CHROMIUM, FLAGS, serving  # noqa: E402
 
 from explorer.settings import Settings  # noqa: E402
 

@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from explorer.hooks import hookimpl
-from explorer.parameters import Range
+from explorer.plugin.options import Range
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
     from explorer.branches import Branches, add, concat
     from explorer.data.dataset import DataSet
-    from explorer.data.making import image_folder, npz_file, torchvision_reader
     from explorer.data.mnist import MNIST
+    from explorer.data.readers import image_folder, npz_file, torchvision_reader
 
 __all__ = [
     "MNIST",
@@ -38,9 +38,9 @@ _LATE = {
     "concat": "branches",
     "DataSet": "data.dataset",
     "MNIST": "data.mnist",
-    "image_folder": "data.making",
-    "npz_file": "data.making",
-    "torchvision_reader": "data.making",
+    "image_folder": "data.readers",
+    "npz_file": "data.readers",
+    "torchvision_reader": "data.readers",
 }
 
 

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 import torch
 
-from explorer.architecture import Architecture
+from explorer.checks import images, networks
+from explorer.checks.examined import Examined
+from explorer.checks.findings import Finding
+from explorer.checks.plugins import load_beside_built_ins
 from explorer.data.dataset import DataSet
+from explorer.data.loader import resident
 from explorer.data.mnist import MNIST
-from explorer.data.resident import resident
-from explorer.passport import images, networks
-from explorer.passport.examined import Examined
-from explorer.passport.findings import Finding
-from explorer.passport.plugins import load_beside_built_ins
-from explorer.registry import BrokenPlugin
+from explorer.plugin.architecture import Architecture
+from explorer.plugin.registry import BrokenPlugin
+from explorer.plugin.sources import find_sources
 from explorer.settings import read_settings
-from explorer.sources import find_sources
 
 
 class PassportWarning(UserWarning):

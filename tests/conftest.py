@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from explorer.data.loader import Data, default_device, resident
 from explorer.data.mnist import MNIST
-from explorer.data.resident import Data, default_device, resident
+from explorer.runs.store import RunStore
 from explorer.settings import Settings
-from explorer.store import RunStore
 
 
 @pytest.fixture(scope="session")

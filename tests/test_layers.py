@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import explorer
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
@@ -22,7 +22,7 @@ MODULES = {
 HOMES = {
     "streamlit": ["explorer.ui"],
     "plotly": ["explorer.charts"],
-    "sqlalchemy": ["explorer.schema", "explorer.store"],
+    "sqlalchemy": ["explorer.runs.schema", "explorer.runs.store"],
     "torchvision": ["explorer.data"],
     "ray": ["explorer.engines.ray"],
 }
@@ -30,21 +30,11 @@ HOMES = {
 # What trains and looks inside, with no idea of pages, charts, engines and stores.
 CORE = [
     "explorer.branches",
-    "explorer.parameters",
     "explorer.spec",
     "explorer.hooks",
-    "explorer.diagnosis",
-    "explorer.architecture",
-    "explorer.loading",
-    "explorer.registry",
-    "explorer.sources",
-    "explorer.recipe",
-    "explorer.events",
+    "explorer.plugin",
     "explorer.training",
-    "explorer.stepping",
-    "explorer.capture",
-    "explorer.checkpoint",
-    "explorer.passport",
+    "explorer.checks",
     "explorer.data",
     "explorer.inspection",
 ]
@@ -112,8 +102,8 @@ def test_charts_know_neither_pages_nor_engines_nor_the_store(module):
         "explorer.ui",
         "explorer.cli",
         "explorer.engines",
-        "explorer.store",
-        "explorer.schema",
+        "explorer.runs.store",
+        "explorer.runs.schema",
     ]
     assert {name for name in imported_by(module) if within(name, above)} == set()
 
@@ -177,12 +167,12 @@ import math
 
 import torch
 
-from explorer.data.resident import Data, Split
-from explorer.events import Epoch, Started, Step
-from explorer.recipe import Recipe
-from explorer.registry import discover
+from explorer.data.loader import Data, Split
+from explorer.training.events import Epoch, Started, Step
+from explorer.training.recipe import Recipe
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
-from explorer.training import train
+from explorer.training.loop import train
 
 registry = discover()
 assert registry.broken == (), registry.broken
@@ -254,7 +244,7 @@ def test_the_core_looks_inside_with_nothing_but_torch_and_pluggy():
     inside = [module for module in MODULES if within(module, CORE)]
     # Decoding a data set takes numpy and torchvision, and `resident` asks for it late; turning a
     # visitor's picture into an image takes numpy and Pillow.
-    heavy = ["explorer.data.decoded", "explorer.data.prepare", "explorer.passport"]
+    heavy = ["explorer.data.cache", "explorer.data.pictures", "explorer.checks"]
     lines = [f"import {module}" for module in inside if not within(module, heavy)]
     assert run_without(NEEDED_BY_OTHERS, "\n".join([*lines, "print('imported')"])) == "imported\n"
 
@@ -265,12 +255,12 @@ def test_the_core_looks_inside_with_nothing_but_torch_and_pluggy():
         "explorer",
         "explorer.spec",
         "explorer.hooks",
-        "explorer.parameters",
-        "explorer.recipe",
-        "explorer.events",
-        "explorer.runs",
+        "explorer.plugin.options",
+        "explorer.training.recipe",
+        "explorer.training.events",
+        "explorer.runs.run",
         "explorer.settings",
-        "explorer.store",
+        "explorer.runs.store",
         "explorer.cli",
         "explorer.engines.machine",
     ],
@@ -279,7 +269,7 @@ def test_what_promises_to_start_quickly_does_without_torch(module):
     assert run_without(["torch", "numpy"], f"import {module}; print('imported')") == "imported\n"
 
 
-@pytest.mark.parametrize("page", ["app", "server", "train", "runs", "plugins", "live", "state"])
+@pytest.mark.parametrize("page", ["app", "server", "pages.train", "pages.runs", "pages.plugins", "live", "state"])
 def test_a_page_shows_its_first_text_without_torch(page):
     script = f"import explorer.ui.{page}; print('imported')"
     assert run_without(["torch"], script) == "imported\n"

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from explorer.examples import open_examples
-from explorer.registry import load
+from explorer.plugin.registry import load
+from explorer.plugin.sources import from_target
+from explorer.runs.recorded import open_examples
 from explorer.settings import Settings
-from explorer.sources import from_target
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from statistics import fmean
 import plotly.graph_objects as go
 
 from explorer.charts.style import GRID, RUNS, figure, translucent
-from explorer.events import Step
-from explorer.runs import Run
+from explorer.runs.run import Run
+from explorer.training.events import Step
 
 MOST_POINTS = 80  # of one line; more is noise
 LEAST_IMAGES = 1000  # behind one point; the accuracy of a handful jumps about

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from explorer.charts.style import figure
-from explorer.events import Gradients
+from explorer.training.events import Gradients
 
 # One ramp from dark to light that reads the same on a white and on a dark page.
 _RAMP = "Viridis"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from explorer.registry import BrokenPlugin, Registry
+    from explorer.plugin.registry import BrokenPlugin, Registry
+    from explorer.runs.store import RunStore
     from explorer.settings import Settings
-    from explorer.store import RunStore
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -38,7 +38,7 @@ def settings_or_refuse() -> "Settings":
 
 def open_store(settings: "Settings") -> "RunStore":
     """Where runs are kept."""
-    from explorer.store import RunStore, StoreError
+    from explorer.runs.store import RunStore, StoreError
 
     try:
         return RunStore(settings.database_url)
@@ -48,6 +48,6 @@ def open_store(settings: "Settings") -> "RunStore":
 
 def load_registry() -> "Registry":
     """All plugins."""
-    from explorer.registry import discover
+    from explorer.plugin.registry import discover
 
     return discover(settings_or_refuse().plugins)

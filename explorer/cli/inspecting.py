@@ -28,15 +28,15 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Look inside a trained network: prediction, branches, ablation, cost, linearity."""
-    from explorer.data.decoded import DataError
-    from explorer.data.resident import default_device, resident
-    from explorer.examples import open_examples
+    from explorer.cli.output import tell_report
+    from explorer.data.cache import DataError
+    from explorer.data.loader import default_device, resident
     from explorer.inspection.ablation import AblationError
     from explorer.inspection.report import activations, report
-    from explorer.networks import NetworkError, dataset_of, load_network
-    from explorer.runs import UnknownRunError
-    from explorer.store import find_run
-    from explorer.telling import tell_report
+    from explorer.runs.recorded import open_examples
+    from explorer.runs.restore import NetworkError, dataset_of, load_network
+    from explorer.runs.run import UnknownRunError
+    from explorer.runs.store import find_run
 
     settings = settings_or_refuse()
     try:

@@ -8,7 +8,7 @@ import typer
 from explorer.cli.common import AsJson, load_registry, open_store, print_broken, settings_or_refuse
 
 if TYPE_CHECKING:
-    from explorer.runs import Run
+    from explorer.runs.run import Run
 
 
 def list_architectures(as_json: AsJson = False) -> None:
@@ -51,7 +51,7 @@ def list_datasets(as_json: AsJson = False) -> None:
     """List the data sets that can be learned from."""
     settings = settings_or_refuse()
     registry = load_registry()
-    from explorer.data.decoded import is_cached
+    from explorer.data.cache import is_cached
 
     if as_json:
         told = [
@@ -84,11 +84,11 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List all runs, the newest first."""
-    from explorer.runs import titles
+    from explorer.runs.run import titles
 
     found = open_store(settings_or_refuse()).runs()
     if examples:
-        from explorer.examples import open_examples
+        from explorer.runs.recorded import open_examples
 
         found += open_examples().runs()
     if as_json:
@@ -107,7 +107,7 @@ def runs(
 
 
 def _describe(run: "Run") -> dict[str, Any]:
-    from explorer import events
+    from explorer.training import events
 
     return {
         "run": run.id,

@@ -17,7 +17,7 @@ def new_plugin(
     as_json: AsJson = False,
 ) -> None:
     """Write a small plugin that works, here, to be made one's own."""
-    from explorer import templates
+    from explorer.plugin import templates
 
     try:
         chosen = templates.read_kind(kind)
@@ -45,10 +45,10 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Examine plugins as the app will use them; exits 1 if something will not work."""
-    from explorer.parameters import suggest
-    from explorer.passport.plugins import examine, load_beside_built_ins
-    from explorer.sources import PluginError, find_sources
-    from explorer.telling import tell_passport
+    from explorer.checks.plugins import examine, load_beside_built_ins
+    from explorer.cli.output import tell_passport
+    from explorer.plugin.options import suggest
+    from explorer.plugin.sources import PluginError, find_sources
 
     try:
         registry = load_beside_built_ins(find_sources(target))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from explorer.cli.common import AsJson, load_registry, open_store, refuse, settings_or_refuse
-from explorer.recipe import PRECISIONS, PRESETS, RecipeError, preset
+from explorer.training.recipe import PRECISIONS, PRESETS, RecipeError, preset
 
 if TYPE_CHECKING:
-    from explorer.runs import RunSpec
-    from explorer.telling import JsonLines, ProgressBar
+    from explorer.cli.output import JsonLines, ProgressBar
+    from explorer.runs.run import RunSpec
 
 
 def train(
@@ -40,11 +40,11 @@ def train(
     from explorer.engines.machine import prepare
 
     prepare()
+    from explorer.cli.output import JsonLines, ProgressBar
     from explorer.data.dataset import UnknownDataSetError
-    from explorer.networks import spec_of
-    from explorer.parameters import ParameterError
-    from explorer.registry import UnknownArchitectureError
-    from explorer.telling import JsonLines, ProgressBar
+    from explorer.plugin.options import ParameterError
+    from explorer.plugin.registry import UnknownArchitectureError
+    from explorer.runs.restore import spec_of
 
     try:
         chosen = preset(recipe).changed(
@@ -72,9 +72,9 @@ def train(
 
 
 def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> None:
-    from explorer import events
     from explorer.engines.perform import new_owner, perform
-    from explorer.runs import RunIsBusyError, Status
+    from explorer.runs.run import RunIsBusyError, Status
+    from explorer.training import events
 
     settings = settings_or_refuse()
     store = open_store(settings)
@@ -116,7 +116,7 @@ def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> N
 
 
 def _parse(settings: list[str], parameters: Any) -> dict[str, Any]:
-    from explorer.parameters import ParameterError, suggest
+    from explorer.plugin.options import ParameterError, suggest
 
     known = {parameter.name: parameter for parameter in parameters}
     values = {}

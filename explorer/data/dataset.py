@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from explorer.sources import PluginError, Source
+from explorer.plugin.sources import PluginError, Source
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:

@@ -19,18 +19,18 @@ import psutil
 import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from explorer.data.loader import default_device, resident
 from explorer.data.mnist import MNIST
-from explorer.data.resident import default_device, resident
 from explorer.engines.machine import prepare
 from explorer.engines.perform import leased, new_owner, perform
-from explorer.events import Step
-from explorer.networks import is_current
-from explorer.recipe import PRESETS
-from explorer.registry import Registry, discover
-from explorer.runs import Run, RunIsBusyError, RunSpec, Status
+from explorer.plugin.registry import Registry, discover
+from explorer.runs.restore import is_current
+from explorer.runs.run import Run, RunIsBusyError, RunSpec, Status
+from explorer.runs.store import RunStore
 from explorer.settings import Settings
-from explorer.store import RunStore
-from explorer.training import train
+from explorer.training.events import Step
+from explorer.training.loop import train
+from explorer.training.recipe import PRESETS
 
 
 class _Task(NamedTuple):

@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
-from explorer.architecture import Architecture
-from explorer.checkpoint import CheckpointError
+from explorer.data.cache import DataError
 from explorer.data.dataset import UnknownDataSetError
-from explorer.data.decoded import DataError
-from explorer.data.resident import default_device, resident
-from explorer.diagnosis import explain
-from explorer.events import Epoch, Event
-from explorer.registry import Registry, UnknownArchitectureError
-from explorer.runs import Run, Status
+from explorer.data.loader import default_device, resident
+from explorer.plugin.architecture import Architecture
+from explorer.plugin.diagnosis import explain
+from explorer.plugin.registry import Registry, UnknownArchitectureError
+from explorer.runs.run import Run, Status
+from explorer.runs.store import LEASE_SECONDS, RunStore
 from explorer.settings import Settings
-from explorer.store import LEASE_SECONDS, RunStore
-from explorer.training import DivergedError, train
+from explorer.training.checkpoint import CheckpointError
+from explorer.training.events import Epoch, Event
+from explorer.training.loop import DivergedError, train
 
 
 class ChangedPluginError(RuntimeError):

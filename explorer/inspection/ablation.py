@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from explorer.branches import Branches
 from explorer.inspection.parts import branch_path
-from explorer.parameters import suggest
+from explorer.plugin.options import suggest
 
 _CHANNEL = re.compile(r"(?P<path>.*):(?P<channel>\d+)")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from explorer.data.resident import Split, evaluation_batch
+from explorer.data.loader import Split, evaluation_batch
 from explorer.inspection.tracing import evaluating
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from explorer.data.resident import Data, Split
+from explorer.data.loader import Data, Split
 from explorer.inspection.ablation import ablated, branch_paths
 from explorer.inspection.activations import Recording, record, statistics, to_npz
 from explorer.inspection.answers import Answers, answers

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.runs.store import StoreError
 from explorer.settings import SettingsError
-from explorer.store import StoreError
-from explorer.ui import plugins, reload, runs, state, train
+from explorer.ui import reload, state
+from explorer.ui.pages import plugins, runs, train
 
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
@@ -15,9 +16,9 @@ _STYLE = "<style>.stMainBlockContainer { padding-top: 4rem; }</style>"
 
 
 def _inside() -> None:
-    from explorer.ui import inside  # needs torch, which the other pages can do without at first
+    from explorer.ui.pages.inside import page  # needs torch; the other pages at first do not
 
-    inside.page()
+    page.page()
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.data.dataset import DataSet
-from explorer.parameters import Parameter, Value
-from explorer.recipe import OPTIMISERS, PRECISIONS, PRESETS, SCHEDULES, Recipe, RecipeError
+from explorer.plugin.options import Parameter, Value
+from explorer.training.recipe import OPTIMISERS, PRECISIONS, PRESETS, SCHEDULES, Recipe, RecipeError
 
 
 def parameters(architecture: str, declared: Sequence[Parameter]) -> dict[str, Value]:

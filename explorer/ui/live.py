@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.charts.curves import Trace
-from explorer.data.decoded import is_cached
-from explorer.events import Step
-from explorer.progress import Progress, progress
-from explorer.runs import Run, Status, distinguish
-from explorer.store import RunStore
+from explorer.data.cache import is_cached
+from explorer.runs.progress import Progress, progress
+from explorer.runs.run import Run, Status, distinguish
+from explorer.runs.store import RunStore
+from explorer.training.events import Step
 from explorer.ui import state
-from explorer.ui.chart import chart
+from explorer.ui.components.chart import chart
 
 LIVE_SECONDS, WAITING_SECONDS = 0.5, 5.0  # between two looks at the store
 
@@ -50,7 +50,7 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
 
 
 def _say_what_is_older(runs: Sequence[Run]) -> None:
-    from explorer.networks import is_current  # needs torch, which the curves above do without
+    from explorer.runs.restore import is_current  # needs torch, which the curves above do without
 
     for run in runs:
         if not is_current(run, state.registry()):

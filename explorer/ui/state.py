@@ -9,20 +9,20 @@ import streamlit as st
 
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
 from explorer.charts.diagram import diagram
-from explorer.events import Step
-from explorer.examples import open_examples
-from explorer.runs import Run, RunSpec, UnknownRunError
+from explorer.plugin.sources import Source, all_sources, changed_since, fingerprint
+from explorer.runs.recorded import open_examples
+from explorer.runs.run import Run, RunSpec, UnknownRunError
+from explorer.runs.store import RunStore, StoreError
 from explorer.settings import Settings, SettingsError, read_settings
-from explorer.sources import Source, all_sources, changed_since, fingerprint
 from explorer.spec import ImageSpec
-from explorer.store import RunStore, StoreError
-from explorer.ui.chart import Drawn, drawn
+from explorer.training.events import Step
+from explorer.ui.components.chart import Drawn, drawn
 
 # Importing torch takes a second or two. What needs it is imported when it is first asked for, so
 # that the first page already shows its curves meanwhile.
 if TYPE_CHECKING:
     from explorer.engines.local import LocalEngine
-    from explorer.registry import Registry
+    from explorer.plugin.registry import Registry
 
 SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added
 
@@ -58,7 +58,7 @@ def registry() -> "Registry":
 
 @st.cache_resource(show_spinner=False)
 def _loaded() -> tuple["Registry", Mapping[Source, str]]:
-    from explorer.registry import load
+    from explorer.plugin.registry import load
 
     sources = all_sources(settings().plugins)
     before = {source: fingerprint(source.location) for source in sources}

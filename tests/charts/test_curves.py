@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.charts.curves import Trace, _apart, accuracy_curves, loss_curves, run_hues
-from explorer.events import Epoch, Started, Step
-from explorer.recipe import preset
-from explorer.runs import Run, RunSpec, Status, distinguish
+from explorer.runs.run import Run, RunSpec, Status, distinguish
+from explorer.training.events import Epoch, Started, Step
+from explorer.training.recipe import preset
 
 
 def run(name="plain", seed=0, epochs=3, accuracy=0.9, status=Status.FINISHED) -> Run:

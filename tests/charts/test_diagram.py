@@ -5,7 +5,7 @@ from explorer.branches import Branches, add
 from explorer.charts.diagram import diagram
 from explorer.charts.style import branch_hues
 from explorer.inspection.outline import outline
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

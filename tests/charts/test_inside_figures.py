@@ -6,7 +6,7 @@ import pytest
 from explorer.charts.bars import Worth, percent, probabilities, shares, worths
 from explorer.charts.grids import confusion, gradient_history
 from explorer.charts.maps import feature_map, filters, saliency
-from explorer.events import Gradients
+from explorer.training.events import Gradients
 
 DIGITS = tuple("0123456789")
 

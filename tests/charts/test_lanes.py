@@ -15,7 +15,7 @@ from explorer.charts.style import POSITIVE, SIGNED, branch_hues
 from explorer.inspection.activations import record
 from explorer.inspection.parts import blocks
 from explorer.inspection.receptive import receptive_fields
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

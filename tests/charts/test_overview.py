@@ -9,7 +9,7 @@ from explorer.charts.overview import overview
 from explorer.charts.style import branch_hues
 from explorer.inspection.outline import outline
 from explorer.inspection.receptive import receptive_fields
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

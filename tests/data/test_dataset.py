@@ -2,8 +2,8 @@ import pytest
 import torchvision.datasets
 
 from explorer.data.dataset import DataSet
-from explorer.registry import discover
-from explorer.sources import PluginError
+from explorer.plugin.registry import discover
+from explorer.plugin.sources import PluginError
 from explorer.spec import ImageSpec
 
 REGISTRY = discover()

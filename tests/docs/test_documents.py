@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 import explorer
 from explorer.cli import app
-from explorer.examples import open_examples
-from explorer.registry import load
-from explorer.sources import from_target
+from explorer.plugin.registry import load
+from explorer.plugin.sources import from_target
+from explorer.runs.recorded import open_examples
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -1,70 +1,12 @@
-"""The real app on a port of its own, and a real browser before it."""
+"""The real app, and a real browser before it."""
 
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from serving import CHROMIUM, FLAGS, serving
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 expect.set_options(timeout=120_000)
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@contextmanager
-def serving(database: Path, cache: Path, script: Path | None = None, **environment: str):
-    """The address of the app, or of another script, and its process, which is ended at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "streamlit",
-            "run",
-            str(script or "streamlit_app.py"),
-            "--server.port",
-            str(port),
-            "--server.headless",
-            "true",
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "EXPLORER_DATABASE_URL": f"sqlite:///{database}",
-            "EXPLORER_CACHE": str(cache),
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(240):
-            with suppress(OSError):
-                if urllib.request.urlopen(f"{address}/_stcore/health").status == 200:
-                    break
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.25)
-        yield address, process
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(15)
-        process.kill()
-        log = process.stdout.read()
-        assert "Traceback" not in log, log
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from explorer.examples import open_examples
+from explorer.runs.recorded import open_examples
 
 pytestmark = pytest.mark.browser
 

@@ -1,6 +1,6 @@
 import pytest
-from e2e.conftest import serving
 from playwright.sync_api import expect
+from serving import serving
 
 pytestmark = pytest.mark.browser
 

@@ -10,15 +10,15 @@ import psutil
 import pytest
 from pebble import ProcessFuture
 
-from explorer.data.resident import default_device
+from explorer.data.loader import default_device
 from explorer.engines.local import LocalEngine
 from explorer.engines.perform import perform
-from explorer.events import Started
-from explorer.recipe import Recipe
-from explorer.registry import discover
-from explorer.runs import RunSpec, Status
+from explorer.plugin.registry import discover
+from explorer.runs.run import RunSpec, Status
+from explorer.runs.store import RunStore
 from explorer.settings import Settings
-from explorer.store import RunStore
+from explorer.training.events import Started
+from explorer.training.recipe import Recipe
 
 PLUGIN = """
 import os
@@ -388,9 +388,9 @@ import sys
 import time
 
 from explorer.engines.local import LocalEngine
-from explorer.runs import RunSpec
+from explorer.runs.run import RunSpec
 from explorer.settings import Settings
-from explorer.store import RunStore
+from explorer.runs.store import RunStore
 
 if __name__ == "__main__":
     settings = Settings()

@@ -15,8 +15,8 @@ if sys.argv[1] == "prepared":
 
 import torch
 import torch.nn.functional as F
-from explorer.registry import load
-from explorer.sources import built_in
+from explorer.plugin.registry import load
+from explorer.plugin.sources import built_in
 from explorer.spec import ImageSpec
 
 torch.set_num_threads(2)

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.data.decoded import DataError
-from explorer.data.resident import Data, Split
+from explorer.data.cache import DataError
+from explorer.data.loader import Data, Split
 from explorer.engines.perform import ChangedPluginError, leased, new_owner, perform
-from explorer.events import Checkpoint, Epoch, Started, Step
-from explorer.recipe import Recipe
-from explorer.registry import discover
-from explorer.runs import RunSpec, Status
+from explorer.plugin.registry import discover
+from explorer.runs.run import RunSpec, Status
+from explorer.runs.store import LEASE_SECONDS, RunStore
 from explorer.spec import ImageSpec
-from explorer.store import LEASE_SECONDS, RunStore
-from explorer.training import train
+from explorer.training.events import Checkpoint, Epoch, Started, Step
+from explorer.training.loop import train
+from explorer.training.recipe import Recipe
 
 PLUGIN = """
 import sys
@@ -301,7 +301,7 @@ def test_one_who_loses_the_run_to_another_ends_at_the_next_event(ask, store, mon
     events = start()
     next(events)
     clock = SimpleNamespace(time=lambda: time.time() + 2 * LEASE_SECONDS)
-    monkeypatch.setattr("explorer.store.time", clock)
+    monkeypatch.setattr("explorer.runs.store.time", clock)
     store.claim(run.id, "another")
     assert list(events) == []
     assert store.run(run.id).status is Status.QUEUED
@@ -318,7 +318,7 @@ def impatient(monkeypatch):
     """Renewals come every few milliseconds, and the store's clock stands still."""
     clock = SimpleNamespace(now=1_700_000_000.0)
     clock.time = lambda: clock.now
-    monkeypatch.setattr("explorer.store.time", clock)
+    monkeypatch.setattr("explorer.runs.store.time", clock)
     monkeypatch.setattr("explorer.engines.perform.LEASE_SECONDS", 0.02)
     return clock
 
@@ -369,7 +369,7 @@ def test_a_lease_ends_with_its_block_even_after_an_error(store, impatient):
 def test_a_network_without_anything_to_train_fails_with_a_sentence(ask, store, monkeypatch):
     run, start = ask()
     build = nn.Flatten
-    monkeypatch.setattr("explorer.registry.Architecture.build", lambda *_: build())
+    monkeypatch.setattr("explorer.plugin.registry.Architecture.build", lambda *_: build())
     with pytest.raises(ValueError, match="empty parameter list"):
         list(start())
     assert store.run(run.id).status is Status.FAILED

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from inspection.trees import settle
 from torch import nn
 from torchvision.models import densenet121, googlenet, resnet18
-from trees import settle
 
-from explorer.data.resident import Split
-from explorer.examples import open_examples
-from explorer.networks import load_network
-from explorer.registry import discover
+from explorer.data.loader import Split
+from explorer.plugin.registry import discover
+from explorer.runs.recorded import open_examples
+from explorer.runs.restore import load_network
 
 
 def _stranger(name):

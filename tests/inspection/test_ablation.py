@@ -4,14 +4,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from inspection.trees import Breaks, by_hand, networks, property_test, unchanged
 from torch import nn
-from trees import Breaks, by_hand, networks, property_test, unchanged
 
 from explorer.branches import Branches, add, concat
 from explorer.inspection.ablation import AblationError, ablated, branch_paths
 from explorer.inspection.activations import record
 from explorer.inspection.outline import outline
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

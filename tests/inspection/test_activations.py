@@ -3,13 +3,13 @@ from contextlib import nullcontext
 import pytest
 import torch
 from hypothesis import given
+from inspection.trees import Breaks, by_hand, networks, property_test, settle, unchanged
 from torch import fx, nn
-from trees import Breaks, by_hand, networks, property_test, settle, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.activations import record, statistics
 from explorer.inspection.parts import Layer
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from inspection.trees import Breaks, property_test, unchanged
 from torch import nn
-from trees import Breaks, property_test, unchanged
 
-from explorer.data.resident import Split
-from explorer.examples import ARCHITECTURES
+from explorer.data.loader import Split
 from explorer.inspection.answers import Answers, answers
-from explorer.training import evaluate
+from explorer.runs.recorded import ARCHITECTURES
+from explorer.training.loop import evaluate
 
 
 @st.composite

@@ -4,12 +4,12 @@ from collections import OrderedDict
 
 import pytest
 import torch
+from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
-from trees import Breaks, Noise, settle, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.attribution import METHODS, AttributionError, attribution, grad_cam
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

@@ -2,16 +2,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from inspection.trees import Breaks, Noise, networks, property_test, unchanged
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-from trees import Breaks, Noise, networks, property_test, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.cost import Cost, costs, measure
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, blocks, layers
 from explorer.inspection.tracing import trace
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

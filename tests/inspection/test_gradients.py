@@ -4,18 +4,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
+from inspection.trees import Breaks, networks, property_test, settle, unchanged
 from torch import nn
-from trees import Breaks, networks, property_test, settle, unchanged
 
 from explorer.branches import Branches, add
-from explorer.data.resident import Data, Split
-from explorer.events import Epoch, Gradients
+from explorer.data.loader import Data, Split
 from explorer.inspection.ablation import branch_paths
 from explorer.inspection.gradients import branch_norms, gradient_norms, recorded_norms
-from explorer.recipe import Recipe
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
-from explorer.training import train
+from explorer.training.events import Epoch, Gradients
+from explorer.training.loop import train
+from explorer.training.recipe import Recipe
 
 MNIST = ImageSpec(1, 28, 10)
 ARCHITECTURES = discover().architectures

@@ -3,12 +3,12 @@ import torch
 import torch.nn.functional as F
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from inspection.trees import blocks, property_test, settle, unchanged
 from torch import nn
-from trees import blocks, property_test, settle, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.linearity import TOLERANCE, affine_error, linearity
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

@@ -7,7 +7,7 @@ from explorer.branches import Branches, add
 from explorer.inspection.describing import describe
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, Layer
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

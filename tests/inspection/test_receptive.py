@@ -2,8 +2,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from inspection.trees import networks, property_test, unchanged
 from torch import nn
-from trees import networks, property_test, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.parts import blocks
@@ -15,7 +15,7 @@ from explorer.inspection.receptive import (
     receptive_fields,
 )
 from explorer.inspection.tracing import trace
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

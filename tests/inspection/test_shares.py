@@ -1,13 +1,13 @@
 import pytest
 import torch
+from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
-from trees import Breaks, Noise, settle, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.ablation import ablated
 from explorer.inspection.activations import record
 from explorer.inspection.shares import branch_shares
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)

@@ -1,7 +1,7 @@
 import pytest
 import torch
+from inspection.trees import Breaks, Noise, unchanged
 from torch import nn
-from trees import Breaks, Noise, unchanged
 
 from explorer.branches import Branches, add
 from explorer.inspection.parts import Block, Layer

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from explorer.inspection.weights import Filters, filters
-from explorer.registry import discover
+from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 ARCHITECTURES = discover().architectures

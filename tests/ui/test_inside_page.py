@@ -5,10 +5,11 @@ from streamlit.testing.v1 import AppTest
 from ui.test_pages import IdleEngine, spec, texts, trained
 
 from explorer.engines.perform import perform
-from explorer.examples import open_examples
-from explorer.registry import discover
-from explorer.runs import Status
-from explorer.ui import state, subject
+from explorer.plugin.registry import discover
+from explorer.runs.recorded import open_examples
+from explorer.runs.run import Status
+from explorer.ui import state
+from explorer.ui.pages.inside import subject
 
 
 def inside_page():
@@ -208,7 +209,7 @@ def test_a_run_of_older_code_is_shown_and_it_is_said(app, store, settings):
     store.begin(older.id, owner)
     for event in (own.started, *own.epochs):
         if hasattr(event, "epoch"):
-            from explorer.events import Checkpoint
+            from explorer.training.events import Checkpoint
 
             kept = Checkpoint(store.weights(own.id, event.epoch), b"")
             event = replace(event, checkpoint=lambda kept=kept: kept)

@@ -5,10 +5,11 @@ import sqlalchemy
 from streamlit.testing.v1 import AppTest
 
 from explorer.engines.perform import new_owner, perform
-from explorer.recipe import preset
-from explorer.registry import discover
-from explorer.runs import RunSpec, Status
-from explorer.ui import passports, state
+from explorer.plugin.registry import discover
+from explorer.runs.run import RunSpec, Status
+from explorer.training.recipe import preset
+from explorer.ui import state
+from explorer.ui.pages import checks as passports
 
 
 class IdleEngine:

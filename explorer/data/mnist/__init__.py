@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.data.dataset import DataSet
-from explorer.sources import PluginError
+from explorer.plugin.sources import PluginError
 from explorer.spec import ImageSpec
 
 FOLDER = Path(__file__).parent

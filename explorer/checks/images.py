@@ -1,0 +1,142 @@
+"""Examines a data set: reads it, and looks at what came."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explorer.checks.findings import Finding, Found, Passport, place_of, run_check
+from explorer.data.cache import DataError, Decoded, decoded, read_anew, statistics
+from explorer.data.dataset import DataSet
+
+_APART = 0.05  # of a measured mean or deviation from the declared one
+
+
+class Examined:
+    """A data set while it is examined.
+
+    Args:
+        dataset: What is examined.
+        cache: The folder of the decoded data sets.
+    """
+
+    def __init__(self, dataset: DataSet, cache: Path) -> None:
+        self.dataset, self.cache = dataset, cache
+
+    @cached_property
+    def arrays(self) -> Decoded:
+        """Its images and labels: read anew, but what is downloaded is downloaded once."""
+        if self.dataset.needs_download:
+            return decoded(self.dataset, self.cache)
+        return read_anew(self.dataset)
+
+    @cached_property
+    def home(self) -> str:
+        """Where its reader is defined."""
+        return place_of(self.dataset.read)
+
+
+def examine(dataset: DataSet, cache: Path) -> Passport:
+    """Examine a data set by every check; one that has to be downloaded is downloaded."""
+    examined = Examined(dataset, cache)
+    try:
+        sizes = [len(examined.arrays.train_labels), len(examined.arrays.test_labels)]
+        findings = tuple(finding for name in CHECKS for finding in run(examined, name))
+    except DataError as error:
+        sizes = [0, 0]
+        findings = (Finding("reads", "error", str(error), examined.home),)
+    facts: dict[str, Any] = {
+        "title": dataset.title,
+        "origin": dataset.source.origin if dataset.source else "",
+        "images": [dataset.images.channels, dataset.images.size, dataset.images.size],
+        "labels": list(dataset.labels),
+        "training_images": sizes[0],
+        "test_images": sizes[1],
+    }
+    return Passport("data set", dataset.name, facts, findings)
+
+
+def run(examined: Examined, name: str) -> Sequence[Finding]:
+    """Examine by one check."""
+    source = examined.dataset.source
+    assert source is not None, "only what is registered is examined"
+    return list(run_check(name, CHECKS[name], examined, source, examined.home))
+
+
+def reads(examined: Examined) -> Found:
+    """Can it be read?"""
+    arrays = examined.arrays
+    yield (
+        "ok",
+        f"{len(arrays.train_labels):,} training images and {len(arrays.test_labels):,} test images "
+        f"of {examined.dataset.images}.",
+    )
+
+
+def classes(examined: Examined) -> Found:
+    """Are there images of every class?"""
+    labels, arrays = examined.dataset.labels, examined.arrays
+    for which, numbers in (("training", arrays.train_labels), ("test", arrays.test_labels)):
+        counts = np.bincount(numbers, minlength=len(labels))
+        missing = [label for label, count in zip(labels, counts, strict=True) if not count]
+        if missing:
+            yield "note", f"There is no {which} image of {', '.join(missing)}."
+        elif counts.max() > 10 * counts.min():
+            most, least = labels[counts.argmax()], labels[counts.argmin()]
+            yield (
+                "note",
+                f"There are {counts.max():,} {which} images of {most} and {counts.min():,} of "
+                f"{least}, so that accuracy speaks mostly of the frequent ones.",
+            )
+        else:
+            yield "ok", f"Each class has {counts.min():,} to {counts.max():,} {which} images."
+
+
+def pixels(examined: Examined) -> Found:
+    """Do the pixels use their range, and are mean and deviation what is declared?"""
+    images = examined.arrays.train_images
+    if images.max() <= 1:
+        yield (
+            "error",
+            "All its pixels are 0 or 1 of 255: multiply values from 0 to 1 by 255 before they are "
+            "made uint8.",
+        )
+        return
+    dataset, (mean, deviation) = examined.dataset, statistics(images)
+    told = f"mean {_numbers(mean)}, standard deviation {_numbers(deviation)}"
+    for declared, measured in ((dataset.mean, mean), (dataset.deviation, deviation)):
+        if declared and max(abs(np.subtract(declared, measured))) > _APART:
+            yield (
+                "note",
+                f"The pixels have {told}; declare these, or none to have them measured.",
+            )
+            return
+    yield "ok", f"The pixels have {told}."
+
+
+def apart(examined: Examined) -> Found:
+    """Are the test images others than the training images?"""
+    arrays = examined.arrays
+    known = {hashlib.md5(image.tobytes()).digest() for image in arrays.train_images}
+    tested = arrays.test_images
+    shared = sum(hashlib.md5(image.tobytes()).digest() in known for image in tested)
+    if shared > len(tested) / 100:
+        yield (
+            "note",
+            f"{shared:,} of its {len(tested):,} test images are training images too, so that test "
+            "accuracy will look better than it is.",
+        )
+    else:
+        yield "ok", f"{shared:,} of its {len(tested):,} test images are training images too."
+
+
+CHECKS: Mapping[str, Callable[[Examined], Found]] = {
+    check.__name__: check for check in (reads, classes, pixels, apart)
+}
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)

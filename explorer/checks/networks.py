@@ -1,0 +1,75 @@
+"""Examines an architecture by every check."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from explorer.checks import behaviour, form
+from explorer.checks.examined import Examined
+from explorer.checks.findings import Finding, Found, Passport, run_check
+from explorer.data.loader import Data
+from explorer.inspection.parts import layers
+from explorer.plugin.architecture import Architecture
+
+
+def examine(architecture: Architecture, data: Data) -> Passport:
+    """Examine an architecture by every check."""
+    examined = Examined(architecture, data)
+    findings = tuple(finding for name in CHECKS for finding in run(examined, name))
+    return Passport("architecture", architecture.name, _facts(examined), findings)
+
+
+def run(examined: Examined, name: str) -> Sequence[Finding]:
+    """Examine by one check; torch's random numbers are left as they were."""
+    source, home = examined.architecture.source, examined.home
+    with torch.random.fork_rng(devices=[]):
+        return list(run_check(name, CHECKS[name], examined, source, home))
+
+
+CHECKS: Mapping[str, Callable[[Examined], Found]] = {
+    check.__name__: check
+    for check in (
+        form.parameters,
+        form.size,
+        form.ranges,
+        form.logits,
+        form.gradients,
+        form.branches,
+        form.affine,
+        behaviour.answers,
+        behaviour.repeats,
+        behaviour.learns,
+        behaviour.keeps,
+        behaviour.compiles,
+        behaviour.devices,
+    )
+}
+
+
+def _facts(examined: Examined) -> dict[str, Any]:
+    architecture = examined.architecture
+    facts = {
+        "summary": architecture.summary,
+        "origin": architecture.source.origin,
+        "fingerprint": architecture.fingerprint,
+        "weights": architecture.weights,
+        "parameters": [parameter.describe() for parameter in architecture.parameters],
+    }
+    try:
+        parts = examined.parts
+    except (Exception, SystemExit):  # a check has said so
+        return facts | {"macs": None, "layers": []}
+    return facts | {
+        "macs": sum(part.macs for part in parts),
+        "layers": [
+            {
+                "name": layer.name,
+                "layer": layer.text,
+                "shape": list(layer.shape),
+                "weights": layer.weights,
+                "macs": layer.macs,
+            }
+            for layer in layers(parts)
+        ],
+    }

@@ -1,0 +1,45 @@
+"""Examines plugins: whether they load, and all that they offer."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from explorer.checks import images, networks
+from explorer.checks.findings import Passport
+from explorer.data.loader import resident
+from explorer.data.mnist import MNIST
+from explorer.plugin.registry import Registry, load
+from explorer.plugin.sources import Source, built_in
+
+
+def load_beside_built_ins(sources: Iterable[Source]) -> Registry:
+    """Load plugins as the app would, whose built-in ones have their names already.
+
+    Returns:
+        What these plugins offer, and which of them are broken.
+    """
+    own = list(sources)
+    places = {source.location for source in own}
+    registry = load([*(each for each in built_in() if each.location not in places), *own])
+    return Registry(
+        {name: a for name, a in registry.architectures.items() if a.source in own},
+        {name: d for name, d in registry.datasets.items() if d.source in own},
+        tuple(broken for broken in registry.broken if broken.source in own),
+    )
+
+
+def examine(registry: Registry, cache: Path, only: str | None = None) -> Iterator[Passport]:
+    """Examine all that a registry offers, one after the other.
+
+    Args:
+        registry: What is examined.
+        cache: The folder of the decoded data sets.
+        only: The name of the one to examine; without it, all of them are.
+    """
+    for name, architecture in registry.architectures.items():
+        if only in (None, name):
+            yield networks.examine(architecture, resident(MNIST, torch.device("cpu"), cache))
+    for name, dataset in registry.datasets.items():
+        if only in (None, name):
+            yield images.examine(dataset, cache)

@@ -1,0 +1,218 @@
+"""Fetches a data set once and keeps it decoded: four arrays on disk, mapped into memory.
+
+The arrays of a data set appear in the cache folder all together or not at all: they are made in a
+scratch folder beside it, which is renamed when everything is there and checked.
+"""
+
+import contextlib
+import hashlib
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.data.dataset import DataSet
+from explorer.plugin.diagnosis import explain
+from explorer.plugin.sources import PluginError
+from explorer.spec import ImageSpec
+
+DOWNLOAD_SECONDS = 30.0  # without a word from the other side
+
+
+class DataError(RuntimeError):
+    """A data set that cannot be had; the message names it, its address and the cache folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A data set's images and labels.
+
+    Attributes:
+        train_images: `uint8`, `(N, C, H, W)`.
+        train_labels: `int64`, `(N,)`.
+        test_images: `uint8`, `(M, C, H, W)`.
+        test_labels: `int64`, `(M,)`.
+    """
+
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+
+
+_PARTS = tuple(Decoded.__dataclass_fields__)
+
+
+def decoded(dataset: DataSet, cache: Path) -> Decoded:
+    """Read a data set from the cache folder, reading and decoding it if it is not there yet.
+
+    Raises:
+        DataError: It cannot be had, or what came is not what was expected. Nothing is left in the
+            cache folder then.
+    """
+    home = _home(dataset, cache)
+    if not home.is_dir():
+        _prepare(dataset, cache, home)
+    # Copy-on-write: torch wants writable memory, and the file must stay as it is.
+    parts = {part: np.load(home / f"{part}.npy", mmap_mode="c") for part in _PARTS}
+    return Decoded(**parts)
+
+
+def read_anew(dataset: DataSet) -> Decoded:
+    """Read a data set past the cache, and keep nothing.
+
+    Raises:
+        DataError: It cannot be had, or what came is not what was expected.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        return _read(dataset, Path(scratch), "")
+
+
+def is_cached(dataset: DataSet, cache: Path) -> bool:
+    """Whether the data set can be read without fetching anything."""
+    return not dataset.needs_download or _home(dataset, cache).is_dir()
+
+
+def statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Each channel's mean and standard deviation, of pixels scaled to 0–1.
+
+    Args:
+        images: `(N, C, H, W)`.
+    """
+    shades = np.arange(256) / 255
+    means, deviations = [], []
+    for channel in range(images.shape[1]):
+        # Counting shades is exact, and needs no copy of all the images as floating point.
+        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+        mean = float(counts @ shades / counts.sum())
+        means.append(mean)
+        deviations.append(float(np.sqrt(counts @ (shades - mean) ** 2 / counts.sum())))
+    return tuple(means), tuple(deviations)
+
+
+def _home(dataset: DataSet, cache: Path) -> Path:
+    if not dataset.version:
+        return cache / dataset.name
+    return cache / f"{dataset.name}-{hashlib.sha256(dataset.version.encode()).hexdigest()[:16]}"
+
+
+def _prepare(dataset: DataSet, cache: Path, home: Path) -> None:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{dataset.name}-", dir=cache) as scratch:
+            _decode(dataset, Path(scratch, "raw"), ready := Path(scratch, "ready"), cache)
+            # Another process may have been quicker; what it made is the same.
+            with contextlib.suppress(OSError):
+                ready.rename(home)
+            if not home.is_dir():
+                raise OSError(f"{home} could not be made")
+        _forget_earlier(dataset, cache, home)
+    except OSError as error:
+        raise DataError(
+            f"{dataset.title} could not be written to the cache folder {cache} "
+            f"({_brief(error)}); make room there, or name another folder in EXPLORER_CACHE."
+        ) from error
+
+
+def _forget_earlier(dataset: DataSet, cache: Path, home: Path) -> None:
+    """Delete the earlier versions of a data set of one's own."""
+    pattern = re.compile(rf"{re.escape(dataset.name)}-[0-9a-f]{{16}}")
+    for folder in cache.iterdir():
+        if folder != home and pattern.fullmatch(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
+    raw.mkdir()
+    ready.mkdir()
+    arrays = _read(dataset, raw, f" Nothing was kept in the cache folder {cache}.")
+    for part in _PARTS:
+        np.save(ready / f"{part}.npy", getattr(arrays, part))
+
+
+def _read(dataset: DataSet, folder: Path, kept: str) -> Decoded:
+    try:
+        with _patience(DOWNLOAD_SECONDS):
+            arrays = dataset.read(folder)
+        return _checked(dataset, arrays)
+    except (Exception, SystemExit) as error:  # an author's code may raise anything
+        if dataset.needs_download and not isinstance(error, PluginError):
+            raise DataError(
+                f"{dataset.title} could not be downloaded from {dataset.address} "
+                f"({_brief(error)}).{kept} Check the network and try again, or choose a data set "
+                "that needs none."
+            ) from error
+        sentence = explain(error, dataset.source) if dataset.source else f"{_brief(error)}."
+        raise DataError(f"{dataset.title} could not be read: {sentence}{kept}") from error
+
+
+@contextlib.contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    # Downloads would wait for ever on a network that swallows what it is sent.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _checked(dataset: DataSet, arrays: Any) -> Decoded:
+    try:
+        train_images, train_labels, test_images, test_labels = arrays
+    except (TypeError, ValueError):
+        raise PluginError(
+            "The function read must return four arrays: training images, training labels, test "
+            "images and test labels."
+        ) from None
+    return Decoded(
+        *_split(dataset.images, train_images, train_labels, "training"),
+        *_split(dataset.images, test_images, test_labels, "test"),
+    )
+
+
+def _split(
+    spec: ImageSpec, given_images: Any, given_labels: Any, which: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    images, labels = np.asarray(given_images), np.asarray(given_labels)
+    if images.dtype != np.uint8:
+        raise PluginError(
+            f"Its {which} images are {images.dtype}; make them uint8, from 0 to 255: multiply "
+            "values from 0 to 1 by 255 and round them."
+        )
+    wanted = (spec.channels, spec.size, spec.size)
+    shape = images.shape
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4 and shape[1:] != wanted:
+        images = images.transpose(0, 3, 1, 2)
+    if images.shape[1:] != wanted:
+        sizes = ", ".join(map(str, wanted))
+        raise PluginError(
+            f"Its {which} images are of shape {shape} where (N, {sizes}) is expected."
+        )
+    if labels.shape != (len(images),) or not len(labels):
+        raise PluginError(
+            f"It has {len(images)} {which} images and labels of shape {labels.shape}, which do not "
+            "fit; give each image one label."
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= spec.classes:
+        raise PluginError(
+            f"Its {which} labels lie outside 0–{spec.classes - 1}; number the classes from 0, in "
+            "whole numbers."
+        )
+    return np.ascontiguousarray(images), labels.astype(np.int64)
+
+
+def _brief(error: BaseException) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    if "urlopen error" in text or isinstance(error, TimeoutError):
+        return "no connection"
+    return text or type(error).__name__

@@ -1,0 +1,184 @@
+"""The cached loader: whole data sets as bytes on the device, batches made there.
+
+A data set is moved to the device once in the life of a process and shared by all its runs. A batch
+is a gather of `uint8` images by a permutation drawn on the device, then scaled and normalised: the
+same arithmetic as torchvision's `ToTensor` and `Normalize`, image for image, to the bit.
+"""
+
+import functools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from explorer.data.dataset import DataSet
+from explorer.spec import ImageSpec
+
+# Images scored at once. What a larger batch leaves behind falls out of a CPU's cache; a smaller one
+# leaves a GPU waiting for the next launch.
+_EVALUATION_BATCH, _EVALUATION_BATCH_GPU = 250, 2_500
+_SUBSET_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The training images or the test images, on the device.
+
+    Attributes:
+        images: `uint8`, `(N, C, H, W)`.
+        labels: `int64`, `(N,)`.
+        mean: `(C, 1, 1)`, of pixels scaled to 0–1.
+        deviation: `(C, 1, 1)`, likewise.
+    """
+
+    images: Tensor
+    labels: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images lie."""
+        return self.images.device
+
+    def subset(self, size: int | None) -> "Split":
+        """`size` images drawn at random, always the same ones; all of them if `None`."""
+        if size is None or size >= len(self):
+            return self
+        chosen = _permutation(len(self), _SUBSET_SEED, self.device)[:size]
+        return Split(self.images[chosen], self.labels[chosen], self.mean, self.deviation)
+
+    def first(self, size: int | None) -> "Split":
+        """The first `size` images as they are stored; all of them if `None`."""
+        if size is None:
+            return self
+        return Split(self.images[:size], self.labels[:size], self.mean, self.deviation)
+
+    def batches(self, size: int, *, seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Go through all images once.
+
+        Args:
+            size: Images a batch; the last batch may be smaller.
+            seed: Of the order in which they come; without one, they come as they are stored.
+
+        Yields:
+            What `gather` returns.
+        """
+        if seed is not None:
+            yield from map(self.gather, self.order(size, seed))
+            return
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield self.normalise(self.images[part]), self.labels[part]
+
+    def order(self, size: int, seed: int) -> Iterator[Tensor]:
+        """Go through all images once, in an order of the seed's own.
+
+        Args:
+            size: Images a batch; the last batch may be smaller.
+            seed: Of the order.
+
+        Yields:
+            The numbers of a batch's images, `int64`, `(size,)`.
+        """
+        yield from _permutation(len(self), seed, self.device).split(size)
+
+    def gather(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The images of these numbers.
+
+        Args:
+            chosen: `int64`, `(size,)`, on the device.
+
+        Returns:
+            Normalised `float32` images `(size, C, H, W)` in channels-last layout, and `int64`
+            labels `(size,)`.
+        """
+        images = self.images.index_select(0, chosen)
+        return self.normalise(images), self.labels.index_select(0, chosen)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Scale `uint8` images `(N, C, H, W)` to 0–1 and normalise them; returns `float32`."""
+        scaled = images.to(torch.float32, memory_format=torch.channels_last)
+        return scaled.div_(255).sub_(self.mean).div_(self.deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data set, ready to train on.
+
+    Attributes:
+        spec: What its images are like.
+        train: The training images.
+        test: The test images.
+    """
+
+    spec: ImageSpec
+    train: Split
+    test: Split
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images lie."""
+        return self.train.device
+
+
+_loading = threading.Lock()
+
+
+def resident(dataset: DataSet, device: torch.device, cache: Path) -> Data:
+    """A data set on `device`; the same object for every call in a process.
+
+    Raises:
+        DataError: It cannot be had.
+    """
+    with _loading:  # or two that ask at once would both load it
+        return _resident(dataset, device, cache)
+
+
+@functools.lru_cache(maxsize=4)
+def _resident(dataset: DataSet, device: torch.device, cache: Path) -> Data:
+    from explorer.data.cache import decoded, statistics
+
+    arrays = decoded(dataset, cache)
+    mean, deviation = dataset.mean, dataset.deviation
+    if not mean or not deviation:
+        mean, deviation = statistics(arrays.train_images)
+
+    def split(images: object, labels: object) -> Split:
+        def channels(values: tuple[float, ...]) -> Tensor:
+            return torch.tensor(values, device=device).view(-1, 1, 1)
+
+        return Split(
+            torch.as_tensor(images, device=device),
+            torch.as_tensor(labels, device=device),
+            channels(mean),
+            channels(deviation),
+        )
+
+    return Data(
+        dataset.images,
+        split(arrays.train_images, arrays.train_labels),
+        split(arrays.test_images, arrays.test_labels),
+    )
+
+
+def evaluation_batch(device: torch.device) -> int:
+    """How many images are best scored at once there."""
+    return _EVALUATION_BATCH if device.type == "cpu" else _EVALUATION_BATCH_GPU
+
+
+def default_device() -> torch.device:
+    """The machine's accelerator if it has one, else its CPU."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator or torch.device("cpu")
+
+
+def _permutation(length: int, seed: int, device: torch.device) -> Tensor:
+    generator = torch.Generator(device).manual_seed(seed)
+    return torch.randperm(length, generator=generator, device=device)

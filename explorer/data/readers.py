@@ -1,0 +1,267 @@
+"""Data sets of one's own, from what most people have: pictures in folders, arrays, torchvision."""
+
+import hashlib
+import inspect
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.data.dataset import DataSet, Reader
+from explorer.plugin.sources import PluginError
+from explorer.spec import ImageSpec
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+_NPZ_NAMES = (
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("x_train", "y_train", "x_test", "y_test"),
+)
+
+
+def image_folder(
+    name: str,
+    folder: str | Path,
+    *,
+    size: int,
+    channels: int = 3,
+    test: float = 0.2,
+    centred: bool = False,
+    title: str = "",
+    credit: str = "",
+) -> DataSet:
+    """A data set of pictures, in one folder a class.
+
+    Args:
+        name: The data set's name.
+        folder: Holds one folder a class, named as the class, with its pictures; or two folders,
+            `train` and `test`, that hold them.
+        size: Height and width in pixels that every picture is fitted into, on black.
+        channels: 1 for grey, 3 for colour.
+        test: Without a folder `test`, the share of each class's pictures to test with: every so
+            many in the order of their names, always the same ones.
+        centred: Treat the pictures as MNIST treats its digits: ink on a plain background, scaled to
+            a box of 20/28 of the size and centred.
+        title: Its name in sentences.
+        credit: Who made it, and under which licence.
+
+    Raises:
+        PluginError: There is no such folder, or fewer than two classes in it.
+
+    Example:
+        ```python
+        image_folder("leaves", Path(__file__).parent / "leaves", size=32)
+        ```
+    """
+    folder = Path(folder).expanduser()
+    split = (folder / "train").is_dir() and (folder / "test").is_dir()
+    homes = [folder / "train", folder / "test"] if split else [folder]
+    labels = _class_folders(homes[0])
+    if len(labels) < 2:
+        raise PluginError(
+            f"The folder {folder} holds no pictures of two classes or more; put each class's into "
+            "a folder of its own there."
+        )
+    if not 0 < test < 1:
+        raise PluginError(f"test of {name} must be a share between 0 and 1, not {test}.")
+    every = max(2, round(1 / test))
+
+    def read(_: Path) -> Sequence[Any]:
+        import numpy as np
+
+        from explorer.data.pictures import PictureError, open_picture, prepare
+
+        def picture(file: Path) -> Any:
+            try:
+                return prepare(open_picture(file.read_bytes()), made)
+            except PictureError as error:
+                raise PluginError(f"{file} cannot be used: {error}") from error
+
+        parts: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])
+        for number, label in enumerate(labels):
+            for part, home in enumerate(homes):
+                for index, file in enumerate(_pictures(home / label)):
+                    is_test = part == 1 if split else index % every == every - 1
+                    parts[is_test].append((file, number))
+        arrays = []
+        for files in parts:
+            pixels = [picture(file) for file, _ in files]
+            arrays += [
+                np.array(pixels, np.uint8).reshape(-1, channels, size, size),
+                np.array([label for _, label in files], np.int64),
+            ]
+        return arrays
+
+    made = DataSet(
+        name=name,
+        images=ImageSpec(channels, size, len(labels)),
+        labels=tuple(labels),
+        read=read,
+        title=title,
+        credit=credit,
+        version=_stamp(
+            file for home in homes for label in labels for file in _pictures(home / label)
+        ),
+        centred=centred,
+    )
+    return made
+
+
+def npz_file(
+    name: str,
+    file: str | Path,
+    *,
+    labels: Sequence[str] = (),
+    title: str = "",
+    credit: str = "",
+) -> DataSet:
+    """A data set from the four arrays of an `.npz` file.
+
+    Args:
+        name: The data set's name.
+        file: Written by `numpy.savez`, with the arrays `train_images`, `train_labels`,
+            `test_images` and `test_labels`, or `x_train`, `y_train`, `x_test` and `y_test`; shaped
+            as `DataSet.read` says.
+        labels: The classes' names; by default their numbers.
+        title: Its name in sentences.
+        credit: Who made it, and under which licence.
+
+    Raises:
+        PluginError: There is no such file, or not these arrays in it.
+
+    Example:
+        ```python
+        npz_file("shapes", Path(__file__).parent / "shapes.npz", labels=["circle", "square"])
+        ```
+    """
+    import numpy as np
+
+    file = Path(file).expanduser()
+    try:
+        with np.load(file) as arrays:
+            names = next((known for known in _NPZ_NAMES if set(known) <= set(arrays.files)), None)
+            if names is None:
+                found = ", ".join(arrays.files) or "none"
+                raise PluginError(
+                    f"{file} holds the arrays {found}; name them {', '.join(_NPZ_NAMES[0])}."
+                )
+            shape, classes = arrays[names[0]].shape, len(labels) or int(arrays[names[1]].max()) + 1
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise PluginError(
+            f"{file} cannot be read as an .npz file ({error}); write it with numpy.savez."
+        ) from error
+    channels, size = _channels_and_size(shape, f"{names[0]} in {file}")
+
+    def read(_: Path) -> Sequence[Any]:
+        with np.load(file) as arrays:
+            return [arrays[name] for name in names]
+
+    return DataSet(
+        name=name,
+        images=ImageSpec(channels, size, classes),
+        labels=tuple(labels) or tuple(map(str, range(classes))),
+        read=read,
+        title=title,
+        credit=credit,
+        version=_stamp([file]),
+    )
+
+
+def torchvision_reader(cls: str, images: ImageSpec | None = None) -> Reader:
+    """How a data set that torchvision knows is downloaded and read.
+
+    Args:
+        cls: The class in `torchvision.datasets`, such as `"SVHN"`, that has `train=` or `split=`
+            and `download=`.
+        images: What its pictures are to be fitted into, if they are not all of one size.
+
+    Returns:
+        What `DataSet` takes as `read`.
+
+    Example:
+        ```python
+        DataSet(
+            name="svhn",
+            images=ImageSpec(3, 32, 10),
+            labels=tuple("0123456789"),
+            read=torchvision_reader("SVHN"),
+            address="http://ufldl.stanford.edu/housenumbers/",
+        )
+        ```
+    """
+
+    def read(folder: Path) -> Sequence[Any]:
+        import torchvision.datasets  # slow to import, and not needed once the cache is there
+
+        found: Callable[..., Any] | None = getattr(torchvision.datasets, cls, None)
+        if found is None:
+            raise PluginError(f"There is no {cls} in torchvision.datasets.")
+        has_train = "train" in inspect.signature(found).parameters
+        arrays: list[Any] = []
+        for part in ("train", "test"):
+            which: Any = {"train": part == "train"} if has_train else {"split": part}
+            source = found(folder, download=True, **which)
+            arrays += _fitted(source, images) if images else _whole(source, cls)
+        return arrays
+
+    return read
+
+
+def _fitted(source: "Iterable[tuple[Image, int]]", images: ImageSpec) -> tuple[Any, Any]:
+    import numpy as np
+
+    from explorer.data.pictures import fit
+
+    pairs = [(fit(picture, images), label) for picture, label in source]
+    return np.array([image for image, _ in pairs]), np.array([label for _, label in pairs])
+
+
+def _whole(source: Any, cls: str) -> tuple[Any, Any]:
+    import numpy as np
+
+    data, targets = getattr(source, "data", None), getattr(source, "targets", None)
+    targets = getattr(source, "labels", None) if targets is None else targets
+    if data is None or targets is None:
+        raise PluginError(
+            f"The pictures of {cls} are not all of one size; say what they are to be fitted into: "
+            f"torchvision_reader({cls!r}, images=ImageSpec(…))."
+        )
+    labels = np.asarray(targets)
+    return np.asarray(data), labels[:, 0] if labels.ndim == 2 else labels  # QMNIST has columns
+
+
+def _channels_and_size(shape: tuple[int, ...], what: str) -> tuple[int, int]:
+    match shape:
+        case (_, height, width) if height == width:
+            return 1, height
+        case (_, channels, height, width) if height == width:
+            return channels, height
+        case (_, height, width, channels) if height == width:
+            return channels, height
+    raise PluginError(
+        f"{what} is of shape {shape}; make it (N, C, H, W), (N, H, W, C) or (N, H, W), with images "
+        "as high as wide."
+    )
+
+
+def _class_folders(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        raise PluginError(f"There is no folder {folder}; put each class's pictures into one there.")
+    return sorted(
+        each.name for each in folder.iterdir() if each.is_dir() and next(_pictures(each), None)
+    )
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    yield from sorted(file for file in folder.glob("*") if file.suffix.lower() in _PICTURES)
+
+
+def _stamp(files: Iterable[Path]) -> str:
+    """A hash of the files' names, sizes and times: another one as soon as one of them changes."""
+    digest = hashlib.sha256()
+    for file in files:
+        status = file.stat()
+        digest.update(f"{file.name}/{status.st_size}/{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,198 @@
+"""Where plugins come from: the built-in folder, folders of one's own, installed packages."""
+
+import difflib
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+ENTRY_POINTS = "explorer"
+PACKAGE = Path(__file__).parents[1]
+
+
+class PluginError(Exception):
+    """What is wrong with a plugin, as a sentence for its author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a plugin comes from.
+
+    Attributes:
+        name: The plugin's own name: its file's, its folder's or its entry point's.
+        origin: What to show a person: a path, or a distribution with its version.
+        location: The file, or the package folder, that holds its code; empty if unknown.
+    """
+
+    name: str
+    origin: str
+    location: Path | None
+    entry_point: importlib.metadata.EntryPoint | None = None
+
+    @property
+    def target(self) -> str:
+        """What `from_target` finds it by."""
+        return self.entry_point.value if self.entry_point else str(self.location)
+
+
+def in_folders(folders: Iterable[Path]) -> Iterator[Source]:
+    """The plugins in `folders`: each file and package whose name does not begin with `_` or `.`."""
+    for folder in folders:
+        if not folder.is_dir():
+            yield Source(folder.name, str(folder), folder)
+            continue
+        for path in sorted(folder.resolve().iterdir()):
+            if _is_plugin(path):
+                yield Source(path.stem, str(path), path)
+
+
+def _is_plugin(path: Path) -> bool:
+    is_code = path.suffix == ".py" or (path / "__init__.py").is_file()
+    return is_code and not path.name.startswith(("_", "."))
+
+
+def from_target(target: str) -> Source:
+    """The plugin that `target` names: a file, a package folder or an importable module.
+
+    Raises:
+        PluginError: There is no such file or module.
+    """
+    path = Path(target)
+    if path.exists():
+        return Source(path.resolve().stem, target, path.resolve())
+    if location := _location(target.partition(":")[0]):
+        entry = importlib.metadata.EntryPoint(target, target, ENTRY_POINTS)
+        return Source(target, target, location, entry)
+    there = [each.name for each in Path().iterdir() if _is_plugin(each)]
+    close = difflib.get_close_matches(f"{target.replace('-', '_')}.py", there, n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else "."
+    raise PluginError(f"There is no file and no importable module {target!r}{meant}")
+
+
+def find_sources(target: str) -> list[Source]:
+    """The plugin that `target` names, or all that lie in the folder that it names.
+
+    Raises:
+        PluginError: There is no such file or module, or no plugin in the folder.
+    """
+    folder = Path(target)
+    if not folder.is_dir() or (folder / "__init__.py").is_file():
+        return [from_target(target)]
+    if not (found := list(in_folders([folder]))):
+        raise PluginError(
+            f"There is no plugin in the folder {target}: no Python file, and no folder with an "
+            "__init__.py, whose name begins with a letter."
+        )
+    return found
+
+
+def built_in() -> Iterator[Source]:
+    """The plugins that ship with the explorer: beside the package, or inside it in a wheel."""
+    beside, inside = PACKAGE.parent / "plugins", PACKAGE / "plugins"
+    return in_folders([inside if inside.is_dir() else beside])
+
+
+def installed() -> Iterator[Source]:
+    """The plugins that installed packages declare in the entry-point group `explorer`."""
+    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS)):
+        release = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+        yield Source(entry.name, release, _location(entry.module), entry)
+
+
+def all_sources(folders: Iterable[Path]) -> list[Source]:
+    """The built-in plugins, those in `folders` and those that installed packages declare."""
+    return [*built_in(), *in_folders(folders), *installed()]
+
+
+def changed_since(loaded: Mapping[Source, str], folders: Iterable[Path]) -> list[str]:
+    """The names of plugins that were edited, added or taken away since they were loaded.
+
+    Args:
+        loaded: The fingerprint of each plugin when it was loaded.
+        folders: Where more may have been added. What was installed since is not looked for.
+    """
+    present = {*built_in(), *in_folders(folders), *(s for s in loaded if s.entry_point)}
+    current = {source: fingerprint(source.location) for source in present}
+    either = loaded.keys() | present
+    return sorted({s.name for s in either if loaded.get(s) != current.get(s)})
+
+
+def _location(module: str) -> Path | None:
+    """The file of a module, or the folder of the package it is in, without running either."""
+    # Looking for a.b runs a, so the first part that is no namespace is looked for.
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        try:
+            spec = importlib.util.find_spec(".".join(parts[:end]))
+        except (ImportError, ValueError):
+            return None
+        if spec is None:
+            return None
+        if spec.origin is not None:
+            origin = Path(spec.origin)
+            return origin.parent if origin.name == "__init__.py" else origin
+    return None
+
+
+def fingerprint(location: Path | None) -> str:
+    """Hash the plugin's source; line endings do not count, so a checkout anywhere agrees."""
+    files = sorted(location.rglob("*.py")) if location and location.is_dir() else [location]
+    digest = hashlib.sha256()
+    for file in files:
+        if file is not None and file.is_file():
+            digest.update(b"\n".join(file.read_bytes().splitlines()))
+    return digest.hexdigest()[:16]
+
+
+def import_plugin(source: Source) -> ModuleType:
+    """Run the plugin's module, anew if its code was edited since it was last run.
+
+    Raises:
+        PluginError: There is nothing to run.
+        BaseException: Whatever its code raises.
+    """
+    digest = fingerprint(source.location)
+    if source.location and _loaded.setdefault(source.location, digest) != digest:
+        _forget(source.location)
+        _loaded[source.location] = digest
+    if source.entry_point:
+        return cast(ModuleType, source.entry_point.load())
+    path = source.location
+    if path is None or not path.exists():
+        raise PluginError(f"There is no plugin folder {source.origin}.")
+    file = path / "__init__.py" if path.is_dir() else path
+    if not file.is_file():
+        raise PluginError(f"{source.origin} holds no Python package: it has no __init__.py.")
+    place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    name = f"explorer_plugin_{path.stem}_{place}"
+    spec = importlib.util.spec_from_file_location(
+        name, file, submodule_search_locations=[str(path)] if path.is_dir() else None
+    )
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{source.origin} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses and pickling look a class's module up by name while the module still runs.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+# The fingerprint under which each plugin was last loaded in this process.
+_loaded: dict[Path, str] = {}
+
+
+def _forget(location: Path) -> None:
+    """Take an edited plugin's modules out of Python's memory, so that its code is read anew."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and Path(file).is_relative_to(location):
+            del sys.modules[name]

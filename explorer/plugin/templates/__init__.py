@@ -1,0 +1,108 @@
+"""Begins a plugin: writes a small one that works, under a name of one's own."""
+
+import importlib.util
+import keyword
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from explorer.plugin.options import suggest
+
+_HERE = Path(__file__).parent
+
+
+class TemplateError(ValueError):
+    """The plugin cannot be begun; the message says what would be right."""
+
+
+class Kind(StrEnum):
+    """What to begin with."""
+
+    PLAIN = "plain"
+    RESIDUAL = "residual"
+    INCEPTION = "inception"
+    PACKAGE = "package"
+
+
+def new_plugin(name: str, kind: Kind, folder: Path, taken: Iterable[str]) -> Path:
+    """Write a plugin into `folder`: a file, or the folder of a package that can be installed.
+
+    Args:
+        name: The architecture's name, in any of the usual spellings.
+        kind: What to begin with.
+        folder: Where to.
+        taken: The names that architectures have already.
+
+    Returns:
+        What was written.
+
+    Raises:
+        TemplateError: It cannot be named so, or something of that name is there; nothing is
+            written then.
+    """
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)]
+    module, hyphened = "_".join(words), "-".join(words)
+    cls = "".join(map(_capital, words))
+    plain = re.fullmatch(r"[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*", name)
+    if not plain or not module.isidentifier() or {module, cls} & {*keyword.kwlist}:
+        raise TemplateError(
+            f"{name!r} cannot be a plugin's name; use letters, digits and hyphens, a letter first, "
+            "such as my-net."
+        )
+    if hyphened in taken:
+        raise TemplateError(f"There is an architecture {hyphened!r} already; choose another name.")
+    if kind is Kind.PACKAGE and importlib.util.find_spec(module):
+        raise TemplateError(f"There is a module {module!r} already; choose another name.")
+    home = folder / (hyphened if kind is Kind.PACKAGE else f"{module}.py")
+    names = {"MyNet": cls, "my_net": module, "my-net": hyphened}
+    try:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
+            ready = Path(scratch) / home.name
+            _write(kind, ready, names)
+            if home.exists():
+                raise TemplateError(f"{home} is there already; nothing was written over it.")
+            shutil.move(ready, home)
+    except OSError as error:
+        raise TemplateError(
+            f"{home} cannot be written ({error.strerror}); run this in a folder that can."
+        ) from error
+    return home
+
+
+def read_kind(text: str) -> Kind:
+    """The kind of that name.
+
+    Raises:
+        TemplateError: There is none.
+    """
+    try:
+        return Kind(text)
+    except ValueError:
+        raise TemplateError(f"There is no kind {text!r}; {suggest(text, map(str, Kind))}") from None
+
+
+def _write(kind: Kind, ready: Path, names: dict[str, str]) -> None:
+    def fill(text: str) -> str:
+        for placeholder, name in names.items():
+            text = text.replace(placeholder, name)
+        return text
+
+    if kind is not Kind.PACKAGE:
+        ready.write_text(fill((_HERE / f"{kind}.py").read_text("utf-8")), "utf-8")
+        return
+    templates = {
+        "pyproject.toml": "package/pyproject.toml",
+        "my_net/__init__.py": "inception.py",
+        "tests/test_my_net.py": "package/tests/test_my_net.py",
+    }
+    for place, template in templates.items():
+        file = ready / fill(place)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(fill((_HERE / template).read_text("utf-8")), "utf-8")
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]

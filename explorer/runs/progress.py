@@ -1,0 +1,60 @@
+"""How far a run has come, and how long it will still take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from explorer.runs.run import Run, Status
+from explorer.training.events import Step
+
+RECENT = 40  # reports that the speed is averaged over
+ENOUGH_SECONDS = 1.0  # of training, before there is anything to say about its speed
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        fraction: Of its steps, 0–1.
+        seconds_left: An estimate, or `None` while there is nothing to estimate from.
+        images_per_second: Over the last reports, or `None` while there are too few.
+    """
+
+    fraction: float
+    seconds_left: float | None
+    images_per_second: float | None
+
+    @property
+    def time_left(self) -> str:
+        """The estimate as people say it, such as `2 min 10 s left`; empty without one."""
+        if self.seconds_left is None:
+            return ""
+        seconds = round(self.seconds_left)
+        if seconds < 60:
+            return f"{seconds} s left"
+        if seconds < 3600:
+            return f"{seconds // 60} min {seconds % 60} s left"
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min left"
+
+
+def progress(run: Run, steps: Sequence[Step]) -> Progress:
+    """How far `run` has come, by the steps that it reported."""
+    recent = steps[-RECENT:]
+    seconds = sum(step.images / step.images_per_second for step in recent)
+    speed = sum(step.images for step in recent) / seconds if seconds > ENOUGH_SECONDS else None
+    if run.status is Status.FINISHED:
+        return Progress(1.0, 0.0, speed)
+    if run.started is None:
+        return Progress(0.0, None, None)
+    total = run.started.steps_per_epoch * run.spec.recipe.epochs
+    done = max(run.started.steps_per_epoch * len(run.epochs), steps[-1].step if steps else 0)
+    if speed is None:
+        return Progress(done / total, None, None)
+    images = run.started.train_size * run.spec.recipe.epochs * (1 - done / total)
+    # What an epoch takes beyond its steps is its scoring on the test images.
+    scoring = 0.0
+    if run.epochs:
+        epoch = run.epochs[-1]
+        scoring = max(0.0, epoch.seconds - run.started.train_size / epoch.images_per_second)
+    left = images / speed + scoring * (run.spec.recipe.epochs - len(run.epochs))
+    return Progress(done / total, left, speed)

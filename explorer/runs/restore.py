@@ -1,0 +1,95 @@
+"""What a run's network is asked for with, and the network brought back as it was after an epoch."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from explorer.data.dataset import DataSet, UnknownDataSetError
+from explorer.plugin.architecture import Architecture
+from explorer.plugin.diagnosis import explain
+from explorer.plugin.options import ParameterError
+from explorer.plugin.registry import Registry
+from explorer.runs.run import Run, RunSpec
+from explorer.runs.store import RunStore
+from explorer.training.checkpoint import CheckpointError, load_weights
+from explorer.training.recipe import Recipe
+
+
+def spec_of(
+    architecture: Architecture, values: Mapping[str, object], dataset: DataSet, recipe: Recipe
+) -> RunSpec:
+    """What a run of this network on these images is asked for with, as they are now.
+
+    Raises:
+        ParameterError: A value does not fit its parameter.
+    """
+    return RunSpec(
+        architecture.name,
+        architecture.complete(values),
+        dataset.name,
+        recipe,
+        architecture.fingerprint,
+        dataset.version or "",
+    )
+
+
+class NetworkError(RuntimeError):
+    """The network cannot be brought back; the message says why."""
+
+
+def load_network(
+    run: Run, epoch: int, store: RunStore, registry: Registry, device: torch.device
+) -> nn.Module:
+    """Build a run's network on `device`, with the weights that it had after `epoch`.
+
+    Raises:
+        NetworkError: Its plugin is gone or does not fit the weights any more, or they were not
+            kept.
+    """
+    try:
+        model = _build(run, registry)
+        load_weights(model, store.weights(run.id, epoch))
+    except (CheckpointError, LookupError, ParameterError, _BuildError) as error:
+        raise NetworkError(f"The network of this run cannot be shown: {error}") from error
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval()
+
+
+def dataset_of(run: Run, registry: Registry) -> DataSet:
+    """The data set that a run's network learned from.
+
+    Raises:
+        NetworkError: Its plugin is gone.
+    """
+    try:
+        return registry.dataset(run.spec.dataset)
+    except UnknownDataSetError as error:
+        raise NetworkError(f"The images of this run cannot be shown: {error}") from error
+
+
+class _BuildError(RuntimeError):
+    pass
+
+
+def _build(run: Run, registry: Registry) -> nn.Module:
+    architecture = registry[run.spec.architecture]
+    images = registry.dataset(run.spec.dataset).images
+    try:
+        return architecture.build(images, run.spec.parameters)
+    except ParameterError:
+        raise
+    except Exception as error:  # its code may have changed in any way since the run was made
+        raise _BuildError(explain(error, architecture.source)) from error
+
+
+def is_current(run: Run, registry: Registry) -> bool:
+    """Whether code and images are still those that the run was made with."""
+    architecture = registry.architectures.get(run.spec.architecture)
+    dataset = registry.datasets.get(run.spec.dataset)
+    return (
+        architecture is not None
+        and architecture.fingerprint == run.spec.fingerprint
+        and dataset is not None
+        and dataset.version == run.spec.dataset_version
+    )

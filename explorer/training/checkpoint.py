@@ -1,0 +1,112 @@
+"""A network's weights, and all else that training needs to go on from where it was, as bytes.
+
+Everything is safetensors, never pickle: reading a checkpoint runs no code.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn, optim
+
+from explorer.training.events import Checkpoint
+
+
+class CheckpointError(ValueError):
+    """Weights that do not belong to this network."""
+
+
+def take(model: nn.Module, optimiser: optim.Optimizer) -> Checkpoint:
+    """Copy the state of a training that stands still."""
+    return Checkpoint(pack_weights(model), _to_bytes(_progress(model, optimiser)))
+
+
+def pack_weights(model: nn.Module) -> bytes:
+    """The model's state dict as safetensors."""
+    return _to_bytes({name: _copy(tensor) for name, tensor in model.state_dict().items()})
+
+
+def load_weights(model: nn.Module, weights: bytes) -> None:
+    """Set the model's parameters and buffers.
+
+    Raises:
+        CheckpointError: The weights are of a network of another shape; the model is unchanged.
+    """
+    tensors = _from_bytes(weights)
+    own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if own != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise CheckpointError(
+            f"The recorded weights do not fit {type(model).__name__}: its code or its parameters "
+            "have changed since the run was made. Train it anew."
+        )
+    model.load_state_dict(tensors)
+
+
+def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer) -> None:
+    """Put model, optimiser and random generators into the recorded state.
+
+    Raises:
+        CheckpointError: The checkpoint is of a network of another shape.
+    """
+    load_weights(model, checkpoint.weights)
+    tensors = _from_bytes(checkpoint.progress)
+    names = [name for name in tensors if name.startswith("generator.")]
+    set_generators(_device(model), {name: tensors.pop(name) for name in names})
+    full = optimiser.state_dict()
+    full["state"] = {}
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    for key, tensor in tensors.items():
+        _, index, name = key.split(".")
+        weight = weights[int(index)]
+        if tensor.shape == weight.shape:
+            # Fused optimisers go through memory as it lies, so all must lie as the weight does.
+            tensor = torch.empty_like(weight).copy_(tensor)
+        full["state"].setdefault(int(index), {})[name] = tensor
+    optimiser.load_state_dict(full)
+
+
+def read_generators(device: torch.device) -> dict[str, Tensor]:
+    """The states of the random generators that a training on `device` draws from, by name."""
+    states = {"generator.cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        states["generator.device"] = torch.get_device_module(device).get_rng_state()
+    return states
+
+
+def set_generators(device: torch.device, states: Mapping[str, Tensor]) -> None:
+    """Put the random generators into these states; that of another kind of device is left out."""
+    torch.set_rng_state(states["generator.cpu"])
+    if "generator.device" in states and device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(states["generator.device"])
+
+
+def _progress(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]:
+    tensors = read_generators(_device(model))
+    for index, state in optimiser.state_dict()["state"].items():
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimiser.{index}.{name}"] = _copy(value)
+    return tensors
+
+
+# Training must not need safetensors, only keeping what it made does.
+
+
+def _to_bytes(tensors: dict[str, Tensor]) -> bytes:
+    from safetensors.torch import save
+
+    return save(tensors)
+
+
+def _from_bytes(content: bytes) -> dict[str, Tensor]:
+    from safetensors.torch import load
+
+    return load(content)
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    # safetensors refuses shared storage and other layouts than the plain one.
+    return tensor.detach().to("cpu", copy=True).contiguous()

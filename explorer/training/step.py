@@ -1,0 +1,122 @@
+"""One step of training: gather a batch, forward, backward, update."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn, optim
+
+from explorer.data.loader import Split
+from explorer.training.recipe import Precision, Recipe
+
+# Where one kernel updates all weights at once; elsewhere it is a few kernels for each.
+FUSED = frozenset({"cpu", "cuda", "mps", "xpu"})
+
+
+class Taken(NamedTuple):
+    """What a step leaves behind, detached.
+
+    Attributes:
+        loss: Mean cross-entropy of the batch before the update, in nats, `()`.
+        logits: The answers before the update, `(N, classes)`.
+        labels: What would have been right, `int64`, `(N,)`.
+    """
+
+    loss: Tensor
+    logits: Tensor
+    labels: Tensor
+
+
+class Stepper(Protocol):
+    """Takes steps; on a GPU perhaps as one CUDA graph (`explorer.training.cuda_graph`)."""
+
+    def __call__(self, chosen: Tensor, rate: float) -> Taken:
+        """Take a step.
+
+        Args:
+            chosen: The numbers of the batch's images, `int64`, `(N,)`, on the device.
+            rate: The learning rate.
+        """
+
+
+class PlainStepper:
+    """Takes steps the way they are written.
+
+    Args:
+        model: On the device of the images, in training mode when a step is taken.
+        images: What it learns from.
+        optimiser: From `make_optimiser`.
+        recipe: For its precision.
+    """
+
+    def __init__(
+        self, model: nn.Module, images: Split, optimiser: optim.Optimizer, recipe: Recipe
+    ) -> None:
+        self.model = model
+        self.images = images
+        self.optimiser = optimiser
+        self._precision = recipe.precision
+
+    def __call__(self, chosen: Tensor, rate: float) -> Taken:
+        """Take a step."""
+        self.set_rate(rate)
+        return self.step(chosen)
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next steps."""
+        for group in self.optimiser.param_groups:
+            group["lr"].fill_(rate)
+
+    def step(self, chosen: Tensor) -> Taken:
+        """Take a step at the learning rate that is set; nothing in it waits for the device."""
+        inputs, labels = self.images.gather(chosen)
+        in_bfloat16 = self._precision == "bfloat16"
+        with products(self._precision, inputs.device):
+            with torch.autocast(inputs.device.type, torch.bfloat16, enabled=in_bfloat16):
+                logits = self.model(inputs)
+                loss = F.cross_entropy(logits, labels)
+            self.optimiser.zero_grad()
+            loss.backward()
+        self.optimiser.step()
+        return Taken(loss.detach(), logits.detach(), labels)
+
+
+def make_optimiser(model: nn.Module, recipe: Recipe, device: torch.device) -> optim.Optimizer:
+    """The recipe's optimiser over the model's trainable weights, its learning rate a tensor."""
+    weights = [p for p in model.parameters() if p.requires_grad]
+    # A graph of the step reads the rate where it lies, so it is set there.
+    rate = torch.tensor(recipe.learning_rate, device=device)
+    common: dict[str, Any] = {"weight_decay": recipe.weight_decay}
+    if device.type in FUSED:
+        common["fused"] = True
+    if recipe.optimiser == "adamw":
+        return optim.AdamW(weights, rate, capturable=device.type == "cuda", **common)
+    return optim.SGD(
+        weights,
+        rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.optimiser == "nesterov",
+        **common,
+    )
+
+
+@contextlib.contextmanager
+def products(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Let a GPU multiply `float32` numbers as the recipe says while the block runs.
+
+    Left to itself, torch rounds the factors of convolutions to TF32 and those of matrix products
+    not. The network's own products in `bfloat16` are autocast's.
+    """
+    kinds: tuple[Any, ...] = ()
+    if device.type == "cuda":
+        kinds = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    before = [kind.fp32_precision for kind in kinds]
+    for kind in kinds:
+        kind.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    try:
+        yield
+    finally:
+        for kind, own in zip(kinds, before, strict=True):
+            kind.fp32_precision = own

@@ -1,0 +1,1 @@
+"""What the browser draws beyond Streamlit's widgets: Python beside its JavaScript and CSS."""

@@ -1,0 +1,165 @@
+"""Which networks are looked at on *Look inside*, and as they were after which epoch."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explorer.data.cache import DataError
+from explorer.runs.recorded import FIRST_TO_SHOW
+from explorer.runs.restore import NetworkError
+from explorer.runs.run import Run
+from explorer.runs.run import titles as unlike
+from explorer.ui import query_params as address
+from explorer.ui import state
+from explorer.ui.pages.inside import switches
+from explorer.ui.pages.inside.subject import Subject, load
+
+SECONDS = 0.8  # an epoch is shown while they are played
+
+# Session keys, the first three of them names in the address as well.
+NETWORK, OTHER, EPOCH = address.NETWORK, "other", "epoch"
+PLAYING, NEXT, SEEN = "playing", "next epoch", "seen"
+
+
+def networks() -> list[Subject]:
+    """Let the visitor choose a network, an epoch, and perhaps another network to compare with.
+
+    Returns:
+        One or two of them; none if it cannot be shown, which is then said.
+    """
+    runs = [run for run in state.with_examples(state.store().runs()) if run.epochs]
+    titles = unlike(runs)
+    if unknown := address.take(NETWORK, titles):
+        st.warning(f"There is no trained run `{unknown}` here; this is another.")
+    st.session_state.setdefault(NETWORK, _default(runs))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        id = st.selectbox(
+            "Network",
+            list(titles),
+            key=NETWORK,
+            format_func=titles.__getitem__,
+            persist_state="session",
+        )
+    address.put(NETWORK, id)
+    _settle(id)
+    with right:
+        other = _other([other for other in titles if other != id], titles)
+    try:
+        epoch = _epoch(id)
+        shown = [load(id, epoch)]
+        if other:
+            shown.append(load(other, _nearest(other, epoch)))
+    except (DataError, NetworkError) as error:
+        st.error(str(error))
+        return []
+    if len(shown) == 2 and shown[0].dataset != shown[1].dataset:
+        st.warning("These two were trained on different data sets, so one image cannot be both's.")
+        shown.pop()
+    return shown
+
+
+def is_playing() -> bool:
+    """Whether the epochs go by of themselves."""
+    return bool(st.session_state.get(PLAYING))
+
+
+def _default(runs: Sequence[Run]) -> str:
+    """One's newest run; with none of one's own, an example."""
+    examples = {run.id: run.spec.architecture for run in state.example_runs()}
+    first = (run.id for run in runs if examples.get(run.id) == FIRST_TO_SHOW)
+    return runs[0].id if runs[0].id not in examples else next(first, runs[0].id)
+
+
+def _settle(id: str) -> None:
+    """Start afresh on another network: it has other branches and epochs."""
+    is_another = st.session_state.get(SEEN) != id
+    switches.follow(is_another)
+    if is_another:
+        st.session_state[PLAYING] = False
+        st.session_state[SEEN] = id
+    if NEXT in st.session_state:
+        st.session_state[EPOCH] = st.session_state.pop(NEXT)
+
+
+def _other(others: list[str], titles: dict[str, str]) -> str | None:
+    address.take(OTHER, others)
+    other = st.selectbox(
+        "Compare with",
+        others,
+        index=None,
+        key=OTHER,
+        format_func=titles.__getitem__,
+        persist_state="session",
+        placeholder="another run, on the same image",
+    )
+    address.put(OTHER, other)
+    if other:
+        st.caption("A switch acts in both networks, where both have that part.")
+    return other
+
+
+def _epoch(id: str) -> int:
+    run, store = state.find_run(id)
+    kept = store.kept_epochs(id)
+    if run.status.is_live:
+        st.caption(
+            f"This run is still learning: {len(run.epochs)} of {run.spec.recipe.epochs} epochs are "
+            "done. What is new is shown at your next click."
+        )
+    if len(kept) == 1:
+        st.caption(f"Epoch {kept[0]}, the only one whose weights are kept")
+        return kept[0]
+    address.take(EPOCH, kept)
+    st.session_state.setdefault(EPOCH, kept[-1])
+    scored = {epoch.epoch: epoch.test_accuracy for epoch in run.epochs}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.button(
+            "Stop" if is_playing() else "Play",
+            icon=":material/stop:" if is_playing() else ":material/play_arrow:",
+            key="play",
+            help="Watch it learn: the same image through each recorded epoch",
+            on_click=_play,
+            args=(kept,),
+        )
+        epoch: int = st.select_slider(
+            "Epoch, and the test accuracy after it",
+            kept,
+            key=EPOCH,
+            persist_state="session",
+            format_func=lambda epoch: f"{epoch} ({100 * scored.get(epoch, 0):.2f} %)",
+        )
+    address.put(EPOCH, epoch if epoch != kept[-1] else None)
+    _player(kept, epoch)
+    return epoch
+
+
+def _play(kept: Sequence[int]) -> None:
+    st.session_state[PLAYING] = not is_playing()
+    if is_playing() and st.session_state.get(EPOCH, kept[-1]) == kept[-1]:
+        st.session_state[NEXT] = kept[0]
+
+
+def _player(kept: Sequence[int], epoch: int) -> None:
+    """Go on to the next epoch after a while, and stop at the last."""
+    is_drawn = False
+
+    def tick() -> None:
+        nonlocal is_drawn
+        if not is_drawn or not is_playing():  # this is the page's own run, not the timer's
+            is_drawn = True
+            return
+        following = [later for later in kept if later > epoch]
+        if following:
+            st.session_state[NEXT] = following[0]
+        if len(following) <= 1:
+            st.session_state[PLAYING] = False
+        st.rerun()
+
+    # Always there, or all that follows would move down for a moment when it comes.
+    st.fragment(tick, run_every=SECONDS if is_playing() else None)()
+
+
+def _nearest(id: str, epoch: int) -> int:
+    _, store = state.find_run(id)
+    return min(store.kept_epochs(id), key=lambda kept: (abs(kept - epoch), kept))

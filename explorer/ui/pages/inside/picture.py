@@ -1,0 +1,144 @@
+"""The picture that goes into the network: of the test set, drawn, or uploaded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.data.pictures import PictureError, open_picture, prepare
+from explorer.ui import query_params as address
+from explorer.ui.components.canvas import canvas
+from explorer.ui.pages.inside.subject import Subject, score
+
+SOURCES = ("Test set", "Draw", "Upload")
+SOURCE, IMAGE = "source", "image"
+ALL, WRONG, UNSURE = "all", "told wrong", "least sure"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What goes in.
+
+    Attributes:
+        pixels: `(C, H, W)`.
+        label: The right class, if it is known.
+    """
+
+    pixels: NDArray[np.uint8]
+    label: int | None = None
+
+
+def picture(subject: Subject) -> Picture | None:
+    """Let the visitor choose one; `None` while there is none, which is then said."""
+    st.session_state.setdefault(SOURCE, st.query_params.get(SOURCE, SOURCES[0]))
+    source = st.segmented_control(
+        "Image",
+        SOURCES,
+        required=True,
+        key=SOURCE,
+        bind="query-params",
+        label_visibility="collapsed",
+        width="stretch",
+    )
+    if source == "Draw":
+        return _drawn(subject)
+    if source == "Upload":
+        return _uploaded(subject)
+    return _of_the_test_set(subject)
+
+
+def _of_the_test_set(subject: Subject) -> Picture:
+    test, names = subject.data.test, subject.dataset.labels
+    filters = [ALL, WRONG, UNSURE, *names]
+    address.take("filter", filters)
+    shown = st.selectbox(
+        "Show",
+        filters,
+        key="filter",
+        persist_state="session",
+        format_func=lambda name: name if name in (ALL, WRONG, UNSURE) else f"class {name}",
+    )
+    address.put("filter", shown if shown != ALL else None)
+    among = _among(subject, shown)
+    if not among:
+        st.caption("This network tells every test image right; here are all.")
+        among = range(len(test))
+    address.take(IMAGE, range(len(test)))
+    st.session_state.setdefault(IMAGE, among[0])
+    if st.session_state[IMAGE] not in among:
+        st.session_state[IMAGE] = among[0]
+    if len(among) == len(test) and shown == ALL:
+        last = len(test) - 1
+        st.number_input(f"Test image, 0 to {last:,}", 0, last, key=IMAGE, persist_state="session")
+    else:
+        place = among.index(st.session_state[IMAGE]) + 1
+        st.markdown(f"Test image {st.session_state[IMAGE]:,}, {place:,} of {len(among):,}")
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        for words, icon, way in (("Previous", "arrow_back", -1), ("Next", "arrow_forward", 1)):
+            st.button(
+                words,
+                icon=f":material/{icon}:",
+                on_click=_step,
+                args=(among, way),
+                key=f"image.{words}",
+            )
+    number = st.session_state[IMAGE]
+    address.put(IMAGE, number or None)
+    return Picture(test.images[number].cpu().numpy(), int(test.labels[number]))
+
+
+def _among(subject: Subject, shown: str) -> Sequence[int]:
+    """The numbers of the images that a filter lets through, in its order."""
+    test = subject.data.test
+    if shown == ALL:
+        return range(len(test))
+    if shown in (WRONG, UNSURE):
+        with st.spinner("Scoring the test images"):
+            found = score(subject, (), None)
+        return found.mistakes() if shown == WRONG else found.doubts()
+    number = subject.dataset.labels.index(shown)
+    return [int(i) for i in (test.labels == number).nonzero().flatten()]
+
+
+def _step(among: Sequence[int], way: int) -> None:
+    place = among.index(st.session_state[IMAGE]) + way
+    st.session_state[IMAGE] = among[place % len(among)]
+
+
+def open_test_image(number: int) -> None:
+    """Choose an image of the test set."""
+    st.session_state.update({SOURCE: SOURCES[0], IMAGE: number, "filter": ALL})
+    st.toast(f"Test image {number} is shown above.")
+
+
+def _drawn(subject: Subject) -> Picture | None:
+    spec = subject.data.spec
+    hint = "Draw a digit here" if subject.dataset.centred else "Draw here"
+    drawing = canvas("drawing", hint=hint)
+    if drawing is None:
+        st.caption("The network answers as soon as you lift the pen.")
+        return Picture(np.zeros((spec.channels, spec.size, spec.size), np.uint8))
+    return _prepared(subject, drawing)
+
+
+def _uploaded(subject: Subject) -> Picture | None:
+    file = st.file_uploader(
+        "A picture of one " + ("digit" if subject.dataset.centred else "thing"),
+        key="upload",
+        max_upload_size=20,
+        help="PNG, JPEG and the like, any size. It is treated as the data set's images were.",
+    )
+    if file is None:
+        spec = subject.data.spec
+        return Picture(np.zeros((spec.channels, spec.size, spec.size), np.uint8))
+    return _prepared(subject, file.getvalue())
+
+
+def _prepared(subject: Subject, content: bytes) -> Picture | None:
+    try:
+        return Picture(prepare(open_picture(content), subject.dataset))
+    except PictureError as error:
+        st.error(str(error))
+        return None

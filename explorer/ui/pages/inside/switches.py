@@ -1,0 +1,73 @@
+"""What a visitor has opened and switched off on *Look inside*; both stand in the address."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from explorer.charts.stages import Stage, stage_name, stages
+from explorer.inspection.activations import Recording
+from explorer.inspection.parts import Block, blocks
+from explorer.ui import query_params as address
+from explorer.ui.pages.inside.subject import Subject
+
+OFF, PART = "off", "part"  # session keys, and names in the address
+
+
+def follow(is_another: bool) -> None:
+    """Do what the address newly says; else forget what was off in another network."""
+    if (said := address.news(OFF)) is not None:
+        st.session_state[OFF] = tuple(dict.fromkeys(said))
+    elif is_another or OFF not in st.session_state:
+        st.session_state[OFF] = ()
+    if (said := address.news(PART)) is not None:
+        st.session_state[PART] = ()
+        address.put(PART, *said)
+        if said:
+            _open(said[0])
+
+
+def off(shown: Sequence[Subject]) -> list[tuple[str, ...]]:
+    """What is off in each of these networks, by path."""
+    asked = st.session_state[OFF]
+    found = [tuple(path for path in asked if one.can_be_off(path)) for one in shown]
+    address.put(OFF, *(path for path in asked if any(path in own for own in found)))
+    return found
+
+
+def switch(path: str, on: bool) -> None:
+    """Switch a branch or a channel on or off."""
+    others = tuple(other for other in st.session_state[OFF] if other != path)
+    st.session_state[OFF] = others if on else (*others, path)
+
+
+def is_on(path: str) -> bool:
+    """Whether a branch or a channel is on."""
+    return path not in st.session_state[OFF]
+
+
+def switch_all_on() -> None:
+    """Switch everything on."""
+    st.session_state[OFF] = ()
+
+
+def open_part(name: str) -> None:
+    """Open a block or a stage, in every network that has one of that name."""
+    _open(name)
+    address.put(PART, name)
+
+
+def _open(name: str) -> None:
+    before = st.session_state.get(PART, ())
+    st.session_state[PART] = (name, *(other for other in before if other != name))[:10]
+
+
+def opened(recording: Recording) -> Stage:
+    """The part that was opened last of those that this network has, else its first block."""
+    found: dict[str, Any] = {stage_name(stage): stage for stage in stages(recording.parts)}
+    found |= {block.name: block for block in blocks(recording.parts)}
+    for name in st.session_state.get(PART, ()):
+        if name in found:
+            stage: Stage = found[name]
+            return stage
+    return next((s for s in found.values() if isinstance(s, Block)), next(iter(found.values())))

@@ -1,0 +1,187 @@
+"""The page *Plugins*: what was loaded, from where, whether it holds, and what is broken and why."""
+
+import inspect
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.data.cache import is_cached
+from explorer.data.dataset import DataSet
+from explorer.data.mnist import MNIST
+from explorer.plugin.sources import built_in
+from explorer.ui import state
+from explorer.ui.components.chart import chart
+from explorer.ui.pages import checks as passports
+
+if TYPE_CHECKING:
+    from explorer.plugin.architecture import Architecture
+    from explorer.plugin.registry import BrokenPlugin, Registry
+
+SHOWN = "show"
+
+
+def page() -> None:
+    """Broken plugins first, since they need attention; then one thing closely; then all."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("#### Plugins", width="stretch")
+        st.button(
+            "Reload",
+            icon=":material/sync:",
+            on_click=state.reload_plugins,
+            key="reload all",
+            help="Load all plugins anew, as they are on disk, for everyone who uses this app.",
+        )
+    with st.skeleton(height=300):
+        registry = state.registry()
+        st.markdown(_summary(registry))
+    for broken in registry.broken:
+        _broken(broken)
+    offered: Mapping[str, Architecture | DataSet] = {
+        **registry.architectures,
+        **{f"{name} (data)": dataset for name, dataset in registry.datasets.items()},
+    }
+    # One's own come first: they are what one comes for.
+    shipped = {source.location for source in built_in()}
+    names = sorted(offered, key=lambda name: _is_shipped(offered[name], shipped))
+    asked = st.query_params.get(SHOWN)
+    if asked and asked not in names:
+        st.warning(f"There is no architecture and no data set `{asked}` here; choose one of these.")
+    if names:
+        name = st.selectbox("Look closely at", names, key=SHOWN, bind="query-params")
+        shown = offered[name]
+        if isinstance(shown, DataSet):
+            _dataset(shown)
+        else:
+            _architecture(shown)
+    _tables(registry, shipped)
+    st.caption(
+        "A plugin is a Python file with a class and one hook; `explorer new-plugin my-net` writes "
+        "one. The explorer loads those in its `plugins/` folder, in the folders that "
+        "`EXPLORER_PLUGINS` names, and those of installed packages. A plugin is code that runs as "
+        "the explorer does: nobody can upload one here; only who starts the app can add one."
+    )
+
+
+def _summary(registry: "Registry") -> str:
+    words = (
+        f"{len(registry.architectures)} architectures and {len(registry.datasets)} data sets are "
+        "ready"
+    )
+    if registry.broken:
+        number = len(registry.broken)
+        words += f", {number} plugin{'s are' if number > 1 else ' is'} broken"
+    return f"{words}."
+
+
+def _broken(broken: "BrokenPlugin") -> None:
+    with st.container(border=True):
+        st.markdown(f":red[:material/error:] **{broken.source.name}** is broken")
+        st.markdown(broken.reason)
+        if broken.trace:
+            st.code(broken.trace, language="python", wrap_lines=True)
+        st.caption(broken.source.origin)
+
+
+def _architecture(architecture: "Architecture") -> None:
+    left, right = st.columns([3, 5], gap="large")
+    with left:
+        st.markdown(architecture.summary)
+        weights, shape = state.network(
+            architecture.name, architecture.fingerprint, architecture.complete({}), MNIST.images
+        )
+        chart(shape, key="plugins.diagram")
+    with right:
+        passport, source, about = st.tabs(["Passport", "Source", "About"])
+        with passport:
+            passports.panel(architecture.source, architecture.name)
+        with source:
+            _source(_file_of(architecture.cls) or architecture.source.location)
+        with about:
+            st.markdown(architecture.description or "Its author has not described it.")
+            st.caption(
+                f"{weights:,} weights · from {architecture.source.origin} · "
+                f"code {architecture.fingerprint}"
+            )
+
+
+def _dataset(dataset: DataSet) -> None:
+    st.markdown(
+        f"**{dataset.title}** — {dataset.images}: {', '.join(dataset.labels)}. {dataset.credit}"
+    )
+    if dataset.source is None:
+        return
+    passport, source = st.tabs(["Passport", "Source"])
+    with passport:
+        if is_cached(dataset, state.settings().cache):
+            passports.panel(dataset.source, dataset.name)
+        else:
+            st.caption(
+                f"It is examined once it is here: it is downloaded at first use, from "
+                f"{dataset.address}"
+            )
+    with source:
+        home = dataset.source.location
+        _source(home / "__init__.py" if home and home.is_dir() else home)
+
+
+def _source(file: str | Path | None) -> None:
+    try:
+        text = Path(file or "").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        st.caption("Its source cannot be read here.")
+        return
+    st.code(text, language="python", line_numbers=True, height=640)
+
+
+def _file_of(cls: type) -> str | None:
+    try:
+        return inspect.getsourcefile(cls)
+    except TypeError:  # it was made by a program
+        return None
+
+
+def _is_shipped(offered: "Architecture | DataSet", shipped: Collection[Path | None]) -> bool:
+    return offered.source is not None and offered.source.location in shipped
+
+
+def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
+    st.markdown("**All architectures**")
+    st.dataframe(
+        [
+            {
+                "architecture": architecture.name,
+                "summary": architecture.summary,
+                "weights": architecture.weights,
+                "parameters": ", ".join(p.name for p in architecture.parameters),
+                "plugin": architecture.source.name,
+                "origin": architecture.source.origin,
+            }
+            for architecture in sorted(
+                registry.architectures.values(), key=lambda each: _is_shipped(each, shipped)
+            )
+        ],
+        hide_index=True,
+        column_config={
+            "weights": st.column_config.NumberColumn(
+                format="localized", help="With default parameters, on MNIST"
+            ),
+            "summary": st.column_config.TextColumn(width="large"),
+        },
+    )
+    st.markdown("**All data sets**")
+    st.dataframe(
+        [
+            {
+                "data set": dataset.name,
+                "images": str(dataset.images),
+                "from": dataset.address or "here",
+                "credit": dataset.credit,
+                "origin": dataset.source.origin if dataset.source else "",
+            }
+            for dataset in registry.datasets.values()
+        ],
+        hide_index=True,
+        column_config={"credit": st.column_config.TextColumn(width="large")},
+    )

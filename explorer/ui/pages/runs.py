@@ -1,0 +1,135 @@
+"""The page *Runs*: all runs in a table; some of them over one another."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from explorer.runs.run import Run, RunIsBusyError
+from explorer.ui import live, state
+
+
+def page(train: Page, inside: Page) -> None:
+    """The table, what can be done with the chosen runs, and their curves."""
+    st.markdown("#### All runs")
+    own, recorded = state.store().runs(), state.example_runs()
+    if not own:
+        st.info(
+            "No run of your own yet: the page *Train* makes one. The recorded examples are listed "
+            "below.",
+            icon=":material/school:",
+        )
+    runs = state.with_examples(own)
+    with st.skeleton(height=400):
+        rows = _table(runs, recorded)
+    chosen = [runs[row] for row in rows if row < len(runs)]
+    if not chosen:
+        st.caption("Tick runs on the left to see their curves over one another.")
+        return
+    _actions(chosen, {run.id for run in own}, train, inside)
+    live.panel(chosen, "runs")
+
+
+def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
+    from explorer.runs.restore import is_current  # needs torch
+
+    examples = {run.id for run in recorded}
+    registry = state.registry()
+    rows = [
+        {
+            "architecture": run.spec.architecture,
+            "best": _percent(run.best_accuracy),
+            "last": _percent(run.last_accuracy),
+            "status": "example" if run.id in examples else str(run.status),
+            "epochs": f"{len(run.epochs)} of {run.spec.recipe.epochs}",
+            "images": f"{run.spec.recipe.train_size:,}" if run.spec.recipe.train_size else "all",
+            "recipe": run.recipe_name,
+            "seed": run.spec.recipe.seed,
+            "parameters": run.parameters_text,
+            "data set": run.spec.dataset,
+            "seconds": run.seconds,
+            "made": run.created,
+            "code": run.spec.fingerprint[:6] + ("" if is_current(run, registry) else " (earlier)"),
+            "run": run.id,
+        }
+        for run in runs
+    ]
+    event: Any = st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        on_select="rerun",
+        selection_mode="multi-row",
+        # Rows are chosen by their number, so another set of runs starts with nothing chosen.
+        key="runs." + ".".join(run.id for run in runs),
+        column_config={
+            "best": _accuracy_column("The best test accuracy of any epoch"),
+            "last": _accuracy_column("The test accuracy after the last epoch"),
+            "recipe": st.column_config.TextColumn(width="medium"),
+            "seconds": st.column_config.NumberColumn(format="%.1f s"),
+            "code": st.column_config.TextColumn(
+                width=120,
+                help="A hash of the plugin's code. *Earlier*: it has changed since, or the images "
+                "have.",
+            ),
+            "made": st.column_config.DatetimeColumn(format="distance"),
+        },
+    )
+    return list(event.selection.rows)
+
+
+def _actions(chosen: list[Run], own: set[str], train: Page, inside: Page) -> None:
+    mine = [run for run in chosen if run.id in own]
+    resumable = [run for run in mine if run.status.is_resumable]
+    live_runs = [run for run in mine if run.status.is_live]
+    with st.container(horizontal=True):
+        if st.button("Open on Train", icon=":material/model_training:", key="open"):
+            st.session_state[state.SHOWN] = [run.id for run in chosen]
+            st.switch_page(train)
+        trained = [run.id for run in chosen if run.epochs]
+        if trained and st.button("Look inside", icon=":material/search:", key="look"):
+            # Two are looked at side by side.
+            st.switch_page(inside, query_params=dict(zip(("net", "other"), trained, strict=False)))
+        if resumable:
+            st.button(
+                f"Resume {len(resumable)}",
+                icon=":material/resume:",
+                on_click=state.resume,
+                args=([run.spec for run in resumable],),
+                key="resume",
+            )
+        if live_runs:
+            st.button(
+                f"Stop {len(live_runs)}",
+                icon=":material/stop:",
+                on_click=state.stop,
+                args=([run.id for run in live_runs],),
+                key="stop",
+            )
+        if mine:
+            with st.popover(f"Delete {len(mine)}", icon=":material/delete:"):
+                st.markdown("Curves and weights will be gone for good.")
+                st.button(
+                    "Yes, delete",
+                    type="primary",
+                    on_click=_delete,
+                    args=([run.id for run in mine],),
+                    key="delete",
+                )
+
+
+def _delete(ids: list[str]) -> None:
+    for id in ids:
+        try:
+            state.store().delete(id)
+        except RunIsBusyError as error:
+            st.toast(str(error), icon=":material/warning:")
+
+
+def _accuracy_column(help: str) -> Any:
+    return st.column_config.NumberColumn(format="%.2f %%", help=help)
+
+
+def _percent(accuracy: float | None) -> float | None:
+    return None if accuracy is None else 100 * accuracy

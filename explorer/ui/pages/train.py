@@ -1,0 +1,161 @@
+"""The page *Train*: choose an architecture, see its shape, watch it learn."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from explorer.data.cache import is_cached
+from explorer.data.dataset import DataSet
+from explorer.plugin.options import Value
+from explorer.runs.recorded import FIRST_TO_TRAIN
+from explorer.runs.run import Run, RunSpec, UnknownRunError
+from explorer.runs.run import titles as unlike
+from explorer.ui import forms, live, state
+from explorer.ui.components.chart import chart
+
+QUERY = "run"
+PICKER = "picker"
+MISSED = "missed"  # session key: an architecture that was asked for and was not there
+
+
+def page(inside: Page) -> None:
+    """Three columns that read from left to right: choose, see, watch."""
+    st.markdown("#### Train a network and watch it learn")
+    choose, see, watch = st.columns([3, 3.2, 6], gap="large")
+    # The curves need no torch, so they come first and are there while the rest still loads.
+    with watch:
+        _watch(inside)
+    with choose, st.skeleton(height=420):
+        _choose(see)
+
+
+def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
+    registry = state.registry()
+    if not registry.architectures:
+        st.error("No architecture could be loaded; the page *Plugins* says why.")
+        return
+    names = list(registry.architectures)
+    default = FIRST_TO_TRAIN if FIRST_TO_TRAIN in names else names[0]
+    asked = st.query_params.get("architecture")
+    if asked and asked not in names:
+        st.warning(f"There is no architecture `{asked}` here; choose one of these.")
+        st.session_state[MISSED] = asked
+    elif (missed := st.session_state.get(MISSED)) and missed in names:
+        # It was broken by an edit, and mended: the visitor had chosen it and nothing else since.
+        del st.session_state[MISSED]
+        if st.session_state.get("architecture") == default:
+            st.session_state["architecture"] = missed
+    name = st.selectbox(
+        "Architecture",
+        names,
+        index=names.index(default),
+        key="architecture",
+        bind="query-params",
+    )
+    architecture = registry[name]
+    st.markdown(architecture.summary)
+    values = forms.parameters(name, architecture.parameters)
+    dataset = forms.data_set(registry.datasets)
+    if not is_cached(dataset, state.settings().cache):
+        st.caption(f"Downloaded at first use, from {dataset.address}")
+    recipe, place = forms.recipe()
+    spec = None
+    if recipe:
+        from explorer.runs.restore import spec_of  # needs torch, as the registry above does
+
+        spec = spec_of(architecture, values, dataset, recipe)
+    place.button(
+        "Train",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=spec is None,
+        on_click=_train,
+        args=(spec,),
+    )
+    with see:
+        _diagram(name, values, dataset)
+
+
+def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
+    architecture = state.registry()[name]
+    try:
+        weights, shape = state.network(name, architecture.fingerprint, values, dataset.images)
+    except Exception as error:
+        from explorer.plugin.diagnosis import explain
+
+        st.error(f"This network cannot be built: {explain(error, architecture.source)}")
+        return
+    st.markdown(f"**{name}** — {weights:,} weights")
+    chart(shape, key="diagram")
+    with st.expander("About this network"):
+        st.markdown(architecture.description or "Its author has not described it.")
+        st.caption(f"From {architecture.source.origin}")
+
+
+def _train(spec: RunSpec) -> None:
+    run = state.submit(spec)
+    if not run.status.is_live:
+        st.toast(
+            "This run was made before, so it is shown as it was. Another seed makes a new one."
+        )
+    state.show([run.id])
+
+
+def _watch(inside: Page) -> None:
+    if state.SHOWN not in st.session_state:
+        st.session_state[state.SHOWN] = st.query_params.get_all(QUERY)
+    runs, unknown = _find(st.session_state[state.SHOWN])
+    for id in unknown:
+        st.warning(f"There is no run `{id}` here; the page *Runs* lists all there are.")
+    if runs:
+        st.query_params[QUERY] = [run.id for run in runs]
+        _pick(runs)
+        if trained := [run for run in runs if run.epochs]:
+            st.page_link(
+                inside,
+                label=f"Look inside {trained[0].spec.architecture}",
+                icon=":material/search:",
+                query_params={"net": trained[0].id},
+            )
+        live.panel(runs, "train")
+        return
+    st.query_params.pop(QUERY, None)
+    none = "No run yet: press **Train**."
+    if state.store().runs():
+        _pick([])
+        none = "Add a run of yours above, or press **Train**."
+    st.info(
+        f"{none} Until then, a recorded example: the tutorial's three nets, each trained for ten "
+        "epochs by the tutorial's recipe.",
+        icon=":material/school:",
+    )
+    st.page_link(inside, label="Look inside them", icon=":material/search:")
+    live.panel(state.example_runs(), "examples")
+
+
+def _pick(runs: list[Run]) -> None:
+    every = [*runs, *state.store().runs(), *state.example_runs()]
+    titles = unlike(list({run.id: run for run in every}.values()))
+    st.session_state[PICKER] = [run.id for run in runs]
+    st.multiselect(
+        "Runs on the chart",
+        list(titles),
+        key=PICKER,
+        format_func=titles.__getitem__,
+        label_visibility="collapsed",
+        wrap=True,
+        placeholder="Add a run to compare",
+        on_change=lambda: st.session_state.update({state.SHOWN: st.session_state[PICKER]}),
+    )
+
+
+def _find(ids: list[str]) -> tuple[list[Run], list[str]]:
+    runs, unknown = [], []
+    for id in ids:
+        try:
+            runs.append(state.find_run(id)[0])
+        except UnknownRunError:
+            unknown.append(id)
+    return runs, unknown

@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from explorer import MNIST, DataSet, ImageSpec
+from explorer.checks import images
+from explorer.plugin.registry import discover
+from explorer.plugin.sources import Source
+
+
+def own(**changes):
+    """A data set that holds but for what is changed."""
+    generator = np.random.default_rng(0)
+    arrays = {
+        "train": generator.integers(0, 256, (40, 4, 4), np.uint8),
+        "train_labels": np.arange(40) % 2,
+        "test": generator.integers(0, 256, (20, 4, 4), np.uint8),
+        "test_labels": np.arange(20) % 2,
+    }
+    for name, change in changes.items():
+        if name in arrays:
+            arrays[name] = change(arrays[name])
+    facts = {name: value for name, value in changes.items() if name not in arrays}
+    return DataSet(
+        name="own",
+        images=ImageSpec(1, 4, 2),
+        labels=("left", "right"),
+        read=lambda _: list(arrays.values()),
+        source=Source("own", "own.py", None),
+        **facts,
+    )
+
+
+def test_a_data_set_that_holds_gets_nothing_but_ok(tmp_path):
+    passport = images.examine(own(), tmp_path)
+    assert {f.verdict for f in passport.findings} == {"ok"}
+    assert [*dict.fromkeys(f.check for f in passport.findings)] == list(images.CHECKS)
+    assert passport.facts["training_images"] == 40
+    assert passport.to_json()["kind"] == "data set"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "check", "verdict", "sentence"),
+    [
+        ({"train": lambda a: a / 255}, "reads", "error", "training images are float64; make them"),
+        ({"train": lambda a: a // 255}, "pixels", "error", "All its pixels are 0 or 1 of 255: mul"),
+        ({"mean": (0.1,)}, "pixels", "note", "declare these, or none to have them measured"),
+        ({"deviation": (0.9,)}, "pixels", "note", "declare these, or none"),
+        ({"test_labels": lambda a: a * 0}, "classes", "note", "There is no test image of right."),
+        (
+            {"train_labels": lambda a: [*(a * 0).tolist()[:-1], 1]},
+            "classes",
+            "note",
+            "There are 39 training images of left and 1 of right, so that accuracy speaks",
+        ),
+    ],
+)
+def test_what_is_wrong_is_found(tmp_path, wrong, check, verdict, sentence):
+    found = [f for f in images.examine(own(**wrong), tmp_path).findings if f.verdict != "ok"]
+    assert (found[0].check, found[0].verdict) == (check, verdict)
+    assert sentence in found[0].text
+    assert "test_image_passports.py:" in found[0].place
+
+
+def test_test_images_that_were_learned_from_are_counted(tmp_path):
+    known = own()
+    train = known.read(None)[0]
+    found = images.examine(own(test=lambda _: train[:20]), tmp_path).findings[-1]
+    assert (found.check, found.verdict) == ("apart", "note")
+    assert found.text.startswith("20 of its 20 test images are training images too")
+
+
+def test_mnist_passes_its_own_passport(tmp_path):
+    passport = images.examine(discover().dataset(MNIST.name), tmp_path)
+    assert passport.holds
+    assert {f.verdict for f in passport.findings} == {"ok"}
+
+
+def test_what_is_downloaded_is_kept_and_not_downloaded_again(tmp_path):
+    fetched = []
+    known = own(address="https://example.org")
+    kept = replace(known, read=lambda folder: fetched.append(folder) or known.read(folder))
+    for _ in range(2):
+        assert images.examine(kept, tmp_path).holds
+    assert len(fetched) == 1

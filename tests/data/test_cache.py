@@ -1,0 +1,509 @@
+import contextlib
+import gzip
+import hashlib
+import http.server
+import io
+import pickle
+import re
+import shutil
+import socket
+import struct
+import tarfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torchvision.datasets
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes
+from hypothesis.extra.numpy import arrays as arrays_of
+from PIL import Image
+
+import explorer.data.mnist
+from explorer import DataSet, ImageSpec, torchvision_reader
+from explorer.data.cache import DataError, decoded, is_cached, read_anew, statistics
+from explorer.data.mnist import CHECKSUMS, FOLDER, MNIST
+from explorer.plugin.registry import discover
+
+dataset = discover().dataset
+DOWNLOADED = ["fashion-mnist", "kmnist", "qmnist", "cifar-10"]
+
+
+@contextlib.contextmanager
+def serving(files):
+    """A loopback server for `files`, a dictionary of bytes by path; yields its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = files.get(self.path.lstrip("/"))
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def closed_address():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}/"
+
+
+def point_torchvision_to(monkeypatch, address):
+    """Make torchvision download everything from `address`."""
+    vision = torchvision.datasets
+    monkeypatch.setattr(vision.FashionMNIST, "mirrors", [address])
+    monkeypatch.setattr(vision.KMNIST, "mirrors", [address])
+    monkeypatch.setattr(vision.CIFAR10, "url", f"{address}cifar-10-python.tar.gz")
+    moved = {
+        part: [(address + url.rsplit("/", 1)[1], md5) for url, md5 in files]
+        for part, files in vision.QMNIST.resources.items()
+    }
+    monkeypatch.setattr(vision.QMNIST, "resources", moved)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def idx(array, kind=8):
+    """An array in the format of MNIST's files, gzipped."""
+    array = np.asarray(array)
+    header = struct.pack(f">I{array.ndim}I", kind * 256 + array.ndim, *array.shape)
+    return gzip.compress(header + array.astype(">u1" if kind == 8 else ">i4").tobytes())
+
+
+def md5(content):
+    return hashlib.md5(content).hexdigest()
+
+
+def pixels(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def refuse(_):
+    raise AssertionError("it was read again")
+
+
+# The embedded MNIST.
+
+
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_the_packaged_mnist_files_are_the_canonical_ones(name):
+    unpacked = gzip.decompress((FOLDER / f"{name}.gz").read_bytes())
+    assert md5(unpacked) == CHECKSUMS[name]
+
+
+def test_the_packaged_mnist_comes_with_its_attribution():
+    text = (FOLDER / "LICENSE.md").read_text(encoding="utf-8")
+    assert "LeCun" in text
+    assert "CC BY-SA 3.0" in text or "Creative Commons" in text
+
+
+def test_decoded_mnist_equals_what_torchvision_reads(cache, tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in CHECKSUMS:
+        (raw / name).write_bytes(gzip.decompress((FOLDER / f"{name}.gz").read_bytes()))
+    arrays = decoded(MNIST, cache)
+    train = torchvision.datasets.MNIST(tmp_path, train=True)
+    test = torchvision.datasets.MNIST(tmp_path, train=False)
+    assert np.array_equal(arrays.train_images[:, 0], train.data)
+    assert np.array_equal(arrays.train_labels, train.targets)
+    assert np.array_equal(arrays.test_images[:, 0], test.data)
+    assert np.array_equal(arrays.test_labels, test.targets)
+
+
+def test_decoded_mnist_has_the_canonical_sizes_and_counts(cache):
+    arrays = decoded(MNIST, cache)
+    assert arrays.train_images.shape == (60_000, 1, 28, 28)
+    assert arrays.test_images.shape == (10_000, 1, 28, 28)
+    assert arrays.train_images.dtype == arrays.test_images.dtype == np.uint8
+    assert arrays.train_labels.dtype == arrays.test_labels.dtype == np.int64
+    # As counted by the data set's makers.
+    assert np.bincount(arrays.train_labels).tolist() == [
+        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,
+    ]  # fmt: skip
+    assert np.bincount(arrays.test_labels).tolist() == [
+        980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
+    ]  # fmt: skip
+
+
+def test_the_catalogue_s_mean_and_deviation_are_those_of_the_training_images(cache):
+    images = decoded(MNIST, cache).train_images / np.float32(255)
+    assert images.mean() == pytest.approx(MNIST.mean[0], abs=5e-5)
+    assert images.std() == pytest.approx(MNIST.deviation[0], abs=5e-5)
+
+
+def test_decoding_happens_once(cache):
+    first = decoded(MNIST, cache)
+    second = decoded(replace(MNIST, read=refuse), cache)
+    assert np.array_equal(first.test_images, second.test_images)
+
+
+def test_the_arrays_are_mapped_and_writing_to_them_does_not_reach_the_cache(cache):
+    arrays = decoded(MNIST, cache)
+    assert isinstance(arrays.train_images, np.memmap)
+    before = int(arrays.test_labels[0])
+    arrays.test_labels[0] = before + 1
+    assert decoded(MNIST, cache).test_labels[0] == before
+
+
+def test_mnist_counts_as_cached_from_the_start_and_others_once_they_were_fetched(tmp_path):
+    assert is_cached(MNIST, tmp_path)
+    assert not is_cached(dataset("kmnist"), tmp_path)
+    (tmp_path / "kmnist").mkdir()
+    assert is_cached(dataset("kmnist"), tmp_path)
+
+
+def damage_by_cutting(packed):
+    return packed[: len(packed) // 2]
+
+
+def damage_by_another_content(packed):
+    return gzip.compress(gzip.decompress(packed)[:-1] + b"\x01")
+
+
+def damage_by_noise(packed):
+    return b"not gzip at all" + packed
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [damage_by_cutting, damage_by_another_content, damage_by_noise],
+    ids=lambda f: f.__name__,
+)
+def test_a_damaged_packaged_file_is_one_clear_error_and_leaves_nothing(
+    tmp_path, monkeypatch, damage
+):
+    package, cache = tmp_path / "package", tmp_path / "cache"
+    shutil.copytree(FOLDER, package)
+    file = package / "t10k-labels-idx1-ubyte.gz"
+    file.write_bytes(damage(file.read_bytes()))
+    monkeypatch.setattr(explorer.data.mnist, "FOLDER", package)
+    with pytest.raises(DataError) as error:
+        decoded(MNIST, cache)
+    sentence = str(error.value)
+    assert sentence.startswith("MNIST could not be read: ")
+    assert str(package) in sentence
+    assert str(cache) in sentence
+    assert "reinstall the explorer." in sentence
+    assert "\n" not in sentence
+    assert list(cache.iterdir()) == []
+
+
+def test_after_a_failure_the_next_try_starts_afresh(tmp_path, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(explorer.data.mnist, "FOLDER", tmp_path / "nowhere")
+        with pytest.raises(DataError):
+            decoded(MNIST, tmp_path / "cache")
+    arrays = decoded(MNIST, tmp_path / "cache")
+    assert len(arrays.train_labels) == 60_000
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["mnist"]
+
+
+def test_when_another_process_was_quicker_its_arrays_are_used(tmp_path, cache):
+    ready = decoded(MNIST, cache)
+
+    def read_while_another_finishes(folder):
+        shutil.copytree(cache / "mnist", tmp_path / "mnist")
+        return MNIST.read(folder)
+
+    arrays = decoded(replace(MNIST, read=read_while_another_finishes), tmp_path)
+    assert np.array_equal(arrays.test_images, ready.test_images)
+    assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
+
+
+def test_a_cache_that_cannot_be_made_is_a_data_error_too(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="MNIST") as error:
+        decoded(MNIST, tmp_path / "file")
+    assert str(tmp_path / "file") in str(error.value)
+
+
+# The downloaded ones.
+
+
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_without_a_network_the_error_names_data_set_address_and_cache(name, tmp_path, monkeypatch):
+    point_torchvision_to(monkeypatch, closed_address())
+    with pytest.raises(DataError) as error:
+        decoded(dataset(name), tmp_path)
+    sentence = str(error.value)
+    assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
+    assert dataset(name).address in sentence
+    assert str(tmp_path) in sentence
+    assert "choose a data set that needs none" in sentence
+    assert "\n" not in sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_a_corrupt_download_is_refused_and_leaves_nothing(name, tmp_path, monkeypatch):
+    class Garbage(dict):
+        def get(self, _):
+            return gzip.compress(b"this is no data set")
+
+    with serving(Garbage()) as address:
+        point_torchvision_to(monkeypatch, address)
+        with pytest.raises(DataError) as error:
+            decoded(dataset(name), tmp_path)
+    sentence = str(error.value)
+    assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
+    assert dataset(name).address in sentence
+    assert str(tmp_path) in sentence
+    assert "corrupted" in sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_a_file_that_is_not_there_is_refused_and_leaves_nothing(name, tmp_path, monkeypatch):
+    with serving({}) as address:
+        point_torchvision_to(monkeypatch, address)
+        with pytest.raises(DataError, match="404"):
+            decoded(dataset(name), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def serve_tiny(monkeypatch, cls, train_images, train_labels, test_images, test_labels):
+    files = {
+        "train-images-idx3-ubyte.gz": idx(train_images),
+        "train-labels-idx1-ubyte.gz": idx(train_labels),
+        "t10k-images-idx3-ubyte.gz": idx(test_images),
+        "t10k-labels-idx1-ubyte.gz": idx(test_labels),
+    }
+    monkeypatch.setattr(cls, "resources", [(name, md5(file)) for name, file in files.items()])
+    return serving(files)
+
+
+def test_a_good_download_is_read_right_and_only_once(tmp_path, monkeypatch):
+    train, test = pixels(7, 28, 28), pixels(3, 28, 28, seed=1)
+    labels = [0, 9, 1, 8, 2, 7, 3]
+    tiny = serve_tiny(
+        monkeypatch, torchvision.datasets.FashionMNIST, train, labels, test, [4, 5, 6]
+    )
+    with tiny as address:
+        point_torchvision_to(monkeypatch, address)
+        arrays = decoded(dataset("fashion-mnist"), tmp_path)
+    assert np.array_equal(arrays.train_images, train[:, None])
+    assert arrays.train_labels.tolist() == labels
+    assert np.array_equal(arrays.test_images, test[:, None])
+    assert arrays.test_labels.tolist() == [4, 5, 6]
+    assert [path.name for path in tmp_path.iterdir()] == ["fashion-mnist"]
+    # The server is gone, so this is the cache.
+    again = decoded(dataset("fashion-mnist"), tmp_path)
+    assert np.array_equal(again.train_images, arrays.train_images)
+
+
+def test_a_download_shows_a_progress_bar(tmp_path, monkeypatch, capfd):
+    tiny = serve_tiny(
+        monkeypatch, torchvision.datasets.KMNIST, pixels(2, 28, 28), [0, 1], pixels(1, 28, 28), [2]
+    )
+    with tiny as address:
+        point_torchvision_to(monkeypatch, address)
+        decoded(dataset("kmnist"), tmp_path)
+    assert re.search(r"100(\.0)?%", capfd.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "complaint"),
+    [
+        (pixels(3, 28, 28), [0, 1], "do not fit"),
+        (pixels(2, 32, 32), [0, 1], "is expected"),
+        (pixels(2, 28, 28), [0, 10], "outside"),
+    ],
+    ids=["a label is missing", "another size", "a class too many"],
+)
+def test_a_download_that_is_whole_but_not_the_data_set_is_refused(
+    tmp_path, monkeypatch, images, labels, complaint
+):
+    tiny = serve_tiny(
+        monkeypatch, torchvision.datasets.FashionMNIST, images, labels, pixels(1, 28, 28), [0]
+    )
+    with tiny as address:
+        point_torchvision_to(monkeypatch, address)
+        with pytest.raises(DataError, match=complaint):
+            decoded(dataset("fashion-mnist"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_qmnist_s_many_labels_the_class_is_taken(tmp_path, monkeypatch):
+    # A row is: class, series, writer, and so on.
+    labels = np.array([[3, 100, 7, 1, 2, 3, 4, 5], [8, 200, 9, 1, 2, 3, 4, 5]], np.int32)
+    images = pixels(2, 28, 28)
+    files, resources = {}, {}
+    for part in ("train", "test"):
+        names = [f"qmnist-{part}-images-idx3-ubyte.gz", f"qmnist-{part}-labels-idx2-int.gz"]
+        files |= dict(zip(names, [idx(images), idx(labels, kind=12)], strict=True))
+        resources[part] = [(f"https://example.org/{name}", md5(files[name])) for name in names]
+    monkeypatch.setattr(torchvision.datasets.QMNIST, "resources", resources)
+    with serving(files) as address:
+        point_torchvision_to(monkeypatch, address)
+        arrays = decoded(dataset("qmnist"), tmp_path)
+    assert arrays.train_labels.tolist() == arrays.test_labels.tolist() == [3, 8]
+    assert np.array_equal(arrays.test_images, images[:, None])
+
+
+def test_cifar_s_colours_come_before_height_and_width(tmp_path, monkeypatch):
+    # A row of a CIFAR file is the red plane, then the green, then the blue one.
+    rows, labels = pixels(10, 3 * 32 * 32), list(range(10))
+    batches = {
+        f"data_batch_{i + 1}": {
+            "data": rows[2 * i : 2 * i + 2],
+            "labels": labels[2 * i : 2 * i + 2],
+        }
+        for i in range(5)
+    }
+    batches["test_batch"] = {"data": rows[::-1][:4], "labels": labels[::-1][:4]}
+    batches["batches.meta"] = {"label_names": list(dataset("cifar-10").labels)}
+    contents = {name: pickle.dumps(batch) for name, batch in batches.items()}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    cls = torchvision.datasets.CIFAR10
+    train = [[name, md5(contents[name])] for name in contents if name.startswith("data")]
+    monkeypatch.setattr(cls, "train_list", train)
+    monkeypatch.setattr(cls, "test_list", [["test_batch", md5(contents["test_batch"])]])
+    monkeypatch.setattr(cls, "meta", {**cls.meta, "md5": md5(contents["batches.meta"])})
+    monkeypatch.setattr(cls, "tgz_md5", md5(packed.getvalue()))
+    with serving({"cifar-10-python.tar.gz": packed.getvalue()}) as address:
+        point_torchvision_to(monkeypatch, address)
+        arrays = decoded(dataset("cifar-10"), tmp_path)
+    planes = rows.reshape(10, 3, 32, 32)
+    assert np.array_equal(arrays.train_images, planes)
+    assert np.array_equal(arrays.test_images, planes[::-1][:4])
+    assert arrays.train_images.flags.c_contiguous
+    assert arrays.train_labels.tolist() == labels
+    assert arrays.test_labels.tolist() == [9, 8, 7, 6]
+    assert [path.name for path in tmp_path.iterdir()] == ["cifar-10"]
+
+
+# Anybody's own.
+
+
+def own(read, **changes) -> DataSet:
+    facts = {"name": "own", "images": ImageSpec(1, 4, 2), "labels": ("a", "b"), "read": read}
+    return DataSet(**(facts | changes))
+
+
+def arrays(images=None, labels=(0, 1)):
+    images = pixels(2, 4, 4) if images is None else images
+    return images, np.array(labels), images, np.array(labels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spec"),
+    [
+        ((2, 4, 4), ImageSpec(1, 4, 2)),
+        ((2, 1, 4, 4), ImageSpec(1, 4, 2)),
+        ((2, 4, 4, 1), ImageSpec(1, 4, 2)),
+        ((2, 3, 4, 4), ImageSpec(3, 4, 2)),
+        ((2, 4, 4, 3), ImageSpec(3, 4, 2)),
+    ],
+)
+def test_images_may_be_shaped_in_any_usual_way(shape, spec, tmp_path):
+    given = pixels(*shape)
+    images = decoded(own(lambda _: arrays(given), images=spec), tmp_path).train_images
+    assert images.shape == (2, spec.channels, 4, 4)
+    planes = given.transpose(0, 3, 1, 2) if shape[-1] == spec.channels else given
+    assert np.array_equal(images, planes.reshape(images.shape))
+
+
+def raises(_):
+    raise RuntimeError("the disk is in the other room")
+
+
+@pytest.mark.parametrize(
+    ("read", "sentence"),
+    [
+        (lambda _: None, "must return four arrays: training images, training labels, test images"),
+        (lambda _: arrays(np.ones((2, 4, 4))), "training images are float64; make them uint8"),
+        (lambda _: arrays(pixels(2, 4, 5)), r"of shape \(2, 4, 5\) where \(N, 1, 4, 4\) is exp"),
+        (lambda _: arrays(labels=[0]), "has 2 training images and labels of shape"),
+        (lambda _: arrays(labels=[0, 2]), "training labels lie outside 0–1; number the classes"),
+        (lambda _: arrays(labels=[0.0, 1.0]), "number the classes from 0, in whole numbers"),
+        (lambda _: arrays(np.zeros((0, 4, 4), np.uint8), []), "has 0 training images"),
+        (raises, "the disk is in the other room"),
+        (lambda _: exit(), "own could not be read"),
+    ],
+)
+def test_a_data_set_that_cannot_be_read_is_one_clear_error_and_leaves_nothing(
+    read, sentence, tmp_path
+):
+    with pytest.raises(DataError, match=sentence) as error:
+        decoded(own(read), tmp_path)
+    assert str(error.value).startswith("own could not be read: ")
+    assert str(error.value).endswith(f"Nothing was kept in the cache folder {tmp_path}.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_version_is_read_anew_and_the_earlier_one_is_deleted(tmp_path):
+    other = own(lambda _: arrays(), name="own-too", version="1")
+    decoded(other, tmp_path)
+    first = decoded(own(lambda _: arrays(pixels(2, 4, 4)), version="1"), tmp_path)
+    again = decoded(own(refuse, version="1"), tmp_path)
+    assert np.array_equal(first.train_images, again.train_images)
+    later = decoded(own(lambda _: arrays(pixels(2, 4, 4, seed=1)), version="2"), tmp_path)
+    assert not np.array_equal(first.train_images, later.train_images)
+    assert len(list(tmp_path.glob("own-*"))) == 2
+    assert np.array_equal(decoded(other, tmp_path).train_labels, [0, 1])
+
+
+def test_reading_anew_passes_the_cache_by():
+    assert read_anew(own(lambda _: arrays())).test_labels.tolist() == [0, 1]
+    with pytest.raises(DataError, match=r"^own could not be read: .*next room'\.$"):
+        read_anew(own(lambda _: Path("/next room").read_bytes()))
+
+
+@given(arrays_of(np.uint8, array_shapes(min_dims=4, max_dims=4, max_side=5)))
+def test_what_is_measured_is_what_numpy_measures(images):
+    mean, deviation = statistics(images)
+    assert mean == pytest.approx((images / 255).mean((0, 2, 3)))
+    assert deviation == pytest.approx((images / 255).std((0, 2, 3)))
+
+
+def test_torchvision_s_labels_may_have_another_name_and_its_parts_too(monkeypatch):
+    class Streets:
+        def __init__(self, root, split, download):
+            assert download
+            self.data = pixels(2, 3, 4, 4, seed=split == "test")
+            self.labels = np.array([0, 1])
+
+    monkeypatch.setattr(torchvision.datasets, "Streets", Streets, raising=False)
+    found = read_anew(own(torchvision_reader("Streets"), images=ImageSpec(3, 4, 2)))
+    assert np.array_equal(found.test_images, pixels(2, 3, 4, 4, seed=1))
+
+
+def test_torchvision_s_pictures_of_several_sizes_are_fitted(monkeypatch):
+    class Pets:
+        def __init__(self, root, train, download):
+            self.pairs = [(Image.new("L", (8, 4), 255), 0), (Image.new("L", (3, 3), 255), 1)]
+
+        def __iter__(self):
+            return iter(self.pairs)
+
+    monkeypatch.setattr(torchvision.datasets, "Pets", Pets, raising=False)
+    with pytest.raises(DataError, match=r"of Pets are not all of one size; .*images=ImageSpec"):
+        read_anew(own(torchvision_reader("Pets")))
+    fitted = read_anew(own(torchvision_reader("Pets", ImageSpec(1, 4, 2)))).train_images
+    assert fitted[0, 0].any(axis=1).tolist() == [False, True, True, False]
+    assert (fitted[1] == 255).all()
+
+
+def test_a_class_that_torchvision_lacks_is_said_to_be_missing():
+    with pytest.raises(DataError, match=r"There is no Nonesuch in torchvision\.datasets"):
+        read_anew(own(torchvision_reader("Nonesuch")))

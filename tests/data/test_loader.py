@@ -1,0 +1,210 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.transforms import Compose, Normalize, ToTensor
+
+import explorer.data.cache
+from explorer.data.cache import Decoded
+from explorer.data.loader import Split, default_device, resident
+from explorer.data.mnist import MNIST
+from explorer.plugin.registry import discover
+
+# A busy machine is slow, not wrong.
+property_test = settings(deadline=None)
+
+CPU = torch.device("cpu")
+
+
+def split(length, channels=1, size=4, seed=0):
+    """A split whose image number `i` is told by its label, which is `i`."""
+    generator = torch.Generator().manual_seed(seed)
+    return Split(
+        torch.randint(256, (length, channels, size, size), generator=generator, dtype=torch.uint8),
+        torch.arange(length),
+        torch.full((channels, 1, 1), 0.25),
+        torch.full((channels, 1, 1), 0.5),
+    )
+
+
+def order(images, batch_size, **options):
+    return torch.cat([labels for _, labels in images.batches(batch_size, **options)]).tolist()
+
+
+lengths = st.integers(1, 200)
+batch_sizes = st.integers(1, 250)
+seeds = st.integers(0, 2**40)
+
+
+@property_test
+@given(lengths, batch_sizes, seeds)
+def test_every_image_comes_exactly_once_an_epoch(length, batch_size, seed):
+    assert sorted(order(split(length), batch_size, seed=seed)) == list(range(length))
+
+
+@property_test
+@given(lengths, batch_sizes)
+def test_without_a_seed_images_come_as_they_are_stored(length, batch_size):
+    assert order(split(length), batch_size) == list(range(length))
+
+
+@property_test
+@given(lengths, batch_sizes)
+def test_all_batches_are_full_but_the_last_which_holds_the_rest(length, batch_size):
+    sizes = [len(labels) for _, labels in split(length).batches(batch_size, seed=1)]
+    assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
+    assert sizes[-1] == (length % batch_size or batch_size)
+
+
+@property_test
+@given(lengths, batch_sizes, seeds)
+def test_one_seed_is_one_order_whatever_the_batch_size(length, batch_size, seed):
+    assert order(split(length), batch_size, seed=seed) == order(split(length), length, seed=seed)
+
+
+@property_test
+@given(seeds)
+def test_another_seed_is_another_order(seed):
+    images = split(100)
+    assert order(images, 10, seed=seed) != order(images, 10, seed=seed + 1)
+
+
+@property_test
+@given(seed=seeds)
+def test_the_order_neither_reads_nor_moves_the_global_generator(seed):
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = order(split(50), 10, seed=seed)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(2)
+    assert order(split(50), 10, seed=seed) == first
+
+
+@property_test
+@given(lengths, batch_sizes, seeds)
+def test_labels_stay_with_their_images(length, batch_size, seed):
+    images = split(length)
+    for inputs, labels in images.batches(batch_size, seed=seed):
+        assert torch.equal(inputs, images.normalise(images.images[labels]))
+
+
+def torchvision_s(images, mean, deviation):
+    """What `ToTensor` and `Normalize` make of each image."""
+    transform = Compose([ToTensor(), Normalize(mean, deviation)])
+    return torch.stack([transform(image.permute(1, 2, 0).numpy()) for image in images])
+
+
+def test_mnist_s_batches_equal_torchvision_s_to_the_bit(cache):
+    data, known = resident(MNIST, CPU, cache), MNIST
+    wanted = torchvision_s(data.test.images[:200], known.mean, known.deviation)
+    inputs, labels = next(data.test.batches(200))
+    assert torch.equal(inputs, wanted)
+    assert torch.equal(labels, data.test.labels[:200])
+
+
+def test_every_byte_in_every_channel_equals_torchvision_s_to_the_bit():
+    known = discover().dataset("cifar-10")
+    every = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).repeat(2, 3, 1, 1)
+    images = Split(
+        every,
+        torch.zeros(2, dtype=torch.int64),
+        torch.tensor(known.mean).view(-1, 1, 1),
+        torch.tensor(known.deviation).view(-1, 1, 1),
+    )
+    inputs, _ = next(images.batches(2))
+    assert torch.equal(inputs, torchvision_s(every, known.mean, known.deviation))
+
+
+@pytest.mark.parametrize("options", [{}, {"seed": 3}], ids=["stored", "shuffled"])
+def test_batches_are_float32_in_channels_last_layout_with_int64_labels(options):
+    for inputs, labels in split(20, channels=3).batches(8, **options):
+        assert inputs.dtype == torch.float32
+        assert inputs.is_contiguous(memory_format=torch.channels_last)
+        assert inputs.shape[1:] == (3, 4, 4)
+        assert labels.dtype == torch.int64
+
+
+def test_making_batches_leaves_the_stored_images_alone():
+    images = split(20)
+    before = images.images.clone()
+    for inputs, _ in images.batches(8):
+        inputs.zero_()
+    assert torch.equal(images.images, before)
+
+
+@property_test
+@given(lengths, st.integers(1, 200))
+def test_a_subset_is_the_same_for_every_call_and_holds_no_image_twice(length, size):
+    first, second = split(length).subset(size), split(length).subset(size)
+    assert torch.equal(first.labels, second.labels)
+    assert torch.equal(first.images, second.images)
+    assert len(first) == len(set(first.labels.tolist())) == min(size, length)
+
+
+@property_test
+@given(lengths)
+def test_a_subset_s_images_are_the_ones_that_its_labels_name(length):
+    images = split(length)
+    subset = images.subset(max(1, length // 2))
+    assert torch.equal(subset.images, images.images[subset.labels])
+
+
+def test_a_subset_is_drawn_from_the_whole_and_not_its_beginning():
+    assert max(split(1000).subset(20).labels.tolist()) > 500
+
+
+def test_a_smaller_subset_is_part_of_a_larger_one():
+    images = split(100)
+    assert set(images.subset(10).labels.tolist()) < set(images.subset(50).labels.tolist())
+
+
+@pytest.mark.parametrize("size", [None, 30, 31])
+def test_a_subset_of_all_is_the_split_itself(size):
+    images = split(30)
+    assert images.subset(size) is images
+
+
+def test_a_data_set_is_the_same_object_for_every_call(mnist, cache):
+    assert resident(MNIST, default_device(), cache) is mnist
+
+
+def test_a_data_set_lies_whole_on_its_device_as_bytes(cache):
+    data = resident(MNIST, CPU, cache)
+    assert data.device == CPU
+    assert data.spec == MNIST.images
+    assert (len(data.train), len(data.test)) == (60_000, 10_000)
+    assert data.train.images.dtype == data.test.images.dtype == torch.uint8
+    assert data.train.mean.flatten().tolist() == pytest.approx(MNIST.mean)
+    assert data.test.deviation.flatten().tolist() == pytest.approx(MNIST.deviation)
+
+
+def test_threads_that_ask_at_once_share_one_data_set(tmp_path, monkeypatch):
+    # As the pages of two viewers do, right after the start.
+    calls = []
+
+    def slow(*_):
+        calls.append(1)
+        time.sleep(0.2)
+        images, labels = np.zeros((2, 1, 28, 28), np.uint8), np.zeros(2, np.int64)
+        return Decoded(images, labels, images, labels)
+
+    monkeypatch.setattr(explorer.data.cache, "decoded", slow)
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(resident(MNIST, CPU, tmp_path)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(data) for data in found}) == 1
+    assert len(calls) == 1
+
+
+def test_the_default_device_is_one_that_can_be_used():
+    assert torch.ones(1, device=default_device()).item() == 1

@@ -1,0 +1,162 @@
+"""Data sets from what most people have: pictures in folders, arrays in a file."""
+
+import os
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer import ImageSpec, image_folder, npz_file
+from explorer.data.cache import DataError, read_anew
+from explorer.plugin.sources import PluginError
+
+
+def picture(path, shade, size=(8, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (shade, 0, 255)).save(path)
+
+
+@pytest.fixture
+def leaves(tmp_path):
+    for label, first in (("oak", 0), ("ash", 100)):
+        for number in range(10):
+            picture(tmp_path / "leaves" / label / f"{number}.png", first + number)
+    (tmp_path / "leaves" / "notes").mkdir()
+    (tmp_path / "leaves" / "ash" / "readme.txt").write_text("no picture")
+    return tmp_path / "leaves"
+
+
+def test_a_folder_of_folders_is_a_data_set_whose_classes_are_the_folders(leaves):
+    made = image_folder("leaves", leaves, size=4)
+    assert made.labels == ("ash", "oak")
+    assert made.images == ImageSpec(3, 4, 2)
+    assert made.mean == ()
+    arrays = read_anew(made)
+    # Every fifth of each class is to test with.
+    assert arrays.test_images[:, 0, 0, 0].tolist() == [104, 109, 4, 9]
+    assert arrays.test_labels.tolist() == [0, 0, 1, 1]
+    assert arrays.train_images.shape == (16, 3, 4, 4)
+    assert set(arrays.train_images[:, 0].max((1, 2))) | {104, 109, 4, 9} == {
+        *range(10),
+        *range(100, 110),
+    }
+    assert (arrays.train_images[:, 2] == 255).all()
+
+
+def test_a_share_to_test_with_may_be_chosen(leaves):
+    assert len(read_anew(image_folder("leaves", leaves, size=4, test=0.5)).test_labels) == 10
+    with pytest.raises(PluginError, match="must be a share between 0 and 1, not 2"):
+        image_folder("leaves", leaves, size=4, test=2)
+
+
+def test_folders_named_train_and_test_are_taken_as_they_are(tmp_path):
+    for part, number in (("train", 3), ("test", 1)):
+        for label in ("a", "b"):
+            for index in range(number):
+                picture(tmp_path / part / label / f"{index}.png", 9 if part == "test" else 200)
+    arrays = read_anew(image_folder("own", tmp_path, size=4))
+    assert (len(arrays.train_labels), len(arrays.test_labels)) == (6, 2)
+    assert (arrays.test_images[:, 0] == 9).all()
+
+
+def test_pictures_may_be_of_any_size_and_become_grey(tmp_path):
+    for label in ("a", "b"):
+        for index in range(2):
+            picture(tmp_path / label / f"{index}.png", 255, size=(8, 4))
+    arrays = read_anew(image_folder("own", tmp_path, size=4, channels=1, test=0.5))
+    assert arrays.train_images.shape == (2, 1, 4, 4)
+    assert arrays.train_images[0, 0].any(axis=1).tolist() == [False, True, True, False]
+
+
+def test_a_damaged_picture_is_named(leaves):
+    (leaves / "oak" / "3.png").write_bytes(b"no picture at all")
+    with pytest.raises(DataError, match=r"oak.3\.png cannot be used: This is not a picture"):
+        read_anew(image_folder("leaves", leaves, size=4))
+
+
+def test_the_version_changes_with_the_pictures_and_back(leaves):
+    def version():
+        return image_folder("leaves", leaves, size=4).version
+
+    before = version()
+    assert version() == before
+    file = leaves / "oak" / "3.png"
+    time = file.stat().st_mtime_ns
+    os.utime(file, ns=(time, time + 10**9))
+    assert version() != before
+    os.utime(file, ns=(time, time))
+    assert version() == before
+    file.rename(leaves / "oak" / "99.png")
+    assert version() != before
+
+
+@pytest.mark.parametrize("folders", [(), ("a",)])
+def test_a_folder_without_two_classes_is_refused(tmp_path, folders):
+    for folder in folders:
+        picture(tmp_path / folder / "1.png", 1)
+    with pytest.raises(PluginError, match="holds no pictures of two classes or more; put each"):
+        image_folder("own", tmp_path, size=4)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(PluginError, match=r"There is no folder .*nowhere; put each class's"):
+        image_folder("own", tmp_path / "nowhere", size=4)
+
+
+def shapes(tmp_path, images, **names):
+    labels = np.array([0, 1, 2])
+    file = tmp_path / "shapes.npz"
+    named = {"train_images": images, "train_labels": labels} | {
+        "test_images": images[:1],
+        "test_labels": labels[:1],
+    }
+    np.savez(file, **(names or named))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("shape", "spec"),
+    [
+        ((3, 5, 5), ImageSpec(1, 5, 3)),
+        ((3, 1, 5, 5), ImageSpec(1, 5, 3)),
+        ((3, 3, 5, 5), ImageSpec(3, 5, 3)),
+        ((3, 5, 5, 3), ImageSpec(3, 5, 3)),
+    ],
+)
+def test_an_npz_file_is_a_data_set(tmp_path, shape, spec):
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    made = npz_file("shapes", shapes(tmp_path, images))
+    assert made.images == spec
+    assert made.labels == ("0", "1", "2")
+    arrays = read_anew(made)
+    assert arrays.train_images.shape == (3, spec.channels, 5, 5)
+    assert arrays.test_labels.tolist() == [0]
+
+
+def test_the_arrays_may_bear_keras_s_names_and_classes_names_of_their_own(tmp_path):
+    images, labels = np.zeros((2, 4, 4), np.uint8), np.array([0, 1])
+    file = shapes(tmp_path, images, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    assert npz_file("shapes", file, labels=["circle", "square"]).labels == ("circle", "square")
+
+
+def test_an_npz_file_with_other_arrays_is_refused(tmp_path):
+    images = np.zeros((2, 4, 4), np.uint8)
+    file = shapes(tmp_path, images, pictures=images)
+    wanted = "holds the arrays pictures; name them train_images, train_labels, test_images, test"
+    with pytest.raises(PluginError, match=wanted):
+        npz_file("shapes", file)
+
+
+def test_an_npz_file_whose_images_are_not_square_is_refused(tmp_path):
+    file = shapes(tmp_path, np.zeros((3, 4, 6), np.uint8))
+    with pytest.raises(PluginError, match=re.escape("is of shape (3, 4, 6); make it (N, C, H, W)")):
+        npz_file("shapes", file)
+
+
+@pytest.mark.parametrize("content", [None, b"no zip"])
+def test_what_is_no_npz_file_is_refused(tmp_path, content):
+    if content:
+        (tmp_path / "shapes.npz").write_bytes(content)
+    with pytest.raises(PluginError, match=r"cannot be read as an \.npz file .*numpy\.savez"):
+        npz_file("shapes", tmp_path / "shapes.npz")

@@ -1,0 +1,184 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from explorer.data.mnist import MNIST
+from explorer.plugin.registry import Registry, discover
+from explorer.runs.recorded import open_examples
+from explorer.runs.restore import NetworkError, is_current, load_network
+from explorer.runs.run import RunSpec, UnknownRunError
+from explorer.runs.store import RunStore, find_run
+from explorer.training.checkpoint import pack_weights
+from explorer.training.events import Checkpoint, Epoch
+from explorer.training.loop import evaluate
+from explorer.training.recipe import Recipe
+
+REGISTRY = discover()
+CPU = torch.device("cpu")
+BN = REGISTRY["residual-bn"]
+
+
+@pytest.fixture(scope="module")
+def examples():
+    store = open_examples()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def other_store(tmp_path):
+    store = RunStore(f"sqlite:///{tmp_path / 'others.sqlite'}")
+    yield store
+    store.close()
+
+
+def example(examples, name):
+    return next(run for run in examples.runs() if run.spec.architecture == name)
+
+
+def spec(architecture="residual-bn", **parameters):
+    values = REGISTRY[architecture].complete(parameters)
+    fingerprint = REGISTRY[architecture].fingerprint
+    return RunSpec(architecture, values, "mnist", Recipe(epochs=1), fingerprint)
+
+
+def trained(store, spec, model):
+    """A run of `spec` whose first epoch left the weights of `model`."""
+    run = store.add(spec)
+    store.claim(run.id, "me")
+    store.begin(run.id, "me")
+    kept = Checkpoint(pack_weights(model), b"")
+    store.append(run.id, "me", Epoch(1, 0.1, 0.9, 0.1, 0.9, 1.0, 1.0, checkpoint=lambda: kept))
+    return store.run(run.id)
+
+
+def refused(run, epoch, store):
+    """The sentence with which bringing back the network is refused."""
+    with pytest.raises(NetworkError) as refusal:
+        load_network(run, epoch, store, REGISTRY, CPU)
+    sentence = str(refusal.value)
+    assert sentence.startswith("The network of this run cannot be shown: ")
+    assert sentence.endswith((".", "?"))
+    assert "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("epoch", [1, 10])
+def test_a_network_that_is_brought_back_is_as_accurate_as_was_recorded(examples, mnist, epoch):
+    run = example(examples, "plain")
+    model = load_network(run, epoch, examples, REGISTRY, mnist.device)
+    loss, accuracy = evaluate(model, mnist.test)
+    # Another processor rounds otherwise, which may turn an image or two.
+    assert accuracy == pytest.approx(run.epochs[epoch - 1].test_accuracy, abs=3e-4)
+    assert loss == pytest.approx(run.epochs[epoch - 1].test_loss, rel=1e-3)
+
+
+def test_it_comes_back_ready_to_be_looked_at(examples):
+    model = load_network(example(examples, "residual"), 10, examples, REGISTRY, CPU)
+    assert not any(module.training for module in model.modules())
+    assert model.conv2.weight.is_contiguous(memory_format=torch.channels_last)
+    assert {p.device for p in model.parameters()} == {CPU}
+
+
+def test_it_comes_back_with_the_parameters_and_the_statistics_of_its_run(store):
+    model = BN.build(MNIST.images, {"width": 24, "blocks": 1})
+    nn.init.uniform_(model.norm.running_var, 2, 3)
+    run = trained(store, spec(width=24, blocks=1), model)
+    found = load_network(run, 1, store, REGISTRY, CPU)
+    state = model.state_dict()
+    assert found.state_dict().keys() == state.keys()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in found.state_dict().items())
+
+
+def test_an_architecture_that_is_gone_is_named(examples):
+    run = example(examples, "plain")
+    gone = replace(run, spec=replace(run.spec, architecture="plane"))
+    sentence = refused(gone, 10, examples)
+    assert sentence.endswith("There is no architecture 'plane'; did you mean 'plain'?")
+
+
+def test_weights_that_were_not_kept_are_said_to_be_missing_and_which_there_are(examples, store):
+    run = example(examples, "plain")
+    kept = "kept are [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
+    assert f"Run {run.id} has no weights of epoch 11; {kept}." in refused(run, 11, examples)
+    assert "has no weights of epoch 1; kept are []." in refused(store.add(spec()), 1, store)
+
+
+def test_a_data_set_that_is_gone_is_named(examples):
+    run = example(examples, "plain")
+    gone = replace(run, spec=replace(run.spec, dataset="mnst"))
+    sentence = refused(gone, 10, examples)
+    assert sentence.endswith("There is no data set 'mnst'; did you mean 'mnist'?")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"width": 7}, "residual-bn: width must be a whole number from 8 to 64, not 7."),
+        ({"depth": 2}, "residual-bn: there is no parameter 'depth'; "),
+    ],
+)
+def test_parameters_that_no_longer_fit_are_said_to(store, parameters, sentence):
+    old = replace(spec(), parameters={**spec().parameters, **parameters})
+    assert sentence in refused(trained(store, old, BN.build(MNIST.images)), 1, store)
+
+
+def test_weights_of_another_shape_are_said_not_to_fit(store):
+    narrow = BN.build(MNIST.images, {"width": 8})
+    sentence = refused(trained(store, spec(width=16), narrow), 1, store)
+    assert "The recorded weights do not fit ResidualBN" in sentence
+    assert sentence.endswith("Train it anew.")
+
+
+def test_a_run_is_found_in_the_first_store_that_has_it(store, other_store):
+    both, first, second = spec(blocks=1), spec(blocks=2), spec(blocks=3)
+    for where, runs in ((store, (both, first)), (other_store, (both, second))):
+        for run in runs:
+            where.add(run)
+    stores = [store, other_store]
+    assert find_run(first.id, stores) == (store.run(first.id), store)
+    assert find_run(second.id, stores) == (other_store.run(second.id), other_store)
+    assert find_run(both.id, stores)[1] is store
+    assert find_run(both.id, stores[::-1])[1] is other_store
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_run_that_no_store_has_is_unknown(store, other_store, number):
+    with pytest.raises(UnknownRunError, match=re.escape("There is no run 'abc'; ")):
+        find_run("abc", [store, other_store][:number])
+
+
+def test_a_run_is_current_as_long_as_its_plugins_code_is_what_it_was(examples, tmp_path):
+    run = example(examples, "plain")
+    assert is_current(run, REGISTRY)
+    assert not is_current(replace(run, spec=replace(run.spec, fingerprint="0" * 64)), REGISTRY)
+    assert not is_current(replace(run, spec=replace(run.spec, architecture="gone")), REGISTRY)
+
+
+def test_a_plugin_whose_code_has_changed_is_noticed(store, tmp_path):
+    source = (Path(__file__).parents[2] / "plugins" / "plain.py").read_text()
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(source.replace("class Plain", "class Mine").replace("(Plain)", "(Mine)"))
+    first = discover([tmp_path])
+    mine = first["mine"]
+    run = store.add(RunSpec("mine", {}, "mnist", Recipe(), mine.fingerprint))
+    assert is_current(run, first)
+    plugin.write_text(plugin.read_text().replace("ReLU", "GELU"))
+    assert not is_current(run, discover([tmp_path]))
+
+
+def test_a_plugin_whose_constructor_fails_now_gets_a_sentence(store):
+    class Broken(nn.Module):
+        def __init__(self, images, **values):
+            raise ZeroDivisionError("no width")
+
+    run = trained(store, spec(), BN.build(MNIST.images))
+    registry = Registry(
+        {BN.name: replace(BN, cls=Broken)}, {MNIST.name: replace(MNIST, version="")}, ()
+    )
+    with pytest.raises(NetworkError, match=r"cannot be shown: .*no width"):
+        load_network(run, 1, store, registry, CPU)

@@ -1,0 +1,662 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy
+
+from explorer.runs.run import RunIsBusyError, RunSpec, Status, UnknownRunError, epochs_to_keep
+from explorer.runs.store import LEASE_SECONDS, RunStore, StoreError
+from explorer.training.events import Checkpoint, Epoch, Started, Step
+from explorer.training.recipe import Recipe
+
+SPEC = RunSpec("plain", {}, "mnist", Recipe(epochs=3), "0123456789abcdef")
+STARTED = Started("cpu", 8490, 60_000, 10_000, steps_per_epoch=40, epochs=3)
+
+
+def spec(seed):
+    return replace(SPEC, recipe=SPEC.recipe.changed(seed=seed))
+
+
+def step(number):
+    return Step(number, 1 + (number - 1) // 40, 1.5, 0.5, 0.01, 1000.0, 64)
+
+
+def epoch(number):
+    taken = Checkpoint(b"weights %d" % number, b"progress %d" % number)
+    return Epoch(number, 0.5, 0.9, 0.4, 0.9 + number / 100, 2.0, 1000.0, lambda: taken)
+
+
+def begun(store, owner="me", spec=SPEC):
+    """A run that `owner` has begun."""
+    id = store.claim(store.add(spec).id, owner).id
+    store.begin(id, owner)
+    return id
+
+
+def tell(store, id, *events, owner="me"):
+    for event in events:
+        assert store.append(id, owner, event)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The store's own clock, to be set forward."""
+    clock = SimpleNamespace(now=1_700_000_000.0)
+    clock.time = lambda: clock.now
+    monkeypatch.setattr("explorer.runs.store.time", clock)
+    return clock
+
+
+# What anyone may ask.
+
+
+def test_a_run_is_added_once_however_often_its_spec_is(store):
+    first, second = store.add(SPEC), store.add(replace(SPEC))
+    assert first == second
+    assert first.id == SPEC.id
+    assert first.spec == SPEC
+    assert store.runs() == [first]
+
+
+def test_adding_a_run_again_leaves_what_became_of_it(store):
+    id = begun(store)
+    tell(store, id, STARTED, epoch(1))
+    store.end(id, "me", Status.FAILED, "out of luck")
+    again = store.add(SPEC)
+    assert (again.status, again.reason, len(again.epochs)) == (Status.FAILED, "out of luck", 1)
+
+
+def test_an_unknown_run_is_refused_with_a_sentence(store):
+    with pytest.raises(UnknownRunError) as refusal:
+        store.run("0123456789ab")
+    assert str(refusal.value) == (
+        "There is no run '0123456789ab'; `explorer runs` lists all there are."
+    )
+
+
+def test_runs_come_the_newest_first(store, clock):
+    ids = []
+    for seed in (2, 0, 1):
+        ids.append(store.add(spec(seed)).id)
+        clock.now += 1
+    assert [run.id for run in store.runs()] == ids[::-1]
+
+
+def test_an_empty_store_has_no_runs(store):
+    assert store.runs() == []
+
+
+def test_what_a_run_told_is_read_back_as_it_was_told(store):
+    id = begun(store)
+    tell(store, id, STARTED, *map(step, (1, 20, 40)), epoch(1), epoch(2))
+    run = store.run(id)
+    assert run.started == STARTED
+    assert list(run.epochs) == [epoch(1), epoch(2)]  # a checkpoint does not count
+    assert run.epochs[0].checkpoint is None
+    assert store.steps(id) == [step(1), step(20), step(40)]
+
+
+def test_epochs_and_steps_come_in_the_order_of_their_numbers(store):
+    id = begun(store, spec=replace(SPEC, recipe=Recipe(epochs=12)))
+    tell(store, id, *(step(n) for n in (9, 100, 20)), *(epoch(n) for n in (2, 10, 1)))
+    assert [s.step for s in store.steps(id)] == [9, 20, 100]
+    assert [e.epoch for e in store.run(id).epochs] == [1, 2, 10]
+
+
+def test_steps_can_be_asked_for_from_where_one_left_off(store):
+    id, other = begun(store), begun(store, spec=spec(1))
+    tell(store, id, *map(step, (1, 20, 40, 60)))
+    tell(store, other, step(30))
+    assert store.steps(id, after=20) == [step(40), step(60)]
+    assert store.steps(id, after=60) == []
+    assert store.steps("unknown") == []
+
+
+def test_two_stores_on_one_database_see_the_same_runs(store, settings):
+    id = begun(store)
+    tell(store, id, STARTED, epoch(1))
+    other = RunStore(settings.database_url)
+    assert other.run(id) == store.run(id)
+    assert other.runs() == store.runs()
+    other.close()
+
+
+def test_the_database_s_folder_is_made(tmp_path):
+    store = RunStore(f"sqlite:///{tmp_path / 'a' / 'b' / 'runs.sqlite'}")
+    assert store.runs() == []
+    store.close()
+    assert (tmp_path / "a" / "b" / "runs.sqlite").is_file()
+
+
+def test_the_database_keeps_a_write_ahead_log(store, tmp_path):
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+# One life of a run.
+
+
+def test_a_run_is_queued_when_claimed_running_when_begun_and_ended_as_its_owner_says(store):
+    id = store.add(SPEC).id
+    assert store.claim(id, "me").status is Status.QUEUED
+    store.begin(id, "me")
+    assert store.run(id).status is Status.RUNNING
+    assert store.end(id, "me", Status.FAILED, "a reason")
+    assert (store.run(id).status, store.run(id).reason) == (Status.FAILED, "a reason")
+
+
+def test_a_run_that_nobody_has_claimed_can_be_claimed(store):
+    run = store.add(SPEC)
+    assert run.status in (Status.QUEUED, Status.INTERRUPTED)
+    assert store.claim(run.id, "me").status is Status.QUEUED
+
+
+def test_a_run_ends_only_once(store):
+    id = begun(store)
+    assert store.end(id, "me", Status.STOPPED)
+    assert not store.end(id, "me", Status.FAILED, "too late")
+    assert (store.run(id).status, store.run(id).reason) == (Status.STOPPED, "")
+
+
+@pytest.mark.parametrize("status", [Status.STOPPED, Status.FAILED])
+def test_what_ended_early_can_be_claimed_again_and_forgets_its_reason(store, status):
+    id = begun(store)
+    store.end(id, "me", status, "a reason")
+    run = store.claim(id, "another")
+    assert (run.status, run.reason) == (Status.QUEUED, "")
+
+
+def test_a_finished_run_cannot_be_claimed(store):
+    id = begun(store)
+    store.end(id, "me", Status.FINISHED)
+    with pytest.raises(RunIsBusyError) as refusal:
+        store.claim(id, "me")
+    assert str(refusal.value) == f"Run {id} is finished."
+    assert store.run(id).status is Status.FINISHED
+
+
+def test_a_live_run_cannot_be_claimed_by_another_nor_twice(store):
+    id = begun(store)
+    for owner in ("another", "me"):
+        with pytest.raises(RunIsBusyError) as refusal:
+            store.claim(id, owner)
+        assert str(refusal.value) == f"Run {id} is being trained already."
+
+
+def test_an_unknown_run_cannot_be_claimed(store):
+    with pytest.raises(UnknownRunError):
+        store.claim("unknown", "me")
+
+
+def test_nothing_is_written_before_a_run_was_begun_or_after_it_ended(store):
+    id = store.claim(store.add(SPEC).id, "me").id
+    assert not store.append(id, "me", STARTED)
+    store.begin(id, "me")
+    tell(store, id, STARTED)
+    store.end(id, "me", Status.STOPPED)
+    assert not store.append(id, "me", epoch(1))
+    store.begin(id, "me")
+    assert store.run(id).status is Status.STOPPED
+    assert store.run(id).epochs == ()
+    assert store.kept_epochs(id) == []
+
+
+def test_an_event_told_twice_is_kept_once(store):
+    id = begun(store)
+    tell(store, id, STARTED, step(1), epoch(1), STARTED, step(1), epoch(1))
+    assert store.steps(id) == [step(1)]
+    assert len(store.run(id).epochs) == 1
+
+
+# Ownership and leases.
+
+
+def test_only_its_owner_can_write_begin_or_end_a_run(store):
+    id = store.claim(store.add(SPEC).id, "me").id
+    store.begin(id, "another")
+    assert store.run(id).status is Status.QUEUED
+    store.begin(id, "me")
+    assert not store.append(id, "another", epoch(1))
+    assert not store.end(id, "another", Status.FINISHED)
+    run = store.run(id)
+    assert (run.status, run.epochs) == (Status.RUNNING, ())
+    assert store.kept_epochs(id) == []
+
+
+def test_a_run_whose_lease_ran_out_is_interrupted_and_a_renewed_one_is_not(store, clock):
+    id = begun(store)
+    queued = store.claim(store.add(spec(1)).id, "me").id
+    clock.now += LEASE_SECONDS - 0.1
+    assert [run.status for run in store.runs()] == [Status.RUNNING, Status.QUEUED]
+    store.renew("me")
+    store.renew("another")
+    clock.now += LEASE_SECONDS - 0.1
+    assert {run.status for run in store.runs()} == {Status.RUNNING, Status.QUEUED}
+    clock.now += 0.2
+    assert store.run(id).status is store.run(queued).status is Status.INTERRUPTED
+
+
+def test_every_event_renews_the_lease(store, clock):
+    id = begun(store)
+    for number in (1, 2, 3):
+        clock.now += LEASE_SECONDS - 1
+        tell(store, id, step(number))
+    assert store.run(id).status is Status.RUNNING
+
+
+def test_one_owner_s_renewal_leaves_other_owners_runs_alone(store, clock):
+    mine, theirs = begun(store), begun(store, "another", spec(1))
+    clock.now += LEASE_SECONDS - 1
+    store.renew("me")
+    clock.now += 2
+    assert store.run(mine).status is Status.RUNNING
+    assert store.run(theirs).status is Status.INTERRUPTED
+
+
+def test_an_ended_run_stays_ended_however_much_time_passes(store, clock):
+    id = begun(store)
+    store.end(id, "me", Status.STOPPED)
+    store.renew("me")
+    clock.now += 1000
+    assert store.run(id).status is Status.STOPPED
+
+
+def test_an_owner_that_lost_its_run_to_another_can_no_longer_write(store, clock):
+    id = begun(store, "slow")
+    tell(store, id, STARTED, step(1), owner="slow")
+    clock.now += LEASE_SECONDS + 1
+    store.claim(id, "quick")
+    assert not store.append(id, "slow", epoch(1))
+    store.begin(id, "slow")
+    assert not store.end(id, "slow", Status.FINISHED)
+    assert store.run(id).status is Status.QUEUED
+    store.begin(id, "quick")
+    tell(store, id, STARTED, owner="quick")
+    assert not store.append(id, "slow", step(20))
+    assert not store.end(id, "slow", Status.FAILED, "in vain")
+    clock.now += LEASE_SECONDS - 1
+    store.renew("slow")
+    clock.now += 2
+    run = store.run(id)
+    assert (run.status, run.reason, run.epochs) == (Status.INTERRUPTED, "", ())
+    assert store.steps(id) == []
+
+
+def test_an_owner_that_was_only_late_goes_on(store, clock):
+    id = begun(store)
+    clock.now += LEASE_SECONDS + 1
+    assert store.run(id).status is Status.INTERRUPTED
+    tell(store, id, STARTED)
+    assert store.run(id).status is Status.RUNNING
+
+
+# Stopping and deleting.
+
+
+def test_a_stop_is_told_with_the_next_event_which_is_still_written(store):
+    id = begun(store)
+    tell(store, id, STARTED)
+    store.request_stop(id)
+    assert not store.append(id, "me", epoch(1))
+    assert len(store.run(id).epochs) == 1
+    assert store.run(id).status is Status.RUNNING
+
+
+def test_a_stop_concerns_one_run_and_is_over_when_it_is_claimed_again(store):
+    id, other = begun(store), begun(store, spec=spec(1))
+    store.request_stop(id)
+    tell(store, other, STARTED)
+    store.end(id, "me", Status.STOPPED)
+    store.claim(id, "me")
+    store.begin(id, "me")
+    tell(store, id, STARTED)
+
+
+def test_stopping_or_deleting_an_unknown_run_is_quiet(store):
+    store.request_stop("unknown")
+    store.delete("unknown")
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize("begin", [True, False], ids=["running", "queued"])
+def test_a_live_run_cannot_be_deleted(store, begin):
+    id = store.claim(store.add(SPEC).id, "me").id
+    if begin:
+        store.begin(id, "me")
+    with pytest.raises(RunIsBusyError) as refusal:
+        store.delete(id)
+    assert str(refusal.value) == f"Run {id} is being trained; stop it before you delete it."
+    assert store.run(id).status.is_live
+
+
+@pytest.mark.parametrize("status", [Status.FINISHED, Status.STOPPED, Status.FAILED])
+def test_deleting_a_run_takes_all_that_belongs_to_it_and_nothing_else(store, tmp_path, status):
+    id, other = begun(store), begun(store, spec=spec(1))
+    tell(store, id, STARTED, step(1), epoch(1))
+    tell(store, other, STARTED, step(1), epoch(1))
+    store.end(id, "me", status)
+    store.delete(id)
+    assert [run.id for run in store.runs()] == [other]
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        for table in ("events", "weights", "progress"):
+            left = connection.execute(f"SELECT DISTINCT run FROM {table}").fetchall()
+            assert left == [(other,)], table
+    connection.close()
+
+
+def test_an_interrupted_run_can_be_deleted(store, clock):
+    id = begun(store)
+    clock.now += LEASE_SECONDS + 1
+    store.delete(id)
+    assert store.runs() == []
+
+
+def test_a_deleted_run_s_owner_finds_out_with_its_next_event(store, clock):
+    id = begun(store)
+    clock.now += LEASE_SECONDS + 1
+    store.delete(id)
+    assert not store.append(id, "me", epoch(1))
+    assert not store.end(id, "me", Status.FINISHED)
+    assert store.runs() == []
+
+
+def test_a_deleted_run_can_be_asked_for_anew_and_starts_from_nothing(store):
+    id = begun(store)
+    tell(store, id, STARTED, step(1), epoch(1))
+    store.end(id, "me", Status.FINISHED)
+    store.delete(id)
+    run = store.add(SPEC)
+    assert (run.id, run.started, run.epochs) == (id, None, ())
+    assert store.steps(id) == []
+
+
+# Weights and checkpoints.
+
+
+def test_of_a_short_run_every_epoch_s_weights_are_kept(store):
+    id = begun(store)
+    tell(store, id, *map(epoch, (1, 2, 3)))
+    assert store.kept_epochs(id) == [1, 2, 3]
+    assert [store.weights(id, n) for n in (1, 2, 3)] == [b"weights %d" % n for n in (1, 2, 3)]
+
+
+def test_of_a_long_run_twelve_epochs_weights_are_kept_and_always_the_last(store):
+    id = begun(store, spec=replace(SPEC, recipe=Recipe(epochs=40)))
+    for number in range(1, 41):
+        tell(store, id, epoch(number))
+        kept = store.kept_epochs(id)
+        assert set(kept) == {n for n in epochs_to_keep(40) if n <= number} | {number}
+        assert store.checkpoint(id) == (number, epoch(number).checkpoint())
+    assert len(kept) == 12
+
+
+def test_weights_that_were_not_kept_are_refused_with_those_that_were(store):
+    id = begun(store)
+    tell(store, id, epoch(1), epoch(2))
+    with pytest.raises(LookupError) as refusal:
+        store.weights(id, 7)
+    assert str(refusal.value) == f"Run {id} has no weights of epoch 7; kept are [1, 2]."
+
+
+def test_a_run_without_a_finished_epoch_has_no_checkpoint(store):
+    id = begun(store)
+    tell(store, id, STARTED, step(1))
+    assert store.checkpoint(id) is None
+    assert store.checkpoint("unknown") is None
+
+
+def test_a_finished_run_keeps_its_weights_and_no_longer_its_progress(store):
+    id = begun(store)
+    tell(store, id, *map(epoch, (1, 2, 3)))
+    store.end(id, "me", Status.FINISHED)
+    assert store.kept_epochs(id) == [1, 2, 3]
+    assert store.checkpoint(id) is None
+
+
+@pytest.mark.parametrize("status", [Status.STOPPED, Status.FAILED])
+def test_a_run_that_ended_early_keeps_all_that_it_needs_to_go_on(store, status):
+    id = begun(store)
+    tell(store, id, epoch(1))
+    store.end(id, "me", status)
+    assert store.checkpoint(id) == (1, epoch(1).checkpoint())
+
+
+def test_an_epoch_without_a_checkpoint_is_recorded_all_the_same(store):
+    id = begun(store)
+    tell(store, id, replace(epoch(1), checkpoint=None))
+    assert len(store.run(id).epochs) == 1
+    assert store.kept_epochs(id) == []
+
+
+def test_claiming_forgets_the_steps_after_the_last_finished_epoch_and_no_others(store):
+    id = begun(store)
+    tell(store, id, STARTED, step(1), step(20), step(40), epoch(1), step(60), step(80))
+    store.end(id, "me", Status.STOPPED)
+    assert [s.step for s in store.steps(id)] == [1, 20, 40, 60, 80]
+    store.claim(id, "me")
+    assert [s.step for s in store.steps(id)] == [1, 20, 40]
+    assert len(store.run(id).epochs) == 1
+
+
+def test_claiming_a_run_that_never_finished_an_epoch_forgets_all_its_steps(store):
+    id = begun(store)
+    tell(store, id, STARTED, step(1), step(20))
+    store.end(id, "me", Status.FAILED)
+    store.claim(id, "me")
+    assert store.steps(id) == []
+
+
+def test_a_claim_that_fails_forgets_nothing(store):
+    id = begun(store)
+    tell(store, id, STARTED, step(1), step(20))
+    with pytest.raises(RunIsBusyError):
+        store.claim(id, "another")
+    assert len(store.steps(id)) == 2
+
+
+def test_a_resumed_run_tells_how_it_was_started_last(store):
+    id = begun(store)
+    tell(store, id, STARTED, epoch(1))
+    store.end(id, "me", Status.STOPPED)
+    store.claim(id, "me")
+    store.begin(id, "me")
+    tell(store, id, replace(STARTED, finished_epochs=1, device="cuda"))
+    assert store.run(id).started == replace(STARTED, finished_epochs=1, device="cuda")
+
+
+# Several at once.
+
+
+def in_threads(*functions):
+    """Run all functions at once; what one of them raises is raised here."""
+    barrier, errors = threading.Barrier(len(functions)), []
+
+    def call(function):
+        barrier.wait()
+        try:
+            function()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=call, args=(function,)) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def test_of_many_who_claim_a_run_at_once_exactly_one_gets_it(settings, store):
+    for seed in range(5):
+        id, won = store.add(spec(seed)).id, []
+
+        def claim(owner, id=id, won=won):
+            try:
+                store.claim(id, owner)
+                won.append(owner)
+            except RunIsBusyError:
+                pass
+
+        in_threads(*(lambda n=n: claim(f"owner {n}") for n in range(6)))
+        assert len(won) == 1
+        store.begin(id, won[0])
+        assert store.append(id, won[0], STARTED)
+
+
+def test_many_who_add_a_run_at_once_get_the_same_one(store):
+    found = []
+    in_threads(*[lambda: found.append(store.add(SPEC).id)] * 6)
+    assert found == [SPEC.id] * 6
+    assert len(store.runs()) == 1
+
+
+def test_threads_that_write_and_read_do_not_lock_one_another_out(store):
+    writing = threading.Event()
+    done = []
+
+    def write(seed):
+        try:
+            owner = f"writer {seed}"
+            id = begun(store, owner, spec(seed))
+            for number in (1, 2, 3):
+                tell(store, id, *(step(40 * number - n) for n in range(10)), owner=owner)
+                tell(store, id, epoch(number), owner=owner)
+            assert store.end(id, owner, Status.FINISHED)
+        finally:
+            done.append(seed)
+            if len(done) == 3:
+                writing.set()
+
+    def read():
+        while not writing.is_set():
+            for run in store.runs():
+                # An epoch is there with its weights or not at all.
+                epochs = [epoch.epoch for epoch in store.run(run.id).epochs]
+                assert set(epochs) <= set(store.kept_epochs(run.id))
+                assert len(store.steps(run.id)) >= 10 * len(epochs)
+
+    in_threads(*(lambda seed=seed: write(seed) for seed in range(3)), read, read)
+    assert [run.status for run in store.runs()] == [Status.FINISHED] * 3
+    assert [len(store.steps(run.id)) for run in store.runs()] == [30] * 3
+
+
+WRITER = """
+import sys
+from explorer.training.events import Checkpoint, Epoch, Step
+from explorer.training.recipe import Recipe
+from explorer.runs.run import RunSpec, Status
+from explorer.runs.store import RunStore
+
+url, seed = sys.argv[1], int(sys.argv[2])
+store = RunStore(url)
+sys.stdin.readline()
+owner = f"process {seed}"
+run = store.add(RunSpec("plain", {}, "mnist", Recipe(epochs=3, seed=seed), "0"))
+store.claim(run.id, owner)
+store.begin(run.id, owner)
+for number in range(1, 61):
+    assert store.append(run.id, owner, Step(number, 1, 1.0, 0.5, 0.1, 9.0, 64))
+    if number % 20 == 0:
+        taken = Checkpoint(b"w" * 100_000, b"p" * 100_000)
+        scores = (0.1, 0.9, 0.1, 0.9, 1.0, 9.0)
+        assert store.append(run.id, owner, Epoch(number // 20, *scores, lambda: taken))
+assert store.end(run.id, owner, Status.FINISHED)
+"""
+
+
+def start(script, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_processes_that_write_and_read_do_not_lock_one_another_out(store, settings):
+    writers = [start(WRITER, settings.database_url, str(seed)) for seed in range(4)]
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    while any(writer.poll() is None for writer in writers):
+        for run in store.runs():
+            epochs = {epoch.epoch for epoch in store.run(run.id).epochs}
+            assert epochs <= set(store.kept_epochs(run.id))
+    for writer in writers:
+        assert writer.communicate()[1] == ""
+        assert writer.returncode == 0
+    assert [run.status for run in store.runs()] == [Status.FINISHED] * 4
+    assert [len(store.steps(run.id)) for run in store.runs()] == [60] * 4
+
+
+def test_a_new_database_may_be_opened_by_many_at_once(tmp_path):
+    for number in range(5):
+        url = f"sqlite:///{tmp_path / f'{number}.sqlite'}"
+        stores = []
+        in_threads(*[lambda url=url, stores=stores: stores.append(RunStore(url))] * 6)
+        assert [store.runs() for store in stores] == [[]] * 6
+        for store in stores:
+            store.close()
+
+
+# Stores that are only read.
+
+
+def test_a_read_only_store_shows_all_and_takes_nothing(store, tmp_path):
+    id = begun(store)
+    tell(store, id, STARTED, step(1), epoch(1))
+    store.end(id, "me", Status.FINISHED)
+    written = store.run(id)
+    store.close()
+    reader = RunStore(f"sqlite:///file:{tmp_path / 'runs.sqlite'}?mode=ro&uri=true")
+    assert reader.runs() == [written]
+    assert reader.steps(id) == [step(1)]
+    assert reader.weights(id, 1) == b"weights 1"
+    for attempt in (
+        lambda: reader.add(spec(1)),
+        lambda: reader.delete(id),
+        lambda: reader.request_stop(id),
+    ):
+        with pytest.raises(sqlalchemy.exc.OperationalError, match="readonly"):
+            attempt()
+    assert reader.runs() == [written]
+    reader.close()
+
+
+def test_a_read_only_store_is_never_made(tmp_path):
+    reader = RunStore(f"sqlite:///file:{tmp_path / 'none.sqlite'}?mode=ro&uri=true")
+    with pytest.raises(sqlalchemy.exc.OperationalError):
+        reader.runs()
+    reader.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+# Stores that cannot be used.
+
+
+def test_a_database_that_cannot_be_used_is_refused_with_a_sentence_that_hides_the_password():
+    with pytest.raises(StoreError) as refusal:
+        RunStore("nosuchdatabase://me:secret@somewhere/runs")
+    sentence = str(refusal.value)
+    assert sentence.startswith(
+        "The database of the runs, nosuchdatabase://me:***@somewhere/runs, cannot be used: "
+    )
+    assert sentence.endswith(
+        "; set EXPLORER_DATABASE_URL to another, such as sqlite:////home/me/runs.sqlite."
+    )
+    assert "secret" not in sentence
+    assert "\n" not in sentence
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("These are my notes. " * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        RunStore(f"sqlite:///{file}")
+    assert file.read_text() == "These are my notes. " * 100
