@@ -48,7 +48,7 @@ def main() -> None:
                 "batch": batch,
                 "learning rate": rate,
                 "validation accuracy, %": mean(scores),
-                "deviation": stdev(scores),
+                "std": stdev(scores),
             }
         )
         line = "{:10} batch {:4} rate {:<6} {:6.2f} % ± {:.2f}".format(*rows[-1].values())

@@ -23,11 +23,11 @@ from explorer.data.mnist import MNIST
 from explorer.engines.machine import prepare
 from explorer.inspection.activations import record
 from explorer.inspection.answers import answers
-from explorer.inspection.gradients import recorded_norms
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.receptive import receptive_fields
 from explorer.plugin.registry import discover
 from explorer.settings import read_settings
+from explorer.training.gradient_norms import recorded_norms
 from explorer.training.loop import train
 from explorer.training.recipe import preset
 

@@ -24,8 +24,6 @@ GROUPS: dict[str, list[Any]] = {
         explorer.ImageSpec,
         explorer.Range,
         explorer.Branches,
-        explorer.concat,
-        explorer.add,
     ],
     "Data sets": [
         explorer.DataSet,
@@ -33,7 +31,7 @@ GROUPS: dict[str, list[Any]] = {
         explorer.npz_file,
         explorer.torchvision_reader,
     ],
-    "Tests": [testing.passport_tests],
+    "Tests": [testing.check_tests],
 }
 
 
@@ -44,9 +42,6 @@ def reference() -> str:
         lines.append(f"## {group}\n")
         for member in members:
             lines += _entry(member)
-        if group == "Data sets":
-            lines.append("### `MNIST`\n")
-            lines.append("The `DataSet` of handwritten digits that ships with the explorer.\n")
     return "\n".join(lines)
 
 
@@ -65,7 +60,7 @@ def _entry(member: Any) -> Iterable[str]:
 def _signature(member: Any) -> str:
     signature = inspect.signature(member)
     plain = signature.replace(
-        parameters=[
+        options=[
             p.replace(annotation=p.empty)
             for p in signature.parameters.values()
             if p.name != "source"  # the registry's own

@@ -11,19 +11,15 @@ from explorer.plugin.options import Range
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
-    from explorer.branches import Branches, add, concat
+    from explorer.branches import Branches
     from explorer.data.dataset import DataSet
-    from explorer.data.mnist import MNIST
     from explorer.data.readers import image_folder, npz_file, torchvision_reader
 
 __all__ = [
-    "MNIST",
     "Branches",
     "DataSet",
     "ImageSpec",
     "Range",
-    "add",
-    "concat",
     "hookimpl",
     "image_folder",
     "npz_file",
@@ -34,10 +30,7 @@ __all__ = [
 # (`explorer --help`, the store) should not pay for it.
 _LATE = {
     "Branches": "branches",
-    "add": "branches",
-    "concat": "branches",
     "DataSet": "data.dataset",
-    "MNIST": "data.mnist",
     "image_folder": "data.readers",
     "npz_file": "data.readers",
     "torchvision_reader": "data.readers",

@@ -1,24 +1,31 @@
-"""Modules that run named paths side by side: the one thing all architectures here share.
+"""A container for authors who want to name a block's branches, or merge them in their own way.
 
 One path is a plain stack, two summed paths are a residual block (He et al. 2015,
 arXiv:1512.03385, eq. 1), several concatenated paths are an Inception module (Szegedy et al. 2014,
-arXiv:1409.4842, fig. 2). Because the paths have names, everything that looks inside a network can
-speak of them, for networks that it has never seen.
+arXiv:1409.4842, fig. 2).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-Merge = Callable[[Sequence[Tensor]], Tensor]
+from explorer.errors import ExplorerError
+from explorer.text import dimensions
+
+Merge: TypeAlias = Literal["concat", "add"] | Callable[[Sequence[Tensor]], Tensor]
+
+
+class BranchesError(ExplorerError, ValueError):
+    """Branches that cannot be built or merged; the message says what would be right."""
 
 
 def concat(outputs: Sequence[Tensor]) -> Tensor:
-    """Lay the branches' channels one after the other, in the order of the branches.
+    """Concatenate the channels, in the order of the branches.
 
     Args:
-        outputs: One tensor a branch, `(N, C_i, H, W)` with equal N, H and W.
+        outputs: One tensor for each branch, `(N, C_i, H, W)` with equal N, H and W.
 
     Returns:
         `(N, ΣC_i, H, W)`.
@@ -30,56 +37,59 @@ def add(outputs: Sequence[Tensor]) -> Tensor:
     """Sum the branches, element by element: `x + F(x)` when one of them is `nn.Identity()`.
 
     Args:
-        outputs: One tensor a branch, all `(N, C, H, W)`.
+        outputs: One tensor for each branch, all `(N, C, H, W)`.
 
     Returns:
         `(N, C, H, W)`.
     """
     total = outputs[0]
     for output in outputs[1:]:
-        # A broadcast would be a slip that trains quietly, so it is refused.
-        if output.shape != total.shape:
-            raise RuntimeError("only tensors of one shape can be summed")
         total = total + output
     return total
 
 
-class Branches(nn.ModuleDict):
-    """Runs every path on the same input and merges what they give.
+_MERGES: Mapping[str, Callable[[Sequence[Tensor]], Tensor]] = {"concat": concat, "add": add}
 
-    The keys are the branches' names. Feature maps, ablation switches, costs and drawings all read
-    them from here, so no second list can drift from the network.
+
+class Branches(nn.ModuleDict):
+    """Runs every path on the same input and merges the outputs.
+
+    The keys are the branches' names: feature maps, switches, costs and drawings use them.
 
     Args:
         paths: The paths by name, in the order in which they are merged.
-        merge: `concat` (the default), `add`, or any function from the list of the paths' outputs
-            to one tensor.
+        merge: `"concat"` along the channels (the default), `"add"`, or any function from the list
+            of the paths' outputs to one tensor.
 
     Raises:
-        ValueError: No path, a name that a module cannot bear, or outputs that do not fit together.
+        BranchesError: There is no path, a name that a module cannot have, an unknown merge, or
+            outputs whose shapes do not fit together.
 
     Example:
         ```python
-        Branches({"skip": nn.Identity(), "residual": nn.Conv2d(16, 16, 3, padding=1)}, merge=add)
+        Branches({"skip": nn.Identity(), "residual": nn.Conv2d(16, 16, 3, padding=1)}, merge="add")
         ```
     """
 
-    def __init__(self, paths: Mapping[str, nn.Module], merge: Merge = concat) -> None:
+    def __init__(self, paths: Mapping[str, nn.Module], merge: Merge = "concat") -> None:
         super().__init__()
         if isinstance(merge, nn.Module):
-            raise ValueError(
+            raise BranchesError(
                 "merge must be a function, not a module: a module in here would be a branch."
             )
-        self.merge = merge  # before the paths, so that none of them can be called "merge"
+        if not callable(merge) and merge not in _MERGES:
+            raise BranchesError(f'merge must be "concat", "add" or a function, not {merge!r}.')
+        # Before the paths, so that none of them can be called "merge".
+        self.merge = merge if callable(merge) else _MERGES[merge]
         if not paths:
-            raise ValueError("Branches needs at least one path, such as {'3x3': nn.Conv2d(…)}.")
+            raise BranchesError("Branches needs at least one path, such as {'3x3': nn.Conv2d(…)}.")
         for name, path in paths.items():
             try:
                 if path is None:  # add_module takes it
                     raise TypeError("None is not a Module subclass")
                 self.add_module(name, path)
             except (KeyError, TypeError) as error:
-                raise ValueError(
+                raise BranchesError(
                     f"{name!r} cannot be a branch: {error.args[0]}. A branch is an nn.Module "
                     "whose name is not empty, has no dot and is no attribute of nn.ModuleDict."
                 ) from error
@@ -87,18 +97,25 @@ class Branches(nn.ModuleDict):
     def forward(self, x: Tensor) -> Tensor:
         """Merge the outputs of all paths for `x` of shape `(N, C, H, W)`."""
         outputs = [path(x) for path in self.values()]
-        try:
-            return self.merge(outputs)
-        except RuntimeError as error:
-            shapes = ", ".join(
-                f"{name} gives {'×'.join(map(str, output.shape[1:]))}"
-                for name, output in zip(self, outputs, strict=True)
-            )
-            fitting = "the same shape" if self.merge is add else "the same height and width"
-            raise ValueError(
-                f"The branches do not fit together: {shapes}; give all of them {fitting}: "
-                f"padding=kernel // 2 keeps height and width ({error})."
-            ) from error
+        if self.merge is add or self.merge is concat:
+            self._refuse_misfits(outputs)
+        return self.merge(outputs)
+
+    def _refuse_misfits(self, outputs: Sequence[Tensor]) -> None:
+        # Beforehand, since a sum would broadcast and train quietly, and since a merge that fails
+        # for another reason, such as its memory, must say so itself.
+        shapes = [tuple(output.shape[1:]) for output in outputs]
+        merged = 0 if self.merge is add else 1
+        if len({shape[merged:] for shape in shapes}) == 1 and len(set(map(len, shapes))) == 1:
+            return
+        gives = ", ".join(
+            f"{name} gives {dimensions(shape)}" for name, shape in zip(self, shapes, strict=True)
+        )
+        fitting = "the same height and width" if merged else "the same shape"
+        raise BranchesError(
+            f"The branches do not fit together: {gives}; give all of them {fitting}: "
+            "padding=kernel // 2 keeps height and width."
+        )
 
     def extra_repr(self) -> str:
         """Name the merge in the module's printed form."""

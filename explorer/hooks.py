@@ -44,7 +44,7 @@ def register_architectures(register: RegisterArchitecture) -> None:
     """Offer one architecture or several to the explorer.
 
     Called once, when the plugin is loaded. An architecture is a `torch.nn.Module` class whose
-    constructor takes an `ImageSpec` first; each further parameter has a default and becomes a
+    constructor takes an `ImageSpec` first; each further option has a default and becomes a
     widget, a command-line option and a check. The first line of its docstring is its summary.
 
     Example:

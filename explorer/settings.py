@@ -8,10 +8,12 @@ import platformdirs
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from explorer.errors import ExplorerError
+
 _NAME = "architecture-explorer"
 
 
-class SettingsError(ValueError):
+class SettingsError(ExplorerError, ValueError):
     """A variable that cannot be used; the message names it."""
 
 

@@ -8,17 +8,17 @@ class ImageSpec:
     """The images a network is built for.
 
     A batch has shape `(N, channels, size, size)`; a network answers with logits of shape
-    `(N, classes)`.
+    `(N, num_classes)`.
 
     Attributes:
         channels: Values per pixel: 1 for grey images, 3 for colour.
         size: Height and width in pixels; images are square.
-        classes: How many classes there are to tell apart.
+        num_classes: How many classes there are to tell apart.
     """
 
     channels: int
     size: int
-    classes: int
+    num_classes: int
 
     def __str__(self) -> str:
-        return f"{self.channels}×{self.size}×{self.size}, {self.classes} classes"
+        return f"{self.channels}×{self.size}×{self.size}, {self.num_classes} classes"

@@ -1,11 +1,11 @@
-"""Tests of a plugin: its passport, check by check.
+"""Tests of a plugin: its report, check by check.
 
 A plugin package's whole test file:
 
 ```python
-from explorer.testing import passport_tests
+from explorer.testing import check_tests
 
-test_passport = passport_tests("my_net")
+test_checks = check_tests("my_net")
 ```
 """
 
@@ -30,11 +30,11 @@ from explorer.plugin.sources import find_sources
 from explorer.settings import read_settings
 
 
-class PassportWarning(UserWarning):
+class CheckWarning(UserWarning):
     """Something of a plugin that works, and that its author may want to know."""
 
 
-def passport_tests(target: str) -> Callable[..., None]:
+def check_tests(target: str) -> Callable[..., None]:
     """A test function for pytest with one case for each check of all that a plugin offers.
 
     An error fails its case; a note is a warning in pytest's summary.
@@ -68,7 +68,7 @@ def passport_tests(target: str) -> Callable[..., None]:
             if finding.verdict == "error":
                 pytest.fail(text, pytrace=False)
             if finding.verdict == "note":
-                warnings.warn(text, PassportWarning, stacklevel=2)
+                warnings.warn(text, CheckWarning, stacklevel=2)
 
     return test
 

@@ -1,8 +1,9 @@
 """The data sets: MNIST, which is on board, and four that torchvision downloads at first use."""
 
-from explorer import MNIST, DataSet, ImageSpec, hookimpl, torchvision_reader
+from explorer import DataSet, ImageSpec, hookimpl, torchvision_reader
+from explorer.data.mnist import MNIST
 
-GREY = ImageSpec(channels=1, size=28, classes=10)
+GREY = ImageSpec(channels=1, size=28, num_classes=10)
 
 
 @hookimpl
@@ -13,7 +14,7 @@ def register_datasets(register):
             name="fashion-mnist",
             title="Fashion-MNIST",
             images=GREY,
-            labels=(
+            classes=(
                 "T-shirt",
                 "trousers",
                 "pullover",
@@ -26,10 +27,10 @@ def register_datasets(register):
                 "ankle boot",
             ),
             mean=(0.2860,),
-            deviation=(0.3530,),
+            std=(0.3530,),
             read=torchvision_reader("FashionMNIST"),
-            address="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-            credit="Xiao, Rasul & Vollgraf, Fashion-MNIST, arXiv:1708.07747 (MIT)",
+            url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            citation="Xiao, Rasul & Vollgraf, Fashion-MNIST, arXiv:1708.07747 (MIT)",
         )
     )
     register(
@@ -37,12 +38,12 @@ def register_datasets(register):
             name="kmnist",
             title="KMNIST",
             images=GREY,
-            labels=tuple("おきすつなはまやれを"),
+            classes=tuple("おきすつなはまやれを"),
             mean=(0.1918,),
-            deviation=(0.3483,),
+            std=(0.3483,),
             read=torchvision_reader("KMNIST"),
-            address="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-            credit="Clanuwat et al., Deep Learning for Classical Japanese Literature, "
+            url="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            citation="Clanuwat et al., Deep Learning for Classical Japanese Literature, "
             "arXiv:1812.01718 (CC BY-SA 4.0)",
         )
     )
@@ -51,12 +52,12 @@ def register_datasets(register):
             name="qmnist",
             title="QMNIST",
             images=GREY,
-            labels=tuple("0123456789"),
+            classes=tuple("0123456789"),
             mean=(0.1307,),
-            deviation=(0.3081,),
+            std=(0.3081,),
             read=torchvision_reader("QMNIST"),
-            address="https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
-            credit="Yadav & Bottou, Cold Case: The Lost MNIST Digits, arXiv:1905.10498",
+            url="https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
+            citation="Yadav & Bottou, Cold Case: The Lost MNIST Digits, arXiv:1905.10498",
             centred=True,
         )
     )
@@ -64,8 +65,8 @@ def register_datasets(register):
         DataSet(
             name="cifar-10",
             title="CIFAR-10",
-            images=ImageSpec(channels=3, size=32, classes=10),
-            labels=(
+            images=ImageSpec(channels=3, size=32, num_classes=10),
+            classes=(
                 "airplane",
                 "automobile",
                 "bird",
@@ -78,9 +79,9 @@ def register_datasets(register):
                 "truck",
             ),
             mean=(0.4914, 0.4822, 0.4465),
-            deviation=(0.2470, 0.2435, 0.2616),
+            std=(0.2470, 0.2435, 0.2616),
             read=torchvision_reader("CIFAR10"),
-            address="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-            credit="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+            url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
         )
     )

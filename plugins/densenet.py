@@ -8,7 +8,7 @@ from typing import Annotated
 
 from torch import nn
 
-from explorer import Branches, ImageSpec, Range, concat, hookimpl
+from explorer import Branches, ImageSpec, Range, hookimpl
 
 
 @hookimpl
@@ -40,7 +40,7 @@ class DenseNet(nn.Sequential):
             for number in range(1, layers + 1):
                 new = composite(channels, growth, bottleneck)
                 paths = {"skip": nn.Identity(), "new": new}
-                self.add_module(f"dense{block}_{number}", Branches(paths, merge=concat))
+                self.add_module(f"dense{block}_{number}", Branches(paths, merge="concat"))
                 channels += growth
             if block < blocks:
                 self.add_module(f"transition{block}", transition(channels))
@@ -49,7 +49,7 @@ class DenseNet(nn.Sequential):
         self.relu = nn.ReLU()
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(channels, images.classes)
+        self.linear = nn.Linear(channels, images.num_classes)
 
 
 def composite(inputs: int, growth: int, bottleneck: bool) -> nn.Sequential:

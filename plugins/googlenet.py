@@ -63,7 +63,7 @@ class GoogLeNet(nn.Sequential):
         self.flatten = nn.Flatten()
         if dropout:
             self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(channels, images.classes)
+        self.linear = nn.Linear(channels, images.num_classes)
 
 
 def inception(inputs: int, widths: list[int], reduce: bool) -> Branches:

@@ -20,9 +20,9 @@ class Inception(nn.Sequential):
     """Two blocks that look at their input through four windows, and keep all four views.
 
     The tutorial's Inception net, exactly: branches of 16, 24, 24 and 24 channels, average-pooling
-    before the pool branch's 1×1. 97,298 weights on MNIST. There is no activation inside the block,
-    so each branch is a chain of affine maps and the whole block is one affine map: but for the
-    borders, a single 5×5 convolution could do the same. `inception-bn` is the block with
+    before the pool branch's 1×1. 97,298 parameters on MNIST. There is no activation inside the
+    block, so each branch is a chain of affine maps and the whole block is one affine map: but for
+    the borders, a single 5×5 convolution could do the same. `inception-bn` is the block with
     activations.
     """
 
@@ -38,7 +38,7 @@ class Inception(nn.Sequential):
         self.relu2 = nn.ReLU()
         self.mix2 = self.mix(20)
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(88 * side * side, images.classes)
+        self.linear = nn.Linear(88 * side * side, images.num_classes)
 
     @staticmethod
     def mix(channels: int) -> Branches:
@@ -97,7 +97,7 @@ class InceptionBN(nn.Sequential):
                 self.add_module(f"pool{number}", nn.MaxPool2d(2, ceil_mode=True))
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(channels, images.classes)
+        self.linear = nn.Linear(channels, images.num_classes)
 
 
 def conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

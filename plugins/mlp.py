@@ -42,4 +42,4 @@ class MLP(nn.Sequential):
             if dropout:
                 self.add_module(f"dropout{number}", nn.Dropout(dropout))
             units = width
-        self.linear = nn.Linear(units, images.classes)
+        self.linear = nn.Linear(units, images.num_classes)

@@ -36,7 +36,7 @@ class NetworkInNetwork(nn.Sequential):
         kernels, channels = (5, 5, 3), images.channels
         for number, kernel in enumerate(kernels, 1):
             last = number == len(kernels)
-            outputs = images.classes if last else width
+            outputs = images.num_classes if last else width
             self.add_module(
                 f"mlpconv{number}", mlpconv(channels, width, outputs, kernel, perceptron, last)
             )

@@ -14,7 +14,7 @@ class Plain(nn.Sequential):
     """Two 5×5 convolutions in a row: what the other architectures are measured against.
 
     The tutorial course's first convolutional net: each convolution is followed by 2×2 max-pooling
-    and a ReLU, and one linear layer reads the 20 maps that are left. 8,490 weights on MNIST.
+    and a ReLU, and one linear layer reads the 20 maps that are left. 8,490 parameters on MNIST.
     """
 
     def __init__(self, images: ImageSpec):
@@ -27,4 +27,4 @@ class Plain(nn.Sequential):
         self.pool2 = nn.MaxPool2d(2)
         self.relu2 = nn.ReLU()
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(20 * side * side, images.classes)
+        self.linear = nn.Linear(20 * side * side, images.num_classes)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from torch import nn
 
-from explorer import Branches, ImageSpec, Range, add, hookimpl
+from explorer import Branches, ImageSpec, Range, hookimpl
 
 
 @hookimpl
@@ -22,7 +22,7 @@ class Residual(nn.Sequential):
     """Two residual blocks: each output is the block's input plus a learned correction.
 
     The tutorial's Residual net with its block mended: F(x) = conv2(relu(conv1(x))), then
-    relu(x + F(x)). 41,514 weights on MNIST. `residual-as-printed` is the same net with the slip.
+    relu(x + F(x)). 41,514 parameters on MNIST. `residual-as-printed` is the same net with the slip.
     """
 
     def __init__(self, images: ImageSpec):
@@ -31,15 +31,19 @@ class Residual(nn.Sequential):
         self.conv1 = nn.Conv2d(images.channels, 16, kernel_size=5)
         self.pool1 = nn.MaxPool2d(2)
         self.relu1 = nn.ReLU()
-        self.block1 = Branches({"skip": nn.Identity(), "residual": self.correction(16)}, merge=add)
+        self.block1 = Branches(
+            {"skip": nn.Identity(), "residual": self.correction(16)}, merge="add"
+        )
         self.relu2 = nn.ReLU()
         self.conv2 = nn.Conv2d(16, 32, kernel_size=5)
         self.pool2 = nn.MaxPool2d(2)
         self.relu3 = nn.ReLU()
-        self.block2 = Branches({"skip": nn.Identity(), "residual": self.correction(32)}, merge=add)
+        self.block2 = Branches(
+            {"skip": nn.Identity(), "residual": self.correction(32)}, merge="add"
+        )
         self.relu4 = nn.ReLU()
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(32 * side * side, images.classes)
+        self.linear = nn.Linear(32 * side * side, images.num_classes)
 
     @staticmethod
     def correction(channels: int) -> nn.Module:
@@ -55,7 +59,7 @@ class ResidualAsPrinted(Residual):
     """The Residual net with the tutorial's slip: half of each block is computed in vain.
 
     The printed block computes y = relu(conv1(x)) and then y = conv2(x), so conv1's result is thrown
-    away and F(x) is conv2 alone. 11,568 of the 41,514 weights never receive a gradient. It still
+    away and F(x) is conv2 alone. 11,568 of the 41,514 parameters never receive a gradient. It still
     learns MNIST, which is why the slip is easy to miss.
     """
 
@@ -112,8 +116,8 @@ class ResidualBN(nn.Sequential):
                 nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False),
                 nn.BatchNorm2d(width),
             )
-            self.add_module(f"block{number}", Branches(paths, merge=add))
+            self.add_module(f"block{number}", Branches(paths, merge="add"))
             self.add_module(f"relu{number}", nn.ReLU())
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(width, images.classes)
+        self.linear = nn.Linear(width, images.num_classes)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch.nn.functional as F
 from torch import nn
 
-from explorer import Branches, ImageSpec, Range, add, hookimpl
+from explorer import Branches, ImageSpec, Range, hookimpl
 
 WIDTHS = (16, 32, 64)
 
@@ -60,12 +60,12 @@ class ResNet(nn.Sequential):
                     nn.ReLU(),
                     conv(width, width, 3, 1, norm, zero=skip and not norm),
                 )
-                self.add_module(f"block{stage}_{number}", Branches(paths, merge=add))
+                self.add_module(f"block{stage}_{number}", Branches(paths, merge="add"))
                 self.add_module(f"relu{stage}_{number}", nn.ReLU())
                 channels = width
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(channels, images.classes)
+        self.linear = nn.Linear(channels, images.num_classes)
 
 
 class PadChannels(nn.Module):

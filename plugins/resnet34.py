@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from torch import nn
 
-from explorer import Branches, ImageSpec, Range, add, hookimpl
+from explorer import Branches, ImageSpec, Range, hookimpl
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
@@ -47,7 +47,7 @@ class ResNet34(nn.Sequential):
             self.add_module(f"stage{stage + 1}", nn.Sequential(*blocks))
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(channels, images.classes)
+        self.linear = nn.Linear(channels, images.num_classes)
 
 
 def basic_block(inputs: int, outputs: int) -> Branches:
@@ -57,7 +57,7 @@ def basic_block(inputs: int, outputs: int) -> Branches:
         conv(inputs, outputs, 3, stride), nn.ReLU(), conv(outputs, outputs, 3, 1)
     )
     skip = nn.Identity() if stride == 1 else conv(inputs, outputs, 1, stride)
-    return Branches({"residual": residual, "skip": skip}, merge=add)
+    return Branches({"residual": residual, "skip": skip}, merge="add")
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer import Branches, add, concat
+from explorer import Branches
+from explorer.branches import BranchesError, add, concat
 
 property_test = settings(max_examples=60, deadline=None)
 
@@ -207,9 +208,9 @@ def test_concat_refuses_maps_of_different_sizes_and_names_who_gives_what():
     with pytest.raises(ValueError, match="do not fit together") as refusal:
         branches(torch.randn(3, 2, 8, 8))
     assert (
-        "The branches do not fit together: wide gives 2×8×8, narrow gives 5×6×6; "
-        "give all of them the same height and width: padding=kernel // 2 keeps height and width ("
-        in str(refusal.value)
+        str(refusal.value)
+        == "The branches do not fit together: wide gives 2×8×8, narrow gives 5×6×6; "
+        "give all of them the same height and width: padding=kernel // 2 keeps height and width."
     )
 
 
@@ -229,15 +230,58 @@ def test_add_refuses_every_shape_but_the_same_one(path, shape):
         branches(torch.randn(2, 4, 8, 8))
     assert str(refusal.value) == (
         f"The branches do not fit together: skip gives 4×8×8, other gives {shape}; "
-        "give all of them the same shape: padding=kernel // 2 keeps height and width (only tensors "
-        "of one shape can be summed)."
+        "give all of them the same shape: padding=kernel // 2 keeps height and width."
     )
 
 
-@given(st.permutations([(2, 3, 4, 4), (2, 3, 4, 4), (2, 1, 4, 4)]))
-def test_add_refuses_broadcasting_wherever_the_odd_one_stands(shapes):
-    with pytest.raises(RuntimeError, match="only tensors of one shape can be summed"):
-        add([torch.zeros(shape) for shape in shapes])
+@given(st.permutations([4, 4, 1]))
+def test_add_refuses_broadcasting_wherever_the_odd_one_comes(channels):
+    paths = {f"path{number}": nn.Conv2d(2, width, 1) for number, width in enumerate(channels)}
+    with pytest.raises(BranchesError, match="do not fit together: path0 gives"):
+        Branches(paths, merge="add")(torch.zeros(2, 2, 4, 4))
+
+
+@pytest.mark.parametrize("merge", ["add", "concat"])
+@pytest.mark.parametrize(
+    ("other", "error"),
+    [
+        (lambda x: x.to("meta"), RuntimeError),  # of another device
+        (
+            lambda x: (_ for _ in ()).throw(torch.OutOfMemoryError("no room")),
+            torch.OutOfMemoryError,
+        ),
+    ],
+)
+def test_what_fails_for_another_reason_than_shapes_comes_through_as_it_is(merge, other, error):
+    class Other(nn.Module):
+        def forward(self, x):
+            return other(x)
+
+    with pytest.raises(error) as raised:
+        Branches({"a": nn.Identity(), "b": Other()}, merge=merge)(torch.zeros(2, 2, 4, 4))
+    assert "fit together" not in str(raised.value)
+
+
+def test_a_merge_that_runs_out_of_memory_says_so(monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(torch, "cat", full)
+    with pytest.raises(torch.OutOfMemoryError, match=r"^no room$"):
+        Branches({"a": nn.Identity(), "b": nn.Identity()})(torch.zeros(2, 2, 4, 4))
+
+
+def test_an_unknown_merge_is_refused():
+    with pytest.raises(BranchesError, match=r'^merge must be "concat", "add" or a function, not'):
+        Branches({"a": nn.Identity()}, merge="sum")
+
+
+@pytest.mark.parametrize("merge", ["add", "concat"])
+def test_a_merge_may_be_given_by_its_name(merge):
+    x = torch.randn(2, 3, 4, 4)
+    paths = {"a": nn.Identity(), "b": nn.Identity()}
+    known = {"add": x + x, "concat": torch.cat([x, x], 1)}
+    assert torch.equal(Branches(paths, merge=merge)(x), known[merge])
 
 
 def test_an_error_within_a_path_comes_through_as_it_is():

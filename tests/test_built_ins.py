@@ -33,18 +33,18 @@ def weights(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def ends(parameter) -> tuple:
-    if parameter.range:
-        return parameter.range.low, parameter.range.high
-    return parameter.choices or (False, True)
+def ends(option) -> tuple:
+    if option.range:
+        return option.range.low, option.range.high
+    return option.choices or (False, True)
 
 
 def extremes() -> list:
-    """Every architecture with each parameter at each of its ends, and with all at their first."""
+    """Every architecture with each option at each of its ends, and with all at their first."""
     found = []
     for name, architecture in BUILT_IN.items():
-        every = [{p.name: end} for p in architecture.parameters for end in ends(p)]
-        every += [{p.name: ends(p)[0] for p in architecture.parameters}, {}]
+        every = [{p.name: end} for p in architecture.options for end in ends(p)]
+        every += [{p.name: ends(p)[0] for p in architecture.options}, {}]
         found += [pytest.param(name, values, id=f"{name}-{values}") for values in every]
     return found
 
@@ -65,7 +65,7 @@ def test_every_built_in_loads():
     ],
 )
 def test_a_tutorial_net_has_the_tutorials_number_of_weights(name, number):
-    assert BUILT_IN[name].weights == weights(build(name)) == number
+    assert BUILT_IN[name].parameters == weights(build(name)) == number
     assert f"{number:,}" in BUILT_IN[name].description
 
 
@@ -81,7 +81,7 @@ def test_a_built_in_answers_at_both_ends_of_each_parameter(name, values, images)
     model = build(name, images, **values)
     for training in (True, False):
         answer = model.train(training)(pictures(images))
-        assert answer.shape == (2, images.classes)
+        assert answer.shape == (2, images.num_classes)
         assert answer.isfinite().all()
 
 
@@ -89,7 +89,7 @@ def test_a_built_in_answers_at_both_ends_of_each_parameter(name, values, images)
 @pytest.mark.parametrize(("name", "values"), extremes())
 def test_a_built_in_learns_from_a_single_image(name, values):
     answer = build(name, **values).train()(pictures(GREY, 1))
-    assert answer.shape == (1, GREY.classes)
+    assert answer.shape == (1, GREY.num_classes)
     assert answer.isfinite().all()
 
 
@@ -189,7 +189,7 @@ def test_the_tutorials_four_branches_have_16_24_24_and_24_channels():
 
 def without_gradient(model: nn.Module, images: ImageSpec = GREY) -> dict[str, int]:
     answers = model.train()(pictures(images, 8))
-    F.cross_entropy(answers, torch.arange(8) % images.classes).backward()
+    F.cross_entropy(answers, torch.arange(8) % images.num_classes).backward()
     return {
         name: p.numel()
         for name, p in model.named_parameters()
@@ -260,7 +260,7 @@ def test_the_pool_branch_of_inception_bn_pools_maxima_and_the_tutorials_means():
             assert type(block["pool"][0]) is kind
 
 
-# --- parameters that mean what they say
+# --- options that mean what they say
 
 
 @pytest.mark.parametrize("name", ["residual-bn", "inception-bn"])
@@ -413,7 +413,7 @@ def test_network_in_network_s_logits_are_the_means_of_a_map_a_class():
     model = build("network-in-network").eval()
     x = pictures(GREY)
     maps = nn.Sequential(*list(model)[:-2])(x)
-    assert maps.shape[1] == GREY.classes
+    assert maps.shape[1] == GREY.num_classes
     torch.testing.assert_close(model(x), maps.mean((2, 3)))
     assert not any(isinstance(part, nn.Linear) for part in model.modules())
     kernels = [layer.kernel_size[0] for layer in convolutions(model)]

@@ -12,7 +12,8 @@ import pytest
 import timm
 import torch
 
-from explorer import Branches, ImageSpec, add
+from explorer import Branches, ImageSpec
+from explorer.branches import add
 
 HOME = Path(__file__).parents[1] / "examples" / "architecture-explorer-timm"
 MODELS = ["mobilenetv3_small_050", "mobilenetv2_035", "lcnet_050", "resnet10t"]

@@ -7,6 +7,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from explorer.charts.style import GRID, RUNS, SIGNED, figure
+from explorer.text import percent
 
 ROW = 22  # pixels
 LEAST = 0.0005  # probability that is worth a number
@@ -159,8 +160,3 @@ def shares(
     chart.update_xaxes(tickvals=columns, ticktext=list(labels), fixedrange=True)
     chart.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True, fixedrange=True)
     return chart
-
-
-def percent(value: float) -> str:
-    """A probability in words; a certainty that is not quite one is not called one."""
-    return f"{100 * value:.1f} %" if value < 0.9995 else ">99.9 %"

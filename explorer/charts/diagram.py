@@ -33,7 +33,7 @@ def diagram(parts: Sequence[Part], images: ImageSpec) -> go.Figure:
         y = canvas.arrow(0.5, y)
         y = canvas.draw(stage, 0.0, 1.0, y)
     y = canvas.arrow(0.5, y)
-    y = canvas.caption(0.5, y, f"{images.classes} classes")
+    y = canvas.caption(0.5, y, f"{images.num_classes} classes")
     return canvas.finish(y + 4)
 
 
@@ -104,7 +104,7 @@ class _Canvas:
         hues = branch_hues(block.branches)
         details = (
             f"<b>{block.path}</b><br>{block.merge} of {', '.join(block.branches)}<br>"
-            f"{_shape(block.shape)}<br>{block.weights:,} weights"
+            f"{_shape(block.shape)}<br>{block.parameters:,} parameters"
         )
         if block.merge == "concat":
             total = sum(block.channels.values())
@@ -223,5 +223,5 @@ def _cut(name: str, width: float) -> str:
 
 
 def _details(layer: Layer) -> str:
-    weights = f"<br>{layer.weights:,} weights" if layer.weights else ""
-    return f"<b>{layer.path}</b> {layer.text}<br>{_shape(layer.shape)}{weights}"
+    parameters = f"<br>{layer.parameters:,} parameters" if layer.parameters else ""
+    return f"<b>{layer.path}</b> {layer.text}<br>{_shape(layer.shape)}{parameters}"

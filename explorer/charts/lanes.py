@@ -111,9 +111,9 @@ class _Colours:
 def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> dict[str, Any]:
     parts = block.branches[name]
     field = view.fields.get(block.branch_name(name))
-    weights = sum(part.weights for part in parts)
+    parameters = sum(part.parameters for part in parts)
     facts = [f"sees {field}" + ("" if str(field).startswith("the") else " pixels")] if field else []
-    facts += [f"{weights:,} weights"] if weights else []
+    facts += [f"{parameters:,} parameters"] if parameters else []
     macs = sum(part.macs for part in parts)
     facts += [f"{_thousands(macs)} multiply-adds"] if macs else []
     path = block.branch_path(name)

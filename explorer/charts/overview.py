@@ -75,7 +75,7 @@ def overview(
     for stage in found:
         x = drawing.block(stage, x) if isinstance(stage, Block) else drawing.box(stage, x)
     x = drawing.ribbon(x, 0)
-    x = drawing.caption(x, f"{images.classes}<br>classes")
+    x = drawing.caption(x, f"{images.num_classes}<br>classes")
     return drawing.finish(x)
 
 
@@ -119,12 +119,12 @@ class _Drawing:
         return x + length
 
     def box(self, layers: Sequence[Layer], x: float) -> float:
-        macs, weights = sum(p.macs for p in layers), sum(p.weights for p in layers)
+        macs, parameters = sum(p.macs for p in layers), sum(p.parameters for p in layers)
         height = self.scale.height(_channels(list(layers)))
         words = [layer.text for layer in layers] + ["×".join(map(str, layers[-1].shape))]
         x += GAP
         middle, bottom = x + BOX / 2, height / 2 + 6 + LINE * len(words)
-        title = f"{', '.join(words)}\n{weights:,} weights\n{macs:,} multiply-adds"
+        title = f"{', '.join(words)}\n{parameters:,} parameters\n{macs:,} multiply-adds"
         self.begin(layers[0].name, title)
         self.frame(x - 3, -height / 2 - 4, BOX + 6, height / 2 + 4 + bottom)
         bar = self.ribbon(x - GAP, macs, GAP + BOX / 2 - BAR / 2)
@@ -153,7 +153,7 @@ class _Drawing:
         self.begin(
             block.name,
             f"{block.path}: {block.merge} of {', '.join(block.branches)}\n{merge}\n"
-            f"{block.weights:,} weights\n{block.macs:,} multiply-adds",
+            f"{block.parameters:,} parameters\n{block.macs:,} multiply-adds",
         )
         self.frame(x - 2, top, end - x + 2 * STRIP + 6, half + LINE + 10 - top)
         self.text(x + 6, top + LINE, _cut(block.path, CHARACTERS), "start", bold=True)
@@ -311,6 +311,6 @@ def _word(part: Part) -> str:
     """What a lane says of one of its parts; nothing of those that only follow a convolution."""
     if isinstance(part, Block):
         return part.path.rpartition(".")[2]
-    if (not part.weights and "ool" not in part.kind) or "Norm" in part.kind:
+    if (not part.parameters and "ool" not in part.kind) or "Norm" in part.kind:
         return ""
     return part.text.removeprefix("conv ")

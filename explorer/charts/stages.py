@@ -30,7 +30,7 @@ def stages(parts: Sequence[Part]) -> list[Stage]:
 def _begins_stage(layer: Layer, last: Sequence[Layer]) -> bool:
     if last[0].kind in _FLATTENING:
         return layer.kind not in _FLATTENING and last[-1].kind not in _FLATTENING
-    heavy = layer.weights > 0 and "Norm" not in layer.kind
+    heavy = layer.parameters > 0 and "Norm" not in layer.kind
     return heavy or layer.kind in _FLATTENING
 
 

@@ -14,8 +14,8 @@ from explorer.checks.examined import (
 )
 from explorer.checks.findings import Found
 from explorer.data.loader import Data
+from explorer.errors import explain, place
 from explorer.inspection.tracing import evaluating
-from explorer.plugin.diagnosis import explain, place
 from explorer.training.checkpoint import load_weights, pack_weights
 from explorer.training.events import Epoch
 from explorer.training.loop import train
@@ -134,7 +134,7 @@ def devices(examined: Examined) -> Found:
     device = torch.accelerator.current_accelerator(check_available=True)
     # Without a GPU, torch's device without memory tells as well what stays behind.
     elsewhere = device or torch.device("meta")
-    source = examined.architecture.source
+    location = examined.architecture.location
     with torch.no_grad():
         here = model(images)
         try:
@@ -145,10 +145,10 @@ def devices(examined: Examined) -> Found:
         except RuntimeError as error:
             yield (
                 "error",
-                f"Not all of it moves to another device: {explain(error, source)} Register tensors "
-                f"with `self.register_buffer`{_stray(model)}, and make new ones on the device of "
-                "the input.",
-                place(error, source),
+                f"Not all of it moves to another device: {explain(error, location)} Register "
+                f"tensors with `self.register_buffer`{_stray(model)}, and make new ones on the "
+                "device of the input.",
+                place(error, location),
             )
             return
         back = model.to(elsewhere).to("cpu")(images) if device else here

@@ -16,7 +16,7 @@ from explorer.data.loader import Data
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Part
 from explorer.plugin.architecture import Architecture
-from explorer.plugin.options import Parameter, Value
+from explorer.plugin.options import Option, Value
 from explorer.spec import ImageSpec
 
 IMAGES = (ImageSpec(1, 28, 10), ImageSpec(3, 32, 10))
@@ -49,9 +49,9 @@ class Examined:
         """Where the class is defined."""
         return place_of(self.architecture.cls)
 
-    def place(self, parameter: str) -> str:
-        """Where the constructor names a parameter."""
-        return place_of_parameter(self.architecture.cls, parameter)
+    def place(self, option: str) -> str:
+        """Where the constructor names an option."""
+        return place_of_option(self.architecture.cls, option)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -59,30 +59,30 @@ class Examined:
         return outline(self.build(), IMAGES[0])
 
 
-def corners(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
-    """The defaults, each parameter at each of its ends, and each pair of parameters at theirs."""
-    singles = list(_ends(parameters))
+def corners(options: tuple[Option, ...]) -> Iterator[dict[str, Value]]:
+    """The defaults, each option at each of its ends, and each pair of options at theirs."""
+    singles = list(_ends(options))
     yield from ({}, *singles)
     for one, other in itertools.combinations(singles, 2):
         if one.keys() != other.keys():
             yield one | other
 
 
-def _ends(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
-    for parameter in parameters:
-        ends: tuple[Any, ...] = parameter.choices
-        if parameter.range:
-            ends = (parameter.range.low, parameter.range.high)
-        elif parameter.type is bool:
+def _ends(options: tuple[Option, ...]) -> Iterator[dict[str, Value]]:
+    for option in options:
+        ends: tuple[Any, ...] = option.choices
+        if option.range:
+            ends = (option.range.low, option.range.high)
+        elif option.type is bool:
             ends = (False, True)
         for end in ends:
-            value = parameter.check(end)
-            if value != parameter.default:
-                yield {parameter.name: value}
+            value = option.check(end)
+            if value != option.default:
+                yield {option.name: value}
 
 
-def place_of_parameter(cls: type, name: str) -> str:
-    """The file and line where a constructor names a parameter, or nothing."""
+def place_of_option(cls: type, name: str) -> str:
+    """The file and line where a constructor names an option, or nothing."""
     try:
         constructor = inspect.getattr_static(cls, "__init__")
         file, (lines, first) = (

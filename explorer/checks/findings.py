@@ -3,10 +3,10 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from explorer.plugin.diagnosis import explain, place
-from explorer.plugin.sources import Source
+from explorer.errors import explain, place
 
 Verdict: TypeAlias = Literal["ok", "note", "error"]
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Passport:
+class Report:
     """All that an examination found of an architecture or a data set.
 
     Attributes:
@@ -47,12 +47,12 @@ class Passport:
     findings: tuple[Finding, ...]
 
     @property
-    def holds(self) -> bool:
+    def passed(self) -> bool:
         """Whether nothing was found that will not work."""
         return all(finding.verdict != "error" for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """The passport as plain values."""
+        """The report as plain values."""
         findings = [asdict(finding) for finding in self.findings]
         return {"kind": self.kind, "name": self.name, **self.facts, "findings": findings}
 
@@ -62,7 +62,7 @@ Found: TypeAlias = Iterator[tuple[Verdict, str] | tuple[Verdict, str, str]]
 
 
 def run_check(
-    name: str, check: Callable[[T], Found], subject: T, source: Source, home: str
+    name: str, check: Callable[[T], Found], subject: T, location: Path | None, home: str
 ) -> Iterator[Finding]:
     """Run one check; what the author's code raises meanwhile is a finding as well."""
     try:
@@ -71,7 +71,7 @@ def run_check(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may even call sys.exit
-        yield Finding(name, "error", explain(error, source), place(error, source) or home)
+        yield Finding(name, "error", explain(error, location), place(error, location) or home)
 
 
 def place_of(code: Any) -> str:

@@ -1,4 +1,4 @@
-"""Checks of what a network is made of: parameters, shapes, logits, weights, branches."""
+"""Checks of what a network is made of: options, shapes, logits, weights, branches."""
 
 import torch
 import torch.nn.functional as F
@@ -15,29 +15,29 @@ from explorer.checks.examined import (
     shape,
 )
 from explorer.checks.findings import Found, place_of
+from explorer.errors import explain, place
 from explorer.inspection.linearity import linearity
 from explorer.inspection.parts import branch_path, layers
 from explorer.inspection.tracing import evaluating, trace
-from explorer.plugin.diagnosis import explain, place
 
 
-def parameters(examined: Examined) -> Found:
-    """Can each parameter be set by someone who has not read the code?"""
-    declared = examined.architecture.parameters
-    for parameter in declared:
-        line = examined.place(parameter.name)
-        kind = parameter.type.__name__
-        if parameter.type in (int, float) and not parameter.range and not parameter.choices:
+def options(examined: Examined) -> Found:
+    """Can each option be set by someone who has not read the code?"""
+    declared = examined.architecture.options
+    for option in declared:
+        line = examined.place(option.name)
+        kind = option.type.__name__
+        if option.type in (int, float) and not option.range and not option.choices:
             yield (
                 "note",
-                f"The parameter {parameter.name} has no limits: write `Annotated[{kind}, "
+                f"The option {option.name} has no limits: write `Annotated[{kind}, "
                 "Range(low, high)]`, and it becomes a slider whose ends are tried out here.",
                 line,
             )
-        if not parameter.help:
+        if not option.help:
             yield (
                 "note",
-                f"The parameter {parameter.name} is not explained: write "
+                f"The option {option.name} is not explained: write "
                 f'`Annotated[{kind}, …, "what it is"]`.',
                 line,
             )
@@ -50,16 +50,16 @@ def size(examined: Examined) -> Found:
     parts = examined.parts
     yield (
         "ok",
-        f"{examined.architecture.weights:,} weights in {len(list(layers(parts)))} layers, "
+        f"{examined.architecture.parameters:,} parameters in {len(list(layers(parts)))} layers, "
         f"{sum(part.macs for part in parts):,} multiply-adds for an image of {shape(IMAGES[0])}.",
     )
 
 
 def ranges(examined: Examined) -> Found:
-    """Does it answer, and learn, at both ends of every parameter, on grey and coloured images?"""
+    """Does it answer, and learn, at both ends of every option, on grey and coloured images?"""
     tried, told = 0, set()
-    source = examined.architecture.source
-    for values in corners(examined.architecture.parameters):
+    location = examined.architecture.location
+    for values in corners(examined.architecture.options):
         for images in IMAGES:
             tried += 1
             chosen = ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
@@ -67,22 +67,22 @@ def ranges(examined: Examined) -> Found:
             try:
                 model = examined.build(images, values)
                 logits = model(noise(images))
-                if not isinstance(logits, Tensor) or logits.shape != (4, images.classes):
+                if not isinstance(logits, Tensor) or logits.shape != (4, images.num_classes):
                     given = tuple(getattr(logits, "shape", ())) or type(logits).__name__
                     yield (
                         "error",
-                        f"{where}, it answers four images with {given} where (4, classes) = "
-                        f"(4, {images.classes}) is expected.",
+                        f"{where}, it answers four images with {given} where (4, num_classes) = "
+                        f"(4, {images.num_classes}) is expected.",
                     )
                     continue
-                loss = F.cross_entropy(logits, torch.arange(4) % images.classes)
+                loss = F.cross_entropy(logits, torch.arange(4) % images.num_classes)
                 loss.backward()
                 if not loss.isfinite():
                     yield "error", f"{where}, its loss is {loss.item()} before it has learned."
             except (Exception, SystemExit) as error:
-                reason = explain(error, source)
+                reason = explain(error, location)
                 if reason not in told:  # the same slip shows at many ends
-                    yield "error", f"{where}: {reason}", place(error, source)
+                    yield "error", f"{where}: {reason}", place(error, location)
                 told.add(reason)
     if not told:
         yield "ok", f"It answers and can be differentiated in {tried} settings."
@@ -110,12 +110,12 @@ def logits(examined: Examined) -> Found:
     try:
         model.train()(images[:1])
     except Exception as error:
-        source = examined.architecture.source
+        location = examined.architecture.location
         yield (
             "note",
             "It cannot learn from a batch of one image, which the last of an epoch may be: "
-            + explain(error, source),
-            place(error, source),
+            + explain(error, location),
+            place(error, location),
         )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from explorer.checks.findings import Finding, Found, Passport, place_of, run_check
+from explorer.checks.findings import Finding, Found, Report, place_of, run_check
 from explorer.data.cache import DataError, Decoded, decoded, read_anew, statistics
 from explorer.data.dataset import DataSet
 
-_APART = 0.05  # of a measured mean or deviation from the declared one
+_APART = 0.05  # of a measured mean or std from the declared one
 
 
 class Examined:
@@ -39,7 +39,7 @@ class Examined:
         return place_of(self.dataset.read)
 
 
-def examine(dataset: DataSet, cache: Path) -> Passport:
+def examine(dataset: DataSet, cache: Path) -> Report:
     """Examine a data set by every check; one that has to be downloaded is downloaded."""
     examined = Examined(dataset, cache)
     try:
@@ -50,20 +50,19 @@ def examine(dataset: DataSet, cache: Path) -> Passport:
         findings = (Finding("reads", "error", str(error), examined.home),)
     facts: dict[str, Any] = {
         "title": dataset.title,
-        "origin": dataset.source.origin if dataset.source else "",
+        "origin": dataset.origin,
         "images": [dataset.images.channels, dataset.images.size, dataset.images.size],
-        "labels": list(dataset.labels),
+        "labels": list(dataset.classes),
         "training_images": sizes[0],
         "test_images": sizes[1],
     }
-    return Passport("data set", dataset.name, facts, findings)
+    return Report("data set", dataset.name, facts, findings)
 
 
 def run(examined: Examined, name: str) -> Sequence[Finding]:
     """Examine by one check."""
-    source = examined.dataset.source
-    assert source is not None, "only what is registered is examined"
-    return list(run_check(name, CHECKS[name], examined, source, examined.home))
+    location = examined.dataset.location
+    return list(run_check(name, CHECKS[name], examined, location, examined.home))
 
 
 def reads(examined: Examined) -> Found:
@@ -78,7 +77,7 @@ def reads(examined: Examined) -> Found:
 
 def classes(examined: Examined) -> Found:
     """Are there images of every class?"""
-    labels, arrays = examined.dataset.labels, examined.arrays
+    labels, arrays = examined.dataset.classes, examined.arrays
     for which, numbers in (("training", arrays.train_labels), ("test", arrays.test_labels)):
         counts = np.bincount(numbers, minlength=len(labels))
         missing = [label for label, count in zip(labels, counts, strict=True) if not count]
@@ -96,7 +95,7 @@ def classes(examined: Examined) -> Found:
 
 
 def pixels(examined: Examined) -> Found:
-    """Do the pixels use their range, and are mean and deviation what is declared?"""
+    """Do the pixels use their range, and are mean and std what is declared?"""
     images = examined.arrays.train_images
     if images.max() <= 1:
         yield (
@@ -105,9 +104,9 @@ def pixels(examined: Examined) -> Found:
             "made uint8.",
         )
         return
-    dataset, (mean, deviation) = examined.dataset, statistics(images)
-    told = f"mean {_numbers(mean)}, standard deviation {_numbers(deviation)}"
-    for declared, measured in ((dataset.mean, mean), (dataset.deviation, deviation)):
+    dataset, (mean, std) = examined.dataset, statistics(images)
+    told = f"mean {_numbers(mean)}, standard deviation {_numbers(std)}"
+    for declared, measured in ((dataset.mean, mean), (dataset.std, std)):
         if declared and max(abs(np.subtract(declared, measured))) > _APART:
             yield (
                 "note",

@@ -7,30 +7,30 @@ import torch
 
 from explorer.checks import behaviour, form
 from explorer.checks.examined import Examined
-from explorer.checks.findings import Finding, Found, Passport, run_check
+from explorer.checks.findings import Finding, Found, Report, run_check
 from explorer.data.loader import Data
 from explorer.inspection.parts import layers
 from explorer.plugin.architecture import Architecture
 
 
-def examine(architecture: Architecture, data: Data) -> Passport:
+def examine(architecture: Architecture, data: Data) -> Report:
     """Examine an architecture by every check."""
     examined = Examined(architecture, data)
     findings = tuple(finding for name in CHECKS for finding in run(examined, name))
-    return Passport("architecture", architecture.name, _facts(examined), findings)
+    return Report("architecture", architecture.name, _facts(examined), findings)
 
 
 def run(examined: Examined, name: str) -> Sequence[Finding]:
     """Examine by one check; torch's random numbers are left as they were."""
-    source, home = examined.architecture.source, examined.home
+    location, home = examined.architecture.location, examined.home
     with torch.random.fork_rng(devices=[]):
-        return list(run_check(name, CHECKS[name], examined, source, home))
+        return list(run_check(name, CHECKS[name], examined, location, home))
 
 
 CHECKS: Mapping[str, Callable[[Examined], Found]] = {
     check.__name__: check
     for check in (
-        form.parameters,
+        form.options,
         form.size,
         form.ranges,
         form.logits,
@@ -51,10 +51,10 @@ def _facts(examined: Examined) -> dict[str, Any]:
     architecture = examined.architecture
     facts = {
         "summary": architecture.summary,
-        "origin": architecture.source.origin,
+        "origin": architecture.origin,
         "fingerprint": architecture.fingerprint,
-        "weights": architecture.weights,
-        "parameters": [parameter.describe() for parameter in architecture.parameters],
+        "parameters": architecture.parameters,
+        "options": [option.describe() for option in architecture.options],
     }
     try:
         parts = examined.parts
@@ -67,7 +67,7 @@ def _facts(examined: Examined) -> dict[str, Any]:
                 "name": layer.name,
                 "layer": layer.text,
                 "shape": list(layer.shape),
-                "weights": layer.weights,
+                "parameters": layer.parameters,
                 "macs": layer.macs,
             }
             for layer in layers(parts)

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from explorer.checks import images, networks
-from explorer.checks.findings import Passport
+from explorer.checks.findings import Report
 from explorer.data.loader import resident
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import Registry, load
@@ -24,12 +24,12 @@ def load_beside_built_ins(sources: Iterable[Source]) -> Registry:
     registry = load([*(each for each in built_in() if each.location not in places), *own])
     return Registry(
         {name: a for name, a in registry.architectures.items() if a.source in own},
-        {name: d for name, d in registry.datasets.items() if d.source in own},
+        {name: d for name, d in registry.datasets.items() if d.location in places},
         tuple(broken for broken in registry.broken if broken.source in own),
     )
 
 
-def examine(registry: Registry, cache: Path, only: str | None = None) -> Iterator[Passport]:
+def examine(registry: Registry, cache: Path, only: str | None = None) -> Iterator[Report]:
     """Examine all that a registry offers, one after the other.
 
     Args:

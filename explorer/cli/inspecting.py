@@ -28,7 +28,7 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Look inside a trained network: prediction, branches, ablation, cost, linearity."""
-    from explorer.cli.output import tell_report
+    from explorer.cli.output import print_inspection
     from explorer.data.cache import DataError
     from explorer.data.loader import default_device, resident
     from explorer.inspection.ablation import AblationError
@@ -62,4 +62,4 @@ def inspect(
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        tell_report(found, run.title, dataset.labels)
+        print_inspection(found, run.title, dataset.classes)

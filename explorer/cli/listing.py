@@ -21,9 +21,9 @@ def list_architectures(as_json: AsJson = False) -> None:
                     {
                         "name": architecture.name,
                         "summary": architecture.summary,
-                        "weights": architecture.weights,
-                        "parameters": [p.describe() for p in architecture.parameters],
-                        "origin": architecture.source.origin,
+                        "parameters": architecture.parameters,
+                        "options": [p.describe() for p in architecture.options],
+                        "origin": architecture.origin,
                     }
                     for architecture in registry.architectures.values()
                 ],
@@ -35,13 +35,13 @@ def list_architectures(as_json: AsJson = False) -> None:
         width = max(map(len, registry.architectures), default=0)
         for architecture in registry.architectures.values():
             print(
-                f"{architecture.name:{width}}  {architecture.weights:>9,} weights  "
+                f"{architecture.name:{width}}  {architecture.parameters:>9,} parameters  "
                 f"{architecture.summary}"
             )
-            for parameter in architecture.parameters:
+            for option in architecture.options:
                 print(
-                    f"{'':{width}}    --set {parameter.name}={parameter.default}  "
-                    f"{parameter.help} ({parameter.expected()})"
+                    f"{'':{width}}    --set {option.name}={option.default}  "
+                    f"{option.help} ({option.expected()})"
                 )
     for broken in registry.broken:
         print_broken(broken)
@@ -60,11 +60,11 @@ def list_datasets(as_json: AsJson = False) -> None:
                 "title": dataset.title,
                 "channels": dataset.images.channels,
                 "size": dataset.images.size,
-                "labels": list(dataset.labels),
-                "address": dataset.address,
+                "classes": list(dataset.classes),
+                "url": dataset.url,
                 "here": is_cached(dataset, settings.cache),
-                "credit": dataset.credit,
-                "origin": dataset.source.origin if dataset.source else "",
+                "citation": dataset.citation,
+                "origin": dataset.origin,
             }
             for dataset in registry.datasets.values()
         ]
@@ -73,7 +73,7 @@ def list_datasets(as_json: AsJson = False) -> None:
     width = max(map(len, registry.datasets), default=0)
     for name, dataset in registry.datasets.items():
         here = is_cached(dataset, settings.cache)
-        where = "" if here else f"  downloaded at first use, from {dataset.address}"
+        where = "" if here else f"  downloaded at first use, from {dataset.url}"
         print(f"{name:{width}}  {dataset.images}{where}")
 
 

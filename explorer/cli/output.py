@@ -1,4 +1,4 @@
-"""How the command line tells of a training, of what is inside a network, and of a passport."""
+"""How the command line tells of a training, of what is inside a network, and of a report."""
 
 import json
 import os
@@ -56,7 +56,7 @@ class ProgressBar:
                 done = values["steps_per_epoch"] * values["finished_epochs"]
                 self._progress.update(self._task, total=self._total, completed=done)
                 say(
-                    f"{values['weights']:,} weights, {values['train_size']:,} images, "
+                    f"{values['parameters']:,} parameters, {values['train_size']:,} images, "
                     f"on {', '.join(filter(None, [values['device'], values['note']]))}"
                 )
             case "step":
@@ -79,7 +79,7 @@ class ProgressBar:
                 say(f"Failed: {values['reason']}", style="red", markup=False)
 
 
-def tell_report(found: dict[str, Any], title: str, labels: Sequence[str]) -> None:
+def print_inspection(found: dict[str, Any], title: str, labels: Sequence[str]) -> None:
     """Print what `explorer.inspection.report` found, in tables.
 
     Args:
@@ -101,7 +101,7 @@ def tell_report(found: dict[str, Any], title: str, labels: Sequence[str]) -> Non
         f"{100 * score['accuracy']:.2f} % of {score['images']:,} test images told right, "
         f"loss {score['loss']:.4f}\n"
     )
-    parts = _table("part", "what", "shape", "sees", "mean", "deviation", "zeros")
+    parts = _table("part", "what", "shape", "sees", "mean", "std", "zeros")
     for part in found["parts"]:
         numbers = part["statistics"]
         parts.add_row(
@@ -110,7 +110,7 @@ def tell_report(found: dict[str, Any], title: str, labels: Sequence[str]) -> Non
             "×".join(map(str, part["shape"])),
             _sees(part["receptive_field"]),
             f"{numbers['mean']:.3f}",
-            f"{numbers['deviation']:.3f}",
+            f"{numbers['std']:.3f}",
             f"{100 * numbers['zeros']:.0f} %",
         )
     say(parts)
@@ -124,11 +124,11 @@ def tell_report(found: dict[str, Any], title: str, labels: Sequence[str]) -> Non
                 f"{row['loss']:.4f}",
             )
         say(ablation)
-    cost = _table("part", "weights", "multiply-adds", "ms for 64 images")
+    cost = _table("part", "parameters", "multiply-adds", "ms for 64 images")
     for row in found["cost"]:
         cost.add_row(
             "  " * row["depth"] + row["name"],
-            f"{row['weights']:,}",
+            f"{row['parameters']:,}",
             f"{row['macs']:,}",
             "" if row["milliseconds"] is None else f"{row['milliseconds']:.2f}",
         )
@@ -137,18 +137,18 @@ def tell_report(found: dict[str, Any], title: str, labels: Sequence[str]) -> Non
         say(_verdict(verdict), markup=False)
 
 
-def tell_passport(found: dict[str, Any]) -> None:
-    """Print a passport's layers, and then its findings."""
+def print_checks(found: dict[str, Any]) -> None:
+    """Print a report's layers, and then its findings."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{found['name']}  {found['origin']}", style="bold", markup=False)
     if layers := found.get("layers"):
-        table = _table("layer", "what", "shape", "weights", "multiply-adds")
+        table = _table("layer", "what", "shape", "parameters", "multiply-adds")
         for layer in layers:
             table.add_row(
                 layer["name"],
                 layer["layer"],
                 "×".join(map(str, layer["shape"])),
-                f"{layer['weights']:,}",
+                f"{layer['parameters']:,}",
                 f"{layer['macs']:,}",
             )
         console.print(table)
@@ -173,13 +173,13 @@ def _verdict(verdict: dict[str, Any]) -> str:
     if one:
         where = "" if one["exact"] else ", all but the borders"
         words = (
-            f"{block} is affine: one {one['text']} does what it does{where}; {one['weights']:,} "
-            f"weights instead of {verdict['weights']:,}."
+            f"{block} is affine: one {one['text']} does what it does{where}; {one['parameters']:,} "
+            f"parameters instead of {verdict['parameters']:,}."
         )
     if tail:
         words += (
-            f" From its input to the logits one {tail['text']} would do: {tail['weights']:,} "
-            f"weights instead of {verdict['tail_weights']:,}."
+            f" From its input to the logits one {tail['text']} would do: {tail['parameters']:,} "
+            f"parameters instead of {verdict['tail_parameters']:,}."
         )
     return words
 

@@ -46,9 +46,9 @@ def check(
 ) -> None:
     """Examine plugins as the app will use them; exits 1 if something will not work."""
     from explorer.checks.plugins import examine, load_beside_built_ins
-    from explorer.cli.output import tell_passport
-    from explorer.plugin.options import suggest
+    from explorer.cli.output import print_checks
     from explorer.plugin.sources import PluginError, find_sources
+    from explorer.text import suggest
 
     try:
         registry = load_beside_built_ins(find_sources(target))
@@ -57,16 +57,16 @@ def check(
     offered = [*registry.architectures, *registry.datasets]
     if only and only not in offered:
         refuse(f"It does not offer {only!r}; {suggest(only, offered)}")
-    passports = []
-    for passport in examine(registry, settings_or_refuse().cache, only):
-        passports.append(passport)
+    reports = []
+    for report in examine(registry, settings_or_refuse().cache, only):
+        reports.append(report)
         if not as_json:
-            tell_passport(passport.to_json())
-    holds = not registry.broken and all(passport.holds for passport in passports)
+            print_checks(report.to_json())
+    passed = not registry.broken and all(report.passed for report in reports)
     if as_json:
         told = {
-            "ok": holds,
-            "passports": [passport.to_json() for passport in passports],
+            "ok": passed,
+            "reports": [report.to_json() for report in reports],
             "broken": [
                 {
                     "plugin": broken.source.name,
@@ -81,5 +81,5 @@ def check(
     else:
         for broken in registry.broken:
             print_broken(broken)
-    if not holds:
+    if not passed:
         raise typer.Exit(1)

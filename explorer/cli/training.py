@@ -31,7 +31,7 @@ def train(
     ] = True,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PARAMETER=VALUE", help="A parameter of the architecture."),
+        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the architecture."),
     ] = None,
     fresh: Annotated[bool, typer.Option(help="Forget an earlier run of the same.")] = False,
     as_json: AsJson = False,
@@ -42,7 +42,7 @@ def train(
     prepare()
     from explorer.cli.output import JsonLines, ProgressBar
     from explorer.data.dataset import UnknownDataSetError
-    from explorer.plugin.options import ParameterError
+    from explorer.plugin.options import OptionError
     from explorer.plugin.registry import UnknownArchitectureError
     from explorer.runs.restore import spec_of
 
@@ -59,10 +59,10 @@ def train(
             chosen = replace(chosen, gradients_every=None)
         registry = load_registry()
         images, architecture = registry.dataset(dataset), registry[name]
-        values = _parse(settings or [], architecture.parameters)
+        values = _parse(settings or [], architecture.options)
         spec = spec_of(architecture, values, images, chosen)
     except (
-        ParameterError,
+        OptionError,
         RecipeError,
         UnknownArchitectureError,
         UnknownDataSetError,
@@ -115,16 +115,17 @@ def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> N
             raise typer.Exit(1)
 
 
-def _parse(settings: list[str], parameters: Any) -> dict[str, Any]:
-    from explorer.plugin.options import ParameterError, suggest
+def _parse(settings: list[str], options: Any) -> dict[str, Any]:
+    from explorer.plugin.options import OptionError
+    from explorer.text import suggest
 
-    known = {parameter.name: parameter for parameter in parameters}
+    known = {option.name: option for option in options}
     values = {}
     for setting in settings:
         name, sign, text = setting.partition("=")
         if not sign:
-            raise ParameterError(f"write --set PARAMETER=VALUE, not {setting!r}.")
+            raise OptionError(f"write --set OPTION=VALUE, not {setting!r}.")
         if name not in known:
-            raise ParameterError(f"There is no parameter {name!r}; {suggest(name, known)}")
+            raise OptionError(f"There is no option {name!r}; {suggest(name, known)}")
         values[name] = known[name].parse(text)
     return values

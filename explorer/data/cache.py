@@ -18,15 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.data.dataset import DataSet
-from explorer.plugin.diagnosis import explain
-from explorer.plugin.sources import PluginError
+from explorer.data.dataset import DataSet, DataSetError
+from explorer.errors import ExplorerError, explain
 from explorer.spec import ImageSpec
 
 DOWNLOAD_SECONDS = 30.0  # without a word from the other side
 
 
-class DataError(RuntimeError):
+class DataError(ExplorerError, RuntimeError):
     """A data set that cannot be had; the message names it, its address and the cache folder."""
 
 
@@ -87,14 +86,14 @@ def statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[floa
         images: `(N, C, H, W)`.
     """
     shades = np.arange(256) / 255
-    means, deviations = [], []
+    means, stds = [], []
     for channel in range(images.shape[1]):
         # Counting shades is exact, and needs no copy of all the images as floating point.
         counts = np.bincount(images[:, channel].ravel(), minlength=256)
         mean = float(counts @ shades / counts.sum())
         means.append(mean)
-        deviations.append(float(np.sqrt(counts @ (shades - mean) ** 2 / counts.sum())))
-    return tuple(means), tuple(deviations)
+        stds.append(float(np.sqrt(counts @ (shades - mean) ** 2 / counts.sum())))
+    return tuple(means), tuple(stds)
 
 
 def _home(dataset: DataSet, cache: Path) -> Path:
@@ -143,13 +142,13 @@ def _read(dataset: DataSet, folder: Path, kept: str) -> Decoded:
             arrays = dataset.read(folder)
         return _checked(dataset, arrays)
     except (Exception, SystemExit) as error:  # an author's code may raise anything
-        if dataset.needs_download and not isinstance(error, PluginError):
+        if dataset.needs_download and not isinstance(error, DataSetError):
             raise DataError(
-                f"{dataset.title} could not be downloaded from {dataset.address} "
+                f"{dataset.title} could not be downloaded from {dataset.url} "
                 f"({_brief(error)}).{kept} Check the network and try again, or choose a data set "
                 "that needs none."
             ) from error
-        sentence = explain(error, dataset.source) if dataset.source else f"{_brief(error)}."
+        sentence = explain(error, dataset.location)
         raise DataError(f"{dataset.title} could not be read: {sentence}{kept}") from error
 
 
@@ -168,7 +167,7 @@ def _checked(dataset: DataSet, arrays: Any) -> Decoded:
     try:
         train_images, train_labels, test_images, test_labels = arrays
     except (TypeError, ValueError):
-        raise PluginError(
+        raise DataSetError(
             "The function read must return four arrays: training images, training labels, test "
             "images and test labels."
         ) from None
@@ -183,7 +182,7 @@ def _split(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     images, labels = np.asarray(given_images), np.asarray(given_labels)
     if images.dtype != np.uint8:
-        raise PluginError(
+        raise DataSetError(
             f"Its {which} images are {images.dtype}; make them uint8, from 0 to 255: multiply "
             "values from 0 to 1 by 255 and round them."
         )
@@ -195,18 +194,18 @@ def _split(
         images = images.transpose(0, 3, 1, 2)
     if images.shape[1:] != wanted:
         sizes = ", ".join(map(str, wanted))
-        raise PluginError(
+        raise DataSetError(
             f"Its {which} images are of shape {shape} where (N, {sizes}) is expected."
         )
     if labels.shape != (len(images),) or not len(labels):
-        raise PluginError(
+        raise DataSetError(
             f"It has {len(images)} {which} images and labels of shape {labels.shape}, which do not "
             "fit; give each image one label."
         )
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= spec.classes:
-        raise PluginError(
-            f"Its {which} labels lie outside 0–{spec.classes - 1}; number the classes from 0, in "
-            "whole numbers."
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= spec.num_classes:
+        raise DataSetError(
+            f"Its {which} labels lie outside 0–{spec.num_classes - 1}; number the classes from 0, "
+            "in whole numbers."
         )
     return np.ascontiguousarray(images), labels.astype(np.int64)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from explorer.plugin.sources import PluginError, Source
+from explorer.errors import ExplorerError
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 Reader: TypeAlias = "Callable[[Path], Sequence[ArrayLike]]"
 
 
-class UnknownDataSetError(LookupError):
+class DataSetError(ExplorerError, ValueError):
+    """A data set that is declared or read wrongly; the message is for its author."""
+
+
+class UnknownDataSetError(ExplorerError, LookupError):
     """No loaded plugin offers a data set of that name."""
 
 
@@ -27,7 +31,7 @@ class DataSet:
         name: What it is called in the picker and on the command line: small letters, digits and
             hyphens.
         images: Channels, size and number of classes.
-        labels: The classes' names, in the order of their numbers.
+        classes: Their names, in the order of their numbers.
         read: Reads it. It is handed an empty folder for what it may have to download or unpack,
             which is deleted afterwards, and returns four arrays: the training images, `uint8` from
             0 to 255, `(N, C, H, W)`, `(N, H, W, C)` or, if they are grey, `(N, H, W)`; their
@@ -36,58 +40,60 @@ class DataSet:
         title: Its name in sentences; by default `name`.
         mean: Each channel's mean over the training images, pixels scaled to 0–1; by default it is
             measured.
-        deviation: Each channel's standard deviation over the training images, likewise.
-        credit: Who made it, and under which licence.
-        address: Where `read` downloads it from; empty if it needs no network.
+        std: Each channel's standard deviation over the training images, likewise.
+        citation: Who made it, and under which licence.
+        url: Where `read` downloads it from; empty if it needs no network.
         version: Tells these images from earlier ones of the same name, so that they are read anew
             and runs with the earlier ones are not taken for runs with these. By default, if they
-            have no address, a hash of the plugin's code; published images never change, so theirs
+            have no url, a hash of the plugin's code; published images never change, so theirs
             is empty.
         centred: Whether each image's ink was scaled to a box of 20 pixels and centred by its mass,
             as MNIST's. A drawn digit is then treated likewise.
-        source: The plugin that offers it; set when it is registered.
+        origin: The plugin that offers it, as a person reads it; set when it is registered.
+        location: That plugin's file or folder, likewise.
 
     Raises:
-        PluginError: The name cannot be one, or labels, mean or deviation do not fit the images.
+        DataSetError: The name cannot be one, or labels, mean or std do not fit the images.
     """
 
     name: str
     images: ImageSpec
-    labels: tuple[str, ...]
+    classes: tuple[str, ...]
     read: Reader = field(compare=False, repr=False)
     title: str = ""
     mean: tuple[float, ...] = ()
-    deviation: tuple[float, ...] = ()
-    credit: str = ""
-    address: str = ""
+    std: tuple[float, ...] = ()
+    citation: str = ""
+    url: str = ""
     version: str | None = None
     centred: bool = False
-    source: Source | None = field(default=None, compare=False, repr=False)
+    origin: str = field(default="", compare=False, repr=False)
+    location: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name)):
-            raise PluginError(
+            raise DataSetError(
                 f"{self.name!r} cannot be a data set's name; use small letters, digits and single "
                 "hyphens, such as 'my-digits'."
             )
         if not isinstance(self.images, ImageSpec):
-            raise PluginError(
+            raise DataSetError(
                 f"images of {self.name} must be an ImageSpec(channels, size, classes), "
                 f"not {self.images!r}."
             )
-        object.__setattr__(self, "labels", tuple(map(str, self.labels)))
+        object.__setattr__(self, "classes", tuple(map(str, self.classes)))
         object.__setattr__(self, "title", self.title or self.name)
-        if not len(set(self.labels)) == len(self.labels) == self.images.classes >= 2:
-            raise PluginError(
-                f"{self.name} has {self.images.classes} classes and {len(set(self.labels))} "
+        if not len(set(self.classes)) == len(self.classes) == self.images.num_classes >= 2:
+            raise DataSetError(
+                f"{self.name} has {self.images.num_classes} classes and {len(set(self.classes))} "
                 "different labels; give it one label a class, and two classes or more."
             )
         if self.centred and self.images.channels != 1:
-            raise PluginError(f"{self.name} is centred, which only grey images can be.")
-        for what in ("mean", "deviation"):
+            raise DataSetError(f"{self.name} is centred, which only grey images can be.")
+        for what in ("mean", "std"):
             object.__setattr__(self, what, values := tuple(map(float, getattr(self, what))))
             if len(values) not in (0, self.images.channels):
-                raise PluginError(
+                raise DataSetError(
                     f"{what} of {self.name} has {len(values)} values for {self.images.channels} "
                     "channels; give one a channel, or none to have them measured."
                 )
@@ -95,4 +101,4 @@ class DataSet:
     @property
     def needs_download(self) -> bool:
         """Whether it has to be fetched over the network once."""
-        return bool(self.address)
+        return bool(self.url)

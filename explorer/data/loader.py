@@ -31,13 +31,13 @@ class Split:
         images: `uint8`, `(N, C, H, W)`.
         labels: `int64`, `(N,)`.
         mean: `(C, 1, 1)`, of pixels scaled to 0–1.
-        deviation: `(C, 1, 1)`, likewise.
+        std: `(C, 1, 1)`, likewise.
     """
 
     images: Tensor
     labels: Tensor
     mean: Tensor
-    deviation: Tensor
+    std: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,14 +51,14 @@ class Split:
         """`size` images drawn at random, always the same ones; all of them if `None`."""
         if size is None or size >= len(self):
             return self
-        chosen = _permutation(len(self), _SUBSET_SEED, self.device)[:size]
-        return Split(self.images[chosen], self.labels[chosen], self.mean, self.deviation)
+        indices = _permutation(len(self), _SUBSET_SEED, self.device)[:size]
+        return Split(self.images[indices], self.labels[indices], self.mean, self.std)
 
     def first(self, size: int | None) -> "Split":
         """The first `size` images as they are stored; all of them if `None`."""
         if size is None:
             return self
-        return Split(self.images[:size], self.labels[:size], self.mean, self.deviation)
+        return Split(self.images[:size], self.labels[:size], self.mean, self.std)
 
     def batches(self, size: int, *, seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Go through all images once.
@@ -89,23 +89,23 @@ class Split:
         """
         yield from _permutation(len(self), seed, self.device).split(size)
 
-    def gather(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    def gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """The images of these numbers.
 
         Args:
-            chosen: `int64`, `(size,)`, on the device.
+            indices: `int64`, `(size,)`, on the device.
 
         Returns:
             Normalised `float32` images `(size, C, H, W)` in channels-last layout, and `int64`
             labels `(size,)`.
         """
-        images = self.images.index_select(0, chosen)
-        return self.normalise(images), self.labels.index_select(0, chosen)
+        images = self.images.index_select(0, indices)
+        return self.normalise(images), self.labels.index_select(0, indices)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Scale `uint8` images `(N, C, H, W)` to 0–1 and normalise them; returns `float32`."""
         scaled = images.to(torch.float32, memory_format=torch.channels_last)
-        return scaled.div_(255).sub_(self.mean).div_(self.deviation)
+        return scaled.div_(255).sub_(self.mean).div_(self.std)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,9 @@ def _resident(dataset: DataSet, device: torch.device, cache: Path) -> Data:
     from explorer.data.cache import decoded, statistics
 
     arrays = decoded(dataset, cache)
-    mean, deviation = dataset.mean, dataset.deviation
-    if not mean or not deviation:
-        mean, deviation = statistics(arrays.train_images)
+    mean, std = dataset.mean, dataset.std
+    if not mean or not std:
+        mean, std = statistics(arrays.train_images)
 
     def split(images: object, labels: object) -> Split:
         def channels(values: tuple[float, ...]) -> Tensor:
@@ -158,7 +158,7 @@ def _resident(dataset: DataSet, device: torch.device, cache: Path) -> Data:
             torch.as_tensor(images, device=device),
             torch.as_tensor(labels, device=device),
             channels(mean),
-            channels(deviation),
+            channels(std),
         )
 
     return Data(

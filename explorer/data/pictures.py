@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from explorer.data.dataset import DataSet
+from explorer.errors import ExplorerError
 from explorer.spec import ImageSpec
 
 MOST_PIXELS = 40_000_000
@@ -26,7 +27,7 @@ _LEAST_CONTRAST = 8 / 255
 _FAINT = 0.1  # of the strongest ink: no ink, but a trace of compression or enlargement
 
 
-class PictureError(ValueError):
+class PictureError(ExplorerError, ValueError):
     """A picture that cannot be used; the message says what would be right."""
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.data.dataset import DataSet, Reader
-from explorer.plugin.sources import PluginError
+from explorer.data.dataset import DataSet, DataSetError, Reader
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def image_folder(
     test: float = 0.2,
     centred: bool = False,
     title: str = "",
-    credit: str = "",
+    citation: str = "",
 ) -> DataSet:
     """A data set of pictures, in one folder a class.
 
@@ -45,10 +44,10 @@ def image_folder(
         centred: Treat the pictures as MNIST treats its digits: ink on a plain background, scaled to
             a box of 20/28 of the size and centred.
         title: Its name in sentences.
-        credit: Who made it, and under which licence.
+        citation: Who made it, and under which licence.
 
     Raises:
-        PluginError: There is no such folder, or fewer than two classes in it.
+        DataSetError: There is no such folder, or fewer than two classes in it.
 
     Example:
         ```python
@@ -60,12 +59,12 @@ def image_folder(
     homes = [folder / "train", folder / "test"] if split else [folder]
     labels = _class_folders(homes[0])
     if len(labels) < 2:
-        raise PluginError(
+        raise DataSetError(
             f"The folder {folder} holds no pictures of two classes or more; put each class's into "
             "a folder of its own there."
         )
     if not 0 < test < 1:
-        raise PluginError(f"test of {name} must be a share between 0 and 1, not {test}.")
+        raise DataSetError(f"test of {name} must be a share between 0 and 1, not {test}.")
     every = max(2, round(1 / test))
 
     def read(_: Path) -> Sequence[Any]:
@@ -77,7 +76,7 @@ def image_folder(
             try:
                 return prepare(open_picture(file.read_bytes()), made)
             except PictureError as error:
-                raise PluginError(f"{file} cannot be used: {error}") from error
+                raise DataSetError(f"{file} cannot be used: {error}") from error
 
         parts: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])
         for number, label in enumerate(labels):
@@ -97,10 +96,10 @@ def image_folder(
     made = DataSet(
         name=name,
         images=ImageSpec(channels, size, len(labels)),
-        labels=tuple(labels),
+        classes=tuple(labels),
         read=read,
         title=title,
-        credit=credit,
+        citation=citation,
         version=_stamp(
             file for home in homes for label in labels for file in _pictures(home / label)
         ),
@@ -113,9 +112,9 @@ def npz_file(
     name: str,
     file: str | Path,
     *,
-    labels: Sequence[str] = (),
+    classes: Sequence[str] = (),
     title: str = "",
-    credit: str = "",
+    citation: str = "",
 ) -> DataSet:
     """A data set from the four arrays of an `.npz` file.
 
@@ -124,16 +123,16 @@ def npz_file(
         file: Written by `numpy.savez`, with the arrays `train_images`, `train_labels`,
             `test_images` and `test_labels`, or `x_train`, `y_train`, `x_test` and `y_test`; shaped
             as `DataSet.read` says.
-        labels: The classes' names; by default their numbers.
+        classes: The names of the classes; by default their numbers.
         title: Its name in sentences.
-        credit: Who made it, and under which licence.
+        citation: Who made it, and under which licence.
 
     Raises:
-        PluginError: There is no such file, or not these arrays in it.
+        DataSetError: There is no such file, or not these arrays in it.
 
     Example:
         ```python
-        npz_file("shapes", Path(__file__).parent / "shapes.npz", labels=["circle", "square"])
+        npz_file("shapes", Path(__file__).parent / "shapes.npz", classes=["circle", "square"])
         ```
     """
     import numpy as np
@@ -144,12 +143,12 @@ def npz_file(
             names = next((known for known in _NPZ_NAMES if set(known) <= set(arrays.files)), None)
             if names is None:
                 found = ", ".join(arrays.files) or "none"
-                raise PluginError(
+                raise DataSetError(
                     f"{file} holds the arrays {found}; name them {', '.join(_NPZ_NAMES[0])}."
                 )
-            shape, classes = arrays[names[0]].shape, len(labels) or int(arrays[names[1]].max()) + 1
+            shape, number = arrays[names[0]].shape, len(classes) or int(arrays[names[1]].max()) + 1
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise PluginError(
+        raise DataSetError(
             f"{file} cannot be read as an .npz file ({error}); write it with numpy.savez."
         ) from error
     channels, size = _channels_and_size(shape, f"{names[0]} in {file}")
@@ -160,11 +159,11 @@ def npz_file(
 
     return DataSet(
         name=name,
-        images=ImageSpec(channels, size, classes),
-        labels=tuple(labels) or tuple(map(str, range(classes))),
+        images=ImageSpec(channels, size, number),
+        classes=tuple(classes) or tuple(map(str, range(number))),
         read=read,
         title=title,
-        credit=credit,
+        citation=citation,
         version=_stamp([file]),
     )
 
@@ -185,9 +184,9 @@ def torchvision_reader(cls: str, images: ImageSpec | None = None) -> Reader:
         DataSet(
             name="svhn",
             images=ImageSpec(3, 32, 10),
-            labels=tuple("0123456789"),
+            classes=tuple("0123456789"),
             read=torchvision_reader("SVHN"),
-            address="http://ufldl.stanford.edu/housenumbers/",
+            url="http://ufldl.stanford.edu/housenumbers/",
         )
         ```
     """
@@ -197,7 +196,7 @@ def torchvision_reader(cls: str, images: ImageSpec | None = None) -> Reader:
 
         found: Callable[..., Any] | None = getattr(torchvision.datasets, cls, None)
         if found is None:
-            raise PluginError(f"There is no {cls} in torchvision.datasets.")
+            raise DataSetError(f"There is no {cls} in torchvision.datasets.")
         has_train = "train" in inspect.signature(found).parameters
         arrays: list[Any] = []
         for part in ("train", "test"):
@@ -224,7 +223,7 @@ def _whole(source: Any, cls: str) -> tuple[Any, Any]:
     data, targets = getattr(source, "data", None), getattr(source, "targets", None)
     targets = getattr(source, "labels", None) if targets is None else targets
     if data is None or targets is None:
-        raise PluginError(
+        raise DataSetError(
             f"The pictures of {cls} are not all of one size; say what they are to be fitted into: "
             f"torchvision_reader({cls!r}, images=ImageSpec(…))."
         )
@@ -240,7 +239,7 @@ def _channels_and_size(shape: tuple[int, ...], what: str) -> tuple[int, int]:
             return channels, height
         case (_, height, width, channels) if height == width:
             return channels, height
-    raise PluginError(
+    raise DataSetError(
         f"{what} is of shape {shape}; make it (N, C, H, W), (N, H, W, C) or (N, H, W), with images "
         "as high as wide."
     )
@@ -248,7 +247,9 @@ def _channels_and_size(shape: tuple[int, ...], what: str) -> tuple[int, int]:
 
 def _class_folders(folder: Path) -> list[str]:
     if not folder.is_dir():
-        raise PluginError(f"There is no folder {folder}; put each class's pictures into one there.")
+        raise DataSetError(
+            f"There is no folder {folder}; put each class's pictures into one there."
+        )
     return sorted(
         each.name for each in folder.iterdir() if each.is_dir() and next(_pictures(each), None)
     )

@@ -12,8 +12,8 @@ import torch
 from explorer.data.cache import DataError
 from explorer.data.dataset import UnknownDataSetError
 from explorer.data.loader import default_device, resident
+from explorer.errors import ExplorerError, explain
 from explorer.plugin.architecture import Architecture
-from explorer.plugin.diagnosis import explain
 from explorer.plugin.registry import Registry, UnknownArchitectureError
 from explorer.runs.run import Run, Status
 from explorer.runs.store import LEASE_SECONDS, RunStore
@@ -23,7 +23,7 @@ from explorer.training.events import Epoch, Event
 from explorer.training.loop import DivergedError, train
 
 
-class ChangedPluginError(RuntimeError):
+class ChangedPluginError(ExplorerError, RuntimeError):
     """The code or the images are no longer those that the run was asked for with."""
 
 
@@ -56,7 +56,7 @@ def perform(
             architecture = registry[run.spec.architecture]
             if architecture.fingerprint != run.spec.fingerprint:
                 raise ChangedPluginError(
-                    f"The code of {architecture.name} ({architecture.source.origin}) has changed "
+                    f"The code of {architecture.name} ({architecture.origin}) has changed "
                     "since this run was begun; start a new run with the code as it is now."
                 )
             dataset = registry.dataset(run.spec.dataset)
@@ -68,7 +68,7 @@ def perform(
             store.begin(run.id, owner)
             data = resident(dataset, default_device(), settings.cache)
             torch.manual_seed(run.spec.recipe.seed)
-            model = architecture.build(data.spec, run.spec.parameters)
+            model = architecture.build(data.spec, run.spec.options)
             for event in train(model, data, run.spec.recipe, store.checkpoint(run.id)):
                 go_on = store.append(run.id, owner, event)
                 if not go_on and not _is_last(event, run):
@@ -83,7 +83,7 @@ def perform(
         if isinstance(error, _SENTENCES) or architecture is None:
             reason = str(error)
         else:
-            reason = explain(error, architecture.source)
+            reason = explain(error, architecture.location)
         store.end(run.id, owner, Status.FAILED, reason)
         raise
 

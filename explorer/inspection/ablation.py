@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from explorer.branches import Branches
+from explorer.errors import ExplorerError
 from explorer.inspection.parts import branch_path
-from explorer.plugin.options import suggest
+from explorer.text import suggest
 
 _CHANNEL = re.compile(r"(?P<path>.*):(?P<channel>\d+)")
 
 
-class AblationError(ValueError):
+class AblationError(ExplorerError, ValueError):
     """There is nothing of that name to switch off; the message says what there is."""
 
 

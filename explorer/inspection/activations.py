@@ -20,7 +20,7 @@ class Recording:
         parts: What the images met, in that order.
         maps: The output of each layer, branch and block by name, `(N, C, H, W)` or `(N, features)`,
             copied to the CPU.
-        logits: `(N, classes)`, likewise.
+        logits: `(N, num_classes)`, likewise.
     """
 
     parts: tuple[Part, ...]
@@ -29,7 +29,7 @@ class Recording:
 
     @property
     def probabilities(self) -> Tensor:
-        """The softmax of the logits, `(N, classes)`."""
+        """The softmax of the logits, `(N, num_classes)`."""
         return self.logits.softmax(dim=1)
 
 
@@ -39,19 +39,19 @@ class Statistics:
 
     Attributes:
         mean: Of all values.
-        deviation: Their standard deviation.
+        std: Their standard deviation.
         low: The least value.
         high: The greatest value.
         zeros: The share of values that are exactly 0, as a ReLU leaves them, 0–1.
-        silent: How many channels are 0 everywhere.
+        dead: How many channels are 0 everywhere, so-called dead filters.
     """
 
     mean: float
-    deviation: float
+    std: float
     low: float
     high: float
     zeros: float
-    silent: int
+    dead: int
 
 
 def record(model: nn.Module, images: Tensor) -> Recording:
@@ -60,7 +60,7 @@ def record(model: nn.Module, images: Tensor) -> Recording:
     The model is in evaluation mode meanwhile, and is left as it was.
 
     Args:
-        model: Takes `(N, C, H, W)`, answers with `(N, classes)` logits.
+        model: Takes `(N, C, H, W)`, answers with `(N, num_classes)` logits.
         images: `(N, C, H, W)`, normalised, where the model lies.
     """
     seen = trace(model, images, _copy)
@@ -73,11 +73,11 @@ def statistics(output: Tensor) -> Statistics:
     by_channel = (output == 0).transpose(0, 1).flatten(1).all(dim=1)
     return Statistics(
         mean=values.mean().item(),
-        deviation=values.std(correction=0).item(),
+        std=values.std(correction=0).item(),
         low=values.min().item(),
         high=values.max().item(),
         zeros=(output == 0).double().mean().item(),
-        silent=int(by_channel.sum()),
+        dead=int(by_channel.sum()),
     )
 
 

@@ -14,7 +14,7 @@ class Answers:
     """A network's answers to all images of a split, on the CPU.
 
     Attributes:
-        log_probabilities: Of each class, in nats, `float32`, `(N, classes)`.
+        log_probabilities: Of each class, in nats, `float32`, `(N, num_classes)`.
         labels: The right classes, `int64`, `(N,)`.
     """
 
@@ -22,12 +22,12 @@ class Answers:
     labels: Tensor
 
     @property
-    def classes(self) -> int:
+    def num_classes(self) -> int:
         """How many classes there are."""
         return self.log_probabilities.shape[1]
 
     @property
-    def given(self) -> Tensor:
+    def predicted(self) -> Tensor:
         """The classes that the network gave, `(N,)`."""
         return self.log_probabilities.argmax(dim=1)
 
@@ -37,14 +37,14 @@ class Answers:
         return self.log_probabilities.amax(dim=1).exp()
 
     @property
-    def right(self) -> Tensor:
+    def correct(self) -> Tensor:
         """Whether each answer is right, `(N,)`."""
-        return self.given == self.labels
+        return self.predicted == self.labels
 
     @property
     def accuracy(self) -> float:
         """The share of right answers, 0–1."""
-        return self.right.double().mean().item()
+        return self.correct.double().mean().item()
 
     @property
     def loss(self) -> float:
@@ -61,12 +61,14 @@ class Answers:
     @property
     def confusion(self) -> Tensor:
         """How many images of a class (row) were given which class (column)."""
-        cells = self.labels * self.classes + self.given
-        return cells.bincount(minlength=self.classes**2).view(self.classes, self.classes)
+        cells = self.labels * self.num_classes + self.predicted
+        return cells.bincount(minlength=self.num_classes**2).view(
+            self.num_classes, self.num_classes
+        )
 
     def mistakes(self) -> list[int]:
         """The numbers of the images that were told wrong, the most confident mistake first."""
-        wrong = (~self.right).nonzero().flatten()
+        wrong = (~self.correct).nonzero().flatten()
         order = self.confidence[wrong].argsort(descending=True, stable=True)
         return list(map(int, wrong[order]))
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, get_args
 import torch
 from torch import Tensor, nn
 
+from explorer.errors import ExplorerError
 from explorer.inspection.tracing import evaluating
 
 Method: TypeAlias = Literal["integrated gradients", "occlusion"]
@@ -16,7 +17,7 @@ STEPS = 32  # of the integral
 PATCH, STRIDE = 4, 2  # pixels
 
 
-class AttributionError(ValueError):
+class AttributionError(ExplorerError, ValueError):
     """The attribution cannot be computed; the message says why."""
 
 

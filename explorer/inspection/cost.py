@@ -1,4 +1,4 @@
-"""Cost: weights, multiply-adds and milliseconds of every layer, branch and block."""
+"""Cost: parameters, multiply-adds and milliseconds of every layer, branch and block."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ class Cost:
         kind: Whether it is a layer, a branch or a block.
         depth: How many blocks and branches it lies in.
         text: What it is, in a few words.
-        weights: Its trainable numbers.
+        parameters: Its trainable numbers.
         macs: Multiply-adds for one image.
         milliseconds: Of a forward pass of the batch that was measured; `None` if none was.
     """
@@ -33,7 +33,7 @@ class Cost:
     kind: Literal["layer", "branch", "block"]
     depth: int
     text: str
-    weights: int
+    parameters: int
     macs: int
     milliseconds: float | None
 
@@ -47,10 +47,10 @@ def _rows(parts: Sequence[Part], times: Mapping[str, float], depth: int) -> Iter
     for part in parts:
         time = times.get(part.name)
         if not isinstance(part, Block):
-            yield Cost(part.name, "layer", depth, part.text, part.weights, part.macs, time)
+            yield Cost(part.name, "layer", depth, part.text, part.parameters, part.macs, time)
             continue
         words = f"{part.merge} of {len(part.branches)}"
-        yield Cost(part.name, "block", depth, words, part.weights, part.macs, time)
+        yield Cost(part.name, "block", depth, words, part.parameters, part.macs, time)
         for branch, inside in part.branches.items():
             name = part.branch_name(branch)
             yield Cost(
@@ -58,7 +58,7 @@ def _rows(parts: Sequence[Part], times: Mapping[str, float], depth: int) -> Iter
                 "branch",
                 depth + 1,
                 ", ".join(p.name if isinstance(p, Block) else p.text for p in inside),
-                sum(inner.weights for inner in inside),
+                sum(inner.parameters for inner in inside),
                 sum(inner.macs for inner in inside),
                 times.get(name),
             )

@@ -1,7 +1,6 @@
 """Gradients: how strongly a batch pulls at each layer and at each branch."""
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping
 
 import torch
@@ -9,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.inspection.ablation import branch_paths
+from explorer.training.gradient_norms import layer_norms
 
 
 def gradient_norms(model: nn.Module, images: Tensor, labels: Tensor) -> Mapping[str, float]:
@@ -18,7 +18,7 @@ def gradient_norms(model: nn.Module, images: Tensor, labels: Tensor) -> Mapping[
     training; its weights, their gradients and its buffers are left as they were.
 
     Args:
-        model: Takes `(N, C, H, W)`, answers with `(N, classes)` logits.
+        model: Takes `(N, C, H, W)`, answers with `(N, num_classes)` logits.
         images: `(N, C, H, W)`, normalised, where the model lies.
         labels: `(N,)`.
 
@@ -36,12 +36,7 @@ def gradient_norms(model: nn.Module, images: Tensor, labels: Tensor) -> Mapping[
             for buffer, before in buffers:
                 buffer.copy_(before)
     gradients = dict(zip(map(id, weights), found, strict=True))
-    return _norms(model, {key: grad for key, grad in gradients.items() if grad is not None})
-
-
-def recorded_norms(model: nn.Module) -> Mapping[str, float]:
-    """The norms of the gradients that the last backward pass left in the model, by layer."""
-    return _norms(model, {id(p): p.grad for p in model.parameters() if p.grad is not None})
+    return layer_norms(model, {key: grad for key, grad in gradients.items() if grad is not None})
 
 
 def branch_norms(model: nn.Module, norms: Mapping[str, float]) -> Mapping[str, float]:
@@ -54,14 +49,3 @@ def branch_norms(model: nn.Module, norms: Mapping[str, float]) -> Mapping[str, f
         for branch in branch_paths(model)
     }
     return {branch: math.hypot(*own) for branch, own in inside.items() if own}
-
-
-def _norms(model: nn.Module, gradients: Mapping[int, Tensor]) -> dict[str, float]:
-    layers: dict[str, list[int]] = defaultdict(list)
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            layers[name.rpartition(".")[0]].append(id(parameter))
-    # All norms at once, and one read from the device: training pays for this every few steps.
-    values = list(torch._foreach_norm(list(gradients.values()))) if gradients else []
-    norms = dict(zip(gradients, torch.stack(values).tolist() if values else [], strict=True))
-    return {path: math.hypot(*(norms.get(key, 0.0) for key in own)) for path, own in layers.items()}

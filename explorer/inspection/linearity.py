@@ -31,13 +31,13 @@ class Replacement:
 
     Attributes:
         text: What it is, such as `Conv2d(10, 88, 5×5)` or `Linear(320, 10)`.
-        weights: Its trainable numbers, its bias included.
+        parameters: Its trainable numbers, its bias included.
         exact: Whether it is the same map up to the border; if not, only away from it, where zeros
             that are padded between the block's layers do not reach.
     """
 
     text: str
-    weights: int
+    parameters: int
     exact: bool
 
 
@@ -47,19 +47,19 @@ class Linearity:
 
     Attributes:
         block: Its path.
-        weights: Its own trainable numbers.
+        parameters: Its own trainable numbers.
         error: How far the block is from affine, relative to the size of what it gives.
         replacement: The layer that could replace it, if it is affine.
-        tail_weights: The trainable numbers from the block to the logits.
+        tail_parameters: The trainable numbers from the block to the logits.
         tail_error: The error of the whole way from the block's input to the logits.
         tail_replacement: The one linear layer that could replace that way, if it is affine.
     """
 
     block: str
-    weights: int
+    parameters: int
     error: float
     replacement: Replacement | None
-    tail_weights: int
+    tail_parameters: int
     tail_error: float
     tail_replacement: Replacement | None
 
@@ -88,12 +88,12 @@ def linearity(model: nn.Module, images: ImageSpec) -> list[Linearity]:
             verdicts.append(
                 Linearity(
                     part.path,
-                    part.weights,
+                    part.parameters,
                     error,
                     _one_layer(block, part.inputs, part.shape) if error < TOLERANCE else None,
                     following,
                     tail_error,
-                    _linear(part.inputs, (images.classes,)) if tail_error < TOLERANCE else None,
+                    _linear(part.inputs, (images.num_classes,)) if tail_error < TOLERANCE else None,
                 )
             )
     return verdicts

@@ -16,7 +16,7 @@ class Layer:
         text: What it is in a few words, such as `conv 5×5`.
         inputs: The shape of its input for one image; empty if it takes no tensor.
         shape: The shape of its output for one image: `(C, H, W)` or `(features,)`.
-        weights: Its trainable numbers.
+        parameters: Its trainable numbers.
         macs: Multiply-adds for one image.
     """
 
@@ -26,7 +26,7 @@ class Layer:
     text: str
     inputs: tuple[int, ...]
     shape: tuple[int, ...]
-    weights: int
+    parameters: int
     macs: int
 
     @property
@@ -47,7 +47,7 @@ class Block:
         channels: How many channels each branch gives.
         inputs: The shape of its input for one image.
         shape: The shape of the merged output for one image.
-        weights: The trainable numbers of all branches.
+        parameters: The trainable numbers of all branches.
         macs: Multiply-adds for one image, the merge included.
     """
 
@@ -58,7 +58,7 @@ class Block:
     channels: Mapping[str, int]
     inputs: tuple[int, ...]
     shape: tuple[int, ...]
-    weights: int
+    parameters: int
     macs: int
 
     @property

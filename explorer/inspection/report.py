@@ -84,7 +84,7 @@ def report(
                 "path": path,
                 "shape": list(found.values.shape),
                 "mean": found.mean,
-                "deviation": found.deviation,
+                "std": found.std,
                 "norms": found.norms.tolist(),
                 "likeness": found.likeness,
             }
@@ -153,7 +153,7 @@ def _mistake(found: Answers, number: int) -> dict[str, Any]:
     return {
         "image": number,
         "label": int(found.labels[number]),
-        "given": int(found.given[number]),
+        "predicted": int(found.predicted[number]),
         "confidence": float(found.confidence[number]),
     }
 

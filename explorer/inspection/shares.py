@@ -29,8 +29,8 @@ class Shares:
         block: The block's path.
         exact: Whether the shares and the bias sum to the logits, for these images and for random
             ones.
-        shares: If exact, each branch's share of each logit, `(N, classes)`. If not, what each logit
-            loses when the branch is switched off, which is all that can be said.
+        shares: If exact, each branch's share of each logit, `(N, num_classes)`. If not, what each
+            logit loses when the branch is switched off, which is all that can be said.
         bias: `(classes,)`: the logits without any branch; `None` if not exact, since they then
             depend on the rest.
     """

@@ -140,14 +140,14 @@ class _Recorder(Generic[T]):
         if isinstance(output, Tensor):
             shape = tuple(output.shape[1:])
             frame.channels = shape[0] if shape else 1
-            macs, weights = self.macs() - frame.macs, _weights(module)
+            macs, parameters = self.macs() - frame.macs, _parameters(module)
             is_layer = next(module.children(), None) is None
             if isinstance(module, Branches):
-                frame.parts = [_block(frame, module, shape, weights, macs)]
+                frame.parts = [_block(frame, module, shape, parameters, macs)]
             elif is_layer:
                 kind, text = type(module).__name__, describe(module)
                 frame.parts = [
-                    Layer(path, frame.call, kind, text, frame.inputs, shape, weights, macs)
+                    Layer(path, frame.call, kind, text, frame.inputs, shape, parameters, macs)
                 ]
             names = []
             if isinstance(parent.module, Branches):
@@ -167,7 +167,7 @@ def _branch_name(frame: _Frame, block: Branches) -> str:
 
 
 def _block(
-    frame: _Frame, block: Branches, shape: tuple[int, ...], weights: int, macs: int
+    frame: _Frame, block: Branches, shape: tuple[int, ...], parameters: int, macs: int
 ) -> Block:
     merge = getattr(block.merge, "__name__", type(block.merge).__name__)
     # Not by the children's paths: one module may serve in two branches.
@@ -175,9 +175,9 @@ def _block(
     branches = {name: tuple(child.parts) for name, child in ran.items()}
     channels = {name: child.channels for name, child in ran.items()}
     return Block(
-        frame.path, frame.call, merge, branches, channels, frame.inputs, shape, weights, macs
+        frame.path, frame.call, merge, branches, channels, frame.inputs, shape, parameters, macs
     )
 
 
-def _weights(module: nn.Module) -> int:
+def _parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -34,7 +34,7 @@ class Filters:
         return self.values.double().mean().item()
 
     @property
-    def deviation(self) -> float:
+    def std(self) -> float:
         """The standard deviation of all weights."""
         return self.values.double().std(correction=0).item()
 

@@ -1,12 +1,13 @@
-"""An architecture: a plugin's network class, with its parameters read off its constructor."""
+"""An architecture: a plugin's network class, with its options read off its constructor."""
 
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
-from explorer.plugin.options import Parameter, ParameterError, Value, fill
+from explorer.plugin.options import Option, OptionError, Value, fill
 from explorer.plugin.sources import Source
 from explorer.spec import ImageSpec
 
@@ -18,19 +19,29 @@ class Architecture:
     Attributes:
         name: What it is called in the picker and on the command line.
         cls: The `nn.Module` class.
-        parameters: The parameters of its constructor.
+        options: The options of its constructor.
         source: The plugin that offers it.
         fingerprint: A hash of the plugin's source, so that a run can tell whether the code that
             made it is still the code that is here.
-        weights: Trainable numbers, with default parameters on 1×28×28 images of 10 classes.
+        parameters: Trainable numbers, with default options on 1×28×28 images of 10 classes.
     """
 
     name: str
     cls: type[nn.Module]
-    parameters: tuple[Parameter, ...]
+    options: tuple[Option, ...]
     source: Source
     fingerprint: str
-    weights: int
+    parameters: int
+
+    @property
+    def origin(self) -> str:
+        """The plugin that offers it, as a person reads it."""
+        return self.source.origin
+
+    @property
+    def location(self) -> Path | None:
+        """The file or folder of the plugin that offers it."""
+        return self.source.location
 
     @property
     def description(self) -> str:
@@ -43,20 +54,20 @@ class Architecture:
         return " ".join(self.description.split("\n\n")[0].split())
 
     def build(self, images: ImageSpec, values: Mapping[str, object] | None = None) -> nn.Module:
-        """Build the network for `images`, with defaults for the parameters not in `values`.
+        """Build the network for `images`, with defaults for the options not in `values`.
 
         Raises:
-            ParameterError: A value does not fit its parameter.
+            OptionError: A value does not fit its option.
         """
         return self.cls(images, **self.complete(values or {}))
 
     def complete(self, values: Mapping[str, object]) -> dict[str, Value]:
-        """Check `values` and add the defaults of the parameters that it leaves out.
+        """Check `values` and add the defaults of the options that it leaves out.
 
         Raises:
-            ParameterError: A value does not fit its parameter.
+            OptionError: A value does not fit its option.
         """
         try:
-            return fill(self.parameters, values)
-        except ParameterError as error:
-            raise ParameterError(f"{self.name}: {error}") from error
+            return fill(self.options, values)
+        except OptionError as error:
+            raise OptionError(f"{self.name}: {error}") from error

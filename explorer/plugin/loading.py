@@ -13,11 +13,12 @@ from explorer import hooks
 from explorer.data.dataset import DataSet
 from explorer.hooks import HOOKS
 from explorer.plugin.architecture import Architecture
-from explorer.plugin.options import read_parameters, suggest
+from explorer.plugin.options import read_options
 from explorer.plugin.sources import PluginError, Source, fingerprint, import_plugin
 from explorer.spec import ImageSpec
+from explorer.text import suggest
 
-PROBE = ImageSpec(channels=1, size=28, classes=10)
+PROBE = ImageSpec(channels=1, size=28, num_classes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
 
     Raises:
         PluginError: What it offers cannot be used.
-        ParameterError: A network has a parameter that cannot become a widget.
+        OptionError: A network has an option that cannot become a widget.
         BaseException: Whatever the plugin's code raises.
     """
     code = fingerprint(source.location)
@@ -63,10 +64,10 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
         name = name or _kebab(architecture.__name__)
         renamed = f"register({architecture.__name__}, name=…)"
         _refuse_taken(name, renamed, taken.architectures, offer.architectures)
-        parameters = read_parameters(architecture)
-        weights = _probe(architecture)
+        options = read_options(architecture)
+        parameters = _probe(architecture)
         offer.architectures[name] = Architecture(
-            name, architecture, parameters, source, code, weights
+            name, architecture, options, source, code, parameters
         )
 
     def register_dataset(dataset: DataSet, /) -> None:
@@ -76,7 +77,9 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
         version = dataset.version
         if version is None:
             version = "" if dataset.needs_download else code
-        offer.datasets[dataset.name] = replace(dataset, source=source, version=version)
+        offer.datasets[dataset.name] = replace(
+            dataset, origin=source.origin, location=source.location, version=version
+        )
 
     manager.hook.register_architectures(register=register_architecture)
     manager.hook.register_datasets(register=register_dataset)
@@ -90,14 +93,14 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
 
 class _Offered(Protocol):
     @property
-    def source(self) -> Source | None: ...
+    def origin(self) -> str: ...
 
 
 def _refuse_taken(name: str, renamed: str, *offered: Mapping[str, _Offered]) -> None:
     for each in offered:
-        if (holder := each.get(name)) and holder.source:
+        if holder := each.get(name):
             raise PluginError(
-                f"The name {name!r} is taken by {holder.source.origin}; register it under "
+                f"The name {name!r} is taken by {holder.origin}; register it under "
                 f"another: {renamed}."
             )
 
@@ -121,16 +124,16 @@ def _check_hooks(manager: pluggy.PluginManager) -> list[str]:
 
 
 def _probe(architecture: type[nn.Module]) -> int:
-    """Build the network once and run two images through it; return its trainable weights."""
+    """Build the network once and run two images through it; return how many parameters it has."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         model = architecture(PROBE).eval()
         output = model(torch.zeros(2, PROBE.channels, PROBE.size, PROBE.size))
-    wanted = (2, PROBE.classes)
+    wanted = (2, PROBE.num_classes)
     if not isinstance(output, torch.Tensor) or tuple(output.shape) != wanted:
         given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise PluginError(
-            f"{architecture.__name__} answers two images with {given} where (2, classes) = "
-            f"{wanted} is expected; end it with a linear layer to `images.classes` logits."
+            f"{architecture.__name__} answers two images with {given} where (2, num_classes) = "
+            f"{wanted} is expected; end it with a linear layer to `images.num_classes` logits."
         )
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 

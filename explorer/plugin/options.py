@@ -1,19 +1,20 @@
-"""An architecture's parameters, read off its constructor.
+"""An architecture's options: what its constructor can be told.
 
 What the author writes once (`width: Annotated[int, Range(8, 64, step=8), "Channels"] = 16`)
 becomes a widget, a command-line option and a check of what was typed.
 """
 
 import contextlib
-import difflib
 import inspect
 import math
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
+from explorer.errors import ExplorerError
 from explorer.spec import ImageSpec
+from explorer.text import suggest
 
 Value: TypeAlias = bool | int | float | str
 
@@ -24,13 +25,13 @@ _ALLOWED = (
 )
 
 
-class ParameterError(ValueError):
-    """A parameter, or a value for one, that cannot be used; the message says what could be."""
+class OptionError(ExplorerError, ValueError):
+    """An option, or a value for one, that cannot be used; the message says what could be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The values that a numeric parameter may take, both ends included.
+    """The values that a numeric option may take, both ends included.
 
     Attributes:
         low: The smallest value.
@@ -45,17 +46,17 @@ class Range:
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise ParameterError(f"{self} is empty: its first number must be below its second.")
+            raise OptionError(f"{self} is empty: its first number must be below its second.")
         if self.step is not None and not 0 < self.step <= self.high - self.low:
-            raise ParameterError(f"{self}: the step must be above 0 and within the range.")
+            raise OptionError(f"{self}: the step must be above 0 and within the range.")
 
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of an architecture.
+class Option:
+    """One option of an architecture.
 
     Attributes:
         name: Its name in the constructor.
@@ -88,7 +89,7 @@ class Parameter:
         return f"{kind} from {self.range.low} to {self.range.high}" if self.range else kind
 
     def describe(self) -> dict[str, Any]:
-        """The parameter as plain values, for JSON."""
+        """The option as plain values, for JSON."""
         return {
             "name": self.name,
             "type": "choice" if self.choices else self.type.__name__,
@@ -100,10 +101,10 @@ class Parameter:
         }
 
     def check(self, value: object) -> Value:
-        """Return `value` in the parameter's own type.
+        """Return `value` in the option's own type.
 
         Raises:
-            ParameterError: It is of another type, out of range or not among the choices.
+            OptionError: It is of another type, out of range or not among the choices.
         """
         if self.choices:
             # 1 == True, so the type has to agree as well.
@@ -119,13 +120,13 @@ class Parameter:
                 finite = math.isfinite(own) if self.type is float else own == value
                 if finite and (self.range is None or value in self.range):
                     return typing.cast(Value, own)
-        raise ParameterError(f"{self.name} must be {self.expected()}, not {value!r}.")
+        raise OptionError(f"{self.name} must be {self.expected()}, not {value!r}.")
 
     def parse(self, text: str) -> Value:
         """Return the value that `text` stands for, as typed on a command line.
 
         Raises:
-            ParameterError: It stands for none that the parameter may take.
+            OptionError: It stands for none that the option may take.
         """
         if self.choices:
             for choice in self.choices:
@@ -141,14 +142,14 @@ class Parameter:
                 return self.check(int(text) if self.type is int else float(text))
             except ValueError:
                 pass
-        raise ParameterError(f"{self.name} must be {self.expected()}, not {text!r}.")
+        raise OptionError(f"{self.name} must be {self.expected()}, not {text!r}.")
 
 
-def read_parameters(architecture: type) -> tuple[Parameter, ...]:
-    """Read the parameters of an architecture from its constructor's signature.
+def read_options(architecture: type) -> tuple[Option, ...]:
+    """Read the options of an architecture from its constructor's signature.
 
     Raises:
-        ParameterError: The first argument is not for the images, or a further one has no default
+        OptionError: The first argument is not for the images, or a further one has no default
             or a type for which there is no widget.
     """
     signature = inspect.signature(architecture)
@@ -156,49 +157,39 @@ def read_parameters(architecture: type) -> tuple[Parameter, ...]:
         constructor = inspect.getattr_static(architecture, "__init__")
         hints = typing.get_type_hints(constructor, include_extras=True)
     except (AttributeError, NameError, SyntaxError, TypeError) as error:
-        raise ParameterError(
+        raise OptionError(
             f"the annotations of {architecture.__name__} cannot be read: {error}."
         ) from error
     images, *others = signature.parameters.values() or [_NO_ARGUMENT]
     if images.kind is images.KEYWORD_ONLY or hints.get(images.name, ImageSpec) is not ImageSpec:
-        raise ParameterError(
+        raise OptionError(
             f"the first argument of {architecture.__name__} must be `images: ImageSpec`."
         )
-    return tuple(_read(parameter, hints.get(parameter.name)) for parameter in others)
+    return tuple(_read(option, hints.get(option.name)) for option in others)
 
 
-def fill(parameters: Sequence[Parameter], values: Mapping[str, object]) -> dict[str, Value]:
-    """Check `values` and add the defaults of the parameters that it leaves out.
+def fill(options: Sequence[Option], values: Mapping[str, object]) -> dict[str, Value]:
+    """Check `values` and add the defaults of the options that it leaves out.
 
     Raises:
-        ParameterError: There is no such parameter, or it may not take that value.
+        OptionError: There is no such option, or it may not take that value.
     """
-    names = [parameter.name for parameter in parameters]
+    names = [option.name for option in options]
     for name in values:
         if name not in names:
-            raise ParameterError(f"there is no parameter {name!r}; {suggest(name, names)}")
-    return {p.name: p.check(values.get(p.name, p.default)) for p in parameters}
+            raise OptionError(f"there is no option {name!r}; {suggest(name, names)}")
+    return {o.name: o.check(values.get(o.name, o.default)) for o in options}
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """End a sentence on an unknown `name` with what was probably meant, or with all there is."""
-    names = list(known)
-    if close := difflib.get_close_matches(name, names, n=1):
-        return f"did you mean {close[0]!r}?"
-    if not names:
-        return "there is none."
-    return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
-
-
-def _read(parameter: inspect.Parameter, annotation: Any) -> Parameter:
+def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
     name, default = parameter.name, parameter.default
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise ParameterError(f"{parameter} cannot become a widget; name each parameter.")
+        raise OptionError(f"{parameter} cannot become a widget; name each option.")
     if parameter.kind is parameter.POSITIONAL_ONLY:
-        raise ParameterError(f"{name} cannot be given by name; remove the `/` after it.")
+        raise OptionError(f"{name} cannot be given by name; remove the `/` after it.")
     if default is parameter.empty:
-        raise ParameterError(
-            f"the parameter {name} needs a default, so that the network can be built at once."
+        raise OptionError(
+            f"the option {name} needs a default, so that the network can be built at once."
         )
     notes: tuple[Any, ...] = ()
     if get_origin(annotation) is Annotated:
@@ -210,18 +201,18 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Parameter:
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
         if not all(isinstance(choice, bool | int | float | str) for choice in choices):
-            raise ParameterError(f"{name}: the choices of a Literal must be strings or numbers.")
+            raise OptionError(f"{name}: the choices of a Literal must be strings or numbers.")
         if len({str(choice) for choice in choices}) < len(choices):
-            raise ParameterError(f"{name}: two choices of a Literal read the same.")
-        read = Parameter(name, str, default, choices=choices, help=help)
+            raise OptionError(f"{name}: two choices of a Literal read the same.")
+        read = Option(name, str, default, choices=choices, help=help)
     elif annotation in _TYPES:
         if limits and annotation is bool:
-            raise ParameterError(f"{name} is true or false and cannot have a Range.")
-        read = Parameter(name, annotation, default, range=limits, help=help)
+            raise OptionError(f"{name} is true or false and cannot have a Range.")
+        read = Option(name, annotation, default, range=limits, help=help)
     else:
         written = getattr(annotation, "__name__", annotation) if annotation else "missing"
-        raise ParameterError(f"the type of {name} is {written}; write {_ALLOWED}.")
+        raise OptionError(f"the type of {name} is {written}; write {_ALLOWED}.")
     try:
         return replace(read, default=read.check(default))
-    except ParameterError as error:
-        raise ParameterError(f"the default does not fit: {error}") from error
+    except OptionError as error:
+        raise OptionError(f"the default does not fit: {error}") from error

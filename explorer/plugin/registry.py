@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.data.dataset import DataSet, UnknownDataSetError
+from explorer.errors import ExplorerError, own_trace
 from explorer.plugin.architecture import Architecture
-from explorer.plugin.diagnosis import explain, own_trace
+from explorer.plugin.diagnosis import explain
 from explorer.plugin.loading import Offer, load_plugin
-from explorer.plugin.options import suggest
 from explorer.plugin.sources import Source, all_sources
+from explorer.text import suggest
 
 
-class UnknownArchitectureError(LookupError):
+class UnknownArchitectureError(ExplorerError, LookupError):
     """No loaded plugin offers an architecture of that name."""
 
 
@@ -87,7 +88,9 @@ def load(sources: Iterable[Source]) -> Registry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            broken.append(BrokenPlugin(source, explain(error, source), own_trace(error, source)))
+            broken.append(
+                BrokenPlugin(source, explain(error, source), own_trace(error, source.location))
+            )
         else:
             found.architectures.update(offer.architectures)
             found.datasets.update(offer.datasets)

@@ -11,11 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
+from explorer.errors import ExplorerError
+
 ENTRY_POINTS = "explorer"
 PACKAGE = Path(__file__).parents[1]
 
 
-class PluginError(Exception):
+class PluginError(ExplorerError):
     """What is wrong with a plugin, as a sentence for its author."""
 
 

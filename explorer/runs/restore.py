@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from explorer.data.dataset import DataSet, UnknownDataSetError
+from explorer.errors import ExplorerError, explain
 from explorer.plugin.architecture import Architecture
-from explorer.plugin.diagnosis import explain
-from explorer.plugin.options import ParameterError
+from explorer.plugin.options import OptionError
 from explorer.plugin.registry import Registry
 from explorer.runs.run import Run, RunSpec
 from explorer.runs.store import RunStore
@@ -22,7 +22,7 @@ def spec_of(
     """What a run of this network on these images is asked for with, as they are now.
 
     Raises:
-        ParameterError: A value does not fit its parameter.
+        OptionError: A value does not fit its option.
     """
     return RunSpec(
         architecture.name,
@@ -34,7 +34,7 @@ def spec_of(
     )
 
 
-class NetworkError(RuntimeError):
+class NetworkError(ExplorerError, RuntimeError):
     """The network cannot be brought back; the message says why."""
 
 
@@ -50,7 +50,7 @@ def load_network(
     try:
         model = _build(run, registry)
         load_weights(model, store.weights(run.id, epoch))
-    except (CheckpointError, LookupError, ParameterError, _BuildError) as error:
+    except (CheckpointError, LookupError, OptionError, _BuildError) as error:
         raise NetworkError(f"The network of this run cannot be shown: {error}") from error
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval()
@@ -68,7 +68,7 @@ def dataset_of(run: Run, registry: Registry) -> DataSet:
         raise NetworkError(f"The images of this run cannot be shown: {error}") from error
 
 
-class _BuildError(RuntimeError):
+class _BuildError(ExplorerError, RuntimeError):
     pass
 
 
@@ -76,11 +76,11 @@ def _build(run: Run, registry: Registry) -> nn.Module:
     architecture = registry[run.spec.architecture]
     images = registry.dataset(run.spec.dataset).images
     try:
-        return architecture.build(images, run.spec.parameters)
-    except ParameterError:
+        return architecture.build(images, run.spec.options)
+    except OptionError:
         raise
     except Exception as error:  # its code may have changed in any way since the run was made
-        raise _BuildError(explain(error, architecture.source)) from error
+        raise _BuildError(explain(error, architecture.location)) from error
 
 
 def is_current(run: Run, registry: Registry) -> bool:

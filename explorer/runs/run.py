@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from explorer.errors import ExplorerError
 from explorer.plugin.options import Value
 from explorer.training.events import Epoch, Started
 from explorer.training.recipe import PRESETS, Recipe
@@ -21,11 +22,11 @@ KEPT_BETWEEN = 10
 _ASIDE = ("epochs", "seed", "train_size", "gradients_every")  # told of elsewhere, or of no effect
 
 
-class UnknownRunError(LookupError):
+class UnknownRunError(ExplorerError, LookupError):
     """The store holds no run of that id."""
 
 
-class RunIsBusyError(RuntimeError):
+class RunIsBusyError(ExplorerError, RuntimeError):
     """The run is being trained, so it cannot be deleted or trained by another."""
 
 
@@ -56,7 +57,7 @@ class RunSpec:
 
     Attributes:
         architecture: The architecture's name.
-        parameters: A value for each of its parameters.
+        options: A value for each of its options.
         dataset: The data set's name.
         recipe: How it is trained.
         fingerprint: The hash of the plugin's source.
@@ -64,7 +65,7 @@ class RunSpec:
     """
 
     architecture: str
-    parameters: Mapping[str, Value]
+    options: Mapping[str, Value]
     dataset: str
     recipe: Recipe
     fingerprint: str
@@ -73,15 +74,14 @@ class RunSpec:
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits; equal specs have equal ids."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return spec_id(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain values."""
         version = {"dataset_version": self.dataset_version} if self.dataset_version else {}
         return {
             "architecture": self.architecture,
-            "parameters": dict(self.parameters),
+            "options": dict(self.options),
             "dataset": self.dataset,
             "recipe": self.recipe.to_json(),
             "fingerprint": self.fingerprint,
@@ -92,6 +92,12 @@ class RunSpec:
     def from_json(cls, values: Mapping[str, Any]) -> "RunSpec":
         """A spec from plain values."""
         return cls(**{**values, "recipe": Recipe.from_json(values["recipe"])})
+
+
+def spec_id(values: Mapping[str, Any]) -> str:
+    """Return the id of a spec from its plain values: twelve hexadecimal digits."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +139,15 @@ class Run:
         return f"{nearest} with {', '.join(words)}" if words else nearest
 
     @property
-    def parameters_text(self) -> str:
-        """Its architecture's parameters and their values, in a line; may be empty."""
-        return ", ".join(f"{name} {value}" for name, value in self.spec.parameters.items())
+    def options_text(self) -> str:
+        """Its architecture's options and their values, in a line; may be empty."""
+        return ", ".join(f"{name} {value}" for name, value in self.spec.options.items())
 
     @property
     def title(self) -> str:
-        """What it is, in a line: architecture, parameters, data set, recipe, seed."""
+        """What it is, in a line: architecture, options, data set, recipe, seed."""
         recipe = self.spec.recipe
-        values = self.parameters_text
+        values = self.options_text
         network = f"{self.spec.architecture} ({values})" if values else self.spec.architecture
         amount = _epochs(recipe)
         if recipe.train_size:
@@ -190,7 +196,7 @@ def distinguish(runs: Sequence[Run]) -> dict[str, str]:
 
 def _facts(run: Run) -> dict[str, str]:
     spec, recipe = run.spec, run.spec.recipe
-    facts = {name: f"{name} {value}" for name, value in spec.parameters.items()}
+    facts = {name: f"{name} {value}" for name, value in spec.options.items()}
     facts[".dataset"] = spec.dataset
     if spec.dataset_version:
         facts[".version"] = f"{spec.dataset} {spec.dataset_version[:6]}"

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
+from explorer.runs.database import StoreError, connect
 from explorer.runs.run import (
     Run,
     RunIsBusyError,
@@ -21,7 +22,7 @@ from explorer.runs.run import (
     UnknownRunError,
     epochs_to_keep,
 )
-from explorer.runs.schema import EVENTS, PROGRESS, RUNS, WEIGHTS, StoreError, connect
+from explorer.runs.schema import EVENTS, RUNS, TRAINING_STATES, WEIGHTS
 from explorer.training import events
 from explorer.training.events import Checkpoint, Epoch, Event, Gradients, Started, Step
 
@@ -146,7 +147,9 @@ class RunStore:
                 .values(status="queued", reason="", owner=owner, lease=_lease(), stop=False)
             )
             if claimed.rowcount:
-                last = connection.scalar(sql.select(PROGRESS.c.epoch).where(PROGRESS.c.run == id))
+                last = connection.scalar(
+                    sql.select(TRAINING_STATES.c.epoch).where(TRAINING_STATES.c.run == id)
+                )
                 start = connection.scalar(
                     sql.select(EVENTS.c.content)
                     .where(EVENTS.c.run == id, EVENTS.c.kind == "started")
@@ -202,9 +205,9 @@ class RunStore:
     def checkpoint(self, id: str) -> tuple[int, Checkpoint] | None:
         """The last finished epoch and all that is needed to go on from it; `None` at the start."""
         query = (
-            sql.select(PROGRESS.c.epoch, WEIGHTS.c.content, PROGRESS.c.content)
-            .join(WEIGHTS, WEIGHTS.c.run == PROGRESS.c.run)
-            .where(PROGRESS.c.run == id, WEIGHTS.c.epoch == PROGRESS.c.epoch)
+            sql.select(TRAINING_STATES.c.epoch, WEIGHTS.c.content, TRAINING_STATES.c.content)
+            .join(WEIGHTS, WEIGHTS.c.run == TRAINING_STATES.c.run)
+            .where(TRAINING_STATES.c.run == id, WEIGHTS.c.epoch == TRAINING_STATES.c.epoch)
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
@@ -219,7 +222,7 @@ class RunStore:
                 .values(status=str(status), reason=reason, lease=0.0)
             )
             if ended.rowcount and status is Status.FINISHED:
-                connection.execute(PROGRESS.delete().where(PROGRESS.c.run == id))
+                connection.execute(TRAINING_STATES.delete().where(TRAINING_STATES.c.run == id))
         return bool(ended.rowcount)
 
     def renew(self, owner: str) -> None:
@@ -231,7 +234,7 @@ class RunStore:
 
     def _keep(self, connection: Connection, id: str, epoch: int, checkpoint: Checkpoint) -> None:
         _replace(connection, WEIGHTS, {"run": id, "epoch": epoch}, checkpoint.weights)
-        _replace(connection, PROGRESS, {"run": id}, checkpoint.progress, epoch=epoch)
+        _replace(connection, TRAINING_STATES, {"run": id}, checkpoint.training_state, epoch=epoch)
         spec = connection.scalar(sql.select(RUNS.c.spec).where(RUNS.c.id == id))
         passing = WEIGHTS.c.epoch.not_in(epochs_to_keep((spec or {})["recipe"]["epochs"]) | {epoch})
         connection.execute(WEIGHTS.delete().where(WEIGHTS.c.run == id, passing))

@@ -8,16 +8,17 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn, optim
 
+from explorer.errors import ExplorerError
 from explorer.training.events import Checkpoint
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ExplorerError, ValueError):
     """Weights that do not belong to this network."""
 
 
 def take(model: nn.Module, optimiser: optim.Optimizer) -> Checkpoint:
     """Copy the state of a training that stands still."""
-    return Checkpoint(pack_weights(model), _to_bytes(_progress(model, optimiser)))
+    return Checkpoint(pack_weights(model), _to_bytes(_training_state(model, optimiser)))
 
 
 def pack_weights(model: nn.Module) -> bytes:
@@ -48,7 +49,7 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer
         CheckpointError: The checkpoint is of a network of another shape.
     """
     load_weights(model, checkpoint.weights)
-    tensors = _from_bytes(checkpoint.progress)
+    tensors = _from_bytes(checkpoint.training_state)
     names = [name for name in tensors if name.startswith("generator.")]
     set_generators(_device(model), {name: tensors.pop(name) for name in names})
     full = optimiser.state_dict()
@@ -79,7 +80,7 @@ def set_generators(device: torch.device, states: Mapping[str, Tensor]) -> None:
         torch.get_device_module(device).set_rng_state(states["generator.device"])
 
 
-def _progress(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]:
+def _training_state(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]:
     tensors = read_generators(_device(model))
     for index, state in optimiser.state_dict()["state"].items():
         for name, value in state.items():

@@ -12,8 +12,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from explorer.errors import ExplorerError
 from explorer.training.checkpoint import read_generators, set_generators
-from explorer.training.step import PlainStepper, Stepper, Taken
+from explorer.training.step import PlainStepper, StepOutput, Stepper
 
 WARM_UP_STEPS = 3  # in which libraries choose their kernels and the optimiser makes its state
 
@@ -23,7 +24,7 @@ LOSS_TOLERANCE = 1e-3
 UPDATE_TOLERANCE = 0.25  # of the update's length
 
 
-class CaptureError(RuntimeError):
+class CaptureError(ExplorerError, RuntimeError):
     """The step cannot be captured; the message says why, as a part of a sentence."""
 
 
@@ -34,7 +35,7 @@ class Graph(Protocol):
         """Do it again, with what now lies in the same memory."""
 
 
-Capture = Callable[[Callable[[], Taken]], tuple[Graph, Taken]]
+Capture = Callable[[Callable[[], StepOutput]], tuple[Graph, StepOutput]]
 
 
 def fastest(plain: PlainStepper, batch_size: int) -> tuple[Stepper, str]:
@@ -68,12 +69,12 @@ class CapturedStepper:
 
     def __init__(self, plain: PlainStepper, batch_size: int, capture: Capture) -> None:
         self._plain = plain
-        self._chosen = torch.arange(batch_size, device=plain.images.device)
+        self._indices = torch.arange(batch_size, device=plain.images.device)
         self._parameters = list(plain.model.parameters())
         plain.model.train()
         before = _State(plain)
         try:
-            self._graph, self._taken = capture(lambda: plain.step(self._chosen))
+            self._graph, self._taken = capture(lambda: plain.step(self._indices))
             self._gradients = [parameter.grad for parameter in self._parameters]
             before.restore()
             self._demand_equal(before)
@@ -86,28 +87,28 @@ class CapturedStepper:
             before.restore()
             plain.optimiser.zero_grad()
 
-    def __call__(self, chosen: Tensor, rate: float) -> Taken:
+    def __call__(self, indices: Tensor, lr: float) -> StepOutput:
         """Take a step."""
-        if len(chosen) != len(self._chosen):
-            return self._plain(chosen, rate)
-        self._plain.set_rate(rate)
-        self._chosen.copy_(chosen)
+        if len(indices) != len(self._indices):
+            return self._plain(indices, lr)
+        self._plain.set_lr(lr)
+        self._indices.copy_(indices)
         return self._replay()
 
-    def _replay(self) -> Taken:
+    def _replay(self) -> StepOutput:
         self._graph.replay()
         # A plain step in between leaves gradients of its own; these are what was just computed.
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
         # The next replay overwrites them.
-        return Taken(*(tensor.clone() for tensor in self._taken))
+        return StepOutput(*(tensor.clone() for tensor in self._taken))
 
     def _weights(self) -> Tensor:
         return torch.cat([parameter.detach().flatten() for parameter in self._parameters])
 
     def _demand_equal(self, before: "_State") -> None:
         begin = self._weights()
-        wanted = self._plain.step(self._chosen)
+        wanted = self._plain.step(self._indices)
         plain = self._weights()
         before.restore()
         found = self._replay()
@@ -117,7 +118,7 @@ class CapturedStepper:
             raise CaptureError("as one CUDA graph it does not compute what it computes plainly")
 
 
-def cuda_graph(step: Callable[[], Taken]) -> tuple[Graph, Taken]:
+def cuda_graph(step: Callable[[], StepOutput]) -> tuple[Graph, StepOutput]:
     """Run `step` until it has settled, then capture what it launches, without running that."""
     aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
@@ -128,8 +129,8 @@ def cuda_graph(step: Callable[[], Taken]) -> tuple[Graph, Taken]:
     graph = torch.cuda.CUDAGraph()
     # Another thread may be at the GPU meanwhile: the pages look inside networks.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        taken = step()
-    return graph, taken
+        output = step()
+    return graph, output
 
 
 class _State:

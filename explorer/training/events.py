@@ -7,15 +7,15 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is kept of a training at the end of an epoch, as `explorer.training.checkpoint` makes it.
+    """What is kept of a training at the end of an epoch, made by `training.checkpoint`.
 
     Attributes:
-        weights: The network's state dict, as safetensors.
-        progress: The state of the optimiser and of the random generators, as safetensors.
+        parameters: The network's state dict, as safetensors.
+        training_state: The state of the optimiser and of the random generators, as safetensors.
     """
 
     weights: bytes
-    progress: bytes
+    training_state: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Started:
 
     Attributes:
         device: Where it runs, such as `cpu` or `cuda (NVIDIA H100)`.
-        weights: Trainable numbers of the network.
+        parameters: Trainable numbers of the network.
         train_size: Training images an epoch.
         test_size: Test images.
         steps_per_epoch: Steps an epoch; the last one may be smaller.
@@ -34,7 +34,7 @@ class Started:
     """
 
     device: str
-    weights: int
+    parameters: int
     train_size: int
     test_size: int
     steps_per_epoch: int

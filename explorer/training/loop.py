@@ -13,18 +13,19 @@ import torch.nn.functional as F
 from torch import nn
 
 from explorer.data.loader import Data, Split, evaluation_batch
-from explorer.inspection.gradients import recorded_norms
+from explorer.errors import ExplorerError
 from explorer.training import checkpoint
 from explorer.training.cuda_graph import fastest
 from explorer.training.events import Checkpoint, Epoch, Event, Gradients, Started, Step
+from explorer.training.gradient_norms import recorded_norms
 from explorer.training.recipe import Recipe
-from explorer.training.step import PlainStepper, Taken, make_optimiser, products
+from explorer.training.step import PlainStepper, StepOutput, make_optimiser, products
 
 REPORT_STEPS = 20
 REPORT_SECONDS = 0.5
 
 
-class DivergedError(FloatingPointError):
+class DivergedError(ExplorerError, FloatingPointError):
     """The loss is no longer a number."""
 
 
@@ -42,7 +43,7 @@ def train(
     equal numbers to the bit, resumed or not.
 
     Args:
-        model: Takes `(N, C, H, W)` images, answers with `(N, classes)` logits.
+        model: Takes `(N, C, H, W)` images, answers with `(N, num_classes)` logits.
         data: The images.
         recipe: How to train.
         resume: The number of an epoch and the checkpoint taken after it, to go on from there.
@@ -64,7 +65,7 @@ def train(
 
     yield Started(
         device=_describe(data.device),
-        weights=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         train_size=len(images),
         test_size=len(data.test),
         steps_per_epoch=steps,
@@ -77,23 +78,23 @@ def train(
         meter = _Meter(data.device)
         model.train()
         step = (epoch - 1) * steps
-        for chosen in images.order(recipe.batch_size, _order_seed(recipe, epoch)):
-            rate = recipe.learning_rate_at(step, recipe.epochs * steps)
-            taken = take(chosen, rate)
+        for indices in images.order(recipe.batch_size, _order_seed(recipe, epoch)):
+            lr = recipe.learning_rate_at(step, recipe.epochs * steps)
+            output = take(indices, lr)
             step += 1
-            meter.add(taken)
+            meter.add(output)
             if recipe.gradients_every and (step - 1) % recipe.gradients_every == 0:
                 norms = recorded_norms(model)
                 if all(map(math.isfinite, norms.values())):
                     yield Gradients(step, epoch, norms)
             if step == 1 or meter.is_due():
-                yield meter.report(step, epoch, rate)
+                yield meter.report(step, epoch, lr)
         if meter.has_news:
-            yield meter.report(step, epoch, rate)
+            yield meter.report(step, epoch, lr)
         train_loss, train_accuracy = meter.means()
         trained = perf_counter()
         test_loss, test_accuracy = evaluate(model, data.test)
-        _demand_finite(test_loss, step, rate)
+        _demand_finite(test_loss, step, lr)
         yield Epoch(
             epoch=epoch,
             train_loss=train_loss,
@@ -131,22 +132,22 @@ class _Meter:
 
     def __init__(self, device: torch.device) -> None:
         self.totals = torch.zeros(2, dtype=_wide(device), device=device)
-        self.taken: list[Taken] = []
+        self.outputs: list[StepOutput] = []
         self.images = 0
         self.steps = 0
         self.last = (0.0, 0.0, 0, perf_counter())
 
-    def add(self, taken: Taken) -> None:
-        self.taken.append(taken)
-        self.images += len(taken.labels)
+    def add(self, output: StepOutput) -> None:
+        self.outputs.append(output)
+        self.images += len(output.labels)
         self.steps += 1
 
     def _sum(self) -> tuple[float, float]:
-        losses, logits, labels = zip(*self.taken, strict=True)
+        losses, logits, labels = zip(*self.outputs, strict=True)
         sizes = self.totals.new_tensor([len(own) for own in labels])
         self.totals[0] += (torch.stack(losses) * sizes).sum()
         self.totals[1] += (torch.cat(logits).argmax(dim=1) == torch.cat(labels)).sum()
-        self.taken.clear()
+        self.outputs.clear()
         loss, hits = self.totals.tolist()
         return loss, hits
 

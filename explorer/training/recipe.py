@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
+from explorer.errors import ExplorerError
+
 Optimiser = Literal["sgd", "nesterov", "adamw"]
 Schedule = Literal["constant", "one-cycle"]
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -20,7 +22,7 @@ RISE, START, END = 0.3, 1 / 25, 1 / 250_000
 GRADIENTS_EVERY = 50  # steps, in the presets
 
 
-class RecipeError(ValueError):
+class RecipeError(ExplorerError, ValueError):
     """A recipe that cannot be followed; the message says what would be right."""
 
 

@@ -15,12 +15,12 @@ from explorer.training.recipe import Precision, Recipe
 FUSED = frozenset({"cpu", "cuda", "mps", "xpu"})
 
 
-class Taken(NamedTuple):
+class StepOutput(NamedTuple):
     """What a step leaves behind, detached.
 
     Attributes:
         loss: Mean cross-entropy of the batch before the update, in nats, `()`.
-        logits: The answers before the update, `(N, classes)`.
+        logits: The answers before the update, `(N, num_classes)`.
         labels: What would have been right, `int64`, `(N,)`.
     """
 
@@ -32,12 +32,12 @@ class Taken(NamedTuple):
 class Stepper(Protocol):
     """Takes steps; on a GPU perhaps as one CUDA graph (`explorer.training.cuda_graph`)."""
 
-    def __call__(self, chosen: Tensor, rate: float) -> Taken:
+    def __call__(self, indices: Tensor, lr: float) -> StepOutput:
         """Take a step.
 
         Args:
-            chosen: The numbers of the batch's images, `int64`, `(N,)`, on the device.
-            rate: The learning rate.
+            indices: The numbers of the batch's images, `int64`, `(N,)`, on the device.
+            lr: The learning rate.
         """
 
 
@@ -59,19 +59,19 @@ class PlainStepper:
         self.optimiser = optimiser
         self._precision = recipe.precision
 
-    def __call__(self, chosen: Tensor, rate: float) -> Taken:
+    def __call__(self, indices: Tensor, lr: float) -> StepOutput:
         """Take a step."""
-        self.set_rate(rate)
-        return self.step(chosen)
+        self.set_lr(lr)
+        return self.step(indices)
 
-    def set_rate(self, rate: float) -> None:
+    def set_lr(self, lr: float) -> None:
         """Set the learning rate of the next steps."""
         for group in self.optimiser.param_groups:
-            group["lr"].fill_(rate)
+            group["lr"].fill_(lr)
 
-    def step(self, chosen: Tensor) -> Taken:
+    def step(self, indices: Tensor) -> StepOutput:
         """Take a step at the learning rate that is set; nothing in it waits for the device."""
-        inputs, labels = self.images.gather(chosen)
+        inputs, labels = self.images.gather(indices)
         in_bfloat16 = self._precision == "bfloat16"
         with products(self._precision, inputs.device):
             with torch.autocast(inputs.device.type, torch.bfloat16, enabled=in_bfloat16):
@@ -80,22 +80,22 @@ class PlainStepper:
             self.optimiser.zero_grad()
             loss.backward()
         self.optimiser.step()
-        return Taken(loss.detach(), logits.detach(), labels)
+        return StepOutput(loss.detach(), logits.detach(), labels)
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe, device: torch.device) -> optim.Optimizer:
-    """The recipe's optimiser over the model's trainable weights, its learning rate a tensor."""
-    weights = [p for p in model.parameters() if p.requires_grad]
-    # A graph of the step reads the rate where it lies, so it is set there.
-    rate = torch.tensor(recipe.learning_rate, device=device)
+    """The recipe's optimiser over the model's trainable parameters, its learning rate a tensor."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    # A graph of the step reads the learning rate where it lies, so it is set there.
+    lr = torch.tensor(recipe.learning_rate, device=device)
     common: dict[str, Any] = {"weight_decay": recipe.weight_decay}
     if device.type in FUSED:
         common["fused"] = True
     if recipe.optimiser == "adamw":
-        return optim.AdamW(weights, rate, capturable=device.type == "cuda", **common)
+        return optim.AdamW(parameters, lr, capturable=device.type == "cuda", **common)
     return optim.SGD(
-        weights,
-        rate,
+        parameters,
+        lr,
         momentum=recipe.momentum,
         nesterov=recipe.optimiser == "nesterov",
         **common,

@@ -1,4 +1,4 @@
-"""Turns parameters and recipes into widgets, and widgets back into values."""
+"""Turns options and recipes into widgets, and widgets back into values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,26 +7,26 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.data.dataset import DataSet
-from explorer.plugin.options import Parameter, Value
+from explorer.plugin.options import Option, Value
 from explorer.training.recipe import OPTIMISERS, PRECISIONS, PRESETS, SCHEDULES, Recipe, RecipeError
 
 
-def parameters(architecture: str, declared: Sequence[Parameter]) -> dict[str, Value]:
-    """A widget for each parameter of an architecture; returns their values by name."""
-    return {p.name: _parameter(p, f"{architecture}.{p.name}") for p in declared}
+def options(architecture: str, declared: Sequence[Option]) -> dict[str, Value]:
+    """A widget for each option of an architecture; returns their values by name."""
+    return {p.name: _option(p, f"{architecture}.{p.name}") for p in declared}
 
 
-def _parameter(parameter: Parameter, key: str) -> Any:
-    label = parameter.label
-    common: Any = {"key": key, "help": parameter.help or None, "bind": "query-params"}
-    default: Any = parameter.default
-    if parameter.choices:
-        index = parameter.choices.index(default)
-        return st.selectbox(label, parameter.choices, index, **common)
-    if parameter.type is bool:
+def _option(option: Option, key: str) -> Any:
+    label = option.label
+    common: Any = {"key": key, "help": option.help or None, "bind": "query-params"}
+    default: Any = option.default
+    if option.choices:
+        index = option.choices.index(default)
+        return st.selectbox(label, option.choices, index, **common)
+    if option.type is bool:
         return st.toggle(label, default, **common)
-    number: Any = parameter.type
-    if limits := parameter.range:
+    number: Any = option.type
+    if limits := option.range:
         step = limits.step or (1 if number is int else (limits.high - limits.low) / 100)
         low, high, value, step = map(number, (limits.low, limits.high, default, step))
         return st.slider(label, low, high, value, step, **common)

@@ -105,7 +105,7 @@ def _learned_nothing(run: Run) -> bool:
     if accuracy > 0.75:  # guessing among two is no better; and the registry would load torch first
         return False
     dataset = state.registry().datasets.get(run.spec.dataset)
-    return dataset is not None and accuracy < 1.5 / dataset.images.classes
+    return dataset is not None and accuracy < 1.5 / dataset.images.num_classes
 
 
 def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:

@@ -117,11 +117,11 @@ def shut_down() -> None:
 def network(
     architecture: str, fingerprint: str, values: Mapping[str, Any], images: ImageSpec
 ) -> tuple[int, Drawn]:
-    """How many weights a network of these parameters has, and its diagram."""
+    """How many parameters a network of these options has, and its diagram."""
     from explorer.inspection.outline import outline
 
     parts = outline(registry()[architecture].build(images, values), images)
-    return sum(part.weights for part in parts), drawn(diagram(parts, images))
+    return sum(part.parameters for part in parts), drawn(diagram(parts, images))
 
 
 def with_examples(own: Sequence[Run]) -> list[Run]:

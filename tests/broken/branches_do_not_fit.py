@@ -19,7 +19,7 @@ class Uneven(nn.Module):
                 "3x3": nn.Conv2d(images.channels, 6, 3),
             }
         )
-        self.linear = nn.Linear(10, images.classes)
+        self.linear = nn.Linear(10, images.num_classes)
 
     def forward(self, x):
         return self.linear(self.mix(x).mean((-1, -2)))

@@ -14,4 +14,4 @@ def register_architectures(register):
 
 class Wide(nn.Sequential):
     def __init__(self, images: ImageSpec, width: Annotated[int, Range(64, 8)] = 16):
-        super().__init__(nn.Flatten(), nn.LazyLinear(width), nn.Linear(width, images.classes))
+        super().__init__(nn.Flatten(), nn.LazyLinear(width), nn.Linear(width, images.num_classes))

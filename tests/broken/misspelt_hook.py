@@ -12,4 +12,4 @@ def register_architecture(register):
 
 class Linear(nn.Sequential):
     def __init__(self, images):
-        super().__init__(nn.Flatten(), nn.LazyLinear(images.classes))
+        super().__init__(nn.Flatten(), nn.LazyLinear(images.num_classes))

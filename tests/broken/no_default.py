@@ -1,4 +1,4 @@
-"""One of its parameters has no default."""
+"""One of its options has no default."""
 
 from torch import nn
 
@@ -12,4 +12,4 @@ def register_architectures(register):
 
 class Wide(nn.Sequential):
     def __init__(self, images: ImageSpec, width: int):
-        super().__init__(nn.Flatten(), nn.LazyLinear(width), nn.Linear(width, images.classes))
+        super().__init__(nn.Flatten(), nn.LazyLinear(width), nn.Linear(width, images.num_classes))

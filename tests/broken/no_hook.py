@@ -9,4 +9,6 @@ def register_architectures(register):
 
 class Linear(nn.Sequential):
     def __init__(self, images):
-        super().__init__(nn.Flatten(), nn.Linear(images.channels * images.size**2, images.classes))
+        super().__init__(
+            nn.Flatten(), nn.Linear(images.channels * images.size**2, images.num_classes)
+        )

@@ -13,9 +13,11 @@ def register_architectures(register):
 
 class Holds(nn.Sequential):
     def __init__(self, images):
-        super().__init__(nn.Flatten(), nn.Linear(images.channels * images.size**2, images.classes))
+        super().__init__(
+            nn.Flatten(), nn.Linear(images.channels * images.size**2, images.num_classes)
+        )
 
 
 class Breaks(nn.Sequential):
     def __init__(self, images):
-        super().__init__(nn.Flatten(), nn.Linear(7, images.classes))
+        super().__init__(nn.Flatten(), nn.Linear(7, images.num_classes))

@@ -13,7 +13,7 @@ def register_architectures(register):
 class ColourOnly(nn.Module):
     def __init__(self, images):
         super().__init__()
-        self.linear = nn.Linear(images.size**2, images.classes)
+        self.linear = nn.Linear(images.size**2, images.num_classes)
 
     def forward(self, x):
         if x.shape[1] != 3:

@@ -11,4 +11,4 @@ def register_architectures(register):
 
 
 def make_network(images):
-    return nn.Sequential(nn.Flatten(), nn.LazyLinear(images.classes))
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(images.num_classes))

@@ -12,7 +12,7 @@ def register_architectures(register):
 
 class Slipped(nn.Sequential):
     def __init__(self, images):
-        super().__init__(nn.Flatten(), nn.LazyLinear(images.classes))
+        super().__init__(nn.Flatten(), nn.LazyLinear(images.num_classes))
 
     def forward(self, x):
         x = super().forward(x)

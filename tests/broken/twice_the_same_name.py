@@ -13,7 +13,9 @@ def register_architectures(register):
 
 class OneLayer(nn.Sequential):
     def __init__(self, images):
-        super().__init__(nn.Flatten(), nn.Linear(images.channels * images.size**2, images.classes))
+        super().__init__(
+            nn.Flatten(), nn.Linear(images.channels * images.size**2, images.num_classes)
+        )
 
 
 class TwoLayers(nn.Sequential):
@@ -21,5 +23,5 @@ class TwoLayers(nn.Sequential):
         super().__init__(
             nn.Flatten(),
             nn.Linear(images.channels * images.size**2, 32),
-            nn.Linear(32, images.classes),
+            nn.Linear(32, images.num_classes),
         )

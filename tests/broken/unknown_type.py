@@ -1,4 +1,4 @@
-"""One of its parameters is a list, for which there is no widget."""
+"""One of its options is a list, for which there is no widget."""
 
 from torch import nn
 
@@ -12,4 +12,4 @@ def register_architectures(register):
 
 class Layers(nn.Sequential):
     def __init__(self, images: ImageSpec, *, widths: list[int] = (16, 32)):
-        super().__init__(nn.Flatten(), nn.LazyLinear(images.classes))
+        super().__init__(nn.Flatten(), nn.LazyLinear(images.num_classes))

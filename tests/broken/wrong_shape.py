@@ -12,4 +12,4 @@ def register_architectures(register):
 
 class RowByRow(nn.Sequential):
     def __init__(self, images):
-        super().__init__(nn.Linear(images.size, images.classes))
+        super().__init__(nn.Linear(images.size, images.num_classes))

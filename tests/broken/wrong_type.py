@@ -13,8 +13,8 @@ def register_architectures(register):
 class TwoHeads(nn.Module):
     def __init__(self, images):
         super().__init__()
-        self.main = nn.Linear(images.channels * images.size**2, images.classes)
-        self.auxiliary = nn.Linear(images.channels * images.size**2, images.classes)
+        self.main = nn.Linear(images.channels * images.size**2, images.num_classes)
+        self.auxiliary = nn.Linear(images.channels * images.size**2, images.num_classes)
 
     def forward(self, x):
         return self.main(x.flatten(1)), self.auxiliary(x.flatten(1))

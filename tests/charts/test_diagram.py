@@ -1,7 +1,7 @@
 import pytest
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.charts.diagram import diagram
 from explorer.charts.style import branch_hues
 from explorer.inspection.outline import outline
@@ -46,7 +46,9 @@ def test_a_concatenation_is_a_strip_as_wide_as_its_channels():
 
 
 def test_a_sum_is_a_circle_and_a_skip_an_empty_lane():
-    block = Branches({"skip": nn.Identity(), "residual": nn.Conv2d(1, 1, 3, padding=1)}, merge=add)
+    block = Branches(
+        {"skip": nn.Identity(), "residual": nn.Conv2d(1, 1, 3, padding=1)}, merge="add"
+    )
     drawing = draw(nn.Sequential(block, nn.Flatten(), nn.Linear(784, 10)))
     assert [shape.type for shape in drawing.layout.shapes].count("circle") == 1
     assert "identity" not in " ".join(labels(drawing))

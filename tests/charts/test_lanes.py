@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.charts.lanes import View, lanes, limit
 from explorer.charts.stages import stages
 from explorer.charts.style import POSITIVE, SIGNED, branch_hues
@@ -147,7 +147,7 @@ def test_two_networks_share_the_scale_of_what_has_the_same_name():
 
 def test_a_block_within_a_branch_is_one_stage_of_its_lane():
     inner = Branches({"a": nn.Conv2d(1, 2, 3, padding=1), "b": nn.Conv2d(1, 3, 1)})
-    outer = Branches({"long": nn.Sequential(inner, nn.ReLU()), "short": nn.Conv2d(1, 5, 1)}, add)
+    outer = Branches({"long": nn.Sequential(inner, nn.ReLU()), "short": nn.Conv2d(1, 5, 1)}, "add")
     model = nn.Sequential(outer, nn.Flatten(), nn.Linear(5 * 784, 10))
     recording, maps, fields = seen(model)
     drawn = lanes(View(recording.parts[0], maps, fields), IMAGE, "layer")

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import pytest
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.charts.overview import overview
 from explorer.charts.style import branch_hues
 from explorer.inspection.outline import outline
@@ -103,7 +103,7 @@ def test_what_is_open_and_what_is_off_can_be_seen():
 
 def test_names_are_escaped():
     paths = {"<b>&\"'": nn.Conv2d(1, 2, 1), "x": nn.Conv2d(1, 2, 1)}
-    model = nn.Sequential(Branches(paths, add), nn.Flatten(), nn.Linear(2 * 784, 10))
+    model = nn.Sequential(Branches(paths, "add"), nn.Flatten(), nn.Linear(2 * 784, 10))
     svg = draw(model)
     assert "<b>&\"'" in words(svg)
 

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explorer import MNIST, DataSet, ImageSpec
+from explorer import DataSet, ImageSpec
 from explorer.checks import images
+from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
 from explorer.plugin.sources import Source
 
@@ -25,7 +26,7 @@ def own(**changes):
     return DataSet(
         name="own",
         images=ImageSpec(1, 4, 2),
-        labels=("left", "right"),
+        classes=("left", "right"),
         read=lambda _: list(arrays.values()),
         source=Source("own", "own.py", None),
         **facts,
@@ -33,11 +34,11 @@ def own(**changes):
 
 
 def test_a_data_set_that_holds_gets_nothing_but_ok(tmp_path):
-    passport = images.examine(own(), tmp_path)
-    assert {f.verdict for f in passport.findings} == {"ok"}
-    assert [*dict.fromkeys(f.check for f in passport.findings)] == list(images.CHECKS)
-    assert passport.facts["training_images"] == 40
-    assert passport.to_json()["kind"] == "data set"
+    report = images.examine(own(), tmp_path)
+    assert {f.verdict for f in report.findings} == {"ok"}
+    assert [*dict.fromkeys(f.check for f in report.findings)] == list(images.CHECKS)
+    assert report.facts["training_images"] == 40
+    assert report.to_json()["kind"] == "data set"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_a_data_set_that_holds_gets_nothing_but_ok(tmp_path):
         ({"train": lambda a: a / 255}, "reads", "error", "training images are float64; make them"),
         ({"train": lambda a: a // 255}, "pixels", "error", "All its pixels are 0 or 1 of 255: mul"),
         ({"mean": (0.1,)}, "pixels", "note", "declare these, or none to have them measured"),
-        ({"deviation": (0.9,)}, "pixels", "note", "declare these, or none"),
+        ({"std": (0.9,)}, "pixels", "note", "declare these, or none"),
         ({"test_labels": lambda a: a * 0}, "classes", "note", "There is no test image of right."),
         (
             {"train_labels": lambda a: [*(a * 0).tolist()[:-1], 1]},
@@ -72,9 +73,9 @@ def test_test_images_that_were_learned_from_are_counted(tmp_path):
 
 
 def test_mnist_passes_its_own_passport(tmp_path):
-    passport = images.examine(discover().dataset(MNIST.name), tmp_path)
-    assert passport.holds
-    assert {f.verdict for f in passport.findings} == {"ok"}
+    report = images.examine(discover().dataset(MNIST.name), tmp_path)
+    assert report.passed
+    assert {f.verdict for f in report.findings} == {"ok"}
 
 
 def test_what_is_downloaded_is_kept_and_not_downloaded_again(tmp_path):
@@ -82,5 +83,5 @@ def test_what_is_downloaded_is_kept_and_not_downloaded_again(tmp_path):
     known = own(address="https://example.org")
     kept = replace(known, read=lambda folder: fetched.append(folder) or known.read(folder))
     for _ in range(2):
-        assert images.examine(kept, tmp_path).holds
+        assert images.examine(kept, tmp_path).passed
     assert len(fetched) == 1

@@ -1,4 +1,4 @@
-"""The passport of an architecture: each check finds what it is there to find, and nothing else."""
+"""The report of an architecture: each check finds what it is there to find, and nothing else."""
 
 import json
 import re
@@ -23,7 +23,7 @@ import random
 import torch
 from torch import nn
 from typing import Annotated
-from explorer import Branches, ImageSpec, Range, add, hookimpl
+from explorer import Branches, ImageSpec, Range, hookimpl
 
 @hookimpl
 def register_architectures(register):
@@ -39,7 +39,7 @@ class Net(nn.Module):
             "5x5": nn.Sequential(nn.Conv2d(images.channels, width, 5, padding=2), nn.ReLU()),
         })
         self.pool = nn.AdaptiveAvgPool2d(4)
-        self.linear = nn.Linear(2 * width * 16, images.classes)
+        self.linear = nn.Linear(2 * width * 16, images.num_classes)
         INIT
 
     def forward(self, x):
@@ -70,12 +70,12 @@ def findings(architecture, data, check):
 
 
 def test_a_network_that_holds_gets_one_ok_from_each_check(tmp_path, data):
-    passport = networks.examine(network(tmp_path)[0], data)
-    assert [(f.check, f.verdict) for f in passport.findings] == [
+    report = networks.examine(network(tmp_path)[0], data)
+    assert [(f.check, f.verdict) for f in report.findings] == [
         (name, "ok") for name in networks.CHECKS
     ]
-    assert all(f.text.endswith(".") and f.place == "" for f in passport.findings)
-    assert passport.holds
+    assert all(f.text.endswith(".") and f.place == "" for f in report.findings)
+    assert report.passed
 
 
 def test_a_passport_tells_every_layer_and_parameter_as_plain_values(tmp_path, data):
@@ -90,27 +90,27 @@ def test_a_passport_tells_every_layer_and_parameter_as_plain_values(tmp_path, da
         "linear",
     ]
     assert told["layers"][0]["shape"] == [4, 28, 28]
-    assert told["layers"][0]["weights"] == 4 * 9 + 4
+    assert told["layers"][0]["parameters"] == 4 * 9 + 4
     assert told["layers"][0]["macs"] == 4 * 9 * 28 * 28
-    assert told["weights"] == 40 + 104 + 1290
+    assert told["parameters"] == 40 + 104 + 1290
     assert told["macs"] == sum(layer["macs"] for layer in told["layers"])
-    assert told["parameters"][0]["low"] == 2
+    assert told["options"][0]["low"] == 2
 
 
 # What is wrong, the check that finds it, its verdict, its sentence, and what its line holds.
 WRONG = [
     (
         {"replaced": ('Annotated[int, Range(2, 8), "Channels"]', "int")},
-        "parameters",
+        "options",
         "note",
-        r"^The parameter width has no limits: write `Annotated\[int, Range\(low, high\)\]`",
+        r"^The option width has no limits: write `Annotated\[int, Range\(low, high\)\]`",
         "width: int",
     ),
     (
         {"replaced": (', "Channels"]', "]")},
-        "parameters",
+        "options",
         "note",
-        r"^The parameter width is not explained: write `Annotated\[int, …, \"what it is\"\]`\.$",
+        r"^The option width is not explained: write `Annotated\[int, …, \"what it is\"\]`\.$",
         "width: Annotated",
     ),
     (
@@ -184,7 +184,7 @@ WRONG = [
         {
             "replaced": ("Branches({", "dict({"),
             "init": "self.block = nn.Sequential(*self.block."
-            "values())[0:1]; self.linear = nn.Linear(width * 16, images.classes)",
+            "values())[0:1]; self.linear = nn.Linear(width * 16, images.num_classes)",
         },
         "branches",
         "note",
@@ -328,9 +328,9 @@ def test_what_the_author_s_code_raises_in_a_check_is_a_finding(tmp_path, data):
 
     (found,) = findings(replace(architecture, cls=Leaves), data, "answers")
     assert (found.verdict, found.text[:20]) == ("error", "It ends the program ")
-    passport = networks.examine(replace(architecture, cls=Leaves), data)
-    assert passport.to_json()["layers"] == []
-    assert not passport.holds
+    report = networks.examine(replace(architecture, cls=Leaves), data)
+    assert report.to_json()["layers"] == []
+    assert not report.passed
 
 
 def test_an_examination_leaves_torch_s_random_numbers_as_they_were(tmp_path, data):
@@ -342,8 +342,8 @@ def test_an_examination_leaves_torch_s_random_numbers_as_they_were(tmp_path, dat
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_built_in_passes_its_own_passport(name, data):
-    passport = networks.examine(BUILT_IN[name], data)
-    assert [f for f in passport.findings if f.verdict == "error"] == []
+    report = networks.examine(BUILT_IN[name], data)
+    assert [f for f in report.findings if f.verdict == "error"] == []
 
 
 def test_the_printed_slip_is_found():

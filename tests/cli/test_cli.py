@@ -43,7 +43,7 @@ class Own(nn.Module):
 
     def __init__(self, images):
         super().__init__()
-        self.linear = nn.Linear(images.channels * images.size**2, images.classes)
+        self.linear = nn.Linear(images.channels * images.size**2, images.num_classes)
 
     def forward(self, x):
         if self.training:
@@ -108,9 +108,9 @@ def test_list_names_every_architecture_with_its_weights_and_parameters():
     assert result.stderr == ""
     rows = {line.split()[0]: line for line in result.stdout.splitlines() if line[0] != " "}
     assert list(rows) == list(discover().architectures)
-    assert "8,490 weights" in rows["plain"]
-    assert "97,298 weights" in rows["inception"]
-    assert "41,514 weights" in rows["residual"]
+    assert "8,490 parameters" in rows["plain"]
+    assert "97,298 parameters" in rows["inception"]
+    assert "41,514 parameters" in rows["residual"]
     assert "--set width=16" in result.stdout
     assert "a whole number from 8 to 64" in result.stdout
 
@@ -122,13 +122,13 @@ def test_list_json_is_one_array_of_all_that_loaded():
     listed = {architecture["name"]: architecture for architecture in strictly(result.stdout)}
     weights = {"plain": 8_490, "residual": 41_514, "residual-as-printed": 41_514}
     weights |= {"inception": 97_298}
-    assert {name: listed[name]["weights"] for name in weights} == weights
+    assert {name: listed[name]["parameters"] for name in weights} == weights
     for architecture in listed.values():
-        assert {"name", "summary", "parameters", "weights"} <= set(architecture)
+        assert {"name", "summary", "options", "weights"} <= set(architecture)
         assert architecture["summary"]
         assert "\n" not in architecture["summary"]
-    assert listed["plain"]["parameters"] == []
-    width, blocks, skip = listed["residual-bn"]["parameters"]
+    assert listed["plain"]["options"] == []
+    width, blocks, skip = listed["residual-bn"]["options"]
     assert (width["name"], width["type"], width["default"]) == ("width", "int", 16)
     assert (width["low"], width["high"]) == (8, 64)
     assert (blocks["name"], blocks["type"]) == ("blocks", "int")
@@ -184,7 +184,7 @@ def test_train_shows_people_what_is_trained_each_epoch_and_the_run_s_id(store):
     assert result.exit_code == 0
     [run] = store.runs()
     text = result.stdout
-    assert "8,490 weights, 200 images, on " in text
+    assert "8,490 parameters, 200 images, on " in text
     for epoch in run.epochs:
         assert f"epoch {epoch.epoch:>3}" in text
         assert f"test {100 * epoch.test_accuracy:.2f} %" in text
@@ -199,7 +199,7 @@ def test_train_takes_recipe_and_parameters_as_they_are_given(store):
     )
     assert result.exit_code == 0
     run = store.run(lines(result)[-1]["run"])
-    assert run.spec.parameters == {"width": 8, "blocks": 1, "skip": False}
+    assert run.spec.options == {"width": 8, "blocks": 1, "skip": False}
     assert run.spec.dataset == "mnist"
     assert run.spec.recipe == preset("tutorial").changed(
         epochs=1, train_size=16, learning_rate=0.02, batch_size=8
@@ -239,9 +239,9 @@ def test_a_fresh_run_is_trained_again(store):
         (["plain", "--recipe", "slow"], "There is no recipe 'slow'; choose tutorial or fast."),
         (
             ["residual-bn", "--set", "widht=16"],
-            "There is no parameter 'widht'; did you mean 'width'?",
+            "There is no option 'widht'; did you mean 'width'?",
         ),
-        (["plain", "--set", "width=16"], "There is no parameter 'width'; there is none."),
+        (["plain", "--set", "width=16"], "There is no option 'width'; there is none."),
         (
             ["residual-bn", "--set", "width=100"],
             "width must be a whole number from 8 to 64, not '100'.",
@@ -258,8 +258,8 @@ def test_a_fresh_run_is_trained_again(store):
             ["residual-bn", "--set", "skip=maybe"],
             "skip must be true or false, not 'maybe'.",
         ),
-        (["residual-bn", "--set", "width"], "write --set PARAMETER=VALUE, not 'width'."),
-        (["residual-bn", "--set", ""], "write --set PARAMETER=VALUE, not ''."),
+        (["residual-bn", "--set", "width"], "write --set OPTION=VALUE, not 'width'."),
+        (["residual-bn", "--set", ""], "write --set OPTION=VALUE, not ''."),
         (["plain", "--epochs", "0"], "epochs must be a whole number from 1 to 1,000, not 0."),
         (
             ["plain", "--seed", "-1"],
@@ -445,7 +445,7 @@ def test_datasets_lists_what_can_be_learned_from_and_what_is_here(tmp_path, monk
         ("mnist", True),
         ("fashion-mnist", False),
     ]
-    assert told[0]["labels"] == list("0123456789")
+    assert told[0]["classes"] == list("0123456789")
 
 
 # explorer check
@@ -468,9 +468,9 @@ def test_check_examines_a_plugin_however_it_is_named(plugin, kind, tmp_path, mon
     assert (result.exit_code, result.stderr) == (0, "")
     told = strictly(result.stdout)
     assert (told["ok"], told["broken"]) == (True, [])
-    (passport,) = told["passports"]
-    assert (passport["name"], passport["weights"]) == ("own", 7850)
-    assert {finding["verdict"] for finding in passport["findings"]} == {"ok", "note"}
+    (report,) = told["reports"]
+    assert (report["name"], report["parameters"]) == ("own", 7850)
+    assert {finding["verdict"] for finding in report["findings"]} == {"ok", "note"}
 
 
 def test_check_tells_people_layers_and_findings_with_their_lines(plugin, monkeypatch):
@@ -489,7 +489,7 @@ def test_check_tells_people_layers_and_findings_with_their_lines(plugin, monkeyp
 def test_check_leaves_a_built_in_s_name_to_the_built_in_itself():
     result = explorer("check", BUILT_IN / "plain.py")
     assert result.exit_code == 0
-    assert "8,490 weights" in result.stdout
+    assert "8,490 parameters" in result.stdout
 
 
 def test_check_refuses_a_name_that_a_built_in_has(tmp_path):
@@ -518,7 +518,7 @@ def test_check_says_what_is_wrong_with_a_plugin_and_where(tmp_path):
     result = explorer("check", tmp_path / "bad.py", "--json")
     assert result.exit_code == 1
     told = strictly(result.stdout)
-    assert (told["ok"], told["passports"]) == (False, [])
+    assert (told["ok"], told["reports"]) == (False, [])
     (broken,) = told["broken"]
     assert broken["reason"] == "It raised ZeroDivisionError, line 2: division by zero."
     assert "in fail" in broken["trace"]
@@ -539,9 +539,9 @@ def test_a_new_plugin_holds_from_the_start(kind, tmp_path, monkeypatch):
     assert "explorer check wide_net2.py" in result.stdout
     told = strictly(explorer("check", "wide_net2.py", "--json").stdout)
     assert told["ok"]
-    (passport,) = told["passports"]
-    assert passport["name"] == "wide-net2"
-    notes = {f["check"] for f in passport["findings"] if f["verdict"] != "ok"}
+    (report,) = told["reports"]
+    assert report["name"] == "wide-net2"
+    notes = {f["check"] for f in report["findings"] if f["verdict"] != "ok"}
     assert notes == ({"branches"} if kind == "plain" else set())
 
 
@@ -781,7 +781,7 @@ def test_inspect_json_has_every_number_of_the_page(examples):
     parts = {part["name"]: part for part in found["parts"]}
     assert parts["mix1"]["shape"] == [88, 12, 12]
     assert parts["mix1.5x5"]["receptive_field"]["rows"] == {"size": 14, "stride": 2, "offset": -4}
-    assert set(parts["mix1.pool"]["statistics"]) >= {"mean", "deviation", "zeros", "silent"}
+    assert set(parts["mix1.pool"]["statistics"]) >= {"mean", "std", "zeros", "dead"}
     assert [row["branch"] for row in found["ablation"]] == [
         f"mix{block}.{branch}" for block in (1, 2) for branch in ("1x1", "5x5", "3x3", "pool")
     ]
@@ -794,10 +794,14 @@ def test_inspect_json_has_every_number_of_the_page(examples):
     logits = [a + b for a, b in zip(total, shares["mix2"]["bias"], strict=True)]
     assert logits == pytest.approx(found["prediction"]["logits"], abs=1e-4)
     cost = {row["name"]: row for row in found["cost"]}
-    assert (cost["conv2"]["macs"], cost["conv2"]["weights"]) == (2_816_000, 44_020)
+    assert (cost["conv2"]["macs"], cost["conv2"]["parameters"]) == (2_816_000, 44_020)
     assert cost["mix2"]["milliseconds"] > 0
     last = found["linearity"][-1]
-    assert last["tail_replacement"] == {"text": "Linear(320, 10)", "weights": 3210, "exact": True}
+    assert last["tail_replacement"] == {
+        "text": "Linear(320, 10)",
+        "parameters": 3210,
+        "exact": True,
+    }
     assert sum(map(sum, found["score"]["confusion"])) == found["score"]["images"] == 300
     assert set(found["gradients"]["branches"]) == {row["branch"] for row in found["ablation"]}
 
@@ -820,7 +824,7 @@ def test_inspect_switches_off_what_it_is_told(examples):
     assert without["score"]["accuracy"] < intact["score"]["accuracy"]
     assert without["ablation"] == intact["ablation"], "each is against the intact network"
     silent = next(part for part in without["parts"] if part["name"] == "conv1")
-    assert silent["statistics"]["silent"] == 1
+    assert silent["statistics"]["dead"] == 1
 
 
 def test_inspect_writes_all_maps(examples, tmp_path):

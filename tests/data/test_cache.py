@@ -143,7 +143,7 @@ def test_decoded_mnist_has_the_canonical_sizes_and_counts(cache):
 def test_the_catalogue_s_mean_and_deviation_are_those_of_the_training_images(cache):
     images = decoded(MNIST, cache).train_images / np.float32(255)
     assert images.mean() == pytest.approx(MNIST.mean[0], abs=5e-5)
-    assert images.std() == pytest.approx(MNIST.deviation[0], abs=5e-5)
+    assert images.std() == pytest.approx(MNIST.std[0], abs=5e-5)
 
 
 def test_decoding_happens_once(cache):
@@ -242,7 +242,7 @@ def test_without_a_network_the_error_names_data_set_address_and_cache(name, tmp_
         decoded(dataset(name), tmp_path)
     sentence = str(error.value)
     assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
-    assert dataset(name).address in sentence
+    assert dataset(name).url in sentence
     assert str(tmp_path) in sentence
     assert "choose a data set that needs none" in sentence
     assert "\n" not in sentence
@@ -261,7 +261,7 @@ def test_a_corrupt_download_is_refused_and_leaves_nothing(name, tmp_path, monkey
             decoded(dataset(name), tmp_path)
     sentence = str(error.value)
     assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
-    assert dataset(name).address in sentence
+    assert dataset(name).url in sentence
     assert str(tmp_path) in sentence
     assert "corrupted" in sentence
     assert list(tmp_path.iterdir()) == []
@@ -471,9 +471,9 @@ def test_reading_anew_passes_the_cache_by():
 
 @given(arrays_of(np.uint8, array_shapes(min_dims=4, max_dims=4, max_side=5)))
 def test_what_is_measured_is_what_numpy_measures(images):
-    mean, deviation = statistics(images)
+    mean, std = statistics(images)
     assert mean == pytest.approx((images / 255).mean((0, 2, 3)))
-    assert deviation == pytest.approx((images / 255).std((0, 2, 3)))
+    assert std == pytest.approx((images / 255).std((0, 2, 3)))
 
 
 def test_torchvision_s_labels_may_have_another_name_and_its_parts_too(monkeypatch):

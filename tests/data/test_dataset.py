@@ -1,9 +1,8 @@
 import pytest
 import torchvision.datasets
 
-from explorer.data.dataset import DataSet
+from explorer.data.dataset import DataSet, DataSetError
 from explorer.plugin.registry import discover
-from explorer.plugin.sources import PluginError
 from explorer.spec import ImageSpec
 
 REGISTRY = discover()
@@ -32,12 +31,12 @@ def test_the_built_in_data_sets_never_change_so_their_runs_need_no_version():
 @pytest.mark.parametrize("known", DATASETS.values(), ids=DATASETS)
 def test_a_data_set_describes_itself_whole(known):
     assert dataset(known.name) is known
-    assert len(known.mean) == len(known.deviation) == known.images.channels
+    assert len(known.mean) == len(known.std) == known.images.channels
     assert all(0 < mean < 1 for mean in known.mean)
-    assert all(0 < deviation < 1 for deviation in known.deviation)
-    assert len(set(known.labels)) == known.images.classes
+    assert all(0 < std < 1 for std in known.std)
+    assert len(set(known.classes)) == known.images.num_classes
     assert known.title
-    assert known.credit
+    assert known.citation
     assert known.source.name == "datasets"
 
 
@@ -51,12 +50,12 @@ def test_the_addresses_are_those_that_torchvision_downloads_from():
 
 
 def test_cifar_s_labels_are_in_the_order_of_their_numbers():
-    assert dataset("cifar-10").labels[0] == "airplane"
-    assert dataset("cifar-10").labels[9] == "truck"
+    assert dataset("cifar-10").classes[0] == "airplane"
+    assert dataset("cifar-10").classes[9] == "truck"
 
 
 def own(**changes) -> DataSet:
-    facts = {"name": "own", "images": ImageSpec(1, 4, 2), "labels": ("a", "b"), "read": print}
+    facts = {"name": "own", "images": ImageSpec(1, 4, 2), "classes": ("a", "b"), "read": print}
     return DataSet(**(facts | changes))
 
 
@@ -67,19 +66,22 @@ def own(**changes) -> DataSet:
         ({"name": "../own"}, "'../own' cannot be a data set's name"),
         ({"name": 3}, "3 cannot be a data set's name"),
         ({"images": (1, 4, 2)}, r"images of own must be an ImageSpec\(channels, size, classes\)"),
-        ({"labels": ("a",)}, "own has 2 classes and 1 different labels; give it one label a class"),
-        ({"labels": ("a", "a")}, "own has 2 classes and 1 different labels"),
+        (
+            {"classes": ("a",)},
+            "own has 2 classes and 1 different classes; give it one label a class",
+        ),
+        ({"classes": ("a", "a")}, "own has 2 classes and 1 different classes"),
         ({"mean": (0.1, 0.2)}, "mean of own has 2 values for 1 channels; give one a channel"),
-        ({"deviation": (0.1, 0.2)}, "deviation of own has 2 values for 1 channels"),
+        ({"std": (0.1, 0.2)}, "std of own has 2 values for 1 channels"),
         ({"centred": True, "images": ImageSpec(3, 4, 2)}, "own is centred, which only grey images"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(changes, sentence):
-    with pytest.raises(PluginError, match=sentence):
+    with pytest.raises(DataSetError, match=sentence):
         own(**changes)
 
 
 def test_a_title_is_the_name_unless_another_is_given():
     assert own().title == "own"
     assert own(title="Mine").title == "Mine"
-    assert own(labels=[0, 1]).labels == ("0", "1")
+    assert own(classes=[0, 1]).classes == ("0", "1")

@@ -92,15 +92,15 @@ def test_labels_stay_with_their_images(length, batch_size, seed):
         assert torch.equal(inputs, images.normalise(images.images[labels]))
 
 
-def torchvision_s(images, mean, deviation):
+def torchvision_s(images, mean, std):
     """What `ToTensor` and `Normalize` make of each image."""
-    transform = Compose([ToTensor(), Normalize(mean, deviation)])
+    transform = Compose([ToTensor(), Normalize(mean, std)])
     return torch.stack([transform(image.permute(1, 2, 0).numpy()) for image in images])
 
 
 def test_mnist_s_batches_equal_torchvision_s_to_the_bit(cache):
     data, known = resident(MNIST, CPU, cache), MNIST
-    wanted = torchvision_s(data.test.images[:200], known.mean, known.deviation)
+    wanted = torchvision_s(data.test.images[:200], known.mean, known.std)
     inputs, labels = next(data.test.batches(200))
     assert torch.equal(inputs, wanted)
     assert torch.equal(labels, data.test.labels[:200])
@@ -113,10 +113,10 @@ def test_every_byte_in_every_channel_equals_torchvision_s_to_the_bit():
         every,
         torch.zeros(2, dtype=torch.int64),
         torch.tensor(known.mean).view(-1, 1, 1),
-        torch.tensor(known.deviation).view(-1, 1, 1),
+        torch.tensor(known.std).view(-1, 1, 1),
     )
     inputs, _ = next(images.batches(2))
-    assert torch.equal(inputs, torchvision_s(every, known.mean, known.deviation))
+    assert torch.equal(inputs, torchvision_s(every, known.mean, known.std))
 
 
 @pytest.mark.parametrize("options", [{}, {"seed": 3}], ids=["stored", "shuffled"])
@@ -179,7 +179,7 @@ def test_a_data_set_lies_whole_on_its_device_as_bytes(cache):
     assert (len(data.train), len(data.test)) == (60_000, 10_000)
     assert data.train.images.dtype == data.test.images.dtype == torch.uint8
     assert data.train.mean.flatten().tolist() == pytest.approx(MNIST.mean)
-    assert data.test.deviation.flatten().tolist() == pytest.approx(MNIST.deviation)
+    assert data.test.std.flatten().tolist() == pytest.approx(MNIST.std)
 
 
 def test_threads_that_ask_at_once_share_one_data_set(tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ def right(digits):
     def share(images):
         pixels = torch.tensor(np.stack(images))[:, None].float().div(255)
         with torch.no_grad():
-            answers = model((pixels - MNIST.mean[0]) / MNIST.deviation[0]).argmax(1)
+            answers = model((pixels - MNIST.mean[0]) / MNIST.std[0]).argmax(1)
         return (answers.numpy() == digits[1][: len(images)]).mean()
 
     return share

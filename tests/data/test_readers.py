@@ -9,7 +9,7 @@ from PIL import Image
 
 from explorer import ImageSpec, image_folder, npz_file
 from explorer.data.cache import DataError, read_anew
-from explorer.plugin.sources import PluginError
+from explorer.data.dataset import DataSetError
 
 
 def picture(path, shade, size=(8, 8)):
@@ -29,7 +29,7 @@ def leaves(tmp_path):
 
 def test_a_folder_of_folders_is_a_data_set_whose_classes_are_the_folders(leaves):
     made = image_folder("leaves", leaves, size=4)
-    assert made.labels == ("ash", "oak")
+    assert made.classes == ("ash", "oak")
     assert made.images == ImageSpec(3, 4, 2)
     assert made.mean == ()
     arrays = read_anew(made)
@@ -46,7 +46,7 @@ def test_a_folder_of_folders_is_a_data_set_whose_classes_are_the_folders(leaves)
 
 def test_a_share_to_test_with_may_be_chosen(leaves):
     assert len(read_anew(image_folder("leaves", leaves, size=4, test=0.5)).test_labels) == 10
-    with pytest.raises(PluginError, match="must be a share between 0 and 1, not 2"):
+    with pytest.raises(DataSetError, match="must be a share between 0 and 1, not 2"):
         image_folder("leaves", leaves, size=4, test=2)
 
 
@@ -95,12 +95,12 @@ def test_the_version_changes_with_the_pictures_and_back(leaves):
 def test_a_folder_without_two_classes_is_refused(tmp_path, folders):
     for folder in folders:
         picture(tmp_path / folder / "1.png", 1)
-    with pytest.raises(PluginError, match="holds no pictures of two classes or more; put each"):
+    with pytest.raises(DataSetError, match="holds no pictures of two classes or more; put each"):
         image_folder("own", tmp_path, size=4)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(PluginError, match=r"There is no folder .*nowhere; put each class's"):
+    with pytest.raises(DataSetError, match=r"There is no folder .*nowhere; put each class's"):
         image_folder("own", tmp_path / "nowhere", size=4)
 
 
@@ -128,7 +128,7 @@ def test_an_npz_file_is_a_data_set(tmp_path, shape, spec):
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     made = npz_file("shapes", shapes(tmp_path, images))
     assert made.images == spec
-    assert made.labels == ("0", "1", "2")
+    assert made.classes == ("0", "1", "2")
     arrays = read_anew(made)
     assert arrays.train_images.shape == (3, spec.channels, 5, 5)
     assert arrays.test_labels.tolist() == [0]
@@ -137,20 +137,22 @@ def test_an_npz_file_is_a_data_set(tmp_path, shape, spec):
 def test_the_arrays_may_bear_keras_s_names_and_classes_names_of_their_own(tmp_path):
     images, labels = np.zeros((2, 4, 4), np.uint8), np.array([0, 1])
     file = shapes(tmp_path, images, x_train=images, y_train=labels, x_test=images, y_test=labels)
-    assert npz_file("shapes", file, labels=["circle", "square"]).labels == ("circle", "square")
+    assert npz_file("shapes", file, classes=["circle", "square"]).classes == ("circle", "square")
 
 
 def test_an_npz_file_with_other_arrays_is_refused(tmp_path):
     images = np.zeros((2, 4, 4), np.uint8)
     file = shapes(tmp_path, images, pictures=images)
     wanted = "holds the arrays pictures; name them train_images, train_labels, test_images, test"
-    with pytest.raises(PluginError, match=wanted):
+    with pytest.raises(DataSetError, match=wanted):
         npz_file("shapes", file)
 
 
 def test_an_npz_file_whose_images_are_not_square_is_refused(tmp_path):
     file = shapes(tmp_path, np.zeros((3, 4, 6), np.uint8))
-    with pytest.raises(PluginError, match=re.escape("is of shape (3, 4, 6); make it (N, C, H, W)")):
+    with pytest.raises(
+        DataSetError, match=re.escape("is of shape (3, 4, 6); make it (N, C, H, W)")
+    ):
         npz_file("shapes", file)
 
 
@@ -158,5 +160,5 @@ def test_an_npz_file_whose_images_are_not_square_is_refused(tmp_path):
 def test_what_is_no_npz_file_is_refused(tmp_path, content):
     if content:
         (tmp_path / "shapes.npz").write_bytes(content)
-    with pytest.raises(PluginError, match=r"cannot be read as an \.npz file .*numpy\.savez"):
+    with pytest.raises(DataSetError, match=r"cannot be read as an \.npz file .*numpy\.savez"):
         npz_file("shapes", tmp_path / "shapes.npz")

@@ -7,7 +7,9 @@ from pathlib import Path
 EXPLORER = Path(__file__).parents[2] / "explorer"
 RAISED = {
     "PluginError",
-    "ParameterError",
+    "BranchesError",
+    "DataSetError",
+    "OptionError",
     "TemplateError",
     "ValueError",
     "RuntimeError",
@@ -15,14 +17,14 @@ RAISED = {
 }
 RAISING = [
     "branches.py",
-    "loading.py",
-    "parameters.py",
-    "sources.py",
+    "plugin/loading.py",
+    "plugin/options.py",
+    "plugin/sources.py",
     "data/dataset.py",
-    "data/decoded.py",
-    "data/making.py",
+    "data/cache.py",
+    "data/readers.py",
     "data/mnist/__init__.py",
-    "templates/__init__.py",
+    "plugin/templates/__init__.py",
 ]
 
 
@@ -50,17 +52,18 @@ def raised() -> Iterator[str]:
 
 def explained() -> Iterator[str]:
     """The sentences that `explain` makes of other errors."""
-    for node in ast.walk(ast.parse((EXPLORER / "diagnosis.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Return) and node.value:
-            text = template(node.value) or ""
-            if text.startswith(("It ", "A hook")):
-                yield text
+    for name in ("errors.py", "plugin/diagnosis.py"):
+        for node in ast.walk(ast.parse((EXPLORER / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Return) and node.value:
+                text = template(node.value) or ""
+                if text.startswith(("It ", "A hook", "The ", "There ")):
+                    yield text
 
 
 def found() -> Iterator[str]:
     """What a passport's checks say where all is not well."""
     for name in ("form", "behaviour", "images"):
-        tree = ast.parse((EXPLORER / "passport" / f"{name}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((EXPLORER / "checks" / f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             match node:
                 case ast.Yield(value=ast.Tuple(elts=[ast.Constant(value=verdict), text, *_])):

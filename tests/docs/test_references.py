@@ -30,7 +30,7 @@ def test_the_reference_is_what_the_docstrings_say():
 
 def test_the_reference_has_every_public_name_and_every_hook():
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
-    for name in (*explorer.__all__, *hooks.HOOKS, "passport_tests"):
+    for name in (*explorer.__all__, *hooks.HOOKS, "check_tests"):
         assert f"### `{name}`" in text
 
 

@@ -41,7 +41,7 @@ class {name}(nn.Module):
         self.conv = nn.Conv2d(images.channels, 4, 5, stride=3)
         self.norm = nn.BatchNorm2d(4)
         self.dropout = nn.Dropout(0.2)
-        self.linear = nn.Linear(256, images.classes)
+        self.linear = nn.Linear(256, images.num_classes)
 
     def forward(self, x):
         if self.training:

@@ -35,7 +35,7 @@ class Misfit(nn.Module):
     def __init__(self, images):
         super().__init__()
         self.norm = nn.BatchNorm2d(images.channels)
-        self.linear = nn.Linear(images.channels * images.size**2, images.classes)
+        self.linear = nn.Linear(images.channels * images.size**2, images.num_classes)
         self.dropout = nn.Dropout(0.2)
 
     def forward(self, x):
@@ -370,7 +370,7 @@ def test_a_network_without_anything_to_train_fails_with_a_sentence(ask, store, m
     run, start = ask()
     build = nn.Flatten
     monkeypatch.setattr("explorer.plugin.registry.Architecture.build", lambda *_: build())
-    with pytest.raises(ValueError, match="empty parameter list"):
+    with pytest.raises(ValueError, match="empty option list"):
         list(start())
     assert store.run(run.id).status is Status.FAILED
-    assert "empty parameter list" in store.run(run.id).reason
+    assert "empty option list" in store.run(run.id).reason

@@ -18,7 +18,7 @@ MNIST = ImageSpec(1, 28, 10)
 ARCHITECTURES = discover().architectures
 
 
-def two(merge=concat):
+def two(merge="concat"):
     """A block between a convolution and a ReLU."""
     block = Branches({"left": nn.Conv2d(2, 3, 1), "right": nn.Conv2d(2, 3, 3, padding=1)}, merge)
     return nn.Sequential(nn.Conv2d(1, 2, 1), block, nn.ReLU())
@@ -169,7 +169,7 @@ def test_switches_may_lie_within_each_other():
 
 def test_one_branch_of_a_block_within_a_branch_can_be_off():
     inner = Branches({"a": nn.Conv2d(1, 2, 1), "b": nn.Identity()})
-    model = Branches({"x": nn.Sequential(inner, nn.Conv2d(3, 1, 1)), "skip": nn.Identity()}, add)
+    model = Branches({"x": nn.Sequential(inner, nn.Conv2d(3, 1, 1)), "skip": nn.Identity()}, "add")
     x = torch.randn(2, 1, 3, 3)
     with torch.no_grad(), ablated(model, ["x.0.a"]):
         part = torch.cat([torch.zeros(2, 2, 3, 3), x], 1)
@@ -179,7 +179,7 @@ def test_one_branch_of_a_block_within_a_branch_can_be_off():
 
 
 def test_a_block_that_is_used_twice_is_without_the_branch_each_time():
-    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 1)}, merge=add)
+    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 1)}, merge="add")
     x = torch.randn(1, 1, 3, 3)
     with ablated(model := nn.Sequential(block, block), ["0.conv"]):
         assert torch.equal(model(x), x)

@@ -6,7 +6,7 @@ from hypothesis import given
 from inspection.trees import Breaks, by_hand, networks, property_test, settle, unchanged
 from torch import fx, nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.inspection.activations import record, statistics
 from explorer.inspection.parts import Layer
 from explorer.plugin.registry import discover
@@ -85,9 +85,9 @@ def test_the_layer_before_an_in_place_relu_keeps_its_negative_values(stranger):
 
 
 def test_a_branch_and_a_block_before_an_in_place_relu_keep_their_negative_values():
-    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 1, bias=False)}, merge=add)
+    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 1, bias=False)}, merge="add")
     nn.init.constant_(block["conv"].weight, 2)
-    one = Branches({"only": nn.Conv2d(1, 1, 1)}, merge=add)  # hands its branch's own tensor on
+    one = Branches({"only": nn.Conv2d(1, 1, 1)}, merge="add")  # hands its branch's own tensor on
     model = nn.Sequential(block, nn.ReLU(inplace=True), one, nn.ReLU(inplace=True))
     image = torch.randn(1, 1, 5, 5)
     maps = record(model, image).maps
@@ -141,12 +141,12 @@ def test_statistics_are_those_of_plain_python():
     values = [0, 0, 0, 0, 1, -2, 0, 5]
     mean = sum(values) / 8
     assert found.mean == mean
-    assert found.deviation == pytest.approx((sum((v - mean) ** 2 for v in values) / 8) ** 0.5)
-    assert (found.low, found.high, found.zeros, found.silent) == (-2, 5, 5 / 8, 1)
+    assert found.std == pytest.approx((sum((v - mean) ** 2 for v in values) / 8) ** 0.5)
+    assert (found.low, found.high, found.zeros, found.dead) == (-2, 5, 5 / 8, 1)
 
 
 def test_a_channel_is_silent_only_if_it_is_for_all_images():
     output = torch.zeros(2, 3, 2, 2)
     output[1, 0, 1, 1] = 1
-    assert statistics(output).silent == 2
-    assert statistics(torch.tensor([[0.0, 1.0], [0.0, 0.0]])).silent == 1
+    assert statistics(output).dead == 2
+    assert statistics(torch.tensor([[0.0, 1.0], [0.0, 0.0]])).dead == 1

@@ -56,11 +56,11 @@ def test_each_image_gets_its_own_answer_across_the_batches(example, digits):
 @property_test
 def test_each_answer_is_the_likeliest_class_with_its_probability(found):
     rows = found.log_probabilities.tolist()
-    assert found.classes == len(rows[0])
-    assert found.given.tolist() == [row.index(max(row)) for row in rows]
+    assert found.num_classes == len(rows[0])
+    assert found.predicted.tolist() == [row.index(max(row)) for row in rows]
     assert found.confidence.tolist() == pytest.approx([math.exp(max(row)) for row in rows])
     right = [row.index(max(row)) == label for row, label in zip(rows, found.labels, strict=True)]
-    assert found.right.tolist() == right
+    assert found.correct.tolist() == right
     assert found.accuracy == pytest.approx(sum(right) / len(right))
     losses = [-row[label] for row, label in zip(rows, found.labels, strict=True)]
     assert found.loss == pytest.approx(sum(losses) / len(losses), rel=1e-6)
@@ -69,8 +69,8 @@ def test_each_answer_is_the_likeliest_class_with_its_probability(found):
 @given(told())
 @property_test
 def test_the_confusion_counts_what_was_given_for_what(found):
-    pairs = list(zip(found.labels.tolist(), found.given.tolist(), strict=True))
-    classes = range(found.classes)
+    pairs = list(zip(found.labels.tolist(), found.predicted.tolist(), strict=True))
+    classes = range(found.num_classes)
     assert found.confusion.tolist() == [[pairs.count((a, b)) for b in classes] for a in classes]
     for label, share in zip(classes, found.accuracy_by_class, strict=True):
         own = [given == label for truth, given in pairs if truth == label]
@@ -80,7 +80,7 @@ def test_the_confusion_counts_what_was_given_for_what(found):
 @given(told())
 @property_test
 def test_mistakes_come_surest_first_doubts_come_surest_last_and_equals_in_their_order(found):
-    sure, right = found.confidence.tolist(), found.right.tolist()
+    sure, right = found.confidence.tolist(), found.correct.tolist()
     numbers = range(len(sure))
     wrong = [number for number in numbers if not right[number]]
     assert found.mistakes() == sorted(wrong, key=lambda number: -sure[number])

@@ -7,7 +7,7 @@ import torch
 from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.inspection.attribution import METHODS, AttributionError, attribution, grad_cam
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
@@ -233,7 +233,7 @@ every_way = pytest.mark.parametrize("explain", EXPLAIN.values(), ids=EXPLAIN)
 def layers():
     """A network in training whose weights have gradients, but for one that is not trained."""
     torch.manual_seed(0)
-    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(2, 2, 1)}, merge=add)
+    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(2, 2, 1)}, merge="add")
     model = nn.Sequential(
         nn.Conv2d(1, 2, 3), settle(nn.BatchNorm2d(2)), block, nn.Dropout(), nn.Flatten()
     )

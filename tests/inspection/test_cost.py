@@ -6,7 +6,7 @@ from inspection.trees import Breaks, Noise, networks, property_test, unchanged
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.inspection.cost import Cost, costs, measure
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, blocks, layers
@@ -46,10 +46,10 @@ def adds_up(model, images):
         if row.kind == "block":
             assert {part.kind for part in inside} == {"branch"}
         if inside:
-            assert sum(part.weights for part in inside) == row.weights
+            assert sum(part.parameters for part in inside) == row.parameters
             assert sum(part.macs for part in inside) == row.macs
     top = [row for row in rows if row.depth == 0]
-    assert sum(row.weights for row in top) == sum(p.numel() for p in model.parameters())
+    assert sum(row.parameters for row in top) == sum(p.numel() for p in model.parameters())
     assert sum(row.macs for row in top) == counted(model, images)
 
 
@@ -100,7 +100,7 @@ def test_a_convolution_costs_what_the_formula_says(data):
     (row,) = costs(parts_of(nn.Sequential(conv), images))
     filters = outputs * per_group * kernel[0] * kernel[1]
     assert row.macs == height * width * filters
-    assert row.weights == filters + outputs * bias
+    assert row.parameters == filters + outputs * bias
 
 
 def test_a_linear_layer_costs_a_multiply_add_a_weight_and_the_rest_nothing():
@@ -109,20 +109,20 @@ def test_a_linear_layer_costs_a_multiply_add_a_weight_and_the_rest_nothing():
     )
     rows = costs(parts_of(model, torch.randn(7, 2, 4, 4)))
     assert [row.macs for row in rows] == [0, 0, 0, 0, 40]
-    assert [row.weights for row in rows] == [4, 0, 0, 0, 45]
+    assert [row.parameters for row in rows] == [4, 0, 0, 0, 45]
 
 
 def test_weights_that_are_not_trained_do_not_count():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 1))
     model[0].requires_grad_(False)
     rows = costs(parts_of(model, torch.randn(1, 1, 5, 5)))
-    assert [row.weights for row in rows] == [0, 6]
+    assert [row.parameters for row in rows] == [0, 6]
 
 
 def test_the_rows_of_a_block_come_before_its_branches_and_those_before_their_layers():
     inner = Branches({"c": nn.Conv2d(2, 1, 1), "d": nn.Identity()})
     path = nn.Sequential(nn.Conv2d(1, 2, 1), inner, nn.ReLU())
-    model = nn.Sequential(Branches({"a": path, "b": nn.Conv2d(1, 3, 1)}, merge=add), nn.Flatten())
+    model = nn.Sequential(Branches({"a": path, "b": nn.Conv2d(1, 3, 1)}, merge="add"), nn.Flatten())
     rows = costs(outline(model, ImageSpec(1, 2, 10)))
     assert [(row.name, row.kind, row.depth, row.text) for row in rows] == [
         ("0", "block", 0, "add of 2"),
@@ -163,7 +163,7 @@ def test_every_row_of_a_built_in_is_measured(name):
 
 
 def test_every_run_of_a_layer_and_of_a_block_is_measured():
-    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 1)}, merge=add)
+    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 1)}, merge="add")
     relu = nn.ReLU()
     model, images = nn.Sequential(block, relu, block, relu), torch.randn(2, 1, 4, 4)
     rows = costs(parts_of(model, images), measure(model, images))

@@ -7,13 +7,14 @@ from hypothesis import given
 from inspection.trees import Breaks, networks, property_test, settle, unchanged
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.data.loader import Data, Split
 from explorer.inspection.ablation import branch_paths
-from explorer.inspection.gradients import branch_norms, gradient_norms, recorded_norms
+from explorer.inspection.gradients import branch_norms, gradient_norms
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 from explorer.training.events import Epoch, Gradients
+from explorer.training.gradient_norms import recorded_norms
 from explorer.training.loop import train
 from explorer.training.recipe import Recipe
 
@@ -128,7 +129,7 @@ def test_the_norm_of_a_branch_is_that_of_all_its_weights_together(drawn):
 
 def test_a_branch_whose_name_begins_like_anothers_is_not_taken_for_it():
     paths = {"3": nn.Conv2d(1, 1, 3), "3x": nn.Conv2d(1, 1, 3), "skip": nn.Identity()}
-    model = nn.Sequential(Branches(paths, merge=add))
+    model = nn.Sequential(Branches(paths, merge="add"))
     assert branch_norms(model, {"0.3": 3.0, "0.3x": 4.0}) == {"0.3": 3.0, "0.3x": 4.0}
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from inspection.trees import blocks, property_test, settle, unchanged
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.inspection.linearity import TOLERANCE, affine_error, linearity
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
@@ -57,7 +57,7 @@ def test_one_5x5_convolution_could_replace_the_tutorials_first_inception_block(e
     assert verdict.is_affine
     assert verdict.error < 1e-12
     assert verdict.replacement.text == "Conv2d(10, 88, 5×5)"
-    assert verdict.replacement.weights == 22_088
+    assert verdict.replacement.parameters == 22_088
 
     block = model.mix1.double()
     numbers, replaced = convolution(block, 10, 5)
@@ -77,11 +77,11 @@ def test_one_linear_layer_could_replace_all_from_the_tutorials_second_block_on(e
     assert verdict.is_affine
     assert verdict.tail_error < 1e-12
     assert verdict.tail_replacement.text == "Linear(320, 10)"
-    assert verdict.tail_replacement.weights == 3_210
+    assert verdict.tail_replacement.parameters == 3_210
     assert verdict.tail_replacement.exact
     end = model.double()
-    assert verdict.weights == sum(p.numel() for p in end.mix2.parameters())
-    assert verdict.tail_weights == verdict.weights + 88 * 16 * 10 + 10
+    assert verdict.parameters == sum(p.numel() for p in end.mix2.parameters())
+    assert verdict.tail_parameters == verdict.parameters + 88 * 16 * 10 + 10
 
     def tail(x):
         return end.linear(end.mix2(x).flatten(1))
@@ -131,7 +131,7 @@ def affine(draw):
 
 def with_classifier(block, width, images):
     flat = width * images.size**2
-    return nn.Sequential(block, nn.Flatten(), nn.Linear(flat, images.classes))
+    return nn.Sequential(block, nn.Flatten(), nn.Linear(flat, images.num_classes))
 
 
 @given(affine())
@@ -142,10 +142,10 @@ def test_random_blocks_without_activations_are_affine_and_so_is_what_follows(dra
     model = with_classifier(block, width, images)
     verdict = linearity(model, images)[0]
     assert verdict.is_affine
-    assert verdict.tail_weights == sum(p.numel() for p in model.parameters())
+    assert verdict.tail_parameters == sum(p.numel() for p in model.parameters())
     entering = images.channels * images.size**2
     assert verdict.tail_replacement.text == f"Linear({entering}, 3)"
-    assert verdict.tail_replacement.weights == 3 * (entering + 1)
+    assert verdict.tail_replacement.parameters == 3 * (entering + 1)
     model, shape = model.double(), (images.channels, images.size, images.size)
     x = torch.randn(4, *shape, dtype=torch.float64)
     torch.testing.assert_close(apply(linear(model, shape), x), model(x))
@@ -161,7 +161,7 @@ def test_the_convolution_that_could_replace_a_random_block_does(drawn):
     kernels = replacement.text.removesuffix(")").rpartition(" ")[2].split("×")
     rows, columns = map(int, kernels)
     assert replacement.text == f"Conv2d({images.channels}, {width}, {rows}×{columns})"
-    assert replacement.weights == images.channels * width * rows * columns + width
+    assert replacement.parameters == images.channels * width * rows * columns + width
     block, reach = block.double(), max(rows, columns)
     _, replaced = convolution(block, images.channels, reach)
     x = torch.randn(2, images.channels, 3 * reach, 3 * reach, dtype=torch.float64)
@@ -209,7 +209,7 @@ def test_a_block_that_is_no_convolution_of_its_maps_would_be_a_linear_layer(bran
     assert verdict.is_affine
     assert (verdict.replacement.text, verdict.replacement.exact) == (text, True)
     entering, leaving = map(int, text[7:-1].split(", "))
-    assert verdict.replacement.weights == entering * leaving + leaving
+    assert verdict.replacement.parameters == entering * leaving + leaving
 
 
 def test_a_block_that_does_something_else_at_every_place_is_no_convolution():
@@ -258,11 +258,11 @@ def test_a_block_that_always_gives_the_same_is_affine():
 def test_the_weights_behind_a_block_without_any_count():
     model = block_and_linear(nn.Conv2d(1, 1, 1), a=nn.Identity(), b=nn.AvgPool2d(3, 1, 1))
     (verdict,) = linearity(model, ImageSpec(1, 8, 3))
-    assert (verdict.weights, verdict.tail_weights) == (0, 128 * 3 + 3)
+    assert (verdict.parameters, verdict.tail_parameters) == (0, 128 * 3 + 3)
 
 
 def test_what_follows_the_first_run_of_a_block_includes_its_second():
-    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 3, padding=1)}, merge=add)
+    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 3, padding=1)}, merge="add")
     images = ImageSpec(1, 4, 3)
     for between, affine in ((nn.ReLU(), False), (nn.Identity(), True)):
         model = nn.Sequential(block, between, block, nn.Flatten(), nn.Linear(16, 3))

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torchvision.models import densenet121, googlenet, resnet18
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.inspection.describing import describe
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, Layer
@@ -34,7 +34,7 @@ def test_the_residual_net_reads_as_it_is_built():
     block = parts[3]
     assert isinstance(block, Block)
     assert (block.path, block.merge, block.shape) == ("block1", "add", (16, 12, 12))
-    assert block.weights == 4640
+    assert block.parameters == 4640
     assert [layer.text for layer in block.branches["residual"]] == ["conv 3×3", "ReLU", "conv 3×3"]
     assert [layer.kind for layer in block.branches["skip"]] == ["Identity"]
     assert block.channels == {"skip": 16, "residual": 16}
@@ -44,8 +44,8 @@ def test_the_residual_net_reads_as_it_is_built():
 def test_all_weights_of_every_built_in_are_accounted_for(name):
     architecture = ARCHITECTURES[name]
     parts = outline(architecture.build(MNIST), MNIST)
-    assert sum(part.weights for part in parts) == architecture.weights
-    assert sum(layer.weights for layer in layers(parts)) == architecture.weights
+    assert sum(part.parameters for part in parts) == architecture.parameters
+    assert sum(layer.parameters for layer in layers(parts)) == architecture.parameters
 
 
 @pytest.mark.parametrize("build", [resnet18, googlenet, densenet121])
@@ -76,7 +76,7 @@ def test_no_hook_and_no_change_of_mode_is_left_behind_even_after_an_exception():
             super().forward(x)
             raise RuntimeError("on purpose")
 
-    block = Branches({"a": nn.Identity(), "b": nn.Identity()}, merge=add)
+    block = Branches({"a": nn.Identity(), "b": nn.Identity()}, merge="add")
     model = Breaks(block, nn.BatchNorm2d(1)).train()
     with pytest.raises(RuntimeError, match="on purpose"):
         outline(model, MNIST)

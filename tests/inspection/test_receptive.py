@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from inspection.trees import networks, property_test, unchanged
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.inspection.parts import blocks
 from explorer.inspection.receptive import (
     NOTHING,
@@ -319,7 +319,7 @@ def test_the_branches_are_sorted_by_how_much_they_see_and_equal_ones_stay_as_the
         "flat": nn.Conv2d(1, 1, (1, 3), padding=(0, 1)),
         "one": nn.Conv2d(1, 1, 1),
     }
-    model = nn.Sequential(Branches(paths, merge=add))
+    model = nn.Sequential(Branches(paths, merge="add"))
     (block,) = trace(model, torch.zeros(1, 1, 9, 9), keep=lambda _: None).parts
     fields = receptive_fields(model, (1, 9, 9))
     assert by_reach(block, fields) == ["skip", "one", "tall", "flat", "wide"]

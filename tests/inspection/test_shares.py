@@ -3,7 +3,7 @@ import torch
 from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.inspection.ablation import ablated
 from explorer.inspection.activations import record
 from explorer.inspection.shares import branch_shares
@@ -77,7 +77,7 @@ def test_the_shares_are_exact_through_the_mean_over_a_map(images):
 def test_the_shares_of_a_sum_are_exact_if_only_a_linear_layer_follows(images):
     paths = {"skip": nn.Identity(), "residual": nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())}
     model = nn.Sequential(
-        nn.Conv2d(1, 4, 5, stride=4), Branches(paths, merge=add), nn.Flatten(), nn.Linear(144, 10)
+        nn.Conv2d(1, 4, 5, stride=4), Branches(paths, merge="add"), nn.Flatten(), nn.Linear(144, 10)
     )
     found = branch_shares(model, "1", images)
     sums_to_the_logits(found, model, images)
@@ -94,7 +94,7 @@ def test_the_whole_model_and_a_block_within_a_branch_can_be_asked_for():
     whole = nn.Sequential(*model)[0]
     found = branch_shares(nn.Sequential(whole, nn.Flatten()), "0", images)
     sums_to_the_logits(found, model, images)
-    flat = Branches({n: nn.Sequential(nn.Flatten(), nn.Linear(16, 4)) for n in "ab"}, merge=add)
+    flat = Branches({n: nn.Sequential(nn.Flatten(), nn.Linear(16, 4)) for n in "ab"}, merge="add")
     sums_to_the_logits(branch_shares(flat, "", images), flat, images)
     # What the other branch of the outer block gives flows around the inner one.
     assert not branch_shares(model, "0.x", images).exact
@@ -104,7 +104,7 @@ def test_a_block_with_a_path_around_it_is_not_called_exact():
     class Around(nn.Module):
         def __init__(self):
             super().__init__()
-            self.block = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()}, merge=add)
+            self.block = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()}, merge="add")
             self.linear = nn.Linear(16, 10)
 
         def forward(self, x):
@@ -117,7 +117,7 @@ def test_a_block_with_a_path_around_it_is_not_called_exact():
 def test_a_relu_that_these_images_never_meet_is_found_by_random_ones():
     less = nn.Conv2d(1, 1, 1, bias=False)
     nn.init.constant_(less.weight, -0.5)
-    block = Branches({"skip": nn.Identity(), "less": less}, merge=add)
+    block = Branches({"skip": nn.Identity(), "less": less}, merge="add")
     model = nn.Sequential(block, nn.Conv2d(1, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(16, 10))
     nn.init.ones_(model[1].weight)
     nn.init.ones_(model[1].bias)

@@ -3,7 +3,7 @@ import torch
 from inspection.trees import Breaks, Noise, unchanged
 from torch import nn
 
-from explorer.branches import Branches, add
+from explorer.branches import Branches
 from explorer.inspection.parts import Block, Layer
 from explorer.inspection.tracing import evaluating, trace, watched
 
@@ -84,7 +84,7 @@ def test_a_network_that_draws_at_random_leaves_the_generator_as_it_was():
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_a_trace_leaves_no_hook_and_no_mode_after_an_exception(mode):
-    block = Branches({"a": nn.Identity(), "b": nn.BatchNorm2d(1)}, merge=add)
+    block = Branches({"a": nn.Identity(), "b": nn.BatchNorm2d(1)}, merge="add")
     model = Breaks(block, nn.Dropout()).train(mode)
     model[1].train(not mode)
     with unchanged(model), pytest.raises(RuntimeError, match="on purpose"):
@@ -146,7 +146,7 @@ def test_a_module_that_is_used_twice_is_told_of_twice():
 
 
 def test_a_block_that_is_used_twice_is_told_of_twice_with_its_branches():
-    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(2, 2, 1)}, merge=add)
+    block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(2, 2, 1)}, merge="add")
     run = trace(nn.Sequential(block, block), torch.randn(1, 2, 3, 3), keep=torch.clone)
     first, second = run.parts
     assert (first.name, second.name) == ("0", "0#2")
@@ -205,7 +205,7 @@ def test_the_whole_model_may_be_one_layer():
     model = nn.Conv2d(1, 2, 3)
     run = trace(model, torch.randn(1, 1, 5, 5), keep=torch.clone)
     (layer,) = run.parts
-    assert (layer.path, layer.kind, layer.weights, layer.macs) == ("", "Conv2d", 20, 2 * 9 * 9)
+    assert (layer.path, layer.kind, layer.parameters, layer.macs) == ("", "Conv2d", 20, 2 * 9 * 9)
     assert list(run.kept) == [""]
 
 

@@ -61,7 +61,7 @@ def test_norms_mean_and_deviation_are_those_of_plain_python():
     assert own.norms.tolist() == [5, 3]
     values = [3, 4, 0, -1, 2, -2]
     assert own.mean == 1
-    assert own.deviation == pytest.approx(math.sqrt(sum((v - 1) ** 2 for v in values) / 6))
+    assert own.std == pytest.approx(math.sqrt(sum((v - 1) ** 2 for v in values) / 6))
 
 
 @pytest.mark.parametrize(

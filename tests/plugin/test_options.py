@@ -1,4 +1,4 @@
-"""Parameters: read off a constructor, checked, parsed from text."""
+"""Options: read off a constructor, checked, parsed from text."""
 
 import json
 import math
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from explorer import ImageSpec, Range
-from explorer.plugin.options import Parameter, ParameterError, fill, read_parameters, suggest
+from explorer.plugin.options import Option, OptionError, fill, read_options
+from explorer.text import suggest
 
 property_test = settings(max_examples=150, deadline=None)
 
@@ -23,12 +24,12 @@ def architecture(init):
     return type("Net", (nn.Module,), {"__init__": init})
 
 
-def read(init) -> tuple[Parameter, ...]:
-    return read_parameters(architecture(init))
+def read(init) -> tuple[Option, ...]:
+    return read_options(architecture(init))
 
 
 def refusal(init) -> str:
-    with pytest.raises(ParameterError) as error:
+    with pytest.raises(OptionError) as error:
         read(init)
     return str(error.value)
 
@@ -47,9 +48,9 @@ def test_bare_numbers_and_a_switch():
     def init(self, images: ImageSpec, *, layers: int = 3, rate: float = 0.5, skip: bool = True): ...
 
     assert read(init) == (
-        Parameter("layers", int, 3),
-        Parameter("rate", float, 0.5),
-        Parameter("skip", bool, True),
+        Option("layers", int, 3),
+        Option("rate", float, 0.5),
+        Option("skip", bool, True),
     )
 
 
@@ -65,11 +66,11 @@ def test_a_range_and_a_help_text_in_either_order():
     ): ...
 
     assert read(init) == (
-        Parameter("width", int, 16, range=Range(8, 64, step=8), help="Channels"),
-        Parameter("dropout", float, 0.1, range=Range(0.0, 0.9), help="Share of zeros"),
-        Parameter("skip", bool, False, help="Add the input"),
-        Parameter("blocks", int, 2, range=Range(1, 4)),
-        Parameter("depth", int, 2, help="How deep"),
+        Option("width", int, 16, range=Range(8, 64, step=8), help="Channels"),
+        Option("dropout", float, 0.1, range=Range(0.0, 0.9), help="Share of zeros"),
+        Option("skip", bool, False, help="Add the input"),
+        Option("blocks", int, 2, range=Range(1, 4)),
+        Option("depth", int, 2, help="How deep"),
     )
 
 
@@ -89,7 +90,7 @@ def test_a_literal_of_strings_and_one_of_numbers_are_choices():
 def test_annotations_written_as_strings_are_read_too():
     def init(self, images: "ImageSpec", width: "Annotated[int, Range(1, 9), 'Channels']" = 3): ...
 
-    assert read(init) == (Parameter("width", int, 3, range=Range(1, 9), help="Channels"),)
+    assert read(init) == (Option("width", int, 3, range=Range(1, 9), help="Channels"),)
 
 
 def test_an_architecture_may_have_no_parameter_and_leave_its_images_without_annotation():
@@ -104,7 +105,7 @@ def test_a_constructor_is_inherited():
 
     class Child(Parent): ...
 
-    assert read_parameters(Child) == (Parameter("width", int, 4),)
+    assert read_options(Child) == (Option("width", int, 4),)
 
 
 def test_a_default_is_of_its_parameters_own_type():
@@ -160,8 +161,8 @@ def test_star_arguments_are_refused():
     def args(self, images: ImageSpec, *layers: int): ...
     def kwargs(self, images: ImageSpec, **options: int): ...
 
-    assert refusal(args) == "*layers: int cannot become a widget; name each parameter."
-    assert refusal(kwargs) == "**options: int cannot become a widget; name each parameter."
+    assert refusal(args) == "*layers: int cannot become a widget; name each option."
+    assert refusal(kwargs) == "**options: int cannot become a widget; name each option."
 
 
 def test_a_constructor_that_does_not_take_the_images_first_is_refused():
@@ -221,13 +222,13 @@ def test_a_help_text_where_the_type_belongs_is_refused_in_the_same_words():
 
 @pytest.mark.parametrize(("low", "high"), [(3, 3), (4, 3), (math.nan, 1), (0, math.nan)])
 def test_an_empty_range_is_refused(low, high):
-    with pytest.raises(ParameterError, match="is empty: its first number must be below its second"):
+    with pytest.raises(OptionError, match="is empty: its first number must be below its second"):
         Range(low, high)
 
 
 @pytest.mark.parametrize("step", [0, -1, 8])
 def test_a_step_that_leads_nowhere_is_refused(step):
-    with pytest.raises(ParameterError, match="the step must be above 0 and within the range"):
+    with pytest.raises(OptionError, match="the step must be above 0 and within the range"):
         Range(1, 8, step=step)
 
 
@@ -238,32 +239,32 @@ def test_a_step_that_leads_nowhere_is_refused(step):
 @property_test
 def test_a_whole_number_in_range_is_kept_and_parsed_back_from_its_text(limits, data):
     value = data.draw(st.integers(limits.low, limits.high))
-    parameter = Parameter("width", int, limits.low, range=limits)
-    assert parameter.check(value) == parameter.parse(str(value)) == value
-    assert type(parameter.parse(str(value))) is int
+    option = Option("width", int, limits.low, range=limits)
+    assert option.check(value) == option.parse(str(value)) == value
+    assert type(option.parse(str(value))) is int
 
 
 @given(ranges(finite), st.data())
 @property_test
 def test_a_number_in_range_is_kept_and_parsed_back_from_its_text(limits, data):
     value = data.draw(st.floats(limits.low, limits.high))
-    parameter = Parameter("rate", float, limits.low, range=limits)
-    assert parameter.check(value) == parameter.parse(str(value)) == value
-    assert type(parameter.parse(str(value))) is float
+    option = Option("rate", float, limits.low, range=limits)
+    assert option.check(value) == option.parse(str(value)) == value
+    assert type(option.parse(str(value))) is float
 
 
 @given(st.one_of(st.integers(), finite))
 @property_test
 def test_a_bare_parameter_takes_every_number_of_its_type(value):
     kind = type(value)
-    parameter = Parameter("value", kind, kind(0))
-    assert parameter.check(value) == parameter.parse(str(value)) == value
+    option = Option("value", kind, kind(0))
+    assert option.check(value) == option.parse(str(value)) == value
 
 
 @given(st.booleans())
 def test_a_switch_is_parsed_back_from_its_text(value):
-    parameter = Parameter("skip", bool, True)
-    assert parameter.parse(str(value)) is parameter.check(value) is value
+    option = Option("skip", bool, True)
+    assert option.parse(str(value)) is option.check(value) is value
 
 
 @given(
@@ -275,10 +276,10 @@ def test_a_switch_is_parsed_back_from_its_text(value):
 )
 @property_test
 def test_every_choice_is_parsed_back_from_its_text(choices):
-    parameter = Parameter("pool", str, choices[0], choices=tuple(choices))
+    option = Option("pool", str, choices[0], choices=tuple(choices))
     for choice in choices:
-        parsed = parameter.parse(str(choice))
-        assert parsed == parameter.check(choice) == choice
+        parsed = option.parse(str(choice))
+        assert parsed == option.check(choice) == choice
         assert type(parsed) is type(choice)
 
 
@@ -295,98 +296,94 @@ def test_a_number_outside_its_range_is_refused(kind, data):
     numbers = st.integers() if kind is int else finite
     limits = data.draw(ranges(numbers))
     value = data.draw(numbers.filter(lambda number: not limits.low <= number <= limits.high))
-    parameter = Parameter("width", kind, limits.low, range=limits)
-    with pytest.raises(ParameterError, match=r"^width must be a (whole )?number from .*, not "):
-        parameter.check(value)
-    with pytest.raises(ParameterError, match=r"^width must be a (whole )?number from .*, not "):
-        parameter.parse(str(value))
+    option = Option("width", kind, limits.low, range=limits)
+    with pytest.raises(OptionError, match=r"^width must be a (whole )?number from .*, not "):
+        option.check(value)
+    with pytest.raises(OptionError, match=r"^width must be a (whole )?number from .*, not "):
+        option.parse(str(value))
 
 
 @given(finite.filter(lambda number: not number.is_integer()))
 @property_test
 def test_a_fraction_is_no_whole_number(value):
-    with pytest.raises(ParameterError, match=r"^width must be a whole number, not "):
-        Parameter("width", int, 1).check(value)
+    with pytest.raises(OptionError, match=r"^width must be a whole number, not "):
+        Option("width", int, 1).check(value)
 
 
 @pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)
 @pytest.mark.parametrize(
-    "parameter",
+    "option",
     [
-        Parameter("value", int, 1),
-        Parameter("value", int, 1, range=Range(0, 5)),
-        Parameter("value", float, 1.0),
-        Parameter("value", float, 1.0, range=Range(-math.inf, math.inf)),
+        Option("value", int, 1),
+        Option("value", int, 1, range=Range(0, 5)),
+        Option("value", float, 1.0),
+        Option("value", float, 1.0, range=Range(-math.inf, math.inf)),
     ],
-    ids=lambda parameter: f"{parameter.type.__name__}-{bool(parameter.range)}",
+    ids=lambda option: f"{option.type.__name__}-{bool(option.range)}",
 )
-def test_what_is_no_number_or_not_finite_is_refused(parameter, value):
-    with pytest.raises(ParameterError) as error:
-        parameter.check(value)
-    assert str(error.value) == f"value must be {parameter.expected()}, not {value!r}."
+def test_what_is_no_number_or_not_finite_is_refused(option, value):
+    with pytest.raises(OptionError) as error:
+        option.check(value)
+    assert str(error.value) == f"value must be {option.expected()}, not {value!r}."
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "Infinity", "", "three", "0x10", "1e999"])
 def test_text_that_stands_for_no_finite_number_is_refused(text):
-    with pytest.raises(ParameterError) as error:
-        Parameter("rate", float, 1.0).parse(text)
+    with pytest.raises(OptionError) as error:
+        Option("rate", float, 1.0).parse(text)
     assert str(error.value) == f"rate must be a number, not {text!r}."
 
 
 @pytest.mark.parametrize("text", ["1.5", "1e3", "true", "", " "])
 def test_text_that_stands_for_no_whole_number_is_refused(text):
-    with pytest.raises(ParameterError) as error:
-        Parameter("width", int, 1).parse(text)
+    with pytest.raises(OptionError) as error:
+        Option("width", int, 1).parse(text)
     assert str(error.value) == f"width must be a whole number, not {text!r}."
 
 
 def test_a_number_too_large_for_floating_point_is_refused_as_any_other_outside_the_range():
     limits = Range(1, 9)
-    with pytest.raises(
-        ParameterError, match=r"^width must be a whole number from 1 to 9, not 1000"
-    ):
-        Parameter("width", int, 1, range=limits).check(10**400)
-    with pytest.raises(
-        ParameterError, match=r"^width must be a whole number from 1 to 9, not '100"
-    ):
-        Parameter("width", int, 1, range=limits).parse(str(10**400))
-    with pytest.raises(ParameterError, match=r"^rate must be a number, not 1000"):
-        Parameter("rate", float, 1.0).check(10**400)
+    with pytest.raises(OptionError, match=r"^width must be a whole number from 1 to 9, not 1000"):
+        Option("width", int, 1, range=limits).check(10**400)
+    with pytest.raises(OptionError, match=r"^width must be a whole number from 1 to 9, not '100"):
+        Option("width", int, 1, range=limits).parse(str(10**400))
+    with pytest.raises(OptionError, match=r"^rate must be a number, not 1000"):
+        Option("rate", float, 1.0).check(10**400)
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.0, "true", None])
 def test_a_switch_takes_only_true_and_false(value):
-    with pytest.raises(ParameterError) as error:
-        Parameter("skip", bool, True).check(value)
+    with pytest.raises(OptionError) as error:
+        Option("skip", bool, True).check(value)
     assert str(error.value) == f"skip must be true or false, not {value!r}."
 
 
 @pytest.mark.parametrize("value", ["min", "Max", "", 1, True, 2.0, None])
 def test_a_choice_takes_only_what_is_among_its_choices_and_of_their_type(value):
-    parameter = Parameter("pool", str, "max", choices=("max", "average", 2, False))
-    with pytest.raises(ParameterError) as error:
-        parameter.check(value)
+    option = Option("pool", str, "max", choices=("max", "average", 2, False))
+    with pytest.raises(OptionError) as error:
+        option.check(value)
     assert str(error.value) == f"pool must be one of max, average, 2, False, not {value!r}."
 
 
 def test_a_choice_that_is_not_there_is_refused_as_text_too():
-    with pytest.raises(ParameterError) as error:
-        Parameter("pool", str, "max", choices=("max", "average")).parse("min")
+    with pytest.raises(OptionError) as error:
+        Option("pool", str, "max", choices=("max", "average")).parse("min")
     assert str(error.value) == "pool must be one of max, average, not 'min'."
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value", "kept"),
-    [(Parameter("width", int, 1), 16.0, 16), (Parameter("rate", float, 1.0), 3, 3.0)],
+    ("option", "value", "kept"),
+    [(Option("width", int, 1), 16.0, 16), (Option("rate", float, 1.0), 3, 3.0)],
 )
-def test_a_number_that_fits_is_given_back_in_the_parameters_own_type(parameter, value, kept):
-    assert parameter.check(value) == kept
-    assert type(parameter.check(value)) is type(kept)
+def test_a_number_that_fits_is_given_back_in_the_parameters_own_type(option, value, kept):
+    assert option.check(value) == kept
+    assert type(option.check(value)) is type(kept)
 
 
 @pytest.mark.parametrize("end", [8, 64])
 def test_both_ends_belong_to_the_range(end):
-    assert Parameter("width", int, 16, range=Range(8, 64)).check(end) == end
+    assert Option("width", int, 16, range=Range(8, 64)).check(end) == end
 
 
 @pytest.mark.parametrize(
@@ -403,21 +400,21 @@ def test_both_ends_belong_to_the_range(end):
     ],
 )
 def test_a_switch_is_parsed_from_the_usual_words(text, value):
-    assert Parameter("skip", bool, True).parse(text) is value
+    assert Option("skip", bool, True).parse(text) is value
 
 
 @pytest.mark.parametrize("text", ["", "2", "ja", "truee"])
 def test_a_switch_is_not_parsed_from_other_words(text):
-    with pytest.raises(ParameterError) as error:
-        Parameter("skip", bool, True).parse(text)
+    with pytest.raises(OptionError) as error:
+        Option("skip", bool, True).parse(text)
     assert str(error.value) == f"skip must be true or false, not {text!r}."
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1_000_001), (0.1234567, 2.0), (-16_777_217, 0)])
 def test_a_refusal_names_the_ends_of_the_range_exactly(low, high):
-    parameter = Parameter("size", type(low), low, range=Range(low, high))
-    with pytest.raises(ParameterError) as error:
-        parameter.check(high + 1)
+    option = Option("size", type(low), low, range=Range(low, high))
+    with pytest.raises(OptionError) as error:
+        option.check(high + 1)
     limits = str(error.value).partition(" from ")[2].partition(", not ")[0]
     assert [float(end.replace(",", "")) for end in limits.split(" to ")] == [low, high]
 
@@ -425,9 +422,9 @@ def test_a_refusal_names_the_ends_of_the_range_exactly(low, high):
 # --- filling in what was left out
 
 PARAMETERS = (
-    Parameter("width", int, 16, range=Range(8, 64)),
-    Parameter("skip", bool, True),
-    Parameter("pool", str, "max", choices=("max", "average")),
+    Option("width", int, 16, range=Range(8, 64)),
+    Option("skip", bool, True),
+    Option("pool", str, "max", choices=("max", "average")),
 )
 
 
@@ -444,23 +441,21 @@ def test_fill_does_not_touch_the_values_it_is_given():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "name", "sentence"),
+    ("options", "name", "sentence"),
     [
-        (PARAMETERS, "widht", "there is no parameter 'widht'; did you mean 'width'?"),
-        (PARAMETERS, "xyz", "there is no parameter 'xyz'; there are width, skip, pool."),
-        ((), "width", "there is no parameter 'width'; there is none."),
+        (PARAMETERS, "widht", "there is no option 'widht'; did you mean 'width'?"),
+        (PARAMETERS, "xyz", "there is no option 'xyz'; there are width, skip, pool."),
+        ((), "width", "there is no option 'width'; there is none."),
     ],
 )
-def test_fill_refuses_a_parameter_that_does_not_exist(parameters, name, sentence):
-    with pytest.raises(ParameterError) as error:
-        fill(parameters, {name: 16})
+def test_fill_refuses_a_parameter_that_does_not_exist(options, name, sentence):
+    with pytest.raises(OptionError) as error:
+        fill(options, {name: 16})
     assert str(error.value) == sentence
 
 
 def test_fill_refuses_a_value_that_does_not_fit():
-    with pytest.raises(
-        ParameterError, match=r"^width must be a whole number from 8 to 64, not 4.$"
-    ):
+    with pytest.raises(OptionError, match=r"^width must be a whole number from 8 to 64, not 4.$"):
         fill(PARAMETERS, {"width": 4})
 
 
@@ -490,7 +485,7 @@ def test_describe_tells_all_in_plain_values():
         kernel: Literal[3, 5] = 3,
     ): ...
 
-    described = [parameter.describe() for parameter in read(init)]
+    described = [option.describe() for option in read(init)]
     nothing = {"low": None, "high": None, "choices": [], "help": ""}
     assert described == [
         nothing
@@ -509,4 +504,4 @@ def test_describe_tells_all_in_plain_values():
     ("name", "label"), [("width", "Width"), ("use_skip", "Use skip"), ("lambda_", "Lambda")]
 )
 def test_the_label_is_the_name_as_people_write_it(name, label):
-    assert Parameter(name, int, 1).label == label
+    assert Option(name, int, 1).label == label

@@ -40,8 +40,8 @@ def example(examples, name):
     return next(run for run in examples.runs() if run.spec.architecture == name)
 
 
-def spec(architecture="residual-bn", **parameters):
-    values = REGISTRY[architecture].complete(parameters)
+def spec(architecture="residual-bn", **options):
+    values = REGISTRY[architecture].complete(options)
     fingerprint = REGISTRY[architecture].fingerprint
     return RunSpec(architecture, values, "mnist", Recipe(epochs=1), fingerprint)
 
@@ -116,14 +116,14 @@ def test_a_data_set_that_is_gone_is_named(examples):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "sentence"),
+    ("options", "sentence"),
     [
         ({"width": 7}, "residual-bn: width must be a whole number from 8 to 64, not 7."),
-        ({"depth": 2}, "residual-bn: there is no parameter 'depth'; "),
+        ({"depth": 2}, "residual-bn: there is no option 'depth'; "),
     ],
 )
-def test_parameters_that_no_longer_fit_are_said_to(store, parameters, sentence):
-    old = replace(spec(), parameters={**spec().parameters, **parameters})
+def test_parameters_that_no_longer_fit_are_said_to(store, options, sentence):
+    old = replace(spec(), options={**spec().options, **options})
     assert sentence in refused(trained(store, old, BN.build(MNIST.images)), 1, store)
 
 

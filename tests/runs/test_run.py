@@ -16,7 +16,7 @@ property_test = settings(deadline=None)
 
 SPEC = RunSpec(
     architecture="residual-bn",
-    parameters={"width": 16, "skip": True},
+    options={"width": 16, "skip": True},
     dataset="mnist",
     recipe=preset("tutorial"),
     fingerprint="0123456789abcdef",
@@ -42,10 +42,10 @@ def test_an_id_is_twelve_hexadecimal_digits_and_stays_what_it_is():
     "other",
     [
         replace(SPEC, architecture="residual"),
-        replace(SPEC, parameters={"width": 24, "skip": True}),
-        replace(SPEC, parameters={"width": 16, "skip": False}),
-        replace(SPEC, parameters={"width": 16}),
-        replace(SPEC, parameters={"width": 16, "skips": True}),
+        replace(SPEC, options={"width": 24, "skip": True}),
+        replace(SPEC, options={"width": 16, "skip": False}),
+        replace(SPEC, options={"width": 16}),
+        replace(SPEC, options={"width": 16, "skips": True}),
         replace(SPEC, dataset="kmnist"),
         replace(SPEC, fingerprint="0123456789abcdee"),
         *(
@@ -70,14 +70,14 @@ def test_every_field_counts_towards_the_id(other):
 
 
 def test_the_order_of_the_parameters_does_not_count():
-    assert replace(SPEC, parameters={"skip": True, "width": 16}).id == SPEC.id
+    assert replace(SPEC, options={"skip": True, "width": 16}).id == SPEC.id
 
 
 names = st.text(min_size=1, max_size=8)
 specs = st.builds(
     RunSpec,
     architecture=names,
-    parameters=st.dictionaries(
+    options=st.dictionaries(
         names, st.booleans() | st.integers(-5, 500) | st.floats(0.01, 5) | names, max_size=4
     ),
     dataset=names,
@@ -162,7 +162,7 @@ def test_only_queued_and_running_are_live_and_only_what_ended_early_is_resumable
     ("change", "title"),
     [
         ({}, "residual-bn (width 16, skip True) · mnist · tutorial, 10 epochs · seed 0"),
-        ({"parameters": {}}, "residual-bn · mnist · tutorial, 10 epochs · seed 0"),
+        ({"options": {}}, "residual-bn · mnist · tutorial, 10 epochs · seed 0"),
         (
             {"recipe": preset("fast").changed(seed=3, epochs=5, train_size=1000)},
             "residual-bn (width 16, skip True) · mnist · fast, 5 epochs of 1,000 images · seed 3",

@@ -151,9 +151,9 @@ def test_a_checkpoint_is_a_copy_that_training_on_does_not_reach():
     step(model, optimiser, seed=0)
     taken, again = checkpoint.take(model, optimiser), checkpoint.take(model, optimiser)
     assert taken == again
-    before = bytes(taken.weights), bytes(taken.progress)
+    before = bytes(taken.weights), bytes(taken.training_state)
     step(model, optimiser, seed=1)
-    assert (taken.weights, taken.progress) == before
+    assert (taken.weights, taken.training_state) == before
     assert checkpoint.take(model, optimiser).weights != taken.weights
 
 

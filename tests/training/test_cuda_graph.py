@@ -12,7 +12,7 @@ from explorer.data.loader import Split
 from explorer.training import cuda_graph as capture
 from explorer.training.cuda_graph import CapturedStepper, CaptureError, fastest
 from explorer.training.recipe import Recipe
-from explorer.training.step import PlainStepper, Taken, make_optimiser
+from explorer.training.step import PlainStepper, StepOutput, make_optimiser
 
 CPU = torch.device("cpu")
 RECIPES = {
@@ -55,16 +55,16 @@ class Stand:
 
     def __init__(self, plain, step):
         self.plain, self.step = plain, step
-        self.taken = step()
+        self.output = step()
         self.gradients = [p.grad for p in plain.model.parameters()]
         self.at = [tensor.data_ptr() for tensor in memory_of(plain)]
 
     def replay(self):
         assert [tensor.data_ptr() for tensor in memory_of(self.plain)] == self.at
-        taken = self.step()
+        output = self.step()
         gradients = [p.grad for p in self.plain.model.parameters()]
         for old, new in zip(
-            [*self.taken, *self.gradients], [*taken, *map(torch.clone, gradients)], strict=True
+            [*self.output, *self.gradients], [*output, *map(torch.clone, gradients)], strict=True
         ):
             old.copy_(new)
         for p in self.plain.model.parameters():
@@ -74,7 +74,7 @@ class Stand:
 def standing_in(plain):
     def capture(step):
         stand = Stand(plain, step)
-        return stand, stand.taken
+        return stand, stand.output
 
     return capture
 
@@ -98,9 +98,9 @@ def test_captured_steps_are_the_plain_ones_to_the_bit_smaller_batches_included(r
     for stepper in (plain, take):
         torch.manual_seed(3)
         stepper.told = [
-            stepper(chosen, rate)
-            for rate in (0.05, 0.01)
-            for chosen in split().order(16, seed=1)  # the last one holds 4
+            stepper(indices, lr)
+            for lr in (0.05, 0.01)
+            for indices in split().order(16, seed=1)  # the last one holds 4
         ]
     assert equal(contents(plain), contents(other))
     for one, two in zip(plain.told, take.told, strict=True):
@@ -113,8 +113,8 @@ def test_capturing_leaves_all_as_it_was(recipe, steps):
     plain, other = plain_stepper(recipe), plain_stepper(recipe)
     for stepper in (plain, other):
         torch.manual_seed(5)
-        for chosen in list(split().order(16, seed=2))[:steps]:
-            stepper(chosen, 0.03)
+        for indices in list(split().order(16, seed=2))[:steps]:
+            stepper(indices, 0.03)
     generator = torch.get_rng_state()
     captured(other)
     assert torch.equal(torch.get_rng_state(), generator)
@@ -140,8 +140,8 @@ def test_gradients_after_a_step_are_that_step_s_also_after_a_smaller_batch():
     take = captured(other)
     for stepper in (plain, take):
         torch.manual_seed(4)
-        for chosen in (torch.arange(16), torch.arange(5), torch.arange(20, 36)):
-            stepper(chosen, 0.01)
+        for indices in (torch.arange(16), torch.arange(5), torch.arange(20, 36)):
+            stepper(indices, 0.01)
     gradients = [[p.grad for p in stepper.model.parameters()] for stepper in (plain, take._plain)]
     assert equal(*gradients)
 
@@ -187,7 +187,7 @@ def test_a_graph_that_computes_something_else_is_not_trusted(wrong):
 
     def capture(step):
         stand = wrong(plain, step)
-        return stand, stand.taken
+        return stand, stand.output
 
     with pytest.raises(CaptureError, match="does not compute what it computes plainly"):
         CapturedStepper(plain, 16, capture)
@@ -245,4 +245,4 @@ def test_what_cannot_be_captured_is_launched_kernel_by_kernel_and_says_why(monke
 
 
 def test_taken_is_what_the_meter_reads():
-    assert Taken._fields == ("loss", "logits", "labels")
+    assert StepOutput._fields == ("loss", "logits", "labels")

@@ -14,7 +14,7 @@ from explorer.training.events import Epoch, Started, Step
 from explorer.training.loop import DivergedError, evaluate, train
 from explorer.training.recipe import Recipe
 
-SPEC = ImageSpec(channels=3, size=8, classes=4)
+SPEC = ImageSpec(channels=3, size=8, num_classes=4)
 RECIPES = {
     "sgd": Recipe("sgd", 0.05, momentum=0.5, weight_decay=0.01, batch_size=16, epochs=3),
     "sgd without momentum": Recipe("sgd", 0.05, momentum=0.0, batch_size=16, epochs=3),
@@ -44,7 +44,7 @@ def clock(monkeypatch):
 
 def split(length, seed):
     generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(SPEC.classes, (length,), generator=generator)
+    labels = torch.randint(SPEC.num_classes, (length,), generator=generator)
     noise = torch.randint(0, 128, (length, 3, 8, 8), generator=generator)
     # The class shows in the brightness of one quarter of the image.
     for quarter in range(4):
@@ -110,8 +110,8 @@ class Recording:
     def order(self, size, seed):
         return self.split.order(size, seed)
 
-    def gather(self, chosen):
-        self.drawn.append(self.split.gather(chosen))
+    def gather(self, indices):
+        self.drawn.append(self.split.gather(indices))
         return self.drawn[-1]
 
 
@@ -250,7 +250,7 @@ def plain_scoring(model, images):
     losses, hits = [], []
     with torch.no_grad():
         for image, label in zip(images.images, images.labels, strict=True):
-            pixels = (image.double() / 255 - images.mean) / images.deviation
+            pixels = (image.double() / 255 - images.mean) / images.std
             probabilities = model(pixels.float()[None]).double().softmax(1)[0]
             losses.append(-probabilities[label].log().item())
             hits.append(probabilities.argmax().item() == label.item())

@@ -35,13 +35,13 @@ def stepper(recipe=OPTIMISERS["sgd"]):
 
 
 def test_a_step_tells_loss_and_answers_of_before_the_update_and_right_labels():
-    step, images, chosen = stepper(), split(), torch.tensor([3, 60, 3, 7])
-    logits = net()(images.normalise(images.images[chosen]))
-    taken = step(chosen, 0.05)
-    assert torch.equal(taken.labels, images.labels[chosen])
-    assert torch.allclose(taken.logits, logits, atol=1e-6)
-    assert taken.loss.item() == pytest.approx(F.cross_entropy(logits, taken.labels).item())
-    assert not any(tensor.requires_grad for tensor in taken)
+    step, images, indices = stepper(), split(), torch.tensor([3, 60, 3, 7])
+    logits = net()(images.normalise(images.images[indices]))
+    output = step(indices, 0.05)
+    assert torch.equal(output.labels, images.labels[indices])
+    assert torch.allclose(output.logits, logits, atol=1e-6)
+    assert output.loss.item() == pytest.approx(F.cross_entropy(logits, output.labels).item())
+    assert not any(tensor.requires_grad for tensor in output)
 
 
 @pytest.mark.parametrize("recipe", OPTIMISERS.values(), ids=OPTIMISERS)
@@ -53,9 +53,9 @@ def test_the_fused_update_equals_the_plain_one(recipe):
     if recipe.optimiser != "adamw":
         options |= {"momentum": recipe.momentum, "nesterov": recipe.optimiser == "nesterov"}
     optimiser = known(plain.parameters(), **options)
-    for chosen in split().order(16, seed=1):
-        step(chosen, 0.02)
-        inputs, labels = split().gather(chosen)
+    for indices in split().order(16, seed=1):
+        step(indices, 0.02)
+        inputs, labels = split().gather(indices)
         optimiser.zero_grad()
         F.cross_entropy(plain(inputs), labels).backward()
         optimiser.step()
@@ -75,8 +75,8 @@ def products_seen(precision):
     """The type in which the first layer answered, and that of its weights' gradient."""
     step, seen = stepper(Recipe("sgd", precision=precision)), []
     step.model[0].register_forward_hook(lambda *watched: seen.append(watched[2].dtype))
-    taken = step(torch.arange(8), 0.01)
-    assert taken.loss.dtype is torch.float32
+    output = step(torch.arange(8), 0.01)
+    assert output.loss.dtype is torch.float32
     return seen[0], step.model[0].weight.grad.dtype
 
 

@@ -13,7 +13,7 @@ from explorer.ui.pages.inside import subject
 
 
 def inside_page():
-    from explorer.ui import inside
+    from explorer.ui.pages.inside import page as inside
 
     inside.page()
 

@@ -9,7 +9,7 @@ from explorer.plugin.registry import discover
 from explorer.runs.run import RunSpec, Status
 from explorer.training.recipe import preset
 from explorer.ui import state
-from explorer.ui.pages import checks as passports
+from explorer.ui.pages import checks as reports
 
 
 class IdleEngine:
@@ -45,13 +45,14 @@ def app(engine):
 def runs_page():
     import streamlit as st
 
-    from explorer.ui import inside, runs
+    from explorer.ui.pages import runs
+    from explorer.ui.pages.inside import page as inside
 
     runs.page(st.Page(print, url_path="train"), st.Page(inside.page))
 
 
 def plugins_page():
-    from explorer.ui import plugins
+    from explorer.ui.pages import plugins
 
     plugins.page()
 
@@ -97,7 +98,7 @@ def test_train_makes_the_run_that_the_widgets_describe_and_its_address(app, engi
     assert not app.exception
     (run,) = engine.store.runs()
     assert run.spec.architecture == "residual-bn"
-    assert run.spec.parameters == {"width": 24, "blocks": 3, "skip": False}
+    assert run.spec.options == {"width": 24, "blocks": 3, "skip": False}
     assert run.spec.recipe == preset("fast").changed(seed=7)
     assert app.query_params["run"] in (run.id, [run.id])
     assert "waiting for its turn" in app.get("progress")[0].proto.text
@@ -174,7 +175,8 @@ def register_architectures(register):
 class Own(nn.Sequential):
     """A net of my own."""
     def __init__(self, images, width: int = 4):
-        super().__init__(nn.Flatten(), nn.Linear(images.size**2 * images.channels, images.classes))
+        pixels = images.size**2 * images.channels
+        super().__init__(nn.Flatten(), nn.Linear(pixels, images.num_classes))
 '''
 
 
@@ -211,10 +213,10 @@ def test_the_plugins_page_shows_passport_diagram_and_source(folder):
 
 
 def test_a_plugin_that_cannot_be_examined_gets_a_sentence(folder, monkeypatch):
-    told = passports._examine(str(folder / "nowhere.py"), "own")
+    told = reports._examine(str(folder / "nowhere.py"), "own")
     assert told.startswith("It could not be examined: There is no file and no importable module")
-    monkeypatch.setattr(passports, "SECONDS", 0.01)
-    assert "was given up" in passports._examine(str(folder / "nowhere.py"), "own")
+    monkeypatch.setattr(reports, "SECONDS", 0.01)
+    assert "was given up" in reports._examine(str(folder / "nowhere.py"), "own")
 
 
 def test_a_data_set_that_is_not_here_is_not_downloaded_to_be_looked_at(folder, monkeypatch):

@@ -7,7 +7,7 @@ from timm.models._efficientnet_blocks import DepthwiseSeparableConv, InvertedRes
 from timm.models.resnet import BasicBlock
 from torch import nn
 
-from explorer import Branches, ImageSpec, add, hookimpl
+from explorer import Branches, ImageSpec, hookimpl
 
 
 @hookimpl
@@ -34,12 +34,14 @@ class Timm(nn.Module):
         ] = "mobilenetv2_035",
     ):
         super().__init__()
-        self.model = timm.create_model(model, in_chans=images.channels, num_classes=images.classes)
+        self.model = timm.create_model(
+            model, in_chans=images.channels, num_classes=images.num_classes
+        )
         keep_size(self.model, halvings=2)
         open_skips(self.model)
 
     def forward(self, x):
-        """Logits `(N, classes)` of images `(N, C, H, W)`."""
+        """Logits `(N, num_classes)` of images `(N, C, H, W)`."""
         return self.model(x)
 
 
@@ -59,11 +61,11 @@ def open_skips(model: nn.Module) -> None:
             setattr(model, name, open_basic_block(block))
         elif isinstance(block, InvertedResidual | DepthwiseSeparableConv) and block.has_skip:
             block.has_skip = False  # what it gives then is the residual alone
-            setattr(model, name, Branches({"skip": nn.Identity(), "residual": block}, merge=add))
+            setattr(model, name, Branches({"skip": nn.Identity(), "residual": block}, merge="add"))
 
 
 def open_basic_block(block: BasicBlock) -> nn.Module:
     """`act2(shortcut(x) + F(x))`, from the block's own layers."""
     residual = nn.Sequential(block.conv1, block.bn1, block.act1, block.conv2, block.bn2)
     skip = block.downsample or nn.Identity()
-    return nn.Sequential(Branches({"skip": skip, "residual": residual}, merge=add), block.act2)
+    return nn.Sequential(Branches({"skip": skip, "residual": residual}, merge="add"), block.act2)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from explorer.data.dataset import DataSet
-from explorer.plugin.sources import PluginError
+from explorer.data.dataset import DataSet, DataSetError
 from explorer.spec import ImageSpec
 
 FOLDER = Path(__file__).parent
@@ -23,7 +22,7 @@ def read(folder: Path) -> Sequence[Any]:
     """Unpack the files and read them.
 
     Raises:
-        PluginError: The explorer's copy of them is damaged.
+        DataSetError: The explorer's copy of them is damaged.
     """
     from torchvision.datasets.mnist import read_image_file, read_label_file  # slow to import
 
@@ -34,7 +33,7 @@ def read(folder: Path) -> Sequence[Any]:
             if hashlib.md5(content).hexdigest() != checksum:
                 raise ValueError(f"{name} does not have the MD5 sum {checksum}")
         except (OSError, EOFError, ValueError) as error:
-            raise PluginError(
+            raise DataSetError(
                 f"The explorer's copy of the files in {FOLDER} is damaged ({error}); reinstall the "
                 "explorer."
             ) from error
@@ -47,12 +46,12 @@ def read(folder: Path) -> Sequence[Any]:
 MNIST = DataSet(
     name="mnist",
     title="MNIST",
-    images=ImageSpec(channels=1, size=28, classes=10),
-    labels=tuple("0123456789"),
+    images=ImageSpec(channels=1, size=28, num_classes=10),
+    classes=tuple("0123456789"),
     read=read,
     mean=(0.1307,),
-    deviation=(0.3081,),
-    credit="LeCun, Cortes & Burges, The MNIST database of handwritten digits (CC BY-SA 3.0)",
+    std=(0.3081,),
+    citation="LeCun, Cortes & Burges, The MNIST database of handwritten digits (CC BY-SA 3.0)",
     version="",
     centred=True,
 )

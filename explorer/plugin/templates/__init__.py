@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
-from explorer.plugin.options import suggest
+from explorer.errors import ExplorerError
+from explorer.text import suggest
 
 _HERE = Path(__file__).parent
 
 
-class TemplateError(ValueError):
+class TemplateError(ExplorerError, ValueError):
     """The plugin cannot be begun; the message says what would be right."""
 
 

@@ -19,7 +19,7 @@ class MyNet(nn.Sequential):
         self,
         images: ImageSpec,  # channels, size and classes of the data set that was chosen
         *,
-        # Each parameter becomes a widget, and `--set` on the command line.
+        # Each option becomes a widget, and `--set` on the command line.
         width: Annotated[int, Range(4, 32, step=4), "Channels of each branch"] = 8,
         blocks: Annotated[int, Range(1, 3), "Blocks, each on images half as large"] = 2,
     ):
@@ -34,7 +34,7 @@ class MyNet(nn.Sequential):
             channels = 3 * width
         self.average = nn.AdaptiveAvgPool2d(4)  # 4×4 values a channel, whatever the image's size
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(16 * channels, images.classes)  # logits: no softmax after it
+        self.linear = nn.Linear(16 * channels, images.num_classes)  # logits: no softmax after it
 
 
 def conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

@@ -19,7 +19,7 @@ class MyNet(nn.Sequential):
         self,
         images: ImageSpec,  # channels, size and classes of the data set that was chosen
         *,
-        # Each parameter becomes a widget, and `--set` on the command line.
+        # Each option becomes a widget, and `--set` on the command line.
         width: Annotated[int, Range(8, 64, step=8), "Channels of every convolution"] = 16,
         depth: Annotated[int, Range(1, 4), "Convolutions in a row"] = 2,
     ):
@@ -32,4 +32,4 @@ class MyNet(nn.Sequential):
             channels = width
         self.average = nn.AdaptiveAvgPool2d(4)  # 4×4 values a channel, whatever the image's size
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(16 * channels, images.classes)  # logits: no softmax after it
+        self.linear = nn.Linear(16 * channels, images.num_classes)  # logits: no softmax after it

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from torch import nn
 
-from explorer import Branches, ImageSpec, Range, add, hookimpl
+from explorer import Branches, ImageSpec, Range, hookimpl
 
 
 @hookimpl
@@ -19,7 +19,7 @@ class MyNet(nn.Sequential):
         self,
         images: ImageSpec,  # channels, size and classes of the data set that was chosen
         *,
-        # Each parameter becomes a widget, and `--set` on the command line.
+        # Each option becomes a widget, and `--set` on the command line.
         width: Annotated[int, Range(8, 64, step=8), "Channels of every block"] = 16,
         blocks: Annotated[int, Range(1, 8), "Residual blocks"] = 2,
     ):
@@ -34,8 +34,8 @@ class MyNet(nn.Sequential):
             )
             # What is named here can be looked at and switched off, the skip as well.
             paths = {"skip": nn.Identity(), "residual": correction}
-            self.add_module(f"block{number}", Branches(paths, merge=add))
+            self.add_module(f"block{number}", Branches(paths, merge="add"))
             self.add_module(f"relu{number}", nn.ReLU())
         self.average = nn.AdaptiveAvgPool2d(4)  # 4×4 values a channel, whatever the image's size
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(16 * width, images.classes)  # logits: no softmax after it
+        self.linear = nn.Linear(16 * width, images.num_classes)  # logits: no softmax after it

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 
 import streamlit as st
 
-from explorer.plugin.sources import Source, fingerprint
+from explorer.plugin.sources import fingerprint
 
 SECONDS = 300.0  # after which an examination is given up
 LOOK = 0.5  # seconds between two looks whether it is done
 
-_examiner = ThreadPoolExecutor(1, "passports")
+_examiner = ThreadPoolExecutor(1, "reports")
 _MARKS = {
     "ok": ":green[:material/check_circle:]",
     "note": ":orange[:material/info:]",
@@ -30,9 +30,9 @@ _MARKS = {
 Told: TypeAlias = Mapping[str, Any]
 
 
-def panel(source: Source, name: str) -> None:
-    """The passport of one architecture or data set, once it is there."""
-    examination = _examination(source.target, name, fingerprint(source.location))
+def panel(target: str, location: Path | None, name: str) -> None:
+    """The report of one architecture or data set, once it is there."""
+    examination = _examination(target, name, fingerprint(location))
     waiting = not examination.done()
     st.fragment(_panel, run_every=LOOK if waiting else None)(examination, name, waiting)
 
@@ -40,7 +40,7 @@ def panel(source: Source, name: str) -> None:
 def _panel(examination: "Future[Told | str]", name: str, was_waiting: bool) -> None:
     if not examination.done():
         st.caption(
-            f":material/pending: {name} is being examined: built at both ends of every parameter, "
+            f":material/pending: {name} is being examined: built at both ends of every option, "
             "run, trained for 32 steps, stored and read back, compiled, moved."
         )
         st.skeleton(height=360)
@@ -67,14 +67,14 @@ def _findings(told: Told) -> None:
                         "layer": layer["name"],
                         "what": layer["layer"],
                         "shape": "×".join(map(str, layer["shape"])),
-                        "weights": layer["weights"],
+                        "parameters": layer["parameters"],
                         "multiply-adds": layer["macs"],
                     }
                     for layer in layers
                 ],
                 hide_index=True,
                 column_config={
-                    "weights": st.column_config.NumberColumn(format="localized"),
+                    "parameters": st.column_config.NumberColumn(format="localized"),
                     "multiply-adds": st.column_config.NumberColumn(format="localized"),
                 },
             )
@@ -86,14 +86,14 @@ def _examination(target: str, name: str, code: str) -> "Future[Told | str]":
 
 
 def _examine(target: str, name: str) -> Told | str:
-    """The passport, or a sentence on why there is none."""
+    """The report, or a sentence on why there is none."""
     command = [sys.executable, "-m", "explorer", "check", target, "--only", name, "--json"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return f"The examination took longer than {SECONDS / 60:g} minutes and was given up."
     try:
-        return dict(json.loads(done.stdout)["passports"][0])
+        return dict(json.loads(done.stdout)["reports"][0])
     except (ValueError, LookupError):
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         return f"It could not be examined: {reason[0]}"

@@ -13,7 +13,7 @@ from explorer.data.mnist import MNIST
 from explorer.plugin.sources import built_in
 from explorer.ui import state
 from explorer.ui.components.chart import chart
-from explorer.ui.pages import checks as passports
+from explorer.ui.pages import checks as reports
 
 if TYPE_CHECKING:
     from explorer.plugin.architecture import Architecture
@@ -88,41 +88,38 @@ def _architecture(architecture: "Architecture") -> None:
     left, right = st.columns([3, 5], gap="large")
     with left:
         st.markdown(architecture.summary)
-        weights, shape = state.network(
+        parameters, shape = state.network(
             architecture.name, architecture.fingerprint, architecture.complete({}), MNIST.images
         )
         chart(shape, key="plugins.diagram")
     with right:
-        passport, source, about = st.tabs(["Passport", "Source", "About"])
-        with passport:
-            passports.panel(architecture.source, architecture.name)
+        report, source, about = st.tabs(["Passport", "Source", "About"])
+        with report:
+            reports.panel(architecture.source.target, architecture.location, architecture.name)
         with source:
-            _source(_file_of(architecture.cls) or architecture.source.location)
+            _source(_file_of(architecture.cls) or architecture.location)
         with about:
             st.markdown(architecture.description or "Its author has not described it.")
             st.caption(
-                f"{weights:,} weights · from {architecture.source.origin} · "
+                f"{parameters:,} parameters · from {architecture.origin} · "
                 f"code {architecture.fingerprint}"
             )
 
 
 def _dataset(dataset: DataSet) -> None:
     st.markdown(
-        f"**{dataset.title}** — {dataset.images}: {', '.join(dataset.labels)}. {dataset.credit}"
+        f"**{dataset.title}** — {dataset.images}: {', '.join(dataset.classes)}. {dataset.citation}"
     )
-    if dataset.source is None:
-        return
-    passport, source = st.tabs(["Passport", "Source"])
-    with passport:
+    report, source = st.tabs(["Passport", "Source"])
+    with report:
         if is_cached(dataset, state.settings().cache):
-            passports.panel(dataset.source, dataset.name)
+            reports.panel(str(dataset.location), dataset.location, dataset.name)
         else:
             st.caption(
-                f"It is examined once it is here: it is downloaded at first use, from "
-                f"{dataset.address}"
+                f"It is examined once it is here: it is downloaded at first use, from {dataset.url}"
             )
     with source:
-        home = dataset.source.location
+        home = dataset.location
         _source(home / "__init__.py" if home and home.is_dir() else home)
 
 
@@ -143,7 +140,7 @@ def _file_of(cls: type) -> str | None:
 
 
 def _is_shipped(offered: "Architecture | DataSet", shipped: Collection[Path | None]) -> bool:
-    return offered.source is not None and offered.source.location in shipped
+    return offered.location in shipped
 
 
 def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
@@ -153,10 +150,10 @@ def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
             {
                 "architecture": architecture.name,
                 "summary": architecture.summary,
-                "weights": architecture.weights,
-                "parameters": ", ".join(p.name for p in architecture.parameters),
+                "parameters": architecture.parameters,
+                "options": ", ".join(p.name for p in architecture.options),
                 "plugin": architecture.source.name,
-                "origin": architecture.source.origin,
+                "origin": architecture.origin,
             }
             for architecture in sorted(
                 registry.architectures.values(), key=lambda each: _is_shipped(each, shipped)
@@ -164,8 +161,8 @@ def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
         ],
         hide_index=True,
         column_config={
-            "weights": st.column_config.NumberColumn(
-                format="localized", help="With default parameters, on MNIST"
+            "parameters": st.column_config.NumberColumn(
+                format="localized", help="With default options, on MNIST"
             ),
             "summary": st.column_config.TextColumn(width="large"),
         },
@@ -176,12 +173,12 @@ def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
             {
                 "data set": dataset.name,
                 "images": str(dataset.images),
-                "from": dataset.address or "here",
-                "credit": dataset.credit,
-                "origin": dataset.source.origin if dataset.source else "",
+                "from": dataset.url or "here",
+                "citation": dataset.citation,
+                "origin": dataset.origin,
             }
             for dataset in registry.datasets.values()
         ],
         hide_index=True,
-        column_config={"credit": st.column_config.TextColumn(width="large")},
+        column_config={"citation": st.column_config.TextColumn(width="large")},
     )

@@ -46,7 +46,7 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
             "images": f"{run.spec.recipe.train_size:,}" if run.spec.recipe.train_size else "all",
             "recipe": run.recipe_name,
             "seed": run.spec.recipe.seed,
-            "parameters": run.parameters_text,
+            "options": run.options_text,
             "data set": run.spec.dataset,
             "seconds": run.seconds,
             "made": run.created,

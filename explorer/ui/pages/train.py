@@ -55,10 +55,10 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     )
     architecture = registry[name]
     st.markdown(architecture.summary)
-    values = forms.parameters(name, architecture.parameters)
+    values = forms.options(name, architecture.options)
     dataset = forms.data_set(registry.datasets)
     if not is_cached(dataset, state.settings().cache):
-        st.caption(f"Downloaded at first use, from {dataset.address}")
+        st.caption(f"Downloaded at first use, from {dataset.url}")
     recipe, place = forms.recipe()
     spec = None
     if recipe:
@@ -81,17 +81,17 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
 def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
     architecture = state.registry()[name]
     try:
-        weights, shape = state.network(name, architecture.fingerprint, values, dataset.images)
+        parameters, shape = state.network(name, architecture.fingerprint, values, dataset.images)
     except Exception as error:
-        from explorer.plugin.diagnosis import explain
+        from explorer.errors import explain
 
-        st.error(f"This network cannot be built: {explain(error, architecture.source)}")
+        st.error(f"This network cannot be built: {explain(error, architecture.location)}")
         return
-    st.markdown(f"**{name}** — {weights:,} weights")
+    st.markdown(f"**{name}** — {parameters:,} parameters")
     chart(shape, key="diagram")
     with st.expander("About this network"):
         st.markdown(architecture.description or "Its author has not described it.")
-        st.caption(f"From {architecture.source.origin}")
+        st.caption(f"From {architecture.origin}")
 
 
 def _train(spec: RunSpec) -> None:

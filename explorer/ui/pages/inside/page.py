@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 import torch
 
-from explorer.charts.bars import percent, probabilities
+from explorer.charts.bars import probabilities
 from explorer.charts.lanes import SCALES, Maps, Scale, View
 from explorer.charts.lanes import lanes as draw_lanes
 from explorer.charts.overview import overview
 from explorer.charts.stages import stage_name
 from explorer.inspection.activations import Recording, to_npz
 from explorer.runs.run import distinguish
+from explorer.text import percent
 from explorer.ui.components.chart import chart
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
@@ -71,7 +72,7 @@ def _told(subject: Subject, recording: Recording, chosen: Picture) -> str:
     """What the network says of the picture, in a sentence."""
     if not chosen.pixels.any():
         return "Nothing to see yet"
-    labels, best = subject.dataset.labels, int(recording.logits[0].argmax())
+    labels, best = subject.dataset.classes, int(recording.logits[0].argmax())
     sure = percent(recording.probabilities[0, best].item())
     if chosen.label is not None and best != chosen.label:
         return f"It says {labels[best]}, {sure} sure; it is {labels[chosen.label]}."
@@ -82,8 +83,10 @@ def _prediction(
     subject: Subject, recording: Recording, chosen: Picture, place: int, row: int
 ) -> None:
     st.markdown(f"**{_told(subject, recording, chosen)}**")
-    found = recording.probabilities[0].tolist() if chosen.pixels.any() else [0.0] * subject.classes
-    labels = subject.dataset.labels
+    found = (
+        recording.probabilities[0].tolist() if chosen.pixels.any() else [0.0] * subject.num_classes
+    )
+    labels = subject.dataset.classes
     chart(probabilities(found, labels, chosen.label, row), key=f"probabilities.{place}")
 
 

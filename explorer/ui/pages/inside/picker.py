@@ -9,15 +9,14 @@ from explorer.runs.recorded import FIRST_TO_SHOW
 from explorer.runs.restore import NetworkError
 from explorer.runs.run import Run
 from explorer.runs.run import titles as unlike
-from explorer.ui import query_params as address
-from explorer.ui import state
+from explorer.ui import query_params, state
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.subject import Subject, load
 
 SECONDS = 0.8  # an epoch is shown while they are played
 
 # Session keys, the first three of them names in the address as well.
-NETWORK, OTHER, EPOCH = address.NETWORK, "other", "epoch"
+NETWORK, OTHER, EPOCH = query_params.NETWORK, "other", "epoch"
 PLAYING, NEXT, SEEN = "playing", "next epoch", "seen"
 
 
@@ -29,7 +28,7 @@ def networks() -> list[Subject]:
     """
     runs = [run for run in state.with_examples(state.store().runs()) if run.epochs]
     titles = unlike(runs)
-    if unknown := address.take(NETWORK, titles):
+    if unknown := query_params.take(NETWORK, titles):
         st.warning(f"There is no trained run `{unknown}` here; this is another.")
     st.session_state.setdefault(NETWORK, _default(runs))
     left, right = st.columns([3, 2], gap="large")
@@ -41,7 +40,7 @@ def networks() -> list[Subject]:
             format_func=titles.__getitem__,
             persist_state="session",
         )
-    address.put(NETWORK, id)
+    query_params.put(NETWORK, id)
     _settle(id)
     with right:
         other = _other([other for other in titles if other != id], titles)
@@ -83,7 +82,7 @@ def _settle(id: str) -> None:
 
 
 def _other(others: list[str], titles: dict[str, str]) -> str | None:
-    address.take(OTHER, others)
+    query_params.take(OTHER, others)
     other = st.selectbox(
         "Compare with",
         others,
@@ -93,7 +92,7 @@ def _other(others: list[str], titles: dict[str, str]) -> str | None:
         persist_state="session",
         placeholder="another run, on the same image",
     )
-    address.put(OTHER, other)
+    query_params.put(OTHER, other)
     if other:
         st.caption("A switch acts in both networks, where both have that part.")
     return other
@@ -110,7 +109,7 @@ def _epoch(id: str) -> int:
     if len(kept) == 1:
         st.caption(f"Epoch {kept[0]}, the only one whose weights are kept")
         return kept[0]
-    address.take(EPOCH, kept)
+    query_params.take(EPOCH, kept)
     st.session_state.setdefault(EPOCH, kept[-1])
     scored = {epoch.epoch: epoch.test_accuracy for epoch in run.epochs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -129,7 +128,7 @@ def _epoch(id: str) -> int:
             persist_state="session",
             format_func=lambda epoch: f"{epoch} ({100 * scored.get(epoch, 0):.2f} %)",
         )
-    address.put(EPOCH, epoch if epoch != kept[-1] else None)
+    query_params.put(EPOCH, epoch if epoch != kept[-1] else None)
     _player(kept, epoch)
     return epoch
 

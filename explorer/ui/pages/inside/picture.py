@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.pictures import PictureError, open_picture, prepare
-from explorer.ui import query_params as address
+from explorer.ui import query_params
 from explorer.ui.components.canvas import canvas
 from explorer.ui.pages.inside.subject import Subject, score
 
@@ -50,9 +50,9 @@ def picture(subject: Subject) -> Picture | None:
 
 
 def _of_the_test_set(subject: Subject) -> Picture:
-    test, names = subject.data.test, subject.dataset.labels
+    test, names = subject.data.test, subject.dataset.classes
     filters = [ALL, WRONG, UNSURE, *names]
-    address.take("filter", filters)
+    query_params.take("filter", filters)
     shown = st.selectbox(
         "Show",
         filters,
@@ -60,12 +60,12 @@ def _of_the_test_set(subject: Subject) -> Picture:
         persist_state="session",
         format_func=lambda name: name if name in (ALL, WRONG, UNSURE) else f"class {name}",
     )
-    address.put("filter", shown if shown != ALL else None)
+    query_params.put("filter", shown if shown != ALL else None)
     among = _among(subject, shown)
     if not among:
         st.caption("This network tells every test image right; here are all.")
         among = range(len(test))
-    address.take(IMAGE, range(len(test)))
+    query_params.take(IMAGE, range(len(test)))
     st.session_state.setdefault(IMAGE, among[0])
     if st.session_state[IMAGE] not in among:
         st.session_state[IMAGE] = among[0]
@@ -85,7 +85,7 @@ def _of_the_test_set(subject: Subject) -> Picture:
                 key=f"image.{words}",
             )
     number = st.session_state[IMAGE]
-    address.put(IMAGE, number or None)
+    query_params.put(IMAGE, number or None)
     return Picture(test.images[number].cpu().numpy(), int(test.labels[number]))
 
 
@@ -98,7 +98,7 @@ def _among(subject: Subject, shown: str) -> Sequence[int]:
         with st.spinner("Scoring the test images"):
             found = score(subject, (), None)
         return found.mistakes() if shown == WRONG else found.doubts()
-    number = subject.dataset.labels.index(shown)
+    number = subject.dataset.classes.index(shown)
     return [int(i) for i in (test.labels == number).nonzero().flatten()]
 
 

@@ -41,7 +41,7 @@ def section(case: Case) -> None:
 
 
 def _pixels(case: Case) -> None:
-    labels = case.subject.dataset.labels
+    labels = case.subject.dataset.classes
     best = int(case.recording.logits[0].argmax())
     target = st.segmented_control(
         "Which pixels speak for the class",
@@ -83,7 +83,7 @@ def _filters(case: Case) -> None:
     norms = chosen.norms
     st.caption(
         f"{outputs} filters of {height}×{width}{averaged}. All weights: mean {chosen.mean:.3g}, "
-        f"standard deviation {chosen.deviation:.3g}. Norms from {norms.min():.3g} to "
+        f"standard deviation {chosen.std:.3g}. Norms from {norms.min():.3g} to "
         f"{norms.max():.3g}; the most alike two have a cosine of {chosen.likeness:.2f}."
     )
 
@@ -120,7 +120,7 @@ def _cost(case: Case) -> None:
             {
                 "part": "\u2003" * row.depth + row.name,
                 "what": row.text if row.kind == "layer" else f"{row.kind}: {row.text}",
-                "weights": row.weights,
+                "parameters": row.parameters,
                 "multiply-adds": row.macs,
                 "milliseconds": row.milliseconds,
             }
@@ -128,7 +128,7 @@ def _cost(case: Case) -> None:
         ],
         hide_index=True,
         column_config={
-            "weights": st.column_config.NumberColumn(format="localized"),
+            "parameters": st.column_config.NumberColumn(format="localized"),
             "multiply-adds": st.column_config.NumberColumn(format="localized"),
             "milliseconds": st.column_config.NumberColumn(format="%.2f"),
         },
@@ -150,7 +150,8 @@ def _linearity(case: Case) -> None:
                 st.markdown(
                     f":orange[:material/linear_scale:] **{verdict.block}** is affine. One "
                     f"`{verdict.replacement.text}` does what it does, {exactly}. That layer has "
-                    f"{verdict.replacement.weights:,} weights, the block has {verdict.weights:,}."
+                    f"{verdict.replacement.parameters:,} parameters, the block has "
+                    f"{verdict.parameters:,}."
                 )
             else:
                 st.markdown(
@@ -160,8 +161,9 @@ def _linearity(case: Case) -> None:
             if verdict.tail_replacement:
                 st.markdown(
                     f"From its input to the logits all is affine: one "
-                    f"`{verdict.tail_replacement.text}` with {verdict.tail_replacement.weights:,} "
-                    f"weights does what {verdict.tail_weights:,} do there."
+                    f"`{verdict.tail_replacement.text}` with "
+                    f"{verdict.tail_replacement.parameters:,} "
+                    f"parameters does what {verdict.tail_parameters:,} do there."
                 )
             st.caption(
                 "Tested with random inputs: an affine map answers a mix of two inputs with the "
@@ -176,7 +178,7 @@ def _share(error: float) -> str:
 
 
 def _mistakes(case: Case) -> None:
-    subject, labels = case.subject, case.subject.dataset.labels
+    subject, labels = case.subject, case.subject.dataset.classes
     with st.spinner("Scoring the test images"):
         found = score(subject, case.off, None)
     wrong = found.mistakes()
@@ -193,7 +195,7 @@ def _mistakes(case: Case) -> None:
             st.info("Nowhere: it tells every test image right.")
         for start in range(0, min(GALLERY, len(wrong)), 4):
             for column, number in zip(st.columns(4), wrong[start : start + 4], strict=False):
-                given, sure = int(found.given[number]), float(found.confidence[number])
+                given, sure = int(found.predicted[number]), float(found.confidence[number])
                 pixels = subject.data.test.images[number].cpu().numpy()
                 column.image(
                     pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),

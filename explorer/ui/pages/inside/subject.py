@@ -85,9 +85,9 @@ class Subject:
         return f"{self.run.spec.architecture}-epoch-{self.epoch}"
 
     @property
-    def classes(self) -> int:
+    def num_classes(self) -> int:
         """How many classes it tells apart."""
-        return self.data.spec.classes
+        return self.data.spec.num_classes
 
     @property
     def branches(self) -> list[str]:
@@ -97,7 +97,7 @@ class Subject:
     @property
     def black(self) -> Tensor:
         """What a black pixel is after normalisation, `(C, 1, 1)`."""
-        return -self.data.test.mean / self.data.test.deviation
+        return -self.data.test.mean / self.data.test.std
 
     def can_be_off(self, switch: str) -> bool:
         """Whether this network has a branch, or a module for a channel, of that name."""

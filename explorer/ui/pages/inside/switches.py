@@ -1,4 +1,4 @@
-"""What a visitor has opened and switched off on *Look inside*; both stand in the address."""
+"""What a visitor has opened and switched off on *Look inside*; both stand in the query_params."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.charts.stages import Stage, stage_name, stages
 from explorer.inspection.activations import Recording
 from explorer.inspection.parts import Block, blocks
-from explorer.ui import query_params as address
+from explorer.ui import query_params
 from explorer.ui.pages.inside.subject import Subject
 
 OFF, PART = "off", "part"  # session keys, and names in the address
@@ -16,13 +16,13 @@ OFF, PART = "off", "part"  # session keys, and names in the address
 
 def follow(is_another: bool) -> None:
     """Do what the address newly says; else forget what was off in another network."""
-    if (said := address.news(OFF)) is not None:
+    if (said := query_params.news(OFF)) is not None:
         st.session_state[OFF] = tuple(dict.fromkeys(said))
     elif is_another or OFF not in st.session_state:
         st.session_state[OFF] = ()
-    if (said := address.news(PART)) is not None:
+    if (said := query_params.news(PART)) is not None:
         st.session_state[PART] = ()
-        address.put(PART, *said)
+        query_params.put(PART, *said)
         if said:
             _open(said[0])
 
@@ -31,7 +31,7 @@ def off(shown: Sequence[Subject]) -> list[tuple[str, ...]]:
     """What is off in each of these networks, by path."""
     asked = st.session_state[OFF]
     found = [tuple(path for path in asked if one.can_be_off(path)) for one in shown]
-    address.put(OFF, *(path for path in asked if any(path in own for own in found)))
+    query_params.put(OFF, *(path for path in asked if any(path in own for own in found)))
     return found
 
 
@@ -54,7 +54,7 @@ def switch_all_on() -> None:
 def open_part(name: str) -> None:
     """Open a block or a stage, in every network that has one of that name."""
     _open(name)
-    address.put(PART, name)
+    query_params.put(PART, name)
 
 
 def _open(name: str) -> None:

@@ -56,7 +56,7 @@ def _shares(case: Case) -> None:
             {branch: share[0].tolist() for branch, share in told.shares.items()},
             None if told.bias is None else told.bias.tolist(),
             branch_hues(found[path].branches),
-            case.subject.dataset.labels,
+            case.subject.dataset.classes,
         ),
         key="shares",
     )
@@ -119,7 +119,7 @@ def _offer_all(subject: Subject, sets: Sequence[Collection[str]]) -> None:
 def _by_class(case: Case) -> None:
     intact, now = score(case.subject, (), None), score(case.subject, case.off, None)
     percent = st.column_config.NumberColumn(format="%.2f %%")
-    labels = case.subject.dataset.labels
+    labels = case.subject.dataset.classes
     shares = zip(labels, intact.accuracy_by_class, now.accuracy_by_class, strict=True)
     st.dataframe(
         [

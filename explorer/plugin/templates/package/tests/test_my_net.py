@@ -1,3 +1,3 @@
-from explorer.testing import passport_tests
+from explorer.testing import check_tests
 
-test_passport = passport_tests("my_net")
+test_checks = check_tests("my_net")
