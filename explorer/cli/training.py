@@ -1,77 +1,86 @@
 """The command `train`."""
 
+import inspect
 import sys
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from explorer.cli.common import AsJson, load_registry, open_store, refuse, settings_or_refuse
-from explorer.training.recipe import PRECISIONS, PRESETS, RecipeError, preset
+from explorer.errors import ExplorerError
+from explorer.plugin.options import Option, OptionError
+from explorer.text import suggest
+from explorer.training.recipe import OPTIONS, PRESETS, preset
 
 if TYPE_CHECKING:
     from explorer.cli.output import JsonLines, ProgressBar
+    from explorer.plugin.registry import Registry
     from explorer.runs.run import RunSpec
 
+_F = TypeVar("_F", bound=Callable[..., None])
 
+
+def with_recipe_options(command: _F) -> _F:
+    """Give a command one option for each field of the recipe.
+
+    The command takes them as `recipe_options`, a mapping from names to what was typed.
+    """
+
+    def typed(option: Option) -> Any:
+        help = f"{option.help} {option.expected().capitalize()}; by default the preset's."
+        return Annotated[str | None, typer.Option(metavar="VALUE", help=help)]
+
+    def run(**given: Any) -> None:
+        values = {o.name: text for o in OPTIONS if (text := given.pop(o.name)) is not None}
+        command(**given, recipe_options=values)
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    own = inspect.signature(command).parameters
+    added = [inspect.Parameter(o.name, kind, default=None, annotation=typed(o)) for o in OPTIONS]
+    before = [p.replace(kind=kind) for name, p in own.items() if name != "recipe_options"]
+    run.__signature__ = inspect.Signature([*before, *added])  # type: ignore[attr-defined]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run  # type: ignore[return-value]
+
+
+@with_recipe_options
 def train(
     name: Annotated[str, typer.Argument(help="The architecture; `explorer list` names them.")],
+    recipe_options: Mapping[str, str],
     dataset: Annotated[str, typer.Option(help="The data set.")] = "mnist",
     recipe: Annotated[str, typer.Option(help=f"A preset: {', '.join(PRESETS)}.")] = "fast",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the images.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order and dropout.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Its peak, for one-cycle.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    train_size: Annotated[int | None, typer.Option(help="Use only so many images.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help=f"Of products: {', '.join(PRECISIONS)}.")
-    ] = None,
-    gradients: Annotated[
-        bool, typer.Option(help="Record the norm of each layer's gradient now and then.")
-    ] = True,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="OPTION=VALUE", help="An option of the architecture."),
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="Forget an earlier run of the same.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Delete an earlier run of the same first.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train an architecture; the run is kept, and taken up again where it was interrupted."""
+    """Train an architecture. The run is kept; an interrupted one goes on where it ended."""
     from explorer.engines.machine import prepare
 
     prepare()
     from explorer.cli.output import JsonLines, ProgressBar
-    from explorer.data.dataset import UnknownDataSetError
-    from explorer.plugin.options import OptionError
-    from explorer.plugin.registry import UnknownArchitectureError
     from explorer.runs.restore import spec_of
 
     try:
+        fields = {option.name: option for option in OPTIONS}
         chosen = preset(recipe).changed(
-            epochs=epochs,
-            seed=seed,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            train_size=train_size,
-            precision=precision,
+            **{each: fields[each].parse(text) for each, text in recipe_options.items()}
         )
-        if not gradients:
-            chosen = replace(chosen, gradients_every=None)
         registry = load_registry()
         images, architecture = registry.dataset(dataset), registry[name]
         values = _parse(settings or [], architecture.options)
         spec = spec_of(architecture, values, images, chosen)
-    except (
-        OptionError,
-        RecipeError,
-        UnknownArchitectureError,
-        UnknownDataSetError,
-    ) as error:
+    except ExplorerError as error:
         refuse(str(error))
-    _train(spec, fresh, JsonLines() if as_json else ProgressBar())
+    _train(spec, registry, fresh, JsonLines() if as_json else ProgressBar())
 
 
-def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> None:
+def _train(
+    spec: "RunSpec", registry: "Registry", fresh: bool, output: "JsonLines | ProgressBar"
+) -> None:
     from explorer.engines.perform import new_owner, perform
     from explorer.runs.run import RunIsBusyError, Status
     from explorer.training import events
@@ -84,41 +93,38 @@ def _train(spec: "RunSpec", fresh: bool, teller: "JsonLines | ProgressBar") -> N
         run = store.add(spec)
         if run.status is Status.FINISHED:
             if run.started:
-                teller.event("started", events.to_json(run.started))
+                output.event("started", events.to_json(run.started))
             for epoch in run.epochs:
-                teller.event("epoch", events.to_json(epoch))
-            teller.event("finished", {"run": run.id})
+                output.event("epoch", events.to_json(epoch))
+            output.event("finished", {"run": run.id})
             return
         owner = new_owner()
         run = store.claim(run.id, owner)
     except RunIsBusyError as error:
         refuse(str(error))
     try:
-        with teller.open():
-            for event in perform(run, owner, store, load_registry(), settings):
-                teller.event(events.kind(event), events.to_json(event))
+        with output.open():
+            for event in perform(run, owner, store, registry, settings):
+                output.event(events.kind(event), events.to_json(event))
     except KeyboardInterrupt:
-        print(f"Stopped; the same command goes on from here. Run {run.id}.", file=sys.stderr)
+        print(f"Stopped; the same command continues from here. Run {run.id}.", file=sys.stderr)
         raise typer.Exit(130) from None
     except BaseException:  # a plugin's forward may even call sys.exit
         run = store.run(run.id)
-        teller.event("failed", {"run": run.id, "reason": run.reason})
+        output.event("failed", {"run": run.id, "reason": run.reason})
         raise typer.Exit(1) from None
     match (run := store.run(run.id)).status:
         case Status.FINISHED:
-            teller.event("finished", {"run": run.id})
+            output.event("finished", {"run": run.id})
         case Status.STOPPED:
-            teller.event("stopped", {"run": run.id})
+            output.event("stopped", {"run": run.id})
         case _:
-            reason = "Another process has taken the run over; `explorer runs` says how it stands."
-            teller.event("failed", {"run": run.id, "reason": reason})
+            reason = "Another process has claimed the run; `explorer runs` shows its status."
+            output.event("failed", {"run": run.id, "reason": reason})
             raise typer.Exit(1)
 
 
-def _parse(settings: list[str], options: Any) -> dict[str, Any]:
-    from explorer.plugin.options import OptionError
-    from explorer.text import suggest
-
+def _parse(settings: Sequence[str], options: Sequence[Option]) -> dict[str, Any]:
     known = {option.name: option for option in options}
     values = {}
     for setting in settings:

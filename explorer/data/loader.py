@@ -8,7 +8,7 @@ same arithmetic as torchvision's `ToTensor` and `Normalize`, image for image, to
 import functools
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -32,12 +32,14 @@ class Split:
         labels: `int64`, `(N,)`.
         mean: `(C, 1, 1)`, of pixels scaled to 0–1.
         std: `(C, 1, 1)`, likewise.
+        memory_format: The layout of the normalised images.
     """
 
     images: Tensor
     labels: Tensor
     mean: Tensor
     std: Tensor
+    memory_format: torch.memory_format = torch.channels_last
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,13 +54,13 @@ class Split:
         if size is None or size >= len(self):
             return self
         indices = _permutation(len(self), _SUBSET_SEED, self.device)[:size]
-        return Split(self.images[indices], self.labels[indices], self.mean, self.std)
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
 
     def first(self, size: int | None) -> "Split":
         """The first `size` images as they are stored; all of them if `None`."""
         if size is None:
             return self
-        return Split(self.images[:size], self.labels[:size], self.mean, self.std)
+        return replace(self, images=self.images[:size], labels=self.labels[:size])
 
     def batches(self, size: int, *, seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Go through all images once.
@@ -90,21 +92,31 @@ class Split:
         yield from _permutation(len(self), seed, self.device).split(size)
 
     def gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """The images of these numbers.
+        """Return the images with these numbers, normalised.
 
         Args:
             indices: `int64`, `(size,)`, on the device.
 
         Returns:
-            Normalised `float32` images `(size, C, H, W)` in channels-last layout, and `int64`
-            labels `(size,)`.
+            `float32` images `(size, C, H, W)`, and `int64` labels `(size,)`.
         """
-        images = self.images.index_select(0, indices)
-        return self.normalise(images), self.labels.index_select(0, indices)
+        images, labels = self.select(indices)
+        return self.normalise(images), labels
+
+    def select(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images with these numbers as they are stored.
+
+        Args:
+            indices: `int64`, `(size,)`, on the device.
+
+        Returns:
+            `uint8` images `(size, C, H, W)`, and `int64` labels `(size,)`.
+        """
+        return self.images.index_select(0, indices), self.labels.index_select(0, indices)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Scale `uint8` images `(N, C, H, W)` to 0–1 and normalise them; returns `float32`."""
-        scaled = images.to(torch.float32, memory_format=torch.channels_last)
+        """Scale `uint8` images `(N, C, H, W)` to 0–1 and normalise them; return `float32`."""
+        scaled = images.to(torch.float32, memory_format=self.memory_format)
         return scaled.div_(255).sub_(self.mean).div_(self.std)
 
 
@@ -124,8 +136,13 @@ class Data:
 
     @property
     def device(self) -> torch.device:
-        """Where the images lie."""
+        """Where the images are."""
         return self.train.device
+
+    def laid_out(self, memory_format: torch.memory_format) -> "Data":
+        """Return the same data, whose normalised images come in this layout."""
+        train = replace(self.train, memory_format=memory_format)
+        return replace(self, train=train, test=replace(self.test, memory_format=memory_format))
 
 
 _loading = threading.Lock()

@@ -7,16 +7,17 @@ becomes a widget, a command-line option and a check of what was typed.
 import contextlib
 import inspect
 import math
+import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from explorer.errors import ExplorerError
 from explorer.spec import ImageSpec
 from explorer.text import suggest
 
-Value: TypeAlias = bool | int | float | str
+Value: TypeAlias = bool | int | float | str | None
 
 _NO_ARGUMENT = inspect.Parameter("none", inspect.Parameter.KEYWORD_ONLY)
 _TYPES = (bool, int, float)
@@ -65,6 +66,7 @@ class Option:
         range: Its limits, if it is a number that has any.
         choices: What may be chosen, if it is a `Literal`.
         help: The author's words on it; may be empty.
+        optional: Whether it may be `None`.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Option:
     range: Range | None = None
     choices: tuple[Value, ...] = ()
     help: str = ""
+    optional: bool = False
 
     @property
     def label(self) -> str:
@@ -86,7 +89,9 @@ class Option:
         if self.type is bool:
             return "true or false"
         kind = "a whole number" if self.type is int else "a number"
-        return f"{kind} from {self.range.low} to {self.range.high}" if self.range else kind
+        if self.range:
+            kind += f" from {self.range.low:,} to {self.range.high:,}"
+        return f"{kind}, or none" if self.optional else kind
 
     def describe(self) -> dict[str, Any]:
         """The option as plain values, for JSON."""
@@ -106,6 +111,8 @@ class Option:
         Raises:
             OptionError: It is of another type, out of range or not among the choices.
         """
+        if value is None and self.optional:
+            return None
         if self.choices:
             # 1 == True, so the type has to agree as well.
             if any(value == choice and type(value) is type(choice) for choice in self.choices):
@@ -128,6 +135,8 @@ class Option:
         Raises:
             OptionError: It stands for none that the option may take.
         """
+        if self.optional and text.lower() == "none":
+            return None
         if self.choices:
             for choice in self.choices:
                 if text == str(choice):
@@ -168,6 +177,18 @@ def read_options(architecture: type) -> tuple[Option, ...]:
     return tuple(_read(option, hints.get(option.name)) for option in others)
 
 
+def read_fields(cls: type) -> tuple[Option, ...]:
+    """Read the options that a dataclass declares, in the order of its fields.
+
+    A field may be `… | None`; its option is then optional.
+
+    Raises:
+        OptionError: A field has a type for which there is no widget.
+    """
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return tuple(_option(each.name, hints[each.name], each.default) for each in fields(cls))
+
+
 def fill(options: Sequence[Option], values: Mapping[str, object]) -> dict[str, Value]:
     """Check `values` and add the defaults of the options that it leaves out.
 
@@ -191,12 +212,25 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
         raise OptionError(
             f"the option {name} needs a default, so that the network can be built at once."
         )
+    return _option(name, annotation, default)
+
+
+def _option(name: str, annotation: Any, default: Any) -> Option:
+    """Make the option that an annotation and a default declare.
+
+    Raises:
+        OptionError: There is no widget for the type, or the default does not fit.
+    """
     notes: tuple[Any, ...] = ()
     if get_origin(annotation) is Annotated:
         annotation, *extras = get_args(annotation)
         notes = tuple(extras)
     limits = next((note for note in notes if isinstance(note, Range)), None)
     help = next((note for note in notes if isinstance(note, str)), "")
+    inner = [kind for kind in get_args(annotation) if kind is not types.NoneType]
+    optional = get_origin(annotation) in (Union, types.UnionType) and len(inner) == 1
+    if optional:
+        (annotation,) = inner
 
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
@@ -208,7 +242,7 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
     elif annotation in _TYPES:
         if limits and annotation is bool:
             raise OptionError(f"{name} is true or false and cannot have a Range.")
-        read = Option(name, annotation, default, range=limits, help=help)
+        read = Option(name, annotation, default, range=limits, help=help, optional=optional)
     else:
         written = getattr(annotation, "__name__", annotation) if annotation else "missing"
         raise OptionError(f"the type of {name} is {written}; write {_ALLOWED}.")

@@ -19,7 +19,13 @@ from explorer.training.events import Epoch, Started
 from explorer.training.recipe import PRESETS, Recipe
 
 KEPT_BETWEEN = 10
-_ASIDE = ("epochs", "seed", "train_size", "gradients_every")  # told of elsewhere, or of no effect
+_ASIDE = (
+    "epochs",
+    "seed",
+    "train_size",
+    "gradients_every",
+    "score_every",
+)  # told of elsewhere, or of no effect
 
 
 class UnknownRunError(ExplorerError, LookupError):

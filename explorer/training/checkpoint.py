@@ -1,4 +1,4 @@
-"""A network's weights, and all else that training needs to go on from where it was, as bytes.
+"""A network's state dict, and all else that training needs to go on from it, as bytes.
 
 Everything is safetensors, never pickle: reading a checkpoint runs no code.
 """
@@ -17,12 +17,12 @@ class CheckpointError(ExplorerError, ValueError):
 
 
 def take(model: nn.Module, optimiser: optim.Optimizer) -> Checkpoint:
-    """Copy the state of a training that stands still."""
+    """Copy the state of a training that is suspended."""
     return Checkpoint(pack_weights(model), _to_bytes(_training_state(model, optimiser)))
 
 
 def pack_weights(model: nn.Module) -> bytes:
-    """The model's state dict as safetensors."""
+    """Return the model's state dict as safetensors."""
     return _to_bytes({name: _copy(tensor) for name, tensor in model.state_dict().items()})
 
 
@@ -30,23 +30,23 @@ def load_weights(model: nn.Module, weights: bytes) -> None:
     """Set the model's parameters and buffers.
 
     Raises:
-        CheckpointError: The weights are of a network of another shape; the model is unchanged.
+        CheckpointError: The weights are of a network of other shapes; the model is unchanged.
     """
     tensors = _from_bytes(weights)
     own = {name: tensor.shape for name, tensor in model.state_dict().items()}
     if own != {name: tensor.shape for name, tensor in tensors.items()}:
         raise CheckpointError(
-            f"The recorded weights do not fit {type(model).__name__}: its code or its parameters "
-            "have changed since the run was made. Train it anew."
+            f"The recorded weights do not fit {type(model).__name__}: its code or its options "
+            "have changed since the run was made. Train it again."
         )
     model.load_state_dict(tensors)
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer) -> None:
-    """Put model, optimiser and random generators into the recorded state.
+    """Bring model, optimiser and random generators into the recorded state.
 
     Raises:
-        CheckpointError: The checkpoint is of a network of another shape.
+        CheckpointError: The checkpoint is of a network of other shapes.
     """
     load_weights(model, checkpoint.weights)
     tensors = _from_bytes(checkpoint.training_state)
@@ -54,19 +54,19 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer
     set_generators(_device(model), {name: tensors.pop(name) for name in names})
     full = optimiser.state_dict()
     full["state"] = {}
-    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for key, tensor in tensors.items():
         _, index, name = key.split(".")
-        weight = weights[int(index)]
-        if tensor.shape == weight.shape:
-            # Fused optimisers go through memory as it lies, so all must lie as the weight does.
-            tensor = torch.empty_like(weight).copy_(tensor)
+        parameter = parameters[int(index)]
+        if tensor.shape == parameter.shape:
+            # Fused optimisers go through memory in its order, so all need the parameter's layout.
+            tensor = torch.empty_like(parameter).copy_(tensor)
         full["state"].setdefault(int(index), {})[name] = tensor
     optimiser.load_state_dict(full)
 
 
 def read_generators(device: torch.device) -> dict[str, Tensor]:
-    """The states of the random generators that a training on `device` draws from, by name."""
+    """Return the states of the random generators that a training on `device` uses, by name."""
     states = {"generator.cpu": torch.get_rng_state()}
     if device.type != "cpu":
         states["generator.device"] = torch.get_device_module(device).get_rng_state()
@@ -74,7 +74,7 @@ def read_generators(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_generators(device: torch.device, states: Mapping[str, Tensor]) -> None:
-    """Put the random generators into these states; that of another kind of device is left out."""
+    """Set the states of the random generators; that of another kind of device is left out."""
     torch.set_rng_state(states["generator.cpu"])
     if "generator.device" in states and device.type != "cpu":
         torch.get_device_module(device).set_rng_state(states["generator.device"])
@@ -89,7 +89,7 @@ def _training_state(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, T
     return tensors
 
 
-# Training must not need safetensors, only keeping what it made does.
+# Training must not need safetensors; only keeping its results does.
 
 
 def _to_bytes(tensors: dict[str, Tensor]) -> bytes:

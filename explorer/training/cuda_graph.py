@@ -1,9 +1,9 @@
 """The whole training step as one CUDA graph.
 
 A small network's step on a GPU is a hundred kernels of a few microseconds each; launching them one
-by one takes longer than running them. A graph launches them all at once. What it cannot hold, such
-as a `forward` that reads a number back from the GPU, is found out before training begins, and
-training goes on kernel by kernel, saying why.
+by one takes longer than running them. A graph launches them all at once. What cannot be captured,
+such as a `forward` that reads a number back from the GPU, is found before training begins; training
+then launches kernel by kernel and says why.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from explorer.errors import ExplorerError
-from explorer.training.checkpoint import read_generators, set_generators
+from explorer.training.state import State
 from explorer.training.step import PlainStepper, StepOutput, Stepper
 
 WARM_UP_STEPS = 3  # in which libraries choose their kernels and the optimiser makes its state
 
 # How far the captured step may be from the plain one. A GPU sums in any order, and Adam's first
-# step is as long for a gradient that is all rounding error as for any other.
+# step is as long for a gradient of rounding errors as for any other.
 LOSS_TOLERANCE = 1e-3
 UPDATE_TOLERANCE = 0.25  # of the update's length
 
@@ -32,20 +32,20 @@ class Graph(Protocol):
     """What was captured."""
 
     def replay(self) -> None:
-        """Do it again, with what now lies in the same memory."""
+        """Do it again, with what is now in the same memory."""
 
 
 Capture = Callable[[Callable[[], StepOutput]], tuple[Graph, StepOutput]]
 
 
 def fastest(plain: PlainStepper, batch_size: int) -> tuple[Stepper, str]:
-    """The quickest sound way to take steps on this device.
+    """Return the fastest stepper on this device that computes what the plain one does.
 
-    Nothing is changed by looking for it: weights, optimiser and random generators are as before.
+    Parameters, optimiser and random generators do not change.
 
     Returns:
-        The stepper, and why it launches kernel by kernel on a GPU where it could be one graph;
-        empty if there is nothing to say.
+        The stepper; and on a GPU why it launches kernel by kernel, as a part of a sentence, or
+        nothing if it does not.
     """
     if plain.images.device.type != "cuda" or batch_size > len(plain.images):
         return plain, ""
@@ -61,7 +61,7 @@ class CapturedStepper:
     Args:
         plain: How steps are written.
         batch_size: Of the batches that are replayed.
-        capture: Calls a function, and keeps what it does on the device, such as `cuda_graph`.
+        capture: Calls a function and keeps what it launches, such as `cuda_graph`.
 
     Raises:
         CaptureError: It cannot be captured, or does not do what the plain step does.
@@ -72,9 +72,9 @@ class CapturedStepper:
         self._indices = torch.arange(batch_size, device=plain.images.device)
         self._parameters = list(plain.model.parameters())
         plain.model.train()
-        before = _State(plain)
+        before = State(plain.model, plain.images.device, plain.optimiser)
         try:
-            self._graph, self._taken = capture(lambda: plain.step(self._indices))
+            self._graph, self._output = capture(lambda: plain.step(self._indices))
             self._gradients = [parameter.grad for parameter in self._parameters]
             before.restore()
             self._demand_equal(before)
@@ -97,22 +97,22 @@ class CapturedStepper:
 
     def _replay(self) -> StepOutput:
         self._graph.replay()
-        # A plain step in between leaves gradients of its own; these are what was just computed.
+        # A plain step in between leaves other tensors there; these were just computed.
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
         # The next replay overwrites them.
-        return StepOutput(*(tensor.clone() for tensor in self._taken))
+        return StepOutput(*(tensor.clone() for tensor in self._output))
 
-    def _weights(self) -> Tensor:
+    def _values(self) -> Tensor:
         return torch.cat([parameter.detach().flatten() for parameter in self._parameters])
 
-    def _demand_equal(self, before: "_State") -> None:
-        begin = self._weights()
+    def _demand_equal(self, before: State) -> None:
+        begin = self._values()
         wanted = self._plain.step(self._indices)
-        plain = self._weights()
+        plain = self._values()
         before.restore()
         found = self._replay()
-        replayed = self._weights()
+        replayed = self._values()
         close = torch.allclose(found.loss, wanted.loss, LOSS_TOLERANCE, LOSS_TOLERANCE)
         if not close or (replayed - plain).norm() > UPDATE_TOLERANCE * (plain - begin).norm():
             raise CaptureError("as one CUDA graph it does not compute what it computes plainly")
@@ -127,32 +127,7 @@ def cuda_graph(step: Callable[[], StepOutput]) -> tuple[Graph, StepOutput]:
             step()
     torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
-    # Another thread may be at the GPU meanwhile: the pages look inside networks.
+    # Another thread may use the GPU at the same time: the pages look inside networks.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         output = step()
     return graph, output
-
-
-class _State:
-    """All that steps change, to be put back where it lies: a graph knows only that memory."""
-
-    def __init__(self, plain: PlainStepper) -> None:
-        self._optimiser = plain.optimiser
-        self._device = plain.images.device
-        self._tensors = [*plain.model.parameters(), *plain.model.buffers(), *self._made()]
-        self._copies = [tensor.detach().clone() for tensor in self._tensors]
-        self._generators = read_generators(self._device)
-
-    def restore(self) -> None:
-        with torch.no_grad():
-            for tensor, copy in zip(self._tensors, self._copies, strict=True):
-                tensor.copy_(copy)
-            known = set(map(id, self._tensors))
-            for tensor in self._made():
-                if id(tensor) not in known:  # made since; all optimisers begin with zeros
-                    tensor.zero_()
-        set_generators(self._device, self._generators)
-
-    def _made(self) -> list[Tensor]:
-        values = (value for state in self._optimiser.state.values() for value in state.values())
-        return [value for value in values if isinstance(value, Tensor)]

@@ -1,4 +1,4 @@
-"""What training tells of itself, in the order in which it happens. No torch needed."""
+"""What training yields, in the order in which it happens. Nothing here needs torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is kept of a training at the end of an epoch, made by `training.checkpoint`.
+    """What is kept of a training at the end of an epoch; `checkpoint.py` makes and reads it.
 
     Attributes:
-        parameters: The network's state dict, as safetensors.
+        weights: The network's state dict, as safetensors.
         training_state: The state of the optimiser and of the random generators, as safetensors.
     """
 
@@ -24,13 +24,13 @@ class Started:
 
     Attributes:
         device: Where it runs, such as `cpu` or `cuda (NVIDIA H100)`.
-        parameters: Trainable numbers of the network.
-        train_size: Training images an epoch.
+        parameters: Trainable parameters of the network.
+        train_size: Training images in each epoch.
         test_size: Test images.
-        steps_per_epoch: Steps an epoch; the last one may be smaller.
+        steps_per_epoch: Steps in each epoch; the last one may be smaller.
         epochs: Epochs in all.
         finished_epochs: Epochs that were finished before, when a run is resumed.
-        note: What is worth knowing of how it runs, as a part of a sentence; may be empty.
+        note: What slows it down, as a part of a sentence; may be empty.
     """
 
     device: str
@@ -48,13 +48,14 @@ class Step:
     """Some steps were taken since the last report.
 
     Attributes:
-        step: Steps since the run's very beginning.
+        step: Steps since the beginning of the run.
         epoch: The epoch it is in, from 1.
-        loss: Mean cross-entropy, in nats, of the images since the last report, as they were met.
-        accuracy: Share of those images that were told right, 0–1.
+        loss: Mean of the recipe's loss, in nats, over the images since the last report, each
+            scored before the update that it led to.
+        accuracy: Share of those images that were classified correctly, 0–1.
         learning_rate: The last step's.
-        images_per_second: Over the time since the last report.
-        images: How many images were met since the last report.
+        images_per_second: Over the time since the last report, scoring excluded.
+        images: How many images were used since the last report.
     """
 
     step: int
@@ -68,13 +69,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Gradients:
-    """How strongly one step pulled at each layer.
+    """The size of one step's gradient in each layer.
 
     Attributes:
-        step: The step, since the run's very beginning.
+        step: The step, since the beginning of the run.
         epoch: The epoch it is in, from 1.
-        norms: The L2 norm of the loss's gradient in each layer's weights, by the layer's path, in
-            the network's order; 0 where no gradient arrives.
+        norms: The L2 norm of the loss's gradient in each layer's parameters, by the layer's path,
+            in the network's order; 0 where no gradient arrives.
     """
 
     step: int
@@ -83,19 +84,39 @@ class Gradients:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """Some test images are scored within an epoch.
+
+    Attributes:
+        step: The step after which they are, since the beginning of the run.
+        epoch: The epoch it is in, from 1.
+        loss: Mean cross-entropy of these images, in nats.
+        accuracy: Share of these images that are classified correctly, 0–1.
+        images: How many are scored: the first ones of the test set.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    accuracy: float
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
-    """An epoch is finished and scored.
+    """An epoch is finished, and all test images are scored.
 
     Attributes:
         epoch: Its number, from 1.
-        train_loss: Mean cross-entropy over the epoch, in nats, each image scored when it was met.
-        train_accuracy: Share told right over the epoch, 0–1, each image scored when it was met.
-        test_loss: Mean cross-entropy on the test images after the epoch, in nats.
-        test_accuracy: Share of the test images told right after the epoch, 0–1.
+        train_loss: Mean of the recipe's loss over the epoch, in nats, each image scored before the
+            update that it led to.
+        train_accuracy: Share classified correctly over the epoch, 0–1, likewise.
+        test_loss: Mean cross-entropy of the test images after the epoch, in nats.
+        test_accuracy: Share of the test images classified correctly after the epoch, 0–1.
         seconds: Wall time of the epoch, scoring included.
         images_per_second: Training images over training time, scoring excluded.
-        checkpoint: Takes a copy of the weights and of all that is needed to go on from here. Valid
-            until training is resumed; `None` in an epoch read back from a record.
+        checkpoint: Copies the state dict and all that is needed to go on from here. Valid until
+            training is resumed; `None` in an epoch that was read from a store.
     """
 
     epoch: int
@@ -108,26 +129,22 @@ class Epoch:
     checkpoint: Callable[[], Checkpoint] | None = field(default=None, repr=False, compare=False)
 
 
-Event: TypeAlias = Started | Step | Gradients | Epoch
+Event: TypeAlias = Started | Step | Gradients | Score | Epoch
 
-_KINDS: dict[str, type[Started] | type[Step] | type[Gradients] | type[Epoch]] = {
-    "started": Started,
-    "step": Step,
-    "gradients": Gradients,
-    "epoch": Epoch,
-}
+_CLASSES: tuple[type[Event], ...] = (Started, Step, Gradients, Score, Epoch)
+_KINDS = {cls.__name__.lower(): cls for cls in _CLASSES}
 
 
 def kind(event: Event) -> str:
-    """The event's name in JSON: `started`, `step`, `gradients` or `epoch`."""
+    """Return the event's name in JSON: that of its class, in small letters."""
     return type(event).__name__.lower()
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """The event as plain values."""
+    """Return the event as plain values."""
     return {f.name: getattr(event, f.name) for f in fields(event) if f.name != "checkpoint"}
 
 
 def from_json(kind: str, values: dict[str, Any]) -> Event:
-    """The event that `to_json` made these values of."""
+    """Make the event again from its kind and what `to_json` returned."""
     return _KINDS[kind](**values)

@@ -1,9 +1,10 @@
 """Training as a generator: it reads like a script, and yields what happens.
 
 Whoever iterates owns the progress bar. Stopping is closing the generator, failing is an exception,
-finishing is exhaustion; while it is suspended nothing touches the weights.
+finishing is exhaustion; while it is suspended, nothing changes the parameters.
 """
 
+import contextlib
 import math
 from collections.abc import Iterator
 from time import perf_counter
@@ -15,14 +16,17 @@ from torch import nn
 from explorer.data.loader import Data, Split, evaluation_batch
 from explorer.errors import ExplorerError
 from explorer.training import checkpoint
+from explorer.training.checkpoint import read_generators, set_generators
 from explorer.training.cuda_graph import fastest
-from explorer.training.events import Checkpoint, Epoch, Event, Gradients, Started, Step
+from explorer.training.events import Checkpoint, Epoch, Event, Gradients, Score, Started, Step
 from explorer.training.gradient_norms import recorded_norms
+from explorer.training.layout import prepare
 from explorer.training.recipe import Recipe
-from explorer.training.step import PlainStepper, StepOutput, make_optimiser, products
+from explorer.training.step import PlainStepper, StepOutput, products
 
 REPORT_STEPS = 20
 REPORT_SECONDS = 0.5
+SCORE_IMAGES = 1000
 
 
 class DivergedError(ExplorerError, FloatingPointError):
@@ -35,33 +39,32 @@ def train(
     recipe: Recipe,
     resume: tuple[int, Checkpoint] | None = None,
 ) -> Iterator[Event]:
-    """Train `model` on `data` by `recipe`, where the data lies.
+    """Train `model` on `data` by `recipe`, on the device of the data.
 
-    The model is moved to the data's device and trained in place. `Started` comes first, a `Step`
-    after the first step and then every 20 steps (or half second, if they are slow), `Gradients` as
-    often as the recipe asks for them, an `Epoch` after each epoch. On a CPU, equal arguments give
+    The model is moved there and trained in place. `Started` comes first; a `Step` after the first
+    step and then every 20 steps (or half second, if they are slow); `Gradients` and `Score` as
+    often as the recipe asks for them; an `Epoch` after each epoch. On a CPU, equal arguments give
     equal numbers to the bit, resumed or not.
 
     Args:
-        model: Takes `(N, C, H, W)` images, answers with `(N, num_classes)` logits.
+        model: Takes `(N, C, H, W)` images, returns `(N, num_classes)` logits.
         data: The images.
         recipe: How to train.
-        resume: The number of an epoch and the checkpoint taken after it, to go on from there.
+        resume: The number of an epoch and the checkpoint made after it, to go on from there.
 
     Raises:
         DivergedError: The loss became infinite or not a number.
         CheckpointError: The checkpoint to resume from is of another network.
     """
-    model.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = make_optimiser(model, recipe, data.device)
+    data, optimiser, note = prepare(model, data, recipe)
     finished = 0
     torch.manual_seed(recipe.seed)
     if resume:
         finished = resume[0]
         checkpoint.restore(resume[1], model, optimiser)
-    images = data.train.subset(recipe.train_size)
+    images, scored = data.train.subset(recipe.train_size), data.test.first(SCORE_IMAGES)
     steps = math.ceil(len(images) / recipe.batch_size)
-    take, note = fastest(PlainStepper(model, images, optimiser, recipe), recipe.batch_size)
+    take, launched = fastest(PlainStepper(model, images, optimiser, recipe), recipe.batch_size)
 
     yield Started(
         device=_describe(data.device),
@@ -71,7 +74,7 @@ def train(
         steps_per_epoch=steps,
         epochs=recipe.epochs,
         finished_epochs=finished,
-        note=note,
+        note="; ".join(filter(None, [note, launched])),
     )
     for epoch in range(finished + 1, recipe.epochs + 1):
         began = perf_counter()
@@ -89,6 +92,12 @@ def train(
                     yield Gradients(step, epoch, norms)
             if step == 1 or meter.is_due():
                 yield meter.report(step, epoch, lr)
+            # After the last step of an epoch, all test images are scored.
+            if recipe.score_every and step % recipe.score_every == 0 and step < epoch * steps:
+                with meter.paused():
+                    loss, accuracy = _score(model, scored)
+                if math.isfinite(loss):
+                    yield Score(step, epoch, loss, accuracy, len(scored))
         if meter.has_news:
             yield meter.report(step, epoch, lr)
         train_loss, train_accuracy = meter.means()
@@ -102,12 +111,13 @@ def train(
             test_loss=test_loss,
             test_accuracy=test_accuracy,
             seconds=perf_counter() - began,
-            images_per_second=len(images) / (trained - began),
+            images_per_second=len(images) / (trained - began - meter.seconds_paused),
             checkpoint=lambda: checkpoint.take(model, optimiser),
         )
 
 
-@torch.inference_mode()
+# Not in inference mode: a table that a network keeps from here could not be used in training.
+@torch.no_grad()
 def evaluate(model: nn.Module, split: Split) -> tuple[float, float]:
     """Score `model` on all images of `split`; return the mean cross-entropy (nats) and accuracy.
 
@@ -117,17 +127,26 @@ def evaluate(model: nn.Module, split: Split) -> tuple[float, float]:
     totals = torch.zeros(2, dtype=_wide(split.device), device=split.device)
     with products("float32", split.device):
         for inputs, labels in split.batches(evaluation_batch(split.device)):
-            outputs = model(inputs)
-            totals[0] += F.cross_entropy(outputs, labels, reduction="sum")
-            totals[1] += (outputs.argmax(dim=1) == labels).sum()
+            logits = model(inputs)
+            totals[0] += F.cross_entropy(logits, labels, reduction="sum")
+            totals[1] += (logits.argmax(dim=1) == labels).sum()
     loss, accuracy = (totals / len(split)).tolist()
     return loss, accuracy
 
 
-class _Meter:
-    """Keeps losses and answers on the device, and sums and reads them only when a report is due.
+def _score(model: nn.Module, split: Split) -> tuple[float, float]:
+    """Evaluate within an epoch, so that nothing that is learned changes."""
+    generators = read_generators(split.device)
+    score = evaluate(model, split)
+    set_generators(split.device, generators)
+    model.train()
+    return score
 
-    A step costs it no computation at all, which for small networks is a few per cent.
+
+class _Meter:
+    """Keeps losses and logits on the device, and sums and reads them only when a report is due.
+
+    That costs a step no computation at all, which for small networks is a few per cent.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -136,11 +155,21 @@ class _Meter:
         self.images = 0
         self.steps = 0
         self.last = (0.0, 0.0, 0, perf_counter())
+        self.seconds_paused = 0.0
 
     def add(self, output: StepOutput) -> None:
         self.outputs.append(output)
         self.images += len(output.labels)
         self.steps += 1
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do not count the time in the block as training."""
+        began = perf_counter()
+        yield
+        seconds = perf_counter() - began
+        self.seconds_paused += seconds
+        self.last = (*self.last[:3], self.last[3] + seconds)
 
     def _sum(self) -> tuple[float, float]:
         losses, logits, labels = zip(*self.outputs, strict=True)
@@ -148,8 +177,8 @@ class _Meter:
         self.totals[0] += (torch.stack(losses) * sizes).sum()
         self.totals[1] += (torch.cat(logits).argmax(dim=1) == torch.cat(labels)).sum()
         self.outputs.clear()
-        loss, hits = self.totals.tolist()
-        return loss, hits
+        loss, correct = self.totals.tolist()
+        return loss, correct
 
     @property
     def has_news(self) -> bool:
@@ -159,25 +188,25 @@ class _Meter:
         return self.steps % REPORT_STEPS == 0 or perf_counter() - self.last[3] > REPORT_SECONDS
 
     def report(self, step: int, epoch: int, learning_rate: float) -> Step:
-        loss, hits = self._sum()
+        loss, correct = self._sum()
         now = perf_counter()
-        last_loss, last_hits, last_images, last_time = self.last
+        last_loss, last_correct, last_images, last_time = self.last
         _demand_finite(loss, step, learning_rate)
-        self.last = (loss, hits, self.images, now)
+        self.last = (loss, correct, self.images, now)
         images = self.images - last_images
         return Step(
             step=step,
             epoch=epoch,
             loss=(loss - last_loss) / images,
-            accuracy=(hits - last_hits) / images,
+            accuracy=(correct - last_correct) / images,
             learning_rate=learning_rate,
             images_per_second=images / max(now - last_time, 1e-9),
             images=images,
         )
 
     def means(self) -> tuple[float, float]:
-        loss, hits = self.last[:2]
-        return loss / self.images, hits / self.images
+        loss, correct = self.last[:2]
+        return loss / self.images, correct / self.images
 
 
 def _demand_finite(loss: float, step: int, learning_rate: float) -> None:
@@ -189,12 +218,12 @@ def _demand_finite(loss: float, step: int, learning_rate: float) -> None:
 
 
 def _order_seed(recipe: Recipe, epoch: int) -> int:
-    # A seed for each epoch's order, so that a resumed run meets the images as it would have.
+    # Each epoch has its own seed, so that a resumed run takes the images in the same order.
     return recipe.seed * 1_000_003 + epoch
 
 
 def _wide(device: torch.device) -> torch.dtype:
-    # Sums of ten thousands of losses want double precision, which Apple's GPUs do not have.
+    # Sums of ten thousands of losses need double precision, which Apple's GPUs do not have.
     return torch.float32 if device.type == "mps" else torch.float64
 
 

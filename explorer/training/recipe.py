@@ -1,25 +1,37 @@
-"""How to train: a recipe, the presets, and the learning rate at each step. No torch needed."""
+"""How to train: a recipe, the presets, and the learning rate at each step.
+
+Each field is declared once, with its range and its help; checks, widgets and command-line options
+are read from that. Nothing here needs torch.
+"""
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from explorer.errors import ExplorerError
+from explorer.plugin.options import OptionError, Range, read_fields
+from explorer.text import suggest
 
 Optimiser = Literal["sgd", "nesterov", "adamw"]
 Schedule = Literal["constant", "one-cycle"]
 Precision = Literal["float32", "tf32", "bfloat16"]
-
-OPTIMISERS: tuple[Optimiser, ...] = get_args(Optimiser)
-SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+Augment = Literal["none", "shift", "shift+flip"]
 
 # Smith & Topin, "Super-Convergence" (arXiv:1708.07120): rise for three tenths of the steps from a
 # 25th of the peak, then fall to a 10,000th of where it began; both along a cosine.
 RISE, START, END = 0.3, 1 / 25, 1 / 250_000
 
-GRADIENTS_EVERY = 50  # steps, in the presets
+# Fields that came later, with the value that does what was done before there was a choice. It is
+# left out of a recipe's plain values, so that older recipes keep the hash that they have.
+_LATER = {
+    "gradients_every": None,
+    "precision": "float32",
+    "augment": "none",
+    "label_smoothing": 0.0,
+    "clip_norm": None,
+    "score_every": None,
+}
 
 
 class RecipeError(ExplorerError, ValueError):
@@ -30,90 +42,92 @@ class RecipeError(ExplorerError, ValueError):
 class Recipe:
     """How a network is trained.
 
-    Attributes:
-        optimiser: `sgd`, `nesterov` (SGD with Nesterov's momentum) or `adamw` (Loshchilov & Hutter,
-            arXiv:1711.05101).
-        learning_rate: The step size; under `one-cycle`, its peak.
-        momentum: For `sgd` and `nesterov`; `adamw` has its own (β₁ = 0.9, β₂ = 0.999) and ignores
-            this one.
-        weight_decay: How strongly weights are pulled to zero.
-        schedule: `constant`, or `one-cycle`.
-        batch_size: Images a step.
-        epochs: Passes over the training images.
-        seed: Of the initial weights, the order of the images and any dropout.
-        train_size: How many training images to use, the same ones for every seed; all if `None`.
-        gradients_every: Record the norm of each layer's gradient at every so many steps; `None`:
-            never. What is learned is the same with and without.
-        precision: Of the factors in convolutions and matrix products while training: `float32` (24
-            significant bits), `tf32` (11, on GPUs that have it; elsewhere `float32`) or `bfloat16`
-            (8, the rest by autocast). Weights, updates and scoring are `float32` in each. The fewer
-            bits, the quicker on a processor made for it, and the further from the same numbers.
-
     Raises:
-        RecipeError: A value is out of its range.
+        RecipeError: A value is out of its range, or two of them do not go together.
     """
 
-    optimiser: Optimiser = "sgd"
-    learning_rate: float = 0.01
-    momentum: float = 0.5
-    weight_decay: float = 0.0
-    schedule: Schedule = "constant"
-    batch_size: int = 64
-    epochs: int = 10
-    seed: int = 0
-    train_size: int | None = None
-    gradients_every: int | None = None
-    precision: Precision = "float32"
+    optimiser: Annotated[
+        Optimiser,
+        "SGD, SGD with Nesterov's momentum, or AdamW (Loshchilov & Hutter, arXiv:1711.05101).",
+    ] = "sgd"
+    learning_rate: Annotated[
+        float, Range(1e-9, 10), "The step size; with the one-cycle schedule, its peak."
+    ] = 0.01
+    momentum: Annotated[
+        float,
+        Range(0, 0.999),
+        "Share of the last update that the next one keeps. AdamW ignores it (β₁ = 0.9, "
+        "β₂ = 0.999).",
+    ] = 0.5
+    weight_decay: Annotated[float, Range(0, 1), "How strongly parameters are pulled to zero."] = 0.0
+    schedule: Annotated[
+        Schedule,
+        "Keep the learning rate constant, or raise and lower it once (Smith & Topin, "
+        "arXiv:1708.07120).",
+    ] = "constant"
+    batch_size: Annotated[int, Range(1, 10_000), "Images in each step."] = 64
+    epochs: Annotated[int, Range(1, 1_000), "Passes over the training images."] = 10
+    seed: Annotated[
+        int,
+        Range(0, 2**31 - 1),
+        "Decides the initial parameters, the order of the images, dropout and augmentation. The "
+        "same seed gives the same run; another seed shows how much was chance.",
+    ] = 0
+    train_size: Annotated[
+        int | None,
+        Range(1, 10_000_000),
+        "How many training images to use, the same ones for every seed; all without a number.",
+    ] = None
+    gradients_every: Annotated[
+        int | None,
+        Range(1, 1_000_000),
+        "Record the norm of each layer's gradient every so many steps, after clipping. Nothing "
+        "that is learned changes.",
+    ] = None
+    precision: Annotated[
+        Precision,
+        "Significant bits of the factors in convolutions and matrix products while training: "
+        "float32 has 24, tf32 11 (on NVIDIA GPUs; elsewhere it is float32), bfloat16 8. Fewer are "
+        "faster on a processor made for it and slower on others. Parameters, updates and scores "
+        "are float32 in each.",
+    ] = "float32"
+    augment: Annotated[
+        Augment,
+        "Move each training image by up to an eighth of its size at random, and perhaps mirror it "
+        "(He et al. 2015, arXiv:1512.03385, section 4.2). Do not mirror digits.",
+    ] = "none"
+    label_smoothing: Annotated[
+        float,
+        Range(0, 0.9),
+        "Share of the target that is spread over all classes (Szegedy et al. 2015, "
+        "arXiv:1512.00567, section 7).",
+    ] = 0.0
+    clip_norm: Annotated[
+        float | None,
+        Range(1e-6, 1_000_000),
+        "Scale the gradient of each step down to this norm (Pascanu et al. 2012, "
+        "arXiv:1211.5063, algorithm 1).",
+    ] = None
+    score_every: Annotated[
+        int | None,
+        Range(1, 1_000_000),
+        "Measure the accuracy on the first 1,000 test images every so many steps. Nothing that is "
+        "learned changes.",
+    ] = None
 
     def __post_init__(self) -> None:
-        def demand(holds: bool, name: str, expected: str) -> None:
-            if not holds:
-                raise RecipeError(f"{name} must be {expected}, not {getattr(self, name)!r}.")
-
-        def whole(value: object, low: int, high: int) -> bool:
-            return type(value) is int and low <= value <= high
-
-        def number(value: object) -> bool:
-            return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
-
-        demand(self.optimiser in OPTIMISERS, "optimiser", "one of " + ", ".join(OPTIMISERS))
-        demand(
-            number(self.learning_rate) and 0 < self.learning_rate <= 10,
-            "learning_rate",
-            "above 0 and at most 10",
-        )
-        demand(
-            number(self.momentum) and 0 <= self.momentum < 1, "momentum", "from 0 to just below 1"
-        )
-        demand(
-            self.optimiser != "nesterov" or self.momentum > 0,
-            "momentum",
-            "above 0 for the nesterov optimiser",
-        )
-        demand(
-            number(self.weight_decay) and 0 <= self.weight_decay <= 1, "weight_decay", "from 0 to 1"
-        )
-        demand(self.schedule in SCHEDULES, "schedule", "one of " + ", ".join(SCHEDULES))
-        demand(whole(self.batch_size, 1, 10_000), "batch_size", "a whole number from 1 to 10,000")
-        demand(whole(self.epochs, 1, 1_000), "epochs", "a whole number from 1 to 1,000")
-        demand(whole(self.seed, 0, 2**31 - 1), "seed", "a whole number from 0 to 2,147,483,647")
-        demand(
-            self.train_size is None or whole(self.train_size, 1, 10_000_000),
-            "train_size",
-            "a whole number of at least 1, or nothing for all images",
-        )
-        demand(
-            self.gradients_every is None or whole(self.gradients_every, 1, 1_000_000),
-            "gradients_every",
-            "a whole number of at least 1, or nothing for never",
-        )
-        demand(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS))
-        for name in ("learning_rate", "momentum", "weight_decay"):
+        for option in OPTIONS:
+            try:
+                value = option.check(getattr(self, option.name))
+            except OptionError as error:
+                raise RecipeError(str(error)) from error
             # 1 equals 1.0 but is written otherwise, and equal recipes must have equal hashes.
-            object.__setattr__(self, name, float(getattr(self, name)))
+            object.__setattr__(self, option.name, value)
+        if self.optimiser == "nesterov" and not self.momentum:
+            raise RecipeError("momentum must be above 0 for the nesterov optimiser, not 0.0.")
 
     def learning_rate_at(self, step: int, steps: int) -> float:
-        """The learning rate of step `step` (from 0) of `steps` in all."""
+        """Return the learning rate of step `step` (from 0) of `steps` in all."""
         if self.schedule == "constant":
             return self.learning_rate
         rise = RISE * steps
@@ -124,46 +138,56 @@ class Recipe:
         return self.learning_rate * (low + (high - low) * (1 - math.cos(math.pi * way)) / 2)
 
     def changed(self, **values: Any) -> "Recipe":
-        """A recipe with some values replaced; a value of `None` leaves the recipe's own."""
-        return replace(self, **{name: value for name, value in values.items() if value is not None})
+        """Return a recipe with some values replaced.
+
+        Raises:
+            RecipeError: There is no such field, or it may not have that value.
+        """
+        _demand_known(values)
+        return replace(self, **values)
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as plain values."""
+        """Return the recipe as plain values."""
         values = asdict(self)
-        # Recipes from before these have the hash that they had.
-        if self.gradients_every is None:
-            del values["gradients_every"]
-        if self.precision == "float32":
-            del values["precision"]
-        return values
+        return {name: value for name, value in values.items() if _LATER.get(name, ...) != value}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
-        """A recipe from plain values; those of a later version that are unknown here are refused.
+        """Make a recipe from plain values.
 
         Raises:
-            RecipeError: A value is unknown or out of its range.
+            RecipeError: A field is unknown, as one of a later version, or a value is out of range.
         """
-        if unknown := set(values) - {field.name for field in fields(cls)}:
-            raise RecipeError(f"A recipe has no {', '.join(sorted(unknown))}.")
+        _demand_known(values)
         return cls(**values)
 
 
+OPTIONS = read_fields(Recipe)
+
+
+def _demand_known(values: Mapping[str, Any]) -> None:
+    names = [field.name for field in fields(Recipe)]
+    for name in values:
+        if name not in names:
+            raise RecipeError(f"A recipe has no {name}; {suggest(name, names)}")
+
+
 PRESETS: Mapping[str, Recipe] = {
-    "tutorial": Recipe(gradients_every=GRADIENTS_EVERY),
+    "tutorial": Recipe(gradients_every=50, score_every=100),
     "fast": Recipe(
         "adamw",
         0.006,
         weight_decay=0.01,
         schedule="one-cycle",
         epochs=1,
-        gradients_every=GRADIENTS_EVERY,
+        gradients_every=50,
+        score_every=100,
     ),
 }
 
 
 def preset(name: str) -> Recipe:
-    """The preset of that name.
+    """Return the preset of this name.
 
     Raises:
         RecipeError: There is none.

@@ -1,7 +1,7 @@
 """One step of training: gather a batch, forward, backward, update."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
 from explorer.data.loader import Split
+from explorer.training.augment import augmented
 from explorer.training.recipe import Precision, Recipe
 
-# Where one kernel updates all weights at once; elsewhere it is a few kernels for each.
+# Where one kernel updates all parameters at once; elsewhere it is a few kernels for each.
 FUSED = frozenset({"cpu", "cuda", "mps", "xpu"})
 
 
@@ -19,9 +20,9 @@ class StepOutput(NamedTuple):
     """What a step leaves behind, detached.
 
     Attributes:
-        loss: Mean cross-entropy of the batch before the update, in nats, `()`.
-        logits: The answers before the update, `(N, num_classes)`.
-        labels: What would have been right, `int64`, `(N,)`.
+        loss: The recipe's loss of the batch before the update, in nats, `()`.
+        logits: The network's output before the update, `(N, num_classes)`.
+        labels: The correct classes, `int64`, `(N,)`.
     """
 
     loss: Tensor
@@ -30,7 +31,7 @@ class StepOutput(NamedTuple):
 
 
 class Stepper(Protocol):
-    """Takes steps; on a GPU perhaps as one CUDA graph (`explorer.training.cuda_graph`)."""
+    """Takes steps; on a GPU possibly as one CUDA graph (`explorer.training.cuda_graph`)."""
 
     def __call__(self, indices: Tensor, lr: float) -> StepOutput:
         """Take a step.
@@ -46,9 +47,9 @@ class PlainStepper:
 
     Args:
         model: On the device of the images, in training mode when a step is taken.
-        images: What it learns from.
+        images: The training images.
         optimiser: From `make_optimiser`.
-        recipe: For its precision.
+        recipe: Its precision, augmentation, label smoothing and clipping are followed.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class PlainStepper:
         self.model = model
         self.images = images
         self.optimiser = optimiser
-        self._precision = recipe.precision
+        self.recipe = recipe
 
     def __call__(self, indices: Tensor, lr: float) -> StepOutput:
         """Take a step."""
@@ -71,26 +72,44 @@ class PlainStepper:
 
     def step(self, indices: Tensor) -> StepOutput:
         """Take a step at the learning rate that is set; nothing in it waits for the device."""
-        inputs, labels = self.images.gather(indices)
-        in_bfloat16 = self._precision == "bfloat16"
-        with products(self._precision, inputs.device):
+        recipe, split = self.recipe, self.images
+        images, labels = split.select(indices)
+        inputs = split.normalise(augmented(images, recipe.augment))
+        with products(recipe.precision, inputs.device):
+            in_bfloat16 = recipe.precision == "bfloat16"
             with torch.autocast(inputs.device.type, torch.bfloat16, enabled=in_bfloat16):
                 logits = self.model(inputs)
-                loss = F.cross_entropy(logits, labels)
+                loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
             self.optimiser.zero_grad()
             loss.backward()
+        if recipe.clip_norm is not None:
+            parameters = self.optimiser.param_groups[0]["params"]
+            nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
         self.optimiser.step()
         return StepOutput(loss.detach(), logits.detach(), labels)
 
 
-def make_optimiser(model: nn.Module, recipe: Recipe, device: torch.device) -> optim.Optimizer:
-    """The recipe's optimiser over the model's trainable parameters, its learning rate a tensor."""
+def make_optimiser(
+    model: nn.Module, recipe: Recipe, device: torch.device, *, fused: bool = True
+) -> optim.Optimizer:
+    """Make the recipe's optimiser over the trainable parameters, its learning rate a tensor.
+
+    Args:
+        model: Whose parameters are updated.
+        recipe: Which optimiser, and its settings.
+        device: Where the parameters are.
+        fused: Whether to update all parameters in one kernel, where the device has one.
+
+    Raises:
+        RuntimeError: A fused optimiser does not take parameters of these types.
+    """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    # A graph of the step reads the learning rate where it lies, so it is set there.
+    # A CUDA graph of the step reads the learning rate from this memory, so it is set there.
     lr = torch.tensor(recipe.learning_rate, device=device)
-    common: dict[str, Any] = {"weight_decay": recipe.weight_decay}
-    if device.type in FUSED:
-        common["fused"] = True
+    common: Mapping[str, Any] = {
+        "weight_decay": recipe.weight_decay,
+        "fused": fused and device.type in FUSED,
+    }
     if recipe.optimiser == "adamw":
         return optim.AdamW(parameters, lr, capturable=device.type == "cuda", **common)
     return optim.SGD(

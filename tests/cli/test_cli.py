@@ -873,7 +873,7 @@ def test_train_records_gradients_unless_told_not_to(store):
     assert [line["step"] for line in told if line["event"] == "gradients"] == [1]
     [recorded] = store.gradients(told[-1]["run"])
     assert set(recorded.norms) == {"conv1", "conv2", "linear"}
-    quiet = lines(explorer("train", "plain", *SMALL, "--no-gradients", "--json"))
+    quiet = lines(explorer("train", "plain", *SMALL, "--gradients-every", "none", "--json"))
     assert "gradients" not in kinds(quiet)
     accuracy = [line["test_accuracy"] for line in told if line["event"] == "epoch"]
     assert accuracy == [line["test_accuracy"] for line in quiet if line["event"] == "epoch"]

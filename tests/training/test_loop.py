@@ -1,5 +1,6 @@
+import copy
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from explorer.data.loader import Data, Split
 from explorer.spec import ImageSpec
 from explorer.training import checkpoint
 from explorer.training.checkpoint import CheckpointError
-from explorer.training.events import Epoch, Started, Step
+from explorer.training.events import Epoch, Score, Started, Step
 from explorer.training.loop import DivergedError, evaluate, train
 from explorer.training.recipe import Recipe
 
@@ -93,26 +94,26 @@ def trained(model, images, recipe, resume=None):
     return events, checkpoints
 
 
-class Recording:
-    """A split that remembers which batches were drawn from it."""
+@dataclass(frozen=True)
+class Recording(Split):
+    """A split that remembers which batches an epoch drew from it."""
 
-    def __init__(self, images):
-        self.split, self.device, self.drawn = images, images.device, []
-
-    def __len__(self):
-        return len(self.split)
-
-    def subset(self, size):
-        recording = Recording(self.split.subset(size))
-        recording.drawn = self.drawn
-        return recording
+    drawn: list = field(default_factory=list)
+    orders: list = field(default_factory=list)
 
     def order(self, size, seed):
-        return self.split.order(size, seed)
+        self.orders.append(seed)
+        return super().order(size, seed)
 
-    def gather(self, indices):
-        self.drawn.append(self.split.gather(indices))
-        return self.drawn[-1]
+    def select(self, indices):
+        images, labels = super().select(indices)
+        if self.orders:  # before, the network is only tried out
+            self.drawn.append((self.normalise(images), labels))
+        return images, labels
+
+
+def recorded(images):
+    return Recording(images.images, images.labels, images.mean, images.std)
 
 
 # What is yielded, and when.
@@ -166,7 +167,7 @@ def test_started_says_what_is_about_to_happen():
     started = next(train(model, data(), Recipe(batch_size=64, epochs=7)))
     assert started == Started(
         device="cpu",
-        weights=8 + 8 + 8 * 8 * 9 + 8 + 32 * 4 + 4,
+        parameters=8 + 8 + 8 * 8 * 9 + 8 + 32 * 4 + 4,
         train_size=200,
         test_size=301,
         steps_per_epoch=4,
@@ -261,7 +262,7 @@ def plain_scoring(model, images):
 def test_the_numbers_are_those_of_a_plain_loop_over_the_same_batches(recipe):
     recipe = recipe.changed(epochs=1, seed=3)
     images = data()
-    recording = Recording(images.train)
+    recording = recorded(images.train)
     *_, epoch = train(net(5), Data(SPEC, recording, images.test), recipe)
 
     model = net(5)
@@ -277,7 +278,7 @@ def test_the_numbers_are_those_of_a_plain_loop_over_the_same_batches(recipe):
 
 def test_the_weights_are_those_of_a_plain_loop_over_two_epochs():
     recipe, images = RECIPES["nesterov"].changed(epochs=2), data(96)
-    recording, model, other = Recording(images.train), net(5), net(5)
+    recording, model, other = recorded(images.train), net(5), net(5)
     list(train(model, Data(SPEC, recording, images.test), recipe))
     torch.manual_seed(recipe.seed)
     plain_loop(other, recording.drawn, recipe, steps=12)
@@ -316,7 +317,7 @@ def test_every_epoch_trains_in_training_mode_and_scores_in_evaluation_mode():
     model, images, modes = net(), data(200, 100), []
     model.register_forward_pre_hook(lambda module, _: modes.append(module.training))
     list(train(model, images, Recipe(batch_size=100, epochs=3)))
-    assert modes == [True, True, False] * 3
+    assert modes[-9:] == [True, True, False] * 3
 
 
 def test_the_network_trains_in_channels_last_layout():
@@ -328,7 +329,7 @@ def test_the_network_trains_in_channels_last_layout():
 
 def test_each_epoch_has_an_order_of_its_own_over_all_images():
     images = data(96)
-    recording = Recording(images.train)
+    recording = recorded(images.train)
     list(train(net(), Data(SPEC, recording, images.test), Recipe(batch_size=96, epochs=2)))
     (first, _), (second, _) = recording.drawn
     assert not torch.equal(first, second)
@@ -340,7 +341,7 @@ def test_each_epoch_has_an_order_of_its_own_over_all_images():
 def test_train_size_limits_the_images_and_picks_the_same_for_every_seed_and_epoch():
     images, met = data(), []
     for seed in (1, 2):
-        recording = Recording(images.train)
+        recording = recorded(images.train)
         recipe = Recipe(batch_size=16, epochs=2, seed=seed, train_size=40)
         started = next(train(net(), Data(SPEC, recording, images.test), recipe))
         assert (started.train_size, started.steps_per_epoch) == (40, 3)
@@ -425,9 +426,9 @@ def test_resuming_from_another_network_s_checkpoint_is_refused_before_anything_i
 def test_an_epoch_s_checkpoint_is_a_copy_that_training_on_does_not_change():
     events = train(net(), data(), RECIPES["adamw"])
     first = next(event for event in events if isinstance(event, Epoch)).checkpoint()
-    before = bytes(first.weights), bytes(first.progress)
+    before = bytes(first.weights), bytes(first.training_state)
     last = [event.checkpoint() for event in events if isinstance(event, Epoch)][-1]
-    assert (first.weights, first.progress) == before
+    assert (first.weights, first.training_state) == before
     assert last.weights != first.weights
 
 
@@ -509,3 +510,118 @@ def test_what_the_network_raises_reaches_the_caller():
 
     with pytest.raises(ZeroDivisionError, match="in the plugin"):
         list(train(Broken(), data(), Recipe()))
+
+
+# Scores within an epoch.
+
+
+def without(events, kind):
+    return [event for event in events if not isinstance(event, kind)]
+
+
+@every_recipe
+def test_scoring_within_an_epoch_changes_nothing_that_is_learned(recipe):
+    plain, kept = trained(net(), data(), recipe)
+    events, checkpoints = trained(net(), data(), recipe.changed(score_every=3))
+    assert any(isinstance(event, Score) for event in events)
+    assert without(events, Score) == plain
+    assert checkpoints == kept
+
+
+def test_a_network_that_draws_numbers_while_it_is_scored_learns_the_same():
+    class Noisy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x):
+            return self.net(x + torch.randn_like(x))
+
+    recipe = Recipe(batch_size=16, epochs=2)
+    plain, kept = trained(Noisy(), data(), recipe)
+    events, checkpoints = trained(Noisy(), data(), recipe.changed(score_every=1))
+    assert without(events, Score)[-1].train_loss == plain[-1].train_loss
+    assert checkpoints == kept
+
+
+def test_a_score_is_that_of_the_first_thousand_test_images():
+    images = data(64, test_size=1200)
+    model = net()
+    for event in train(model, images, Recipe(batch_size=16, epochs=1, score_every=2)):
+        if isinstance(event, Score):
+            wanted = evaluate(copy.deepcopy(model), images.test.first(1000))
+            assert (event.step, event.epoch, event.images) == (2, 1, 1000)
+            assert (event.loss, event.accuracy) == pytest.approx(wanted)
+            assert model.training
+            break
+    else:
+        pytest.fail("no score")
+
+
+def test_scores_come_every_so_many_steps_but_for_the_last_of_an_epoch():
+    events = list(train(net(), data(96), Recipe(batch_size=8, epochs=2, score_every=4)))
+    scores = [(event.step, event.epoch) for event in events if isinstance(event, Score)]
+    assert scores == [(4, 1), (8, 1), (16, 2), (20, 2)]  # 12 and 24 end an epoch
+
+
+def test_the_time_that_scoring_takes_is_not_counted_as_training(clock):
+    def slow_to_score():
+        model = net()
+
+        def wait(module, _):
+            clock.now += 0 if module.training else 1000
+
+        model.register_forward_pre_hook(wait)
+        return model
+
+    clock.tick = 0.01
+    recipe = Recipe(batch_size=8, epochs=1)
+    *_, plain = train(slow_to_score(), data(96), recipe)
+    events = list(train(slow_to_score(), data(96), recipe.changed(score_every=2)))
+    assert events[-1].seconds > plain.seconds + 5000
+    assert events[-1].images_per_second == pytest.approx(plain.images_per_second, rel=0.5)
+    assert all(event.images_per_second > 10 for event in events if isinstance(event, Step))
+
+
+# Label smoothing, clipping, augmentation.
+
+
+def test_label_smoothing_spreads_the_target_over_all_classes():
+    images, smoothing = data(96), 0.3
+    recording = recorded(images.train)
+    recipe = Recipe(batch_size=96, epochs=1, label_smoothing=smoothing)
+    model = net(5)
+    (epoch,) = [
+        e for e in train(model, replace(images, train=recording), recipe) if isinstance(e, Epoch)
+    ]
+    other = net(5).train()
+    torch.manual_seed(recipe.seed)
+    inputs, labels = recording.drawn[0]
+    spread = F.one_hot(labels, 4) * (1 - smoothing) + smoothing / 4
+    wanted = -(spread * other(inputs).log_softmax(1)).sum(1).mean()
+    assert epoch.train_loss == pytest.approx(wanted.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("limit", [1e-3, 0.5, 1e6])
+def test_a_clipped_gradient_is_as_long_as_allowed_and_points_the_same_way(limit):
+    def gradient(recipe):
+        model = net(3)
+        events = train(model, data(64), recipe)
+        assert any(isinstance(event, Step) for event in events)
+        return torch.cat([p.grad.flatten() for p in model.parameters()])
+
+    recipe = Recipe(batch_size=64, epochs=1)
+    whole, clipped = gradient(recipe), gradient(recipe.changed(clip_norm=limit))
+    assert clipped.norm() == pytest.approx(min(limit, whole.norm().item()), rel=1e-3)
+    assert F.cosine_similarity(whole, clipped, dim=0) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("how", ["shift", "shift+flip"])
+def test_augmented_runs_repeat_and_resume_to_the_bit(how):
+    recipe = Recipe(batch_size=16, epochs=3, augment=how)
+    events, checkpoints = trained(net(), data(), recipe)
+    assert trained(net(), data(), recipe) == (events, checkpoints)
+    resumed, later = trained(net(9), data(), recipe, resume=(1, checkpoints[1]))
+    assert later == {2: checkpoints[2], 3: checkpoints[3]}
+    assert events[-1] == resumed[-1]
+    assert events != trained(net(), data(), recipe.changed(augment="none"))[0]
