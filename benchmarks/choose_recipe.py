@@ -14,7 +14,7 @@ from statistics import mean, stdev
 import torch
 from common import NETS, parser
 
-from explorer.data.loader import Data, Split, default_device, resident
+from explorer.data.loader import Data, Split, default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
 from explorer.settings import read_settings
@@ -38,7 +38,7 @@ def main() -> None:
     options = asked.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    data = _held_out(resident(MNIST, default_device(), read_settings().cache))
+    data = _held_out(load_data(MNIST, default_device(), read_settings().cache))
     rows = []
     for net, batch, rate in product(options.nets, options.batches, options.rates):
         scores = [100 * _score(net, batch, rate, seed, data) for seed in range(options.seeds)]

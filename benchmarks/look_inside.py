@@ -18,7 +18,7 @@ from common import NETS, machine, parser, show
 from explorer.charts.lanes import View, lanes
 from explorer.charts.overview import overview
 from explorer.charts.stages import stages
-from explorer.data.loader import default_device, resident
+from explorer.data.loader import default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.engines.machine import prepare
 from explorer.inspection.activations import record
@@ -39,7 +39,7 @@ def main() -> None:
     """Print the tables."""
     as_json = parser(__doc__).parse_args().json
     prepare()  # as the server is
-    data = resident(MNIST, default_device(), read_settings().cache)
+    data = load_data(MNIST, default_device(), read_settings().cache)
     results = {
         **machine(),
         "A view: one image through the network, everything kept, one block drawn": [

@@ -18,7 +18,7 @@ from common import NETS, Row, aside, in_turn, machine, parser, show
 from torch import Tensor, nn, optim
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from explorer.data.loader import Data, default_device, resident
+from explorer.data.loader import Data, default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
 from explorer.settings import read_settings
@@ -68,7 +68,7 @@ def _compare(net: str) -> list[Row]:
 
 def _ways(net: str, threads: int) -> dict[str, Callable[[], float]]:
     torch.set_num_threads(threads)
-    data = resident(MNIST, default_device(), read_settings().cache)
+    data = load_data(MNIST, default_device(), read_settings().cache)
     models, architecture = [], discover()[net]
     for seed in range(SEEDS):
         torch.manual_seed(seed)

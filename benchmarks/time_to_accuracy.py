@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from train_step import BATCH, mnist, script_loop, unpack
 
-from explorer.data.loader import default_device, resident
+from explorer.data.loader import default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
 from explorer.settings import read_settings
@@ -80,7 +80,7 @@ def _compare(
 
 
 def _explorer(precision: Precision) -> dict[str, Callable[..., Any]]:
-    data = resident(MNIST, default_device(), read_settings().cache)
+    data = load_data(MNIST, default_device(), read_settings().cache)
 
     def ours(net: str, recipe: str, seed: int) -> tuple[float, float]:
         """Train; the accuracy it came to, in per cent, and how many seconds it took."""

@@ -30,7 +30,7 @@ from torch import nn, optim
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from explorer.data.loader import Data, default_device, resident
+from explorer.data.loader import Data, default_device, load_data
 from explorer.data.mnist import CHECKSUMS, FOLDER, MNIST
 from explorer.inspection.outline import outline
 from explorer.plugin.registry import discover
@@ -54,7 +54,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--nets", nargs="*", default=NETS, help="which architectures")
     chosen = options.parse_args()
-    data = resident(MNIST, default_device(), read_settings().cache)
+    data = load_data(MNIST, default_device(), read_settings().cache)
     peak = _peak(data.device)
     with tempfile.TemporaryDirectory() as folder:
         unpack(Path(folder))
@@ -99,7 +99,7 @@ def _compare(net: str, data: Data, folder: Path, peak: float) -> Iterator[Row]:
 
 def _slices(net: str, ways: Sequence[str], folder: Path) -> dict[str, Slice]:
     device = default_device()
-    data = resident(MNIST, device, read_settings().cache)
+    data = load_data(MNIST, device, read_settings().cache)
     architecture = discover()[net]
 
     def build() -> nn.Module:

@@ -22,7 +22,7 @@ from explorer.checks.examined import Examined
 from explorer.checks.findings import Finding
 from explorer.checks.plugins import load_beside_built_ins
 from explorer.data.dataset import DataSet
-from explorer.data.loader import resident
+from explorer.data.loader import load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.registry import BrokenPlugin
@@ -90,7 +90,7 @@ def _check_images(dataset: DataSet, check: str) -> Sequence[Finding]:
 
 @functools.cache
 def _network(architecture: Architecture) -> Examined:
-    return Examined(architecture, resident(MNIST, torch.device("cpu"), read_settings().cache))
+    return Examined(architecture, load_data(MNIST, torch.device("cpu"), read_settings().cache))
 
 
 @functools.cache

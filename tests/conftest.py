@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.data.loader import Data, default_device, resident
+from explorer.data.loader import Data, default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
@@ -19,7 +19,7 @@ def cache(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def mnist(cache) -> Data:
-    return resident(MNIST, default_device(), cache)
+    return load_data(MNIST, default_device(), cache)
 
 
 @pytest.fixture

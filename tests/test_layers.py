@@ -289,7 +289,7 @@ def test_the_core_discovers_and_trains_with_nothing_but_torch_and_pluggy():
 
 def test_the_core_looks_inside_with_nothing_but_torch_and_pluggy():
     inside = [m for m in MODULES if within(m, CORE) and not m.startswith(TEMPLATES)]
-    # Decoding a data set takes numpy and torchvision, and `resident` asks for it late; turning a
+    # Decoding a data set takes numpy and torchvision, and `load_data` asks for it late; turning a
     # visitor's picture into an image takes numpy and Pillow.
     heavy = ["explorer.data.cache", "explorer.data.pictures", "explorer.checks"]
     lines = [f"import {module}" for module in inside if not within(module, heavy)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from explorer.checks.findings import Finding, Found, Report, place_of, run_check
-from explorer.data.cache import DataError, Decoded, decoded, read_anew, statistics
+from explorer.data.cache import Arrays, DataError, load_arrays, read_uncached, statistics
 from explorer.data.dataset import DataSet
 
 _APART = 0.05  # of a measured mean or std from the declared one
@@ -27,11 +27,11 @@ class Examined:
         self.dataset, self.cache = dataset, cache
 
     @cached_property
-    def arrays(self) -> Decoded:
+    def arrays(self) -> Arrays:
         """Its images and labels: read anew, but what is downloaded is downloaded once."""
         if self.dataset.needs_download:
-            return decoded(self.dataset, self.cache)
-        return read_anew(self.dataset)
+            return load_arrays(self.dataset, self.cache)
+        return read_uncached(self.dataset)
 
     @cached_property
     def home(self) -> str:

@@ -7,7 +7,7 @@ import torch
 
 from explorer.checks import images, networks
 from explorer.checks.findings import Report
-from explorer.data.loader import resident
+from explorer.data.loader import load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import Registry, load
 from explorer.plugin.sources import Source, built_in
@@ -39,7 +39,7 @@ def examine(registry: Registry, cache: Path, only: str | None = None) -> Iterato
     """
     for name, architecture in registry.architectures.items():
         if only in (None, name):
-            yield networks.examine(architecture, resident(MNIST, torch.device("cpu"), cache))
+            yield networks.examine(architecture, load_data(MNIST, torch.device("cpu"), cache))
     for name, dataset in registry.datasets.items():
         if only in (None, name):
             yield images.examine(dataset, cache)

@@ -30,7 +30,7 @@ def inspect(
     """Look inside a trained network: prediction, branches, ablation, cost, linearity."""
     from explorer.cli.output import print_inspection
     from explorer.data.cache import DataError
-    from explorer.data.loader import default_device, resident
+    from explorer.data.loader import default_device, load_data
     from explorer.inspection.ablation import AblationError
     from explorer.inspection.report import activations, report
     from explorer.runs.recorded import open_examples
@@ -47,7 +47,7 @@ def inspect(
         device = default_device()
         registry = load_registry()
         dataset = dataset_of(run, registry)
-        data = resident(dataset, device, settings.cache)
+        data = load_data(dataset, device, settings.cache)
         if not 0 <= image < len(data.test):
             refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
         model = load_network(run, epoch or kept[-1], store, registry, device)

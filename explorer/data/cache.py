@@ -30,7 +30,7 @@ class DataError(ExplorerError, RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class Arrays:
     """A data set's images and labels.
 
     Attributes:
@@ -46,10 +46,10 @@ class Decoded:
     test_labels: NDArray[np.int64]
 
 
-_PARTS = tuple(Decoded.__dataclass_fields__)
+_PARTS = tuple(Arrays.__dataclass_fields__)
 
 
-def decoded(dataset: DataSet, cache: Path) -> Decoded:
+def load_arrays(dataset: DataSet, cache: Path) -> Arrays:
     """Read a data set from the cache folder, reading and decoding it if it is not there yet.
 
     Raises:
@@ -61,10 +61,10 @@ def decoded(dataset: DataSet, cache: Path) -> Decoded:
         _prepare(dataset, cache, home)
     # Copy-on-write: torch wants writable memory, and the file must stay as it is.
     parts = {part: np.load(home / f"{part}.npy", mmap_mode="c") for part in _PARTS}
-    return Decoded(**parts)
+    return Arrays(**parts)
 
 
-def read_anew(dataset: DataSet) -> Decoded:
+def read_uncached(dataset: DataSet) -> Arrays:
     """Read a data set past the cache, and keep nothing.
 
     Raises:
@@ -136,7 +136,7 @@ def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
         np.save(ready / f"{part}.npy", getattr(arrays, part))
 
 
-def _read(dataset: DataSet, folder: Path, kept: str) -> Decoded:
+def _read(dataset: DataSet, folder: Path, kept: str) -> Arrays:
     try:
         with _patience(DOWNLOAD_SECONDS):
             arrays = dataset.read(folder)
@@ -163,7 +163,7 @@ def _patience(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _checked(dataset: DataSet, arrays: Any) -> Decoded:
+def _checked(dataset: DataSet, arrays: Any) -> Arrays:
     try:
         train_images, train_labels, test_images, test_labels = arrays
     except (TypeError, ValueError):
@@ -171,7 +171,7 @@ def _checked(dataset: DataSet, arrays: Any) -> Decoded:
             "The function read must return four arrays: training images, training labels, test "
             "images and test labels."
         ) from None
-    return Decoded(
+    return Arrays(
         *_split(dataset.images, train_images, train_labels, "training"),
         *_split(dataset.images, test_images, test_labels, "test"),
     )

@@ -148,21 +148,21 @@ class Data:
 _loading = threading.Lock()
 
 
-def resident(dataset: DataSet, device: torch.device, cache: Path) -> Data:
+def load_data(dataset: DataSet, device: torch.device, cache: Path) -> Data:
     """A data set on `device`; the same object for every call in a process.
 
     Raises:
         DataError: It cannot be had.
     """
     with _loading:  # or two that ask at once would both load it
-        return _resident(dataset, device, cache)
+        return _load_data(dataset, device, cache)
 
 
 @functools.lru_cache(maxsize=4)
-def _resident(dataset: DataSet, device: torch.device, cache: Path) -> Data:
-    from explorer.data.cache import decoded, statistics
+def _load_data(dataset: DataSet, device: torch.device, cache: Path) -> Data:
+    from explorer.data.cache import load_arrays, statistics
 
-    arrays = decoded(dataset, cache)
+    arrays = load_arrays(dataset, cache)
     mean, std = dataset.mean, dataset.std
     if not mean or not std:
         mean, std = statistics(arrays.train_images)

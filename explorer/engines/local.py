@@ -19,7 +19,7 @@ import psutil
 import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from explorer.data.loader import default_device, resident
+from explorer.data.loader import default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.engines.machine import prepare
 from explorer.engines.perform import leased, new_owner, perform
@@ -148,7 +148,7 @@ def _warm_up(settings: Settings) -> None:
 def _rehearse(settings: Settings) -> None:
     """Train a few images: the first step of a process loads much that only training needs."""
     _store(settings)
-    data = resident(MNIST, default_device(), settings.cache)
+    data = load_data(MNIST, default_device(), settings.cache)
     for name, recipe in zip(_registry(settings).architectures, PRESETS.values(), strict=False):
         model = _registry(settings)[name].build(data.spec)
         next(event for event in train(model, data, recipe) if isinstance(event, Step))

@@ -11,7 +11,7 @@ import torch
 
 from explorer.data.cache import DataError
 from explorer.data.dataset import UnknownDataSetError
-from explorer.data.loader import default_device, resident
+from explorer.data.loader import default_device, load_data
 from explorer.errors import ExplorerError, explain
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.registry import Registry, UnknownArchitectureError
@@ -66,7 +66,7 @@ def perform(
                     "new run with those that are there now."
                 )
             store.begin(run.id, owner)
-            data = resident(dataset, default_device(), settings.cache)
+            data = load_data(dataset, default_device(), settings.cache)
             torch.manual_seed(run.spec.recipe.seed)
             model = architecture.build(data.spec, run.spec.options)
             for event in train(model, data, run.spec.recipe, store.checkpoint(run.id)):

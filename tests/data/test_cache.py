@@ -23,7 +23,7 @@ from PIL import Image
 
 import explorer.data.mnist
 from explorer import DataSet, ImageSpec, torchvision_reader
-from explorer.data.cache import DataError, decoded, is_cached, read_anew, statistics
+from explorer.data.cache import DataError, is_cached, load_arrays, read_uncached, statistics
 from explorer.data.mnist import CHECKSUMS, FOLDER, MNIST
 from explorer.plugin.registry import discover
 
@@ -116,7 +116,7 @@ def test_decoded_mnist_equals_what_torchvision_reads(cache, tmp_path):
     raw.mkdir(parents=True)
     for name in CHECKSUMS:
         (raw / name).write_bytes(gzip.decompress((FOLDER / f"{name}.gz").read_bytes()))
-    arrays = decoded(MNIST, cache)
+    arrays = load_arrays(MNIST, cache)
     train = torchvision.datasets.MNIST(tmp_path, train=True)
     test = torchvision.datasets.MNIST(tmp_path, train=False)
     assert np.array_equal(arrays.train_images[:, 0], train.data)
@@ -126,7 +126,7 @@ def test_decoded_mnist_equals_what_torchvision_reads(cache, tmp_path):
 
 
 def test_decoded_mnist_has_the_canonical_sizes_and_counts(cache):
-    arrays = decoded(MNIST, cache)
+    arrays = load_arrays(MNIST, cache)
     assert arrays.train_images.shape == (60_000, 1, 28, 28)
     assert arrays.test_images.shape == (10_000, 1, 28, 28)
     assert arrays.train_images.dtype == arrays.test_images.dtype == np.uint8
@@ -141,23 +141,23 @@ def test_decoded_mnist_has_the_canonical_sizes_and_counts(cache):
 
 
 def test_the_catalogue_s_mean_and_deviation_are_those_of_the_training_images(cache):
-    images = decoded(MNIST, cache).train_images / np.float32(255)
+    images = load_arrays(MNIST, cache).train_images / np.float32(255)
     assert images.mean() == pytest.approx(MNIST.mean[0], abs=5e-5)
     assert images.std() == pytest.approx(MNIST.std[0], abs=5e-5)
 
 
 def test_decoding_happens_once(cache):
-    first = decoded(MNIST, cache)
-    second = decoded(replace(MNIST, read=refuse), cache)
+    first = load_arrays(MNIST, cache)
+    second = load_arrays(replace(MNIST, read=refuse), cache)
     assert np.array_equal(first.test_images, second.test_images)
 
 
 def test_the_arrays_are_mapped_and_writing_to_them_does_not_reach_the_cache(cache):
-    arrays = decoded(MNIST, cache)
+    arrays = load_arrays(MNIST, cache)
     assert isinstance(arrays.train_images, np.memmap)
     before = int(arrays.test_labels[0])
     arrays.test_labels[0] = before + 1
-    assert decoded(MNIST, cache).test_labels[0] == before
+    assert load_arrays(MNIST, cache).test_labels[0] == before
 
 
 def test_mnist_counts_as_cached_from_the_start_and_others_once_they_were_fetched(tmp_path):
@@ -193,7 +193,7 @@ def test_a_damaged_packaged_file_is_one_clear_error_and_leaves_nothing(
     file.write_bytes(damage(file.read_bytes()))
     monkeypatch.setattr(explorer.data.mnist, "FOLDER", package)
     with pytest.raises(DataError) as error:
-        decoded(MNIST, cache)
+        load_arrays(MNIST, cache)
     sentence = str(error.value)
     assert sentence.startswith("MNIST could not be read: ")
     assert str(package) in sentence
@@ -207,20 +207,20 @@ def test_after_a_failure_the_next_try_starts_afresh(tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(explorer.data.mnist, "FOLDER", tmp_path / "nowhere")
         with pytest.raises(DataError):
-            decoded(MNIST, tmp_path / "cache")
-    arrays = decoded(MNIST, tmp_path / "cache")
+            load_arrays(MNIST, tmp_path / "cache")
+    arrays = load_arrays(MNIST, tmp_path / "cache")
     assert len(arrays.train_labels) == 60_000
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["mnist"]
 
 
 def test_when_another_process_was_quicker_its_arrays_are_used(tmp_path, cache):
-    ready = decoded(MNIST, cache)
+    ready = load_arrays(MNIST, cache)
 
     def read_while_another_finishes(folder):
         shutil.copytree(cache / "mnist", tmp_path / "mnist")
         return MNIST.read(folder)
 
-    arrays = decoded(replace(MNIST, read=read_while_another_finishes), tmp_path)
+    arrays = load_arrays(replace(MNIST, read=read_while_another_finishes), tmp_path)
     assert np.array_equal(arrays.test_images, ready.test_images)
     assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
 
@@ -228,7 +228,7 @@ def test_when_another_process_was_quicker_its_arrays_are_used(tmp_path, cache):
 def test_a_cache_that_cannot_be_made_is_a_data_error_too(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="MNIST") as error:
-        decoded(MNIST, tmp_path / "file")
+        load_arrays(MNIST, tmp_path / "file")
     assert str(tmp_path / "file") in str(error.value)
 
 
@@ -239,7 +239,7 @@ def test_a_cache_that_cannot_be_made_is_a_data_error_too(tmp_path):
 def test_without_a_network_the_error_names_data_set_address_and_cache(name, tmp_path, monkeypatch):
     point_torchvision_to(monkeypatch, closed_address())
     with pytest.raises(DataError) as error:
-        decoded(dataset(name), tmp_path)
+        load_arrays(dataset(name), tmp_path)
     sentence = str(error.value)
     assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
     assert dataset(name).url in sentence
@@ -258,7 +258,7 @@ def test_a_corrupt_download_is_refused_and_leaves_nothing(name, tmp_path, monkey
     with serving(Garbage()) as address:
         point_torchvision_to(monkeypatch, address)
         with pytest.raises(DataError) as error:
-            decoded(dataset(name), tmp_path)
+            load_arrays(dataset(name), tmp_path)
     sentence = str(error.value)
     assert sentence.startswith(f"{dataset(name).title} could not be downloaded from ")
     assert dataset(name).url in sentence
@@ -272,7 +272,7 @@ def test_a_file_that_is_not_there_is_refused_and_leaves_nothing(name, tmp_path, 
     with serving({}) as address:
         point_torchvision_to(monkeypatch, address)
         with pytest.raises(DataError, match="404"):
-            decoded(dataset(name), tmp_path)
+            load_arrays(dataset(name), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -295,14 +295,14 @@ def test_a_good_download_is_read_right_and_only_once(tmp_path, monkeypatch):
     )
     with tiny as address:
         point_torchvision_to(monkeypatch, address)
-        arrays = decoded(dataset("fashion-mnist"), tmp_path)
+        arrays = load_arrays(dataset("fashion-mnist"), tmp_path)
     assert np.array_equal(arrays.train_images, train[:, None])
     assert arrays.train_labels.tolist() == labels
     assert np.array_equal(arrays.test_images, test[:, None])
     assert arrays.test_labels.tolist() == [4, 5, 6]
     assert [path.name for path in tmp_path.iterdir()] == ["fashion-mnist"]
     # The server is gone, so this is the cache.
-    again = decoded(dataset("fashion-mnist"), tmp_path)
+    again = load_arrays(dataset("fashion-mnist"), tmp_path)
     assert np.array_equal(again.train_images, arrays.train_images)
 
 
@@ -312,7 +312,7 @@ def test_a_download_shows_a_progress_bar(tmp_path, monkeypatch, capfd):
     )
     with tiny as address:
         point_torchvision_to(monkeypatch, address)
-        decoded(dataset("kmnist"), tmp_path)
+        load_arrays(dataset("kmnist"), tmp_path)
     assert re.search(r"100(\.0)?%", capfd.readouterr().err)
 
 
@@ -334,7 +334,7 @@ def test_a_download_that_is_whole_but_not_the_data_set_is_refused(
     with tiny as address:
         point_torchvision_to(monkeypatch, address)
         with pytest.raises(DataError, match=complaint):
-            decoded(dataset("fashion-mnist"), tmp_path)
+            load_arrays(dataset("fashion-mnist"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -350,7 +350,7 @@ def test_of_qmnist_s_many_labels_the_class_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(torchvision.datasets.QMNIST, "resources", resources)
     with serving(files) as address:
         point_torchvision_to(monkeypatch, address)
-        arrays = decoded(dataset("qmnist"), tmp_path)
+        arrays = load_arrays(dataset("qmnist"), tmp_path)
     assert arrays.train_labels.tolist() == arrays.test_labels.tolist() == [3, 8]
     assert np.array_equal(arrays.test_images, images[:, None])
 
@@ -382,7 +382,7 @@ def test_cifar_s_colours_come_before_height_and_width(tmp_path, monkeypatch):
     monkeypatch.setattr(cls, "tgz_md5", md5(packed.getvalue()))
     with serving({"cifar-10-python.tar.gz": packed.getvalue()}) as address:
         point_torchvision_to(monkeypatch, address)
-        arrays = decoded(dataset("cifar-10"), tmp_path)
+        arrays = load_arrays(dataset("cifar-10"), tmp_path)
     planes = rows.reshape(10, 3, 32, 32)
     assert np.array_equal(arrays.train_images, planes)
     assert np.array_equal(arrays.test_images, planes[::-1][:4])
@@ -417,7 +417,7 @@ def arrays(images=None, labels=(0, 1)):
 )
 def test_images_may_be_shaped_in_any_usual_way(shape, spec, tmp_path):
     given = pixels(*shape)
-    images = decoded(own(lambda _: arrays(given), images=spec), tmp_path).train_images
+    images = load_arrays(own(lambda _: arrays(given), images=spec), tmp_path).train_images
     assert images.shape == (2, spec.channels, 4, 4)
     planes = given.transpose(0, 3, 1, 2) if shape[-1] == spec.channels else given
     assert np.array_equal(images, planes.reshape(images.shape))
@@ -445,7 +445,7 @@ def test_a_data_set_that_cannot_be_read_is_one_clear_error_and_leaves_nothing(
     read, sentence, tmp_path
 ):
     with pytest.raises(DataError, match=sentence) as error:
-        decoded(own(read), tmp_path)
+        load_arrays(own(read), tmp_path)
     assert str(error.value).startswith("own could not be read: ")
     assert str(error.value).endswith(f"Nothing was kept in the cache folder {tmp_path}.")
     assert list(tmp_path.iterdir()) == []
@@ -453,20 +453,20 @@ def test_a_data_set_that_cannot_be_read_is_one_clear_error_and_leaves_nothing(
 
 def test_another_version_is_read_anew_and_the_earlier_one_is_deleted(tmp_path):
     other = own(lambda _: arrays(), name="own-too", version="1")
-    decoded(other, tmp_path)
-    first = decoded(own(lambda _: arrays(pixels(2, 4, 4)), version="1"), tmp_path)
-    again = decoded(own(refuse, version="1"), tmp_path)
+    load_arrays(other, tmp_path)
+    first = load_arrays(own(lambda _: arrays(pixels(2, 4, 4)), version="1"), tmp_path)
+    again = load_arrays(own(refuse, version="1"), tmp_path)
     assert np.array_equal(first.train_images, again.train_images)
-    later = decoded(own(lambda _: arrays(pixels(2, 4, 4, seed=1)), version="2"), tmp_path)
+    later = load_arrays(own(lambda _: arrays(pixels(2, 4, 4, seed=1)), version="2"), tmp_path)
     assert not np.array_equal(first.train_images, later.train_images)
     assert len(list(tmp_path.glob("own-*"))) == 2
-    assert np.array_equal(decoded(other, tmp_path).train_labels, [0, 1])
+    assert np.array_equal(load_arrays(other, tmp_path).train_labels, [0, 1])
 
 
 def test_reading_anew_passes_the_cache_by():
-    assert read_anew(own(lambda _: arrays())).test_labels.tolist() == [0, 1]
+    assert read_uncached(own(lambda _: arrays())).test_labels.tolist() == [0, 1]
     with pytest.raises(DataError, match=r"^own could not be read: .*next room'\.$"):
-        read_anew(own(lambda _: Path("/next room").read_bytes()))
+        read_uncached(own(lambda _: Path("/next room").read_bytes()))
 
 
 @given(arrays_of(np.uint8, array_shapes(min_dims=4, max_dims=4, max_side=5)))
@@ -484,7 +484,7 @@ def test_torchvision_s_labels_may_have_another_name_and_its_parts_too(monkeypatc
             self.labels = np.array([0, 1])
 
     monkeypatch.setattr(torchvision.datasets, "Streets", Streets, raising=False)
-    found = read_anew(own(torchvision_reader("Streets"), images=ImageSpec(3, 4, 2)))
+    found = read_uncached(own(torchvision_reader("Streets"), images=ImageSpec(3, 4, 2)))
     assert np.array_equal(found.test_images, pixels(2, 3, 4, 4, seed=1))
 
 
@@ -498,12 +498,12 @@ def test_torchvision_s_pictures_of_several_sizes_are_fitted(monkeypatch):
 
     monkeypatch.setattr(torchvision.datasets, "Pets", Pets, raising=False)
     with pytest.raises(DataError, match=r"of Pets are not all of one size; .*images=ImageSpec"):
-        read_anew(own(torchvision_reader("Pets")))
-    fitted = read_anew(own(torchvision_reader("Pets", ImageSpec(1, 4, 2)))).train_images
+        read_uncached(own(torchvision_reader("Pets")))
+    fitted = read_uncached(own(torchvision_reader("Pets", ImageSpec(1, 4, 2)))).train_images
     assert fitted[0, 0].any(axis=1).tolist() == [False, True, True, False]
     assert (fitted[1] == 255).all()
 
 
 def test_a_class_that_torchvision_lacks_is_said_to_be_missing():
     with pytest.raises(DataError, match=r"There is no Nonesuch in torchvision\.datasets"):
-        read_anew(own(torchvision_reader("Nonesuch")))
+        read_uncached(own(torchvision_reader("Nonesuch")))

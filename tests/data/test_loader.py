@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 import explorer.data.cache
-from explorer.data.cache import Decoded
-from explorer.data.loader import Split, default_device, resident
+from explorer.data.cache import Arrays
+from explorer.data.loader import Split, default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
 
@@ -99,7 +99,7 @@ def torchvision_s(images, mean, std):
 
 
 def test_mnist_s_batches_equal_torchvision_s_to_the_bit(cache):
-    data, known = resident(MNIST, CPU, cache), MNIST
+    data, known = load_data(MNIST, CPU, cache), MNIST
     wanted = torchvision_s(data.test.images[:200], known.mean, known.std)
     inputs, labels = next(data.test.batches(200))
     assert torch.equal(inputs, wanted)
@@ -169,11 +169,11 @@ def test_a_subset_of_all_is_the_split_itself(size):
 
 
 def test_a_data_set_is_the_same_object_for_every_call(mnist, cache):
-    assert resident(MNIST, default_device(), cache) is mnist
+    assert load_data(MNIST, default_device(), cache) is mnist
 
 
 def test_a_data_set_lies_whole_on_its_device_as_bytes(cache):
-    data = resident(MNIST, CPU, cache)
+    data = load_data(MNIST, CPU, cache)
     assert data.device == CPU
     assert data.spec == MNIST.images
     assert (len(data.train), len(data.test)) == (60_000, 10_000)
@@ -190,12 +190,12 @@ def test_threads_that_ask_at_once_share_one_data_set(tmp_path, monkeypatch):
         calls.append(1)
         time.sleep(0.2)
         images, labels = np.zeros((2, 1, 28, 28), np.uint8), np.zeros(2, np.int64)
-        return Decoded(images, labels, images, labels)
+        return Arrays(images, labels, images, labels)
 
-    monkeypatch.setattr(explorer.data.cache, "decoded", slow)
+    monkeypatch.setattr(explorer.data.cache, "load_arrays", slow)
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(resident(MNIST, CPU, tmp_path)))
+        threading.Thread(target=lambda: found.append(load_data(MNIST, CPU, tmp_path)))
         for _ in range(4)
     ]
     for thread in threads:

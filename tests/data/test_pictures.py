@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from explorer.data.cache import decoded
+from explorer.data.cache import load_arrays
 from explorer.data.mnist import MNIST
 from explorer.data.pictures import PictureError, open_picture, prepare
 from explorer.plugin.registry import discover
@@ -26,7 +26,7 @@ property_test = settings(deadline=None)
 @pytest.fixture(scope="module")
 def digits(cache):
     """300 of MNIST's test digits, `(N, 28, 28)`, and their labels."""
-    arrays = decoded(MNIST, cache)
+    arrays = load_arrays(MNIST, cache)
     return np.asarray(arrays.test_images[:300, 0]), np.asarray(arrays.test_labels[:300])
 
 

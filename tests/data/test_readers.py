@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from explorer import ImageSpec, image_folder, npz_file
-from explorer.data.cache import DataError, read_anew
+from explorer.data.cache import DataError, read_uncached
 from explorer.data.dataset import DataSetError
 
 
@@ -32,7 +32,7 @@ def test_a_folder_of_folders_is_a_data_set_whose_classes_are_the_folders(leaves)
     assert made.classes == ("ash", "oak")
     assert made.images == ImageSpec(3, 4, 2)
     assert made.mean == ()
-    arrays = read_anew(made)
+    arrays = read_uncached(made)
     # Every fifth of each class is to test with.
     assert arrays.test_images[:, 0, 0, 0].tolist() == [104, 109, 4, 9]
     assert arrays.test_labels.tolist() == [0, 0, 1, 1]
@@ -45,7 +45,7 @@ def test_a_folder_of_folders_is_a_data_set_whose_classes_are_the_folders(leaves)
 
 
 def test_a_share_to_test_with_may_be_chosen(leaves):
-    assert len(read_anew(image_folder("leaves", leaves, size=4, test=0.5)).test_labels) == 10
+    assert len(read_uncached(image_folder("leaves", leaves, size=4, test=0.5)).test_labels) == 10
     with pytest.raises(DataSetError, match="must be a share between 0 and 1, not 2"):
         image_folder("leaves", leaves, size=4, test=2)
 
@@ -55,7 +55,7 @@ def test_folders_named_train_and_test_are_taken_as_they_are(tmp_path):
         for label in ("a", "b"):
             for index in range(number):
                 picture(tmp_path / part / label / f"{index}.png", 9 if part == "test" else 200)
-    arrays = read_anew(image_folder("own", tmp_path, size=4))
+    arrays = read_uncached(image_folder("own", tmp_path, size=4))
     assert (len(arrays.train_labels), len(arrays.test_labels)) == (6, 2)
     assert (arrays.test_images[:, 0] == 9).all()
 
@@ -64,7 +64,7 @@ def test_pictures_may_be_of_any_size_and_become_grey(tmp_path):
     for label in ("a", "b"):
         for index in range(2):
             picture(tmp_path / label / f"{index}.png", 255, size=(8, 4))
-    arrays = read_anew(image_folder("own", tmp_path, size=4, channels=1, test=0.5))
+    arrays = read_uncached(image_folder("own", tmp_path, size=4, channels=1, test=0.5))
     assert arrays.train_images.shape == (2, 1, 4, 4)
     assert arrays.train_images[0, 0].any(axis=1).tolist() == [False, True, True, False]
 
@@ -72,7 +72,7 @@ def test_pictures_may_be_of_any_size_and_become_grey(tmp_path):
 def test_a_damaged_picture_is_named(leaves):
     (leaves / "oak" / "3.png").write_bytes(b"no picture at all")
     with pytest.raises(DataError, match=r"oak.3\.png cannot be used: This is not a picture"):
-        read_anew(image_folder("leaves", leaves, size=4))
+        read_uncached(image_folder("leaves", leaves, size=4))
 
 
 def test_the_version_changes_with_the_pictures_and_back(leaves):
@@ -129,7 +129,7 @@ def test_an_npz_file_is_a_data_set(tmp_path, shape, spec):
     made = npz_file("shapes", shapes(tmp_path, images))
     assert made.images == spec
     assert made.classes == ("0", "1", "2")
-    arrays = read_anew(made)
+    arrays = read_uncached(made)
     assert arrays.train_images.shape == (3, spec.channels, 5, 5)
     assert arrays.test_labels.tolist() == [0]
 

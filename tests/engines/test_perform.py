@@ -60,7 +60,7 @@ def data(monkeypatch):
         )
 
     data = Data(ImageSpec(1, 8, 10), split(100), split(50))
-    monkeypatch.setattr("explorer.engines.perform.resident", lambda *_: data)
+    monkeypatch.setattr("explorer.engines.perform.load_data", lambda *_: data)
     return data
 
 
@@ -228,7 +228,7 @@ def test_data_that_cannot_be_had_fail_the_run_with_their_own_sentence(ask, store
         raise DataError("KMNIST could not be read from far away.")
 
     run, start = ask()
-    monkeypatch.setattr("explorer.engines.perform.resident", unreachable)
+    monkeypatch.setattr("explorer.engines.perform.load_data", unreachable)
     with pytest.raises(DataError):
         list(start())
     found = store.run(run.id)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from explorer import ImageSpec
-from explorer.data.cache import DataError, read_anew
+from explorer.data.cache import DataError, read_uncached
 from explorer.data.dataset import UnknownDataSetError
 from explorer.plugin.options import OptionError
 from explorer.plugin.registry import (
@@ -880,7 +880,7 @@ def test_the_author_s_line_is_named_where_reading_fails(tmp_path):
     dataset = load_text(tmp_path, text).dataset("stripes")
     line = text[: text.index("1 / 0")].count("\n") + 1
     with pytest.raises(DataError, match=rf"raised ZeroDivisionError, line {line}: division"):
-        read_anew(dataset)
+        read_uncached(dataset)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from explorer.charts.lanes import Maps
 from explorer.data.dataset import DataSet
-from explorer.data.loader import Data, default_device, resident
+from explorer.data.loader import Data, default_device, load_data
 from explorer.inspection.ablation import ablated, branch_paths
 from explorer.inspection.activations import Recording, record
 from explorer.inspection.answers import Answers, answers
@@ -166,7 +166,7 @@ def load(id: str, epoch: int) -> Subject:
     device = default_device()
     registry = state.registry()
     dataset = dataset_of(run, registry)
-    data = resident(dataset, device, state.settings().cache)
+    data = load_data(dataset, device, state.settings().cache)
     model = _work(lambda: load_network(run, epoch, store, registry, device))
     fields, channels = _fields(id, model, data), _channels(id, model, data)
     return Subject(run, epoch, model, data, dataset, fields, channels)
