@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,6 @@ from explorer import DataSet, ImageSpec
 from explorer.checks import images
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
-from explorer.plugin.sources import Source
 
 
 def own(**changes):
@@ -28,7 +28,7 @@ def own(**changes):
         images=ImageSpec(1, 4, 2),
         classes=("left", "right"),
         read=lambda _: list(arrays.values()),
-        source=Source("own", "own.py", None),
+        location=Path(__file__),
         **facts,
     )
 
@@ -61,7 +61,7 @@ def test_what_is_wrong_is_found(tmp_path, wrong, check, verdict, sentence):
     found = [f for f in images.examine(own(**wrong), tmp_path).findings if f.verdict != "ok"]
     assert (found[0].check, found[0].verdict) == (check, verdict)
     assert sentence in found[0].text
-    assert "test_image_passports.py:" in found[0].place
+    assert "test_images.py:" in found[0].place
 
 
 def test_test_images_that_were_learned_from_are_counted(tmp_path):
@@ -80,7 +80,7 @@ def test_mnist_passes_its_own_passport(tmp_path):
 
 def test_what_is_downloaded_is_kept_and_not_downloaded_again(tmp_path):
     fetched = []
-    known = own(address="https://example.org")
+    known = own(url="https://example.org")
     kept = replace(known, read=lambda folder: fetched.append(folder) or known.read(folder))
     for _ in range(2):
         assert images.examine(kept, tmp_path).passed

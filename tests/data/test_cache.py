@@ -366,7 +366,7 @@ def test_cifar_s_colours_come_before_height_and_width(tmp_path, monkeypatch):
         for i in range(5)
     }
     batches["test_batch"] = {"data": rows[::-1][:4], "labels": labels[::-1][:4]}
-    batches["batches.meta"] = {"label_names": list(dataset("cifar-10").labels)}
+    batches["batches.meta"] = {"label_names": list(dataset("cifar-10").classes)}
     contents = {name: pickle.dumps(batch) for name, batch in batches.items()}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
@@ -396,7 +396,7 @@ def test_cifar_s_colours_come_before_height_and_width(tmp_path, monkeypatch):
 
 
 def own(read, **changes) -> DataSet:
-    facts = {"name": "own", "images": ImageSpec(1, 4, 2), "labels": ("a", "b"), "read": read}
+    facts = {"name": "own", "images": ImageSpec(1, 4, 2), "classes": ("a", "b"), "read": read}
     return DataSet(**(facts | changes))
 
 

@@ -37,16 +37,16 @@ def test_a_data_set_describes_itself_whole(known):
     assert len(set(known.classes)) == known.images.num_classes
     assert known.title
     assert known.citation
-    assert known.source.name == "datasets"
+    assert known.location.name == "datasets.py"
 
 
 def test_the_addresses_are_those_that_torchvision_downloads_from():
     vision = torchvision.datasets
-    assert dataset("fashion-mnist").address in vision.FashionMNIST.mirrors
-    assert dataset("kmnist").address in vision.KMNIST.mirrors
-    assert dataset("cifar-10").address == vision.CIFAR10.url
+    assert dataset("fashion-mnist").url in vision.FashionMNIST.mirrors
+    assert dataset("kmnist").url in vision.KMNIST.mirrors
+    assert dataset("cifar-10").url == vision.CIFAR10.url
     addresses = [url for part in ("train", "test") for url, _ in vision.QMNIST.resources[part]]
-    assert all(address.startswith(dataset("qmnist").address) for address in addresses)
+    assert all(address.startswith(dataset("qmnist").url) for address in addresses)
 
 
 def test_cifar_s_labels_are_in_the_order_of_their_numbers():
@@ -68,9 +68,9 @@ def own(**changes) -> DataSet:
         ({"images": (1, 4, 2)}, r"images of own must be an ImageSpec\(channels, size, classes\)"),
         (
             {"classes": ("a",)},
-            "own has 2 classes and 1 different classes; give it one label a class",
+            "own has 2 classes and 1 different labels; give it one label a class",
         ),
-        ({"classes": ("a", "a")}, "own has 2 classes and 1 different classes"),
+        ({"classes": ("a", "a")}, "own has 2 classes and 1 different labels"),
         ({"mean": (0.1, 0.2)}, "mean of own has 2 values for 1 channels; give one a channel"),
         ({"std": (0.1, 0.2)}, "std of own has 2 values for 1 channels"),
         ({"centred": True, "images": ImageSpec(3, 4, 2)}, "own is centred, which only grey images"),
