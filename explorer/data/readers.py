@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,32 +129,34 @@ def npz_file(
         citation: Who made it, and under which licence.
 
     Raises:
-        DataSetError: There is no such file, or not these arrays in it.
+        DataSetError: There is no such file, or it lacks these arrays.
 
     Example:
         ```python
         npz_file("shapes", Path(__file__).parent / "shapes.npz", classes=["circle", "square"])
         ```
     """
-    import numpy as np
-
     file = Path(file).expanduser()
     try:
-        with np.load(file) as arrays:
-            names = next((known for known in _NPZ_NAMES if set(known) <= set(arrays.files)), None)
-            if names is None:
-                found = ", ".join(arrays.files) or "none"
-                raise DataSetError(
-                    f"{file} holds the arrays {found}; name them {', '.join(_NPZ_NAMES[0])}."
-                )
-            shape, number = arrays[names[0]].shape, len(classes) or int(arrays[names[1]].max()) + 1
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(file) as archive:
+            held = [member.removesuffix(".npy") for member in archive.namelist()]
+            names = next((known for known in _NPZ_NAMES if set(known) <= set(held)), None)
+            shape = _array_shape(archive, names[0]) if names else ()
+            number = len(classes) or (_largest(archive, names[1]) + 1 if names else 0)
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataSetError(
             f"{file} cannot be read as an .npz file ({error}); write it with numpy.savez."
         ) from error
+    if names is None:
+        raise DataSetError(
+            f"{file} holds the arrays {', '.join(held) or 'none'}; name them "
+            f"{', '.join(_NPZ_NAMES[0])}."
+        )
     channels, size = _channels_and_size(shape, f"{names[0]} in {file}")
 
     def read(_: Path) -> Sequence[Any]:
+        import numpy as np
+
         with np.load(file) as arrays:
             return [arrays[name] for name in names]
 
@@ -229,6 +232,23 @@ def _whole(source: Any, cls: str) -> tuple[Any, Any]:
         )
     labels = np.asarray(targets)
     return np.asarray(data), labels[:, 0] if labels.ndim == 2 else labels  # QMNIST has columns
+
+
+def _array_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    """Return the shape of an array in an `.npz` file; of its content only the header is read."""
+    from numpy.lib import format as npy
+
+    with archive.open(f"{name}.npy") as file:
+        is_first = npy.read_magic(file) == (1, 0)
+        header = (npy.read_array_header_1_0 if is_first else npy.read_array_header_2_0)(file)
+    return tuple(header[0])
+
+
+def _largest(archive: zipfile.ZipFile, name: str) -> int:
+    from numpy.lib import format as npy
+
+    with archive.open(f"{name}.npy") as file:
+        return int(npy.read_array(file).max())
 
 
 def _channels_and_size(shape: tuple[int, ...], what: str) -> tuple[int, int]:

@@ -1,7 +1,9 @@
 """Data sets from what most people have: pictures in folders, arrays in a file."""
 
+import io
 import os
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -143,7 +145,7 @@ def test_the_arrays_may_bear_keras_s_names_and_classes_names_of_their_own(tmp_pa
 def test_an_npz_file_with_other_arrays_is_refused(tmp_path):
     images = np.zeros((2, 4, 4), np.uint8)
     file = shapes(tmp_path, images, pictures=images)
-    wanted = "holds the arrays pictures; name them train_images, train_labels, test_images, test"
+    wanted = r"^\S+ holds the arrays pictures; name them train_images, train_labels, test_images, "
     with pytest.raises(DataSetError, match=wanted):
         npz_file("shapes", file)
 
@@ -156,7 +158,26 @@ def test_an_npz_file_whose_images_are_not_square_is_refused(tmp_path):
         npz_file("shapes", file)
 
 
-@pytest.mark.parametrize("content", [None, b"no zip"])
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("classes", [(), ("circle", "square")])
+def test_only_the_header_of_the_images_is_read_to_describe_an_npz_file(tmp_path, classes):
+    labels, images = npy(np.array([0, 1])), npy(np.zeros((2, 4, 4), np.uint8))
+    with zipfile.ZipFile(tmp_path / "shapes.npz", "w") as archive:
+        for part in ("train", "test"):
+            archive.writestr(f"{part}_images.npy", images[:-1])  # reading all of it would fail
+            archive.writestr(f"{part}_labels.npy", b"not read" if classes else labels)
+    made = npz_file("shapes", tmp_path / "shapes.npz", classes=classes)
+    assert made.images == ImageSpec(1, 4, 2)
+    with pytest.raises(DataError, match="EOF: reading array data"):
+        read_uncached(made)
+
+
+@pytest.mark.parametrize("content", [None, b"no zip", npy(np.zeros((2, 4, 4), np.uint8))])
 def test_what_is_no_npz_file_is_refused(tmp_path, content):
     if content:
         (tmp_path / "shapes.npz").write_bytes(content)
