@@ -8,9 +8,7 @@ import contextlib
 import hashlib
 import re
 import shutil
-import socket
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.data.dataset import DataSet, DataSetError
+from explorer.data.downloads import request_timeout
 from explorer.errors import ExplorerError, explain
 from explorer.spec import ImageSpec
 
-DOWNLOAD_SECONDS = 30.0  # without a word from the other side
+DOWNLOAD_SECONDS = 30.0  # without an answer
 
 
 class DataError(ExplorerError, RuntimeError):
@@ -138,7 +137,7 @@ def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
 
 def _read(dataset: DataSet, folder: Path, kept: str) -> Arrays:
     try:
-        with _patience(DOWNLOAD_SECONDS):
+        with request_timeout(DOWNLOAD_SECONDS):
             arrays = dataset.read(folder)
         return _checked(dataset, arrays)
     except (Exception, SystemExit) as error:  # an author's code may raise anything
@@ -150,17 +149,6 @@ def _read(dataset: DataSet, folder: Path, kept: str) -> Arrays:
             ) from error
         sentence = explain(error, dataset.location)
         raise DataError(f"{dataset.title} could not be read: {sentence}{kept}") from error
-
-
-@contextlib.contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    # Downloads would wait for ever on a network that swallows what it is sent.
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _checked(dataset: DataSet, arrays: Any) -> Arrays:
@@ -212,6 +200,8 @@ def _split(
 
 def _brief(error: BaseException) -> str:
     text = " ".join(str(error).split()).rstrip(".")
-    if "urlopen error" in text or isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) or "timed out" in text:
+        return f"no answer for {DOWNLOAD_SECONDS:g} seconds"
+    if "urlopen error" in text:
         return "no connection"
     return text or type(error).__name__
