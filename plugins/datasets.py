@@ -29,6 +29,7 @@ def register_datasets(register):
             mean=(0.2860,),
             std=(0.3530,),
             read=torchvision_reader("FashionMNIST"),
+            version="",  # published: it never changes
             url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             citation="Xiao, Rasul & Vollgraf, Fashion-MNIST, arXiv:1708.07747 (MIT)",
         )
@@ -42,6 +43,7 @@ def register_datasets(register):
             mean=(0.1918,),
             std=(0.3483,),
             read=torchvision_reader("KMNIST"),
+            version="",  # published: it never changes
             url="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
             citation="Clanuwat et al., Deep Learning for Classical Japanese Literature, "
             "arXiv:1812.01718 (CC BY-SA 4.0)",
@@ -56,6 +58,7 @@ def register_datasets(register):
             mean=(0.1307,),
             std=(0.3081,),
             read=torchvision_reader("QMNIST"),
+            version="",  # published: it never changes
             url="https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
             citation="Yadav & Bottou, Cold Case: The Lost MNIST Digits, arXiv:1905.10498",
             centred=True,
@@ -81,6 +84,7 @@ def register_datasets(register):
             mean=(0.4914, 0.4822, 0.4465),
             std=(0.2470, 0.2435, 0.2616),
             read=torchvision_reader("CIFAR10"),
+            version="",  # published: it never changes
             url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
             citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
         )

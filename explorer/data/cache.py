@@ -5,7 +5,6 @@ scratch folder beside it, which is renamed when everything is there and checked.
 """
 
 import contextlib
-import hashlib
 import re
 import shutil
 import tempfile
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.data.dataset import DataSet, DataSetError
+from explorer.data.dataset import DataSet, DataSetError, digest
 from explorer.data.downloads import request_timeout
 from explorer.errors import ExplorerError, explain
 from explorer.spec import ImageSpec
@@ -96,9 +95,9 @@ def statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[floa
 
 
 def _home(dataset: DataSet, cache: Path) -> Path:
-    if not dataset.version:
-        return cache / dataset.name
-    return cache / f"{dataset.name}-{hashlib.sha256(dataset.version.encode()).hexdigest()[:16]}"
+    """Return the folder of a data set's arrays: another one for all that may change them."""
+    state = digest(dataset.version or "", str(dataset.images), dataset.url)
+    return cache / f"{dataset.name}-{state}"
 
 
 def _prepare(dataset: DataSet, cache: Path, home: Path) -> None:
@@ -120,8 +119,8 @@ def _prepare(dataset: DataSet, cache: Path, home: Path) -> None:
 
 
 def _forget_earlier(dataset: DataSet, cache: Path, home: Path) -> None:
-    """Delete the earlier versions of a data set of one's own."""
-    pattern = re.compile(rf"{re.escape(dataset.name)}-[0-9a-f]{{16}}")
+    """Delete the earlier versions of a data set."""
+    pattern = re.compile(rf"{re.escape(dataset.name)}(-[0-9a-f]{{16}})?")
     for folder in cache.iterdir():
         if folder != home and pattern.fullmatch(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
@@ -130,7 +129,13 @@ def _forget_earlier(dataset: DataSet, cache: Path, home: Path) -> None:
 def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
     raw.mkdir()
     ready.mkdir()
-    arrays = _read(dataset, raw, f" Nothing was kept in the cache folder {cache}.")
+    kept = f" Nothing was kept in the cache folder {cache}."
+    arrays = _read(dataset, raw, kept)
+    if dataset.has_changed:  # these would be kept as the arrays of the earlier files
+        raise DataError(
+            f"The files of {dataset.title} have changed since its plugin was loaded; reload the "
+            f"plugins and try again.{kept}"
+        )
     for part in _PARTS:
         np.save(ready / f"{part}.npy", getattr(arrays, part))
 

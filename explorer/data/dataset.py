@@ -1,8 +1,10 @@
-"""A data set as a plugin describes it: what its images are like, and how they are read."""
+"""A data set as a plugin describes it: what its images are, and how they are read."""
 
+import hashlib
+import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,7 +18,7 @@ Reader: TypeAlias = "Callable[[Path], Sequence[ArrayLike]]"
 
 
 class DataSetError(ExplorerError, ValueError):
-    """A data set that is declared or read wrongly; the message is for its author."""
+    """A data set is described or read in a wrong way; the message is for its author."""
 
 
 class UnknownDataSetError(ExplorerError, LookupError):
@@ -25,35 +27,39 @@ class UnknownDataSetError(ExplorerError, LookupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
-    """A data set for telling images apart, as `register_datasets` registers it.
+    """A data set for image classification, as `register_datasets` registers it.
 
     Attributes:
-        name: What it is called in the picker and on the command line: small letters, digits and
-            hyphens.
+        name: Its name in the picker and on the command line: small letters, digits and hyphens.
         images: Channels, size and number of classes.
-        classes: Their names, in the order of their numbers.
-        read: Reads it. It is handed an empty folder for what it may have to download or unpack,
-            which is deleted afterwards, and returns four arrays: the training images, `uint8` from
-            0 to 255, `(N, C, H, W)`, `(N, H, W, C)` or, if they are grey, `(N, H, W)`; their
-            labels, whole numbers from 0, `(N,)`; and likewise the test images and their labels. It
-            is called once; what it returns is kept in the cache folder.
+        classes: The names of the classes, in the order of their numbers.
+        read: Reads the images. It receives an empty folder for what it downloads or unpacks, which
+            is deleted afterwards, and returns four arrays: the training images, `uint8` from 0 to
+            255, `(N, C, H, W)`, `(N, H, W, C)` or, if they are grey, `(N, H, W)`; their labels,
+            whole numbers from 0, `(N,)`; and then the test images and their labels. It is called
+            once, since the arrays are kept in the cache folder.
         title: Its name in sentences; by default `name`.
         mean: Each channel's mean over the training images, pixels scaled to 0–1; by default it is
             measured.
         std: Each channel's standard deviation over the training images, likewise.
         citation: Who made it, and under which licence.
-        url: Where `read` downloads it from; empty if it needs no network.
-        version: Tells these images from earlier ones of the same name, so that they are read anew
-            and runs with the earlier ones are not taken for runs with these. By default, if they
-            have no url, a hash of the plugin's code; published images never change, so theirs
-            is empty.
-        centred: Whether each image's ink was scaled to a box of 20 pixels and centred by its mass,
-            as MNIST's. A drawn digit is then treated likewise.
+        url: Where `read` downloads it from; empty if it needs no network. A request through
+            `urllib` that gets no answer for 30 seconds fails.
+        files: The files and folders on this machine that `read` reads; a folder stands for all
+            files in it. They are part of the default version.
+        version: Distinguishes these images from earlier ones of the same name: with another
+            version, they are read again, and a run with them is another run. By default a hash of
+            the plugin's code and of the names, sizes and times of `files`. Published images never
+            change, so the default for a data set with a url is a hash of `images` alone.
+        centred: Whether each image's ink was scaled to a box of 20/28 of its size and centred by
+            its mass, as in MNIST. A drawn digit is then treated in the same way.
         origin: The plugin that offers it, as a person reads it; set when it is registered.
-        location: That plugin's file or folder, likewise.
+        location: That plugin's file or folder; set when it is registered.
+        target: What `explorer check` finds that plugin by; set when it is registered.
+        stamp: The state of `files` when it was described; set then.
 
     Raises:
-        DataSetError: The name cannot be one, or labels, mean or std do not fit the images.
+        DataSetError: The name is not a valid one, or classes, mean or std do not fit the images.
     """
 
     name: str
@@ -65,10 +71,13 @@ class DataSet:
     std: tuple[float, ...] = ()
     citation: str = ""
     url: str = ""
+    files: tuple[Path, ...] = ()
     version: str | None = None
     centred: bool = False
     origin: str = field(default="", compare=False, repr=False)
     location: Path | None = field(default=None, compare=False, repr=False)
+    target: str = field(default="", compare=False, repr=False)
+    stamp: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name)):
@@ -78,15 +87,16 @@ class DataSet:
             )
         if not isinstance(self.images, ImageSpec):
             raise DataSetError(
-                f"images of {self.name} must be an ImageSpec(channels, size, classes), "
+                f"images of {self.name} must be an ImageSpec(channels, size, num_classes), "
                 f"not {self.images!r}."
             )
         object.__setattr__(self, "classes", tuple(map(str, self.classes)))
         object.__setattr__(self, "title", self.title or self.name)
-        if not len(set(self.classes)) == len(self.classes) == self.images.num_classes >= 2:
+        different = len(set(self.classes))
+        if not different == len(self.classes) == self.images.num_classes >= 2:
             raise DataSetError(
-                f"{self.name} has {self.images.num_classes} classes and {len(set(self.classes))} "
-                "different labels; give it one label a class, and two classes or more."
+                f"{self.name} has {self.images.num_classes} classes and {different} different "
+                "names for them; give each class one name, and have two classes or more."
             )
         if self.centred and self.images.channels != 1:
             raise DataSetError(f"{self.name} is centred, which only grey images can be.")
@@ -95,10 +105,67 @@ class DataSet:
             if len(values) not in (0, self.images.channels):
                 raise DataSetError(
                     f"{what} of {self.name} has {len(values)} values for {self.images.channels} "
-                    "channels; give one a channel, or none to have them measured."
+                    "channels; give one value a channel, or none to have them measured."
                 )
+        files = [self.files] if isinstance(self.files, str | Path) else self.files
+        object.__setattr__(self, "files", tuple(Path(file).expanduser() for file in files))
+        object.__setattr__(self, "stamp", self.stamp or stamp_files(self.files))
 
     @property
     def needs_download(self) -> bool:
-        """Whether it has to be fetched over the network once."""
+        """Whether reading it needs the network."""
         return bool(self.url)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether its files are no longer as they were when it was described."""
+        return stamp_files(self.files) != self.stamp
+
+    def offered_by(self, origin: str, location: Path | None, target: str, code: str) -> "DataSet":
+        """Return this data set with its plugin's place, and with a version if it has none.
+
+        Args:
+            origin: The plugin, as a person reads it.
+            location: The plugin's file or folder.
+            target: What `explorer check` finds the plugin by.
+            code: A hash of the plugin's code.
+        """
+        version = self.version
+        if version is None:
+            parts = [str(self.images)] if self.needs_download else [code, self.stamp]
+            version = digest(*parts)
+        return replace(self, origin=origin, location=location, target=target, version=version)
+
+
+def stamp_files(files: Iterable[Path]) -> str:
+    """Return a hash of the names, sizes and times of files, or nothing if there are no files.
+
+    No file is read, so this costs little. A folder stands for all files in it and in its folders,
+    except hidden ones, whose names begin with a dot.
+    """
+    states = []
+    for path in files:
+        states.append(path.name)
+        for file in sorted(_files_in(path)) if path.is_dir() else [str(path)]:
+            try:
+                status = os.stat(file)
+            except OSError:
+                continue  # that a file is missing is a state too
+            states.append(f"{file[len(str(path)) :]}/{status.st_size}/{status.st_mtime_ns}")
+    return digest(*states) if states else ""
+
+
+def digest(*parts: str) -> str:
+    """Return a hash of texts: 16 hexadecimal digits."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _files_in(folder: Path) -> Iterator[str]:
+    seen = set()
+    for home, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(home)) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(home, name) for name in names if not name.startswith("."))

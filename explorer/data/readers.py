@@ -1,6 +1,5 @@
 """Data sets of one's own, from what most people have: pictures in folders, arrays, torchvision."""
 
-import hashlib
 import inspect
 import zipfile
 import zlib
@@ -8,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.data.dataset import DataSet, DataSetError, Reader
+from explorer.data.dataset import DataSet, DataSetError, Reader, digest, stamp_files
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ def image_folder(
         ```
     """
     folder = Path(folder).expanduser()
+    stamp = stamp_files([folder])
     split = (folder / "train").is_dir() and (folder / "test").is_dir()
     homes = [folder / "train", folder / "test"] if split else [folder]
     labels = _class_folders(homes[0])
@@ -67,6 +67,7 @@ def image_folder(
     if not 0 < test < 1:
         raise DataSetError(f"test of {name} must be a share between 0 and 1, not {test}.")
     every = max(2, round(1 / test))
+    images = ImageSpec(channels, size, len(labels))
 
     def read(_: Path) -> Sequence[Any]:
         import numpy as np
@@ -96,14 +97,14 @@ def image_folder(
 
     made = DataSet(
         name=name,
-        images=ImageSpec(channels, size, len(labels)),
+        images=images,
         classes=tuple(labels),
         read=read,
         title=title,
         citation=citation,
-        version=_stamp(
-            file for home in homes for label in labels for file in _pictures(home / label)
-        ),
+        files=(folder,),
+        stamp=stamp,
+        version=digest(stamp, str(images), str(every), str(centred)),
         centred=centred,
     )
     return made
@@ -137,6 +138,7 @@ def npz_file(
         ```
     """
     file = Path(file).expanduser()
+    stamp = stamp_files([file])
     try:
         with zipfile.ZipFile(file) as archive:
             held = [member.removesuffix(".npy") for member in archive.namelist()]
@@ -153,6 +155,7 @@ def npz_file(
             f"{', '.join(_NPZ_NAMES[0])}."
         )
     channels, size = _channels_and_size(shape, f"{names[0]} in {file}")
+    images = ImageSpec(channels, size, number)
 
     def read(_: Path) -> Sequence[Any]:
         import numpy as np
@@ -162,12 +165,14 @@ def npz_file(
 
     return DataSet(
         name=name,
-        images=ImageSpec(channels, size, number),
+        images=images,
         classes=tuple(classes) or tuple(map(str, range(number))),
         read=read,
         title=title,
         citation=citation,
-        version=_stamp([file]),
+        files=(file,),
+        stamp=stamp,
+        version=digest(stamp, str(images)),
     )
 
 
@@ -277,12 +282,3 @@ def _class_folders(folder: Path) -> list[str]:
 
 def _pictures(folder: Path) -> Iterator[Path]:
     yield from sorted(file for file in folder.glob("*") if file.suffix.lower() in _PICTURES)
-
-
-def _stamp(files: Iterable[Path]) -> str:
-    """A hash of the files' names, sizes and times: another one as soon as one of them changes."""
-    digest = hashlib.sha256()
-    for file in files:
-        status = file.stat()
-        digest.update(f"{file.name}/{status.st_size}/{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import pluggy
@@ -74,11 +74,8 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
         if not isinstance(dataset, DataSet):
             raise PluginError(f"The function register takes a DataSet, not {dataset!r}.")
         _refuse_taken(dataset.name, "DataSet(name=…)", taken.datasets, offer.datasets)
-        version = dataset.version
-        if version is None:
-            version = "" if dataset.needs_download else code
-        offer.datasets[dataset.name] = replace(
-            dataset, origin=source.origin, location=source.location, version=version
+        offer.datasets[dataset.name] = dataset.offered_by(
+            source.origin, source.location, source.target, code
         )
 
     manager.hook.register_architectures(register=register_architecture)

@@ -25,6 +25,11 @@ def pixels(*shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
+def kept(cache):
+    """The names of the data sets that are kept, once for each version."""
+    return [path.name.rpartition("-")[0] for path in cache.iterdir()]
+
+
 def refuse(_):
     raise AssertionError("it was read again")
 
@@ -96,7 +101,9 @@ def test_the_arrays_are_mapped_and_writing_to_them_does_not_reach_the_cache(cach
 def test_mnist_counts_as_cached_from_the_start_and_others_once_they_were_fetched(tmp_path):
     assert is_cached(MNIST, tmp_path)
     assert not is_cached(dataset("kmnist"), tmp_path)
-    (tmp_path / "kmnist").mkdir()
+    labels = np.arange(10)
+    arrays = [pixels(10, 28, 28), labels] * 2
+    load_arrays(replace(dataset("kmnist"), read=lambda _: arrays), tmp_path)
     assert is_cached(dataset("kmnist"), tmp_path)
 
 
@@ -143,19 +150,20 @@ def test_after_a_failure_the_next_try_starts_afresh(tmp_path, monkeypatch):
             load_arrays(MNIST, tmp_path / "cache")
     arrays = load_arrays(MNIST, tmp_path / "cache")
     assert len(arrays.train_labels) == 60_000
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["mnist"]
+    assert kept(tmp_path / "cache") == ["mnist"]
 
 
 def test_when_another_process_was_quicker_its_arrays_are_used(tmp_path, cache):
     ready = load_arrays(MNIST, cache)
 
     def read_while_another_finishes(folder):
-        shutil.copytree(cache / "mnist", tmp_path / "mnist")
+        (home,) = cache.glob("mnist-*")
+        shutil.copytree(home, tmp_path / home.name)
         return MNIST.read(folder)
 
     arrays = load_arrays(replace(MNIST, read=read_while_another_finishes), tmp_path)
     assert np.array_equal(arrays.test_images, ready.test_images)
-    assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
+    assert kept(tmp_path) == ["mnist"]
 
 
 def test_a_cache_that_cannot_be_made_is_a_data_error_too(tmp_path):
@@ -234,6 +242,31 @@ def test_another_version_is_read_anew_and_the_earlier_one_is_deleted(tmp_path):
     assert not np.array_equal(first.train_images, later.train_images)
     assert len(list(tmp_path.glob("own-*"))) == 2
     assert np.array_equal(load_arrays(other, tmp_path).train_labels, [0, 1])
+
+
+@pytest.mark.parametrize(
+    "change", [{"images": ImageSpec(1, 8, 2)}, {"url": "https://example.org"}], ids=["size", "url"]
+)
+def test_another_size_or_source_is_read_again_though_its_version_is_the_same(change, tmp_path):
+    load_arrays(own(lambda _: arrays(), version="1"), tmp_path)
+    size = change.get("images", ImageSpec(1, 4, 2)).size
+    other = pixels(2, size, size, seed=1)
+    read = load_arrays(own(lambda _: arrays(other), version="1", **change), tmp_path)
+    assert np.array_equal(read.train_images[:, 0], other)
+    assert kept(tmp_path) == ["own"]
+
+
+def test_files_that_changed_since_they_were_described_are_not_kept_as_the_earlier_ones(tmp_path):
+    (tmp_path / "a.txt").write_text("before")
+    described = own(lambda _: arrays(), version="1", files=[tmp_path / "a.txt"])
+    (tmp_path / "a.txt").write_text("and after")
+    sentence = "^The files of own have changed since its plugin was loaded; reload the plugins and"
+    with pytest.raises(DataError, match=sentence):
+        load_arrays(described, tmp_path / "cache")
+    assert kept(tmp_path / "cache") == []
+    # What was kept in time is still the data set of that version.
+    load_arrays(own(lambda _: arrays(), version="1"), tmp_path / "cache")
+    assert load_arrays(described, tmp_path / "cache").test_labels.tolist() == [0, 1]
 
 
 def test_reading_anew_passes_the_cache_by():

@@ -1,7 +1,10 @@
+import os
+from pathlib import Path
+
 import pytest
 import torchvision.datasets
 
-from explorer.data.dataset import DataSet, DataSetError
+from explorer.data.dataset import DataSet, DataSetError, stamp_files
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
@@ -65,13 +68,16 @@ def own(**changes) -> DataSet:
         ({"name": "My Own"}, "'My Own' cannot be a data set's name; use small letters, digits"),
         ({"name": "../own"}, "'../own' cannot be a data set's name"),
         ({"name": 3}, "3 cannot be a data set's name"),
-        ({"images": (1, 4, 2)}, r"images of own must be an ImageSpec\(channels, size, classes\)"),
+        (
+            {"images": (1, 4, 2)},
+            r"images of own must be an ImageSpec\(channels, size, num_classes\)",
+        ),
         (
             {"classes": ("a",)},
-            "own has 2 classes and 1 different labels; give it one label a class",
+            "own has 2 classes and 1 different names for them; give each class one name",
         ),
-        ({"classes": ("a", "a")}, "own has 2 classes and 1 different labels"),
-        ({"mean": (0.1, 0.2)}, "mean of own has 2 values for 1 channels; give one a channel"),
+        ({"classes": ("a", "a")}, "own has 2 classes and 1 different names"),
+        ({"mean": (0.1, 0.2)}, "mean of own has 2 values for 1 channels; give one value a channel"),
         ({"std": (0.1, 0.2)}, "std of own has 2 values for 1 channels"),
         ({"centred": True, "images": ImageSpec(3, 4, 2)}, "own is centred, which only grey images"),
     ],
@@ -85,3 +91,110 @@ def test_a_title_is_the_name_unless_another_is_given():
     assert own().title == "own"
     assert own(title="Mine").title == "Mine"
     assert own(classes=[0, 1]).classes == ("0", "1")
+
+
+# Versions.
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a/1.png", "a/2.png", "b/3.png", "b/4.png"):
+        file = tmp_path / "folder" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+        os.utime(file, ns=(10**18, 10**18))
+    return tmp_path / "folder"
+
+
+def touch(folder):
+    os.utime(folder / "a" / "1.png", ns=(10**18, 10**18 + 1))
+
+
+def grow(folder):
+    (folder / "a" / "1.png").write_text("another size")
+    os.utime(folder / "a" / "1.png", ns=(10**18, 10**18))
+
+
+def rename(folder):
+    (folder / "a" / "1.png").rename(folder / "a" / "0.png")
+
+
+def move(folder):
+    (folder / "b" / "3.png").rename(folder / "a" / "3.png")
+
+
+def add(folder):
+    (folder / "b" / "5.png").write_text("new")
+
+
+def remove(folder):
+    (folder / "b" / "4.png").unlink()
+
+
+def remove_all(folder):
+    folder.rename(folder.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    "change", [touch, grow, rename, move, add, remove, remove_all], ids=lambda f: f.__name__
+)
+def test_a_data_set_notices_that_its_files_have_changed(folder, change):
+    described = own(files=[folder])
+    assert not described.has_changed
+    change(folder)
+    assert described.has_changed
+    assert own(files=[folder]).stamp != described.stamp
+
+
+def test_hidden_files_and_other_places_do_not_count(folder):
+    before = stamp_files([folder])
+    (folder / ".DS_Store").write_text("left by the system")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "head").write_text("hidden")
+    assert stamp_files([folder]) == before
+    (folder.parent / "moved").mkdir()
+    folder.rename(folder.parent / "moved" / "folder")
+    assert stamp_files([folder.parent / "moved" / "folder"]) == before
+
+
+def test_a_folder_that_links_to_itself_is_walked_once(folder):
+    (folder / "a" / "round").symlink_to(folder, target_is_directory=True)
+    (folder / "b" / "round").symlink_to(folder, target_is_directory=True)
+    assert len(stamp_files([folder])) == 16
+
+
+def test_files_may_be_one_path_and_begin_at_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    assert own(files="~/a").files == own(files=Path("~/a")).files == (folder / "a",)
+    assert own().stamp == ""
+
+
+def offered(described, code="code of the plugin"):
+    return described.offered_by("own.py", Path("own.py"), "own.py", code)
+
+
+def test_the_default_version_covers_all_that_decides_what_is_read(folder):
+    versions = [
+        offered(own()).version,
+        offered(own(), code="edited").version,
+        offered(own(files=[folder / "a"])).version,
+        offered(own(files=[folder / "b"])).version,
+        offered(own(files=[folder / "b"]), code="edited").version,
+        offered(own(url="https://example.org")).version,
+        offered(own(url="https://example.org", images=ImageSpec(1, 8, 2))).version,
+    ]
+    assert len(set(versions)) == len(versions)
+    published = own(url="https://example.org")
+    assert offered(published, code="edited").version == offered(published).version
+
+
+def test_a_version_that_the_author_gives_is_kept(folder):
+    assert offered(own(version="2026", files=[folder])).version == "2026"
+    assert offered(own(version="")).version == ""
+
+
+def test_an_offered_data_set_remembers_the_state_in_which_it_was_described(folder):
+    described = own(files=[folder])
+    add(folder)
+    assert offered(described).has_changed

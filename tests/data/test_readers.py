@@ -93,6 +93,32 @@ def test_the_version_changes_with_the_pictures_and_back(leaves):
     assert version() != before
 
 
+def test_the_version_changes_when_a_picture_changes_its_class(tmp_path):
+    for name in ("a/1.png", "a/2.png", "b/3.png", "b/4.png"):
+        picture(tmp_path / name, 9)
+    before = image_folder("own", tmp_path, size=4).version
+    (tmp_path / "b" / "3.png").rename(tmp_path / "a" / "3.png")
+    assert image_folder("own", tmp_path, size=4).version != before
+
+
+@pytest.mark.parametrize(
+    "changes", [{"size": 8}, {"channels": 1}, {"test": 0.5}, {"channels": 1, "centred": True}]
+)
+def test_the_version_changes_with_how_the_pictures_are_read(leaves, changes):
+    before = image_folder("leaves", leaves, size=4)
+    assert image_folder("leaves", leaves, **({"size": 4} | changes)).version != before.version
+
+
+def test_the_version_of_an_npz_file_changes_with_the_file_and_the_number_of_classes(tmp_path):
+    images = np.zeros((3, 4, 4), np.uint8)
+    made = [npz_file("shapes", shapes(tmp_path, images))]
+    made.append(npz_file("shapes", made[0].files[0], classes="abcd"))
+    made.append(npz_file("shapes", shapes(tmp_path, np.zeros((3, 8, 8), np.uint8))))
+    assert len({each.version for each in made}) == 3
+    assert made[0].has_changed
+    assert not made[2].has_changed
+
+
 @pytest.mark.parametrize("folders", [(), ("a",)])
 def test_a_folder_without_two_classes_is_refused(tmp_path, folders):
     for folder in folders:

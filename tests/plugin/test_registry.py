@@ -843,7 +843,7 @@ def test_a_version_of_its_author_s_own_is_kept(tmp_path):
             r"register_datasets\(register\):`\.$",
         ),
         ("register_datasets", "register_data", r"did you mean 'register_datasets'\?$"),
-        ('"across"', '"along"', r"^Stripes has 2 classes and 1 different labels"),
+        ('"across"', '"along"', r"^Stripes has 2 classes and 1 different names"),
     ],
 )
 def test_a_broken_data_set_is_told_what_is_wrong(tmp_path, before, after, sentence):
