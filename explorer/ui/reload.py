@@ -1,4 +1,6 @@
-"""Offers to load plugins anew when their code has changed while the app was running."""
+"""Offers to reload plugins when their code or files have changed while the app was running."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -16,12 +18,16 @@ def offer() -> None:
 
 
 def _offer() -> None:
-    changed = state.changed_plugins()
-    if not changed:
+    changed, datasets = state.changed_plugins(), state.changed_datasets()
+    if not changed and not datasets:
         return
-    names = ", ".join(f"`{name}`" for name in changed)
+    sentences = []
+    if changed:
+        sentences.append(f"The code of {_list(changed)} has changed.")
+    if datasets:
+        sentences.append(f"The files of {_list(datasets)} have changed.")
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(f":material/sync: The code of {names} has changed.")
+        st.markdown(f":material/sync: {' '.join(sentences)}")
         if st.button("Reload", key="reload", type="primary"):
             state.reload_plugins()
             st.session_state[BROKEN] = [
@@ -30,3 +36,7 @@ def _offer() -> None:
                 if broken.source.name in changed
             ]
             st.rerun()
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

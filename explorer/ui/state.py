@@ -71,10 +71,17 @@ def changed_plugins() -> list[str]:
     return changed_since(_loaded()[1], settings().plugins)
 
 
+@st.cache_data(show_spinner=False, ttl=10)
+def changed_datasets() -> list[str]:
+    """The names of data sets whose files have changed since their plugins were loaded."""
+    return sorted(name for name, each in registry().datasets.items() if each.has_changed)
+
+
 def reload_plugins() -> None:
     """Load all plugins anew, for all visitors."""
     _loaded.clear()
     changed_plugins.clear()
+    changed_datasets.clear()
 
 
 @st.cache_resource(show_spinner=False)

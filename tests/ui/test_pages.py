@@ -2,6 +2,7 @@ import time
 
 import pytest
 import sqlalchemy
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer.engines.perform import new_owner, perform
@@ -28,12 +29,19 @@ class IdleEngine:
 
 @pytest.fixture
 def engine(monkeypatch, store):
-    for cached in (state.settings, state.store, state._loaded, state.changed_plugins):
+    cached_ones = (
+        state.settings,
+        state.store,
+        state._loaded,
+        state.changed_plugins,
+        state.changed_datasets,
+    )
+    for cached in cached_ones:
         cached.clear()
     engine = IdleEngine(store)
     monkeypatch.setattr(state, "engine", lambda: engine)
     yield engine
-    for cached in (state.settings, state.store, state._loaded, state.changed_plugins):
+    for cached in cached_ones:
         cached.clear()
 
 
@@ -197,9 +205,9 @@ def test_the_plugins_page_shows_passport_diagram_and_source(folder):
     app = AppTest.from_function(plugins_page, default_timeout=60)
     app.query_params["show"] = "own"
     app.run()
-    assert "own is being examined" in texts(app)
+    assert "own is being checked" in texts(app)
     deadline = time.monotonic() + 120
-    while "is being examined" in texts(app):
+    while "is being checked" in texts(app):
         assert time.monotonic() < deadline
         time.sleep(0.5)
         app.run()
@@ -212,11 +220,98 @@ def test_the_plugins_page_shows_passport_diagram_and_source(folder):
     assert "flatten" in plots(app)
 
 
-def test_a_plugin_that_cannot_be_examined_gets_a_sentence(folder, monkeypatch):
-    told = reports._examine(str(folder / "nowhere.py"), "own")
-    assert told.startswith("It could not be examined: There is no file and no importable module")
+def test_checks_that_come_to_no_report_give_a_sentence(folder, monkeypatch):
+    sentence = reports._run_checks(str(folder / "nowhere.py"), "own")
+    assert sentence.startswith(
+        "The checks came to no report: There is no file and no importable module"
+    )
     monkeypatch.setattr(reports, "SECONDS", 0.01)
-    assert "was given up" in reports._examine(str(folder / "nowhere.py"), "own")
+    assert "were given up" in reports._run_checks(str(folder / "nowhere.py"), "own")
+
+
+LEAVES = """
+from pathlib import Path
+
+from explorer import hookimpl, image_folder
+
+@hookimpl
+def register_datasets(register):
+    register(image_folder("leaves", Path(__file__).parent / "pictures", size=4))
+"""
+
+
+@pytest.fixture
+def leaves(folder):
+    """A data set of two pictures in each of two folders."""
+    for number in range(4):
+        picture = folder / "pictures" / "ab"[number % 2] / f"{number}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(picture)
+    (folder / "leaves.py").write_text(LEAVES)
+    return folder / "pictures"
+
+
+def report(text, training_images=2):
+    finding = {"check": "reads", "verdict": "ok", "text": text, "place": ""}
+    return {"findings": [finding], "training_images": training_images}
+
+
+def checked(app):
+    """Run a page until all that it shows has been checked."""
+    deadline = time.monotonic() + 60
+    while "is being checked" in texts(app.run()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not app.exception
+    return texts(app)
+
+
+def leaves_page():
+    app = AppTest.from_function(plugins_page, default_timeout=60)
+    app.query_params["show"] = "leaves (data)"
+    return app
+
+
+def test_a_data_set_is_checked_again_once_its_pictures_have_changed(leaves, monkeypatch):
+    def count(*_):
+        return report(f"{len(list(leaves.rglob('*.png')))} pictures.")
+
+    monkeypatch.setattr(reports, "_run_checks", count)
+    app = leaves_page()
+    assert "4 pictures." in checked(app)
+    (leaves / "a" / "9.png").write_bytes((leaves / "a" / "0.png").read_bytes())
+    assert "5 pictures." in checked(app)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "The checks took longer than 5 minutes and were given up.",
+        report("The network is away.", training_images=0),
+    ],
+    ids=["no report", "a data set that could not be read"],
+)
+def test_an_outcome_that_may_be_another_next_time_is_not_kept(leaves, monkeypatch, failure):
+    outcomes = [failure, report("4 pictures.")]
+    monkeypatch.setattr(reports, "_run_checks", lambda *_: outcomes.pop(0))
+    app = leaves_page()
+    assert (failure if isinstance(failure, str) else "The network is away.") in checked(app)
+    app.button(key="check again").click()
+    assert "4 pictures." in checked(app)
+    assert not any(button.key == "check again" for button in app.button)
+    assert "4 pictures." in checked(app)
+
+
+def test_a_reload_is_offered_once_the_files_of_a_data_set_have_changed(app, leaves):
+    app.run()
+    assert "have changed" not in texts(app)
+    (leaves / "a" / "0.png").unlink()
+    state.changed_datasets.clear()
+    app.run()
+    assert "The files of `leaves` have changed." in texts(app)
+    app.button(key="reload").click().run()
+    assert not app.exception
+    assert "have changed" not in texts(app)
 
 
 def test_a_data_set_that_is_not_here_is_not_downloaded_to_be_looked_at(folder, monkeypatch):

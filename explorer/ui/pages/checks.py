@@ -1,7 +1,7 @@
-"""Passports of what plugins offer, examined in a process of their own.
+"""The reports of what plugins offer, made by checks in a process of their own.
 
-An examination runs an author's code, trains it and compiles it: none of that may hold up a page, or
-end the server. So it is the command line that does it, one at a time, and pages look whether it is
+A check runs an author's code, trains it and compiles it: none of that may hold up a page, or end
+the server. So the command line does it, one plugin after the other, and pages look whether it is
 done.
 """
 
@@ -11,55 +11,72 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import streamlit as st
 
+from explorer.data.dataset import DataSet, stamp_files
 from explorer.plugin.sources import fingerprint
 
-SECONDS = 300.0  # after which an examination is given up
-LOOK = 0.5  # seconds between two looks whether it is done
+if TYPE_CHECKING:
+    from explorer.plugin.architecture import Architecture
 
-_examiner = ThreadPoolExecutor(1, "reports")
+SECONDS = 300.0  # after which the checks are given up
+LOOK = 0.5  # seconds between two looks whether they are done
+
+_checker = ThreadPoolExecutor(1, "checks")
 _MARKS = {
     "ok": ":green[:material/check_circle:]",
     "note": ":orange[:material/info:]",
     "error": ":red[:material/error:]",
 }
 
-Told: TypeAlias = Mapping[str, Any]
+# A report as the command line prints it, or a sentence on why there is none.
+Outcome: TypeAlias = Mapping[str, Any] | str
 
 
-def panel(target: str, location: Path | None, name: str) -> None:
-    """The report of one architecture or data set, once it is there."""
-    examination = _examination(target, name, fingerprint(location))
-    waiting = not examination.done()
-    st.fragment(_panel, run_every=LOOK if waiting else None)(examination, name, waiting)
+def panel(offered: "Architecture | DataSet") -> None:
+    """Show the report of an architecture or a data set, once it is there."""
+    code = fingerprint(offered.location)
+    # The files of a data set may change without its code, and without a reload.
+    if isinstance(offered, DataSet):
+        target, state = offered.target, [code, stamp_files(offered.files)]
+    else:
+        target, state = offered.source.target, [code]
+    checks = _checks(target, offered.name, state)
+    is_waiting = not checks.done()
+    st.fragment(_panel, run_every=LOOK if is_waiting else None)(checks, offered, is_waiting)
+    if not is_waiting and not _is_lasting(checks.result()):
+        _checks.clear(target, offered.name, state)
+        st.button("Check again", icon=":material/refresh:", key="check again")
 
 
-def _panel(examination: "Future[Told | str]", name: str, was_waiting: bool) -> None:
-    if not examination.done():
-        st.caption(
-            f":material/pending: {name} is being examined: built at both ends of every option, "
-            "run, trained for 32 steps, stored and read back, compiled, moved."
+def _panel(checks: "Future[Outcome]", offered: "Architecture | DataSet", was_waiting: bool) -> None:
+    if not checks.done():
+        what = (
+            "read, and its classes, pixels and images counted"
+            if isinstance(offered, DataSet)
+            else "built at both ends of every option, run, trained for 32 steps, stored and read "
+            "back, compiled, moved"
         )
+        st.caption(f":material/pending: {offered.name} is being checked: {what}.")
         st.skeleton(height=360)
         return
     if was_waiting:
         st.rerun()  # the page need not look any more
-    told = examination.result()
-    if isinstance(told, str):
-        st.error(told)
-        return
-    _findings(told)
+    outcome = checks.result()
+    if isinstance(outcome, str):
+        st.error(outcome)
+    else:
+        _findings(outcome)
 
 
-def _findings(told: Told) -> None:
-    for finding in told["findings"]:
+def _findings(report: Mapping[str, Any]) -> None:
+    for finding in report["findings"]:
         short = "/".join(Path(finding["place"]).parts[-2:])
         where = f"  \n:gray[`{short}`]" if short else ""
         st.markdown(f"{_MARKS[finding['verdict']]} **{finding['check']}** {finding['text']}{where}")
-    if layers := told.get("layers"):
+    if layers := report.get("layers"):
         with st.expander(f"All {len(layers)} layers"):
             st.dataframe(
                 [
@@ -81,19 +98,29 @@ def _findings(told: Told) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def _examination(target: str, name: str, code: str) -> "Future[Told | str]":
-    return _examiner.submit(_examine, target, name)
+def _checks(target: str, name: str, state: list[str]) -> "Future[Outcome]":
+    """Start the checks of what a plugin offers; `state` is that of its code and files."""
+    return _checker.submit(_run_checks, target, name)
 
 
-def _examine(target: str, name: str) -> Told | str:
-    """The report, or a sentence on why there is none."""
+def _run_checks(target: str, name: str) -> Outcome:
     command = [sys.executable, "-m", "explorer", "check", target, "--only", name, "--json"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return f"The examination took longer than {SECONDS / 60:g} minutes and was given up."
+        return f"The checks took longer than {SECONDS / 60:g} minutes and were given up."
+    except OSError as error:
+        return f"The checks could not be started: {error}."
     try:
         return dict(json.loads(done.stdout)["reports"][0])
     except (ValueError, LookupError):
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        return f"It could not be examined: {reason[0]}"
+        return f"The checks came to no report: {reason[0]}"
+
+
+def _is_lasting(outcome: Outcome) -> bool:
+    """Tell whether the same code and files would give the same outcome again.
+
+    They may not after a time-out, a crash, or where a data set could not be read.
+    """
+    return not isinstance(outcome, str) and outcome.get("training_images") != 0

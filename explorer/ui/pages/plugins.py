@@ -95,7 +95,7 @@ def _architecture(architecture: "Architecture") -> None:
     with right:
         report, source, about = st.tabs(["Passport", "Source", "About"])
         with report:
-            reports.panel(architecture.source.target, architecture.location, architecture.name)
+            reports.panel(architecture)
         with source:
             _source(_file_of(architecture.cls) or architecture.location)
         with about:
@@ -113,7 +113,7 @@ def _dataset(dataset: DataSet) -> None:
     report, source = st.tabs(["Passport", "Source"])
     with report:
         if is_cached(dataset, state.settings().cache):
-            reports.panel(str(dataset.location), dataset.location, dataset.name)
+            reports.panel(dataset)
         else:
             st.caption(
                 f"It is examined once it is here: it is downloaded at first use, from {dataset.url}"
