@@ -10,8 +10,8 @@ from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
 
 
-def own(**changes):
-    """A data set that holds but for what is changed."""
+def toy(**changes):
+    """A data set without faults except for what is changed."""
     generator = np.random.default_rng(0)
     arrays = {
         "train": generator.integers(0, 256, (40, 4, 4), np.uint8),
@@ -24,7 +24,7 @@ def own(**changes):
             arrays[name] = change(arrays[name])
     facts = {name: value for name, value in changes.items() if name not in arrays}
     return DataSet(
-        name="own",
+        name="toy",
         images=ImageSpec(1, 4, 2),
         classes=("left", "right"),
         read=lambda _: list(arrays.values()),
@@ -33,8 +33,8 @@ def own(**changes):
     )
 
 
-def test_a_data_set_that_holds_gets_nothing_but_ok(tmp_path):
-    report = images.examine(own(), tmp_path)
+def test_a_good_data_set_gets_only_ok(tmp_path):
+    report = images.examine(toy(), tmp_path)
     assert {f.verdict for f in report.findings} == {"ok"}
     assert [*dict.fromkeys(f.check for f in report.findings)] == list(images.CHECKS)
     assert report.facts["training_images"] == 40
@@ -45,7 +45,12 @@ def test_a_data_set_that_holds_gets_nothing_but_ok(tmp_path):
     ("wrong", "check", "verdict", "sentence"),
     [
         ({"train": lambda a: a / 255}, "reads", "error", "training images are float64; make them"),
-        ({"train": lambda a: a // 255}, "pixels", "error", "All its pixels are 0 or 1 of 255: mul"),
+        (
+            {"train": lambda a: a // 255},
+            "pixels",
+            "error",
+            "All its pixels are 0 or 1 of 255: mul",
+        ),
         ({"mean": (0.1,)}, "pixels", "note", "declare these, or none to have them measured"),
         ({"std": (0.9,)}, "pixels", "note", "declare these, or none"),
         ({"test_labels": lambda a: a * 0}, "classes", "note", "There is no test image of right."),
@@ -53,34 +58,34 @@ def test_a_data_set_that_holds_gets_nothing_but_ok(tmp_path):
             {"train_labels": lambda a: [*(a * 0).tolist()[:-1], 1]},
             "classes",
             "note",
-            "There are 39 training images of left and 1 of right, so that accuracy speaks",
+            "There are 39 training images of left and 1 of right, so accuracy is mostly",
         ),
     ],
 )
-def test_what_is_wrong_is_found(tmp_path, wrong, check, verdict, sentence):
-    found = [f for f in images.examine(own(**wrong), tmp_path).findings if f.verdict != "ok"]
+def test_what_is_wrong_is_reported(tmp_path, wrong, check, verdict, sentence):
+    found = [f for f in images.examine(toy(**wrong), tmp_path).findings if f.verdict != "ok"]
     assert (found[0].check, found[0].verdict) == (check, verdict)
     assert sentence in found[0].text
     assert "test_images.py:" in found[0].place
 
 
-def test_test_images_that_were_learned_from_are_counted(tmp_path):
-    known = own()
+def test_test_images_that_are_training_images_too_are_counted(tmp_path):
+    known = toy()
     train = known.read(None)[0]
-    found = images.examine(own(test=lambda _: train[:20]), tmp_path).findings[-1]
-    assert (found.check, found.verdict) == ("apart", "note")
-    assert found.text.startswith("20 of its 20 test images are training images too")
+    found = images.examine(toy(test=lambda _: train[:20]), tmp_path).findings[-1]
+    assert (found.check, found.verdict) == ("overlap", "note")
+    assert found.text.startswith("20 of 20 test images are training images too")
 
 
-def test_mnist_passes_its_own_passport(tmp_path):
+def test_mnist_passes_all_checks(tmp_path):
     report = images.examine(discover().dataset(MNIST.name), tmp_path)
     assert report.passed
     assert {f.verdict for f in report.findings} == {"ok"}
 
 
-def test_what_is_downloaded_is_kept_and_not_downloaded_again(tmp_path):
+def test_a_data_set_is_downloaded_once_for_all_its_checks(tmp_path):
     fetched = []
-    known = own(url="https://example.org")
+    known = toy(url="https://example.org")
     kept = replace(known, read=lambda folder: fetched.append(folder) or known.read(folder))
     for _ in range(2):
         assert images.examine(kept, tmp_path).passed

@@ -14,7 +14,7 @@ from PIL import Image
 
 import explorer.data.mnist
 from explorer import DataSet, ImageSpec, torchvision_reader
-from explorer.data.cache import DataError, is_cached, load_arrays, read_uncached, statistics
+from explorer.data.cache import DataError, is_cached, load_arrays, mean_and_std, read_uncached
 from explorer.data.mnist import CHECKSUMS, FOLDER, MNIST
 from explorer.plugin.registry import discover
 
@@ -49,7 +49,7 @@ def test_the_packaged_mnist_comes_with_its_attribution():
     assert "CC BY-SA 3.0" in text or "Creative Commons" in text
 
 
-def test_decoded_mnist_equals_what_torchvision_reads(cache, tmp_path):
+def test_mnist_equals_what_torchvision_reads(cache, tmp_path):
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in CHECKSUMS:
@@ -63,7 +63,7 @@ def test_decoded_mnist_equals_what_torchvision_reads(cache, tmp_path):
     assert np.array_equal(arrays.test_labels, test.targets)
 
 
-def test_decoded_mnist_has_the_canonical_sizes_and_counts(cache):
+def test_mnist_has_the_canonical_sizes_and_counts(cache):
     arrays = load_arrays(MNIST, cache)
     assert arrays.train_images.shape == (60_000, 1, 28, 28)
     assert arrays.test_images.shape == (10_000, 1, 28, 28)
@@ -78,13 +78,13 @@ def test_decoded_mnist_has_the_canonical_sizes_and_counts(cache):
     ]  # fmt: skip
 
 
-def test_the_catalogue_s_mean_and_deviation_are_those_of_the_training_images(cache):
+def test_the_declared_mean_and_std_of_mnist_are_those_of_the_training_images(cache):
     images = load_arrays(MNIST, cache).train_images / np.float32(255)
     assert images.mean() == pytest.approx(MNIST.mean[0], abs=5e-5)
     assert images.std() == pytest.approx(MNIST.std[0], abs=5e-5)
 
 
-def test_decoding_happens_once(cache):
+def test_a_data_set_is_read_once(cache):
     first = load_arrays(MNIST, cache)
     second = load_arrays(replace(MNIST, read=refuse), cache)
     assert np.array_equal(first.test_images, second.test_images)
@@ -143,7 +143,7 @@ def test_a_damaged_packaged_file_is_one_clear_error_and_leaves_nothing(
     assert list(cache.iterdir()) == []
 
 
-def test_after_a_failure_the_next_try_starts_afresh(tmp_path, monkeypatch):
+def test_a_failure_does_not_prevent_the_next_try(tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(explorer.data.mnist, "FOLDER", tmp_path / "nowhere")
         with pytest.raises(DataError):
@@ -153,7 +153,7 @@ def test_after_a_failure_the_next_try_starts_afresh(tmp_path, monkeypatch):
     assert kept(tmp_path / "cache") == ["mnist"]
 
 
-def test_when_another_process_was_quicker_its_arrays_are_used(tmp_path, cache):
+def test_the_arrays_of_a_faster_process_are_used(tmp_path, cache):
     ready = load_arrays(MNIST, cache)
 
     def read_while_another_finishes(folder):
@@ -173,11 +173,11 @@ def test_a_cache_that_cannot_be_made_is_a_data_error_too(tmp_path):
     assert str(tmp_path / "file") in str(error.value)
 
 
-# Anybody's own.
+# A data set of anybody.
 
 
-def own(read, **changes) -> DataSet:
-    facts = {"name": "own", "images": ImageSpec(1, 4, 2), "classes": ("a", "b"), "read": read}
+def toy(read, **changes) -> DataSet:
+    facts = {"name": "toy", "images": ImageSpec(1, 4, 2), "classes": ("a", "b"), "read": read}
     return DataSet(**(facts | changes))
 
 
@@ -196,9 +196,9 @@ def arrays(images=None, labels=(0, 1)):
         ((2, 4, 4, 3), ImageSpec(3, 4, 2)),
     ],
 )
-def test_images_may_be_shaped_in_any_usual_way(shape, spec, tmp_path):
+def test_images_may_have_any_usual_shape(shape, spec, tmp_path):
     given = pixels(*shape)
-    images = load_arrays(own(lambda _: arrays(given), images=spec), tmp_path).train_images
+    images = load_arrays(toy(lambda _: arrays(given), images=spec), tmp_path).train_images
     assert images.shape == (2, spec.channels, 4, 4)
     planes = given.transpose(0, 3, 1, 2) if shape[-1] == spec.channels else given
     assert np.array_equal(images, planes.reshape(images.shape))
@@ -213,76 +213,82 @@ def raises(_):
     [
         (lambda _: None, "must return four arrays: training images, training labels, test images"),
         (lambda _: arrays(np.ones((2, 4, 4))), "training images are float64; make them uint8"),
-        (lambda _: arrays(pixels(2, 4, 5)), r"of shape \(2, 4, 5\) where \(N, 1, 4, 4\) is exp"),
-        (lambda _: arrays(labels=[0]), "has 2 training images and labels of shape"),
-        (lambda _: arrays(labels=[0, 2]), "training labels lie outside 0–1; number the classes"),
-        (lambda _: arrays(labels=[0.0, 1.0]), "number the classes from 0, in whole numbers"),
+        (
+            lambda _: arrays(pixels(2, 4, 5)),
+            r"the shape \(2, 4, 5\), but \(N, 1, 4, 4\) is exp",
+        ),
+        (lambda _: arrays(labels=[0]), "has 2 training images and labels of the shape"),
+        (
+            lambda _: arrays(labels=[0, 2]),
+            "training labels are not whole numbers from 0 to 1;",
+        ),
+        (lambda _: arrays(labels=[0.0, 1.0]), "are not whole numbers from 0 to 1"),
         (lambda _: arrays(np.zeros((0, 4, 4), np.uint8), []), "has 0 training images"),
         (raises, "the disk is in the other room"),
-        (lambda _: exit(), "own could not be read"),
+        (lambda _: exit(), "toy could not be read"),
     ],
 )
 def test_a_data_set_that_cannot_be_read_is_one_clear_error_and_leaves_nothing(
     read, sentence, tmp_path
 ):
     with pytest.raises(DataError, match=sentence) as error:
-        load_arrays(own(read), tmp_path)
-    assert str(error.value).startswith("own could not be read: ")
+        load_arrays(toy(read), tmp_path)
+    assert str(error.value).startswith("toy could not be read: ")
     assert str(error.value).endswith(f"Nothing was kept in the cache folder {tmp_path}.")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_version_is_read_anew_and_the_earlier_one_is_deleted(tmp_path):
-    other = own(lambda _: arrays(), name="own-too", version="1")
+def test_another_version_is_read_again_and_the_earlier_one_is_deleted(tmp_path):
+    other = toy(lambda _: arrays(), name="toy-too", version="1")
     load_arrays(other, tmp_path)
-    first = load_arrays(own(lambda _: arrays(pixels(2, 4, 4)), version="1"), tmp_path)
-    again = load_arrays(own(refuse, version="1"), tmp_path)
+    first = load_arrays(toy(lambda _: arrays(pixels(2, 4, 4)), version="1"), tmp_path)
+    again = load_arrays(toy(refuse, version="1"), tmp_path)
     assert np.array_equal(first.train_images, again.train_images)
-    later = load_arrays(own(lambda _: arrays(pixels(2, 4, 4, seed=1)), version="2"), tmp_path)
+    later = load_arrays(toy(lambda _: arrays(pixels(2, 4, 4, seed=1)), version="2"), tmp_path)
     assert not np.array_equal(first.train_images, later.train_images)
-    assert len(list(tmp_path.glob("own-*"))) == 2
+    assert len(list(tmp_path.glob("toy-*"))) == 2
     assert np.array_equal(load_arrays(other, tmp_path).train_labels, [0, 1])
 
 
 @pytest.mark.parametrize(
     "change", [{"images": ImageSpec(1, 8, 2)}, {"url": "https://example.org"}], ids=["size", "url"]
 )
-def test_another_size_or_source_is_read_again_though_its_version_is_the_same(change, tmp_path):
-    load_arrays(own(lambda _: arrays(), version="1"), tmp_path)
+def test_another_size_or_url_is_read_again_even_with_the_same_version(change, tmp_path):
+    load_arrays(toy(lambda _: arrays(), version="1"), tmp_path)
     size = change.get("images", ImageSpec(1, 4, 2)).size
     other = pixels(2, size, size, seed=1)
-    read = load_arrays(own(lambda _: arrays(other), version="1", **change), tmp_path)
+    read = load_arrays(toy(lambda _: arrays(other), version="1", **change), tmp_path)
     assert np.array_equal(read.train_images[:, 0], other)
-    assert kept(tmp_path) == ["own"]
+    assert kept(tmp_path) == ["toy"]
 
 
-def test_files_that_changed_since_they_were_described_are_not_kept_as_the_earlier_ones(tmp_path):
+def test_changed_files_are_not_kept_as_the_earlier_ones(tmp_path):
     (tmp_path / "a.txt").write_text("before")
-    described = own(lambda _: arrays(), version="1", files=[tmp_path / "a.txt"])
+    described = toy(lambda _: arrays(), version="1", files=[tmp_path / "a.txt"])
     (tmp_path / "a.txt").write_text("and after")
-    sentence = "^The files of own have changed since its plugin was loaded; reload the plugins and"
+    sentence = "^The files of toy have changed since its plugin was loaded; reload the plugins and"
     with pytest.raises(DataError, match=sentence):
         load_arrays(described, tmp_path / "cache")
     assert kept(tmp_path / "cache") == []
     # What was kept in time is still the data set of that version.
-    load_arrays(own(lambda _: arrays(), version="1"), tmp_path / "cache")
+    load_arrays(toy(lambda _: arrays(), version="1"), tmp_path / "cache")
     assert load_arrays(described, tmp_path / "cache").test_labels.tolist() == [0, 1]
 
 
-def test_reading_anew_passes_the_cache_by():
-    assert read_uncached(own(lambda _: arrays())).test_labels.tolist() == [0, 1]
-    with pytest.raises(DataError, match=r"^own could not be read: .*next room'\.$"):
-        read_uncached(own(lambda _: Path("/next room").read_bytes()))
+def test_a_data_set_can_be_read_without_the_cache():
+    assert read_uncached(toy(lambda _: arrays())).test_labels.tolist() == [0, 1]
+    with pytest.raises(DataError, match=r"^toy could not be read: .*next room'\.$"):
+        read_uncached(toy(lambda _: Path("/next room").read_bytes()))
 
 
 @given(arrays_of(np.uint8, array_shapes(min_dims=4, max_dims=4, max_side=5)))
-def test_what_is_measured_is_what_numpy_measures(images):
-    mean, std = statistics(images)
+def test_mean_and_std_are_those_of_numpy(images):
+    mean, std = mean_and_std(images)
     assert mean == pytest.approx((images / 255).mean((0, 2, 3)))
     assert std == pytest.approx((images / 255).std((0, 2, 3)))
 
 
-def test_torchvision_s_labels_may_have_another_name_and_its_parts_too(monkeypatch):
+def test_torchvision_may_call_labels_and_splits_otherwise(monkeypatch):
     class Streets:
         def __init__(self, root, split, download):
             assert download
@@ -290,7 +296,7 @@ def test_torchvision_s_labels_may_have_another_name_and_its_parts_too(monkeypatc
             self.labels = np.array([0, 1])
 
     monkeypatch.setattr(torchvision.datasets, "Streets", Streets, raising=False)
-    found = read_uncached(own(torchvision_reader("Streets"), images=ImageSpec(3, 4, 2)))
+    found = read_uncached(toy(torchvision_reader("Streets"), images=ImageSpec(3, 4, 2)))
     assert np.array_equal(found.test_images, pixels(2, 3, 4, 4, seed=1))
 
 
@@ -303,13 +309,13 @@ def test_torchvision_s_pictures_of_several_sizes_are_fitted(monkeypatch):
             return iter(self.pairs)
 
     monkeypatch.setattr(torchvision.datasets, "Pets", Pets, raising=False)
-    with pytest.raises(DataError, match=r"of Pets are not all of one size; .*images=ImageSpec"):
-        read_uncached(own(torchvision_reader("Pets")))
-    fitted = read_uncached(own(torchvision_reader("Pets", ImageSpec(1, 4, 2)))).train_images
+    with pytest.raises(DataError, match=r"of Pets differ in size; .*images=ImageSpec"):
+        read_uncached(toy(torchvision_reader("Pets")))
+    fitted = read_uncached(toy(torchvision_reader("Pets", ImageSpec(1, 4, 2)))).train_images
     assert fitted[0, 0].any(axis=1).tolist() == [False, True, True, False]
     assert (fitted[1] == 255).all()
 
 
-def test_a_class_that_torchvision_lacks_is_said_to_be_missing():
+def test_an_unknown_class_of_torchvision_gets_a_sentence():
     with pytest.raises(DataError, match=r"There is no Nonesuch in torchvision\.datasets"):
-        read_uncached(own(torchvision_reader("Nonesuch")))
+        read_uncached(toy(torchvision_reader("Nonesuch")))

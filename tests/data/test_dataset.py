@@ -12,7 +12,7 @@ REGISTRY = discover()
 DATASETS, dataset = REGISTRY.datasets, REGISTRY.dataset
 
 
-def test_the_five_data_sets_are_there_with_the_images_they_have():
+def test_there_are_five_data_sets_with_their_image_sizes():
     grey, colour = ImageSpec(1, 28, 10), ImageSpec(3, 32, 10)
     assert {name: known.images for name, known in DATASETS.items()} == {
         "mnist": grey,
@@ -32,7 +32,7 @@ def test_the_built_in_data_sets_never_change_so_their_runs_need_no_version():
 
 
 @pytest.mark.parametrize("known", DATASETS.values(), ids=DATASETS)
-def test_a_data_set_describes_itself_whole(known):
+def test_the_description_of_a_data_set_is_complete(known):
     assert dataset(known.name) is known
     assert len(known.mean) == len(known.std) == known.images.channels
     assert all(0 < mean < 1 for mean in known.mean)
@@ -43,7 +43,7 @@ def test_a_data_set_describes_itself_whole(known):
     assert known.location.name == "datasets.py"
 
 
-def test_the_addresses_are_those_that_torchvision_downloads_from():
+def test_the_urls_are_those_that_torchvision_downloads_from():
     vision = torchvision.datasets
     assert dataset("fashion-mnist").url in vision.FashionMNIST.mirrors
     assert dataset("kmnist").url in vision.KMNIST.mirrors
@@ -52,13 +52,13 @@ def test_the_addresses_are_those_that_torchvision_downloads_from():
     assert all(address.startswith(dataset("qmnist").url) for address in addresses)
 
 
-def test_cifar_s_labels_are_in_the_order_of_their_numbers():
+def test_the_classes_of_cifar_are_in_the_order_of_their_numbers():
     assert dataset("cifar-10").classes[0] == "airplane"
     assert dataset("cifar-10").classes[9] == "truck"
 
 
-def own(**changes) -> DataSet:
-    facts = {"name": "own", "images": ImageSpec(1, 4, 2), "classes": ("a", "b"), "read": print}
+def toy(**changes) -> DataSet:
+    facts = {"name": "toy", "images": ImageSpec(1, 4, 2), "classes": ("a", "b"), "read": print}
     return DataSet(**(facts | changes))
 
 
@@ -66,31 +66,31 @@ def own(**changes) -> DataSet:
     ("changes", "sentence"),
     [
         ({"name": "My Own"}, "'My Own' cannot be a data set's name; use small letters, digits"),
-        ({"name": "../own"}, "'../own' cannot be a data set's name"),
+        ({"name": "../toy"}, "'../toy' cannot be a data set's name"),
         ({"name": 3}, "3 cannot be a data set's name"),
         (
             {"images": (1, 4, 2)},
-            r"images of own must be an ImageSpec\(channels, size, num_classes\)",
+            r"images of toy must be an ImageSpec\(channels, size, num_classes\)",
         ),
         (
             {"classes": ("a",)},
-            "own has 2 classes and 1 different names for them; give each class one name",
+            "toy has 2 classes and 1 different names for them; give each class one name",
         ),
-        ({"classes": ("a", "a")}, "own has 2 classes and 1 different names"),
-        ({"mean": (0.1, 0.2)}, "mean of own has 2 values for 1 channels; give one value a channel"),
-        ({"std": (0.1, 0.2)}, "std of own has 2 values for 1 channels"),
-        ({"centred": True, "images": ImageSpec(3, 4, 2)}, "own is centred, which only grey images"),
+        ({"classes": ("a", "a")}, "toy has 2 classes and 1 different names"),
+        ({"mean": (0.1, 0.2)}, "mean of toy has 2 values for 1 channels; give one value a channel"),
+        ({"std": (0.1, 0.2)}, "std of toy has 2 values for 1 channels"),
+        ({"centred": True, "images": ImageSpec(3, 4, 2)}, "toy is centred, which only grey images"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(changes, sentence):
     with pytest.raises(DataSetError, match=sentence):
-        own(**changes)
+        toy(**changes)
 
 
 def test_a_title_is_the_name_unless_another_is_given():
-    assert own().title == "own"
-    assert own(title="Mine").title == "Mine"
-    assert own(classes=[0, 1]).classes == ("0", "1")
+    assert toy().title == "toy"
+    assert toy(title="Mine").title == "Mine"
+    assert toy(classes=[0, 1]).classes == ("0", "1")
 
 
 # Versions.
@@ -139,11 +139,11 @@ def remove_all(folder):
     "change", [touch, grow, rename, move, add, remove, remove_all], ids=lambda f: f.__name__
 )
 def test_a_data_set_notices_that_its_files_have_changed(folder, change):
-    described = own(files=[folder])
+    described = toy(files=[folder])
     assert not described.has_changed
     change(folder)
     assert described.has_changed
-    assert own(files=[folder]).stamp != described.stamp
+    assert toy(files=[folder]).stamp != described.stamp
 
 
 def test_hidden_files_and_other_places_do_not_count(folder):
@@ -163,38 +163,38 @@ def test_a_folder_that_links_to_itself_is_walked_once(folder):
     assert len(stamp_files([folder])) == 16
 
 
-def test_files_may_be_one_path_and_begin_at_home(folder, monkeypatch):
+def test_files_may_be_a_single_path_and_begin_with_a_tilde(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("USERPROFILE", str(folder))
-    assert own(files="~/a").files == own(files=Path("~/a")).files == (folder / "a",)
-    assert own().stamp == ""
+    assert toy(files="~/a").files == toy(files=Path("~/a")).files == (folder / "a",)
+    assert toy().stamp == ""
 
 
 def offered(described, code="code of the plugin"):
-    return described.offered_by("own.py", Path("own.py"), "own.py", code)
+    return described.offered_by("toy.py", Path("toy.py"), "toy.py", code)
 
 
 def test_the_default_version_covers_all_that_decides_what_is_read(folder):
     versions = [
-        offered(own()).version,
-        offered(own(), code="edited").version,
-        offered(own(files=[folder / "a"])).version,
-        offered(own(files=[folder / "b"])).version,
-        offered(own(files=[folder / "b"]), code="edited").version,
-        offered(own(url="https://example.org")).version,
-        offered(own(url="https://example.org", images=ImageSpec(1, 8, 2))).version,
+        offered(toy()).version,
+        offered(toy(), code="edited").version,
+        offered(toy(files=[folder / "a"])).version,
+        offered(toy(files=[folder / "b"])).version,
+        offered(toy(files=[folder / "b"]), code="edited").version,
+        offered(toy(url="https://example.org")).version,
+        offered(toy(url="https://example.org", images=ImageSpec(1, 8, 2))).version,
     ]
     assert len(set(versions)) == len(versions)
-    published = own(url="https://example.org")
+    published = toy(url="https://example.org")
     assert offered(published, code="edited").version == offered(published).version
 
 
 def test_a_version_that_the_author_gives_is_kept(folder):
-    assert offered(own(version="2026", files=[folder])).version == "2026"
-    assert offered(own(version="")).version == ""
+    assert offered(toy(version="2026", files=[folder])).version == "2026"
+    assert offered(toy(version="")).version == ""
 
 
-def test_an_offered_data_set_remembers_the_state_in_which_it_was_described(folder):
-    described = own(files=[folder])
+def test_registering_a_data_set_keeps_the_state_of_its_files(folder):
+    described = toy(files=[folder])
     add(folder)
     assert offered(described).has_changed

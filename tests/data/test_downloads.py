@@ -88,7 +88,7 @@ def pixels(*shape, seed=0):
 
 
 @pytest.mark.parametrize("name", DOWNLOADED)
-def test_without_a_network_the_error_names_data_set_address_and_cache(name, tmp_path, monkeypatch):
+def test_without_a_network_the_error_names_data_set_url_and_cache(name, tmp_path, monkeypatch):
     point_torchvision_to(monkeypatch, closed_address())
     with pytest.raises(DataError) as error:
         load_arrays(dataset(name), tmp_path)
@@ -120,7 +120,7 @@ def test_a_corrupt_download_is_refused_and_leaves_nothing(name, tmp_path, monkey
 
 
 @pytest.mark.parametrize("name", DOWNLOADED)
-def test_a_file_that_is_not_there_is_refused_and_leaves_nothing(name, tmp_path, monkeypatch):
+def test_a_missing_file_is_refused_and_leaves_nothing(name, tmp_path, monkeypatch):
     with serving({}) as address:
         point_torchvision_to(monkeypatch, address)
         with pytest.raises(DataError, match="404"):
@@ -139,7 +139,7 @@ def serve_tiny(monkeypatch, cls, train_images, train_labels, test_images, test_l
     return serving(files)
 
 
-def test_a_good_download_is_read_right_and_only_once(tmp_path, monkeypatch):
+def test_a_good_download_is_read_correctly_and_only_once(tmp_path, monkeypatch):
     train, test = pixels(7, 28, 28), pixels(3, 28, 28, seed=1)
     labels = [0, 9, 1, 8, 2, 7, 3]
     tiny = serve_tiny(
@@ -173,11 +173,11 @@ def test_a_download_shows_a_progress_bar(tmp_path, monkeypatch, capfd):
     [
         (pixels(3, 28, 28), [0, 1], "do not fit"),
         (pixels(2, 32, 32), [0, 1], "is expected"),
-        (pixels(2, 28, 28), [0, 10], "outside"),
+        (pixels(2, 28, 28), [0, 10], "from 0 to 9"),
     ],
     ids=["a label is missing", "another size", "a class too many"],
 )
-def test_a_download_that_is_whole_but_not_the_data_set_is_refused(
+def test_a_complete_download_of_something_else_is_refused(
     tmp_path, monkeypatch, images, labels, complaint
 ):
     tiny = serve_tiny(
@@ -190,7 +190,7 @@ def test_a_download_that_is_whole_but_not_the_data_set_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_qmnist_s_many_labels_the_class_is_taken(tmp_path, monkeypatch):
+def test_the_class_is_taken_from_the_labels_of_qmnist(tmp_path, monkeypatch):
     # A row is: class, series, writer, and so on.
     labels = np.array([[3, 100, 7, 1, 2, 3, 4, 5], [8, 200, 9, 1, 2, 3, 4, 5]], np.int32)
     images = pixels(2, 28, 28)
@@ -207,7 +207,7 @@ def test_of_qmnist_s_many_labels_the_class_is_taken(tmp_path, monkeypatch):
     assert np.array_equal(arrays.test_images, images[:, None])
 
 
-def test_cifar_s_colours_come_before_height_and_width(tmp_path, monkeypatch):
+def test_channels_come_before_height_and_width_in_cifar(tmp_path, monkeypatch):
     # A row of a CIFAR file is the red plane, then the green, then the blue one.
     rows, labels = pixels(10, 3 * 32 * 32), list(range(10))
     batches = {
@@ -324,7 +324,7 @@ def test_other_threads_keep_their_own_time_outs_during_a_download(tmp_path, impa
             urllib.request.urlopen(address)
 
         published = DataSet(
-            name="own", images=ImageSpec(1, 4, 2), classes=("a", "b"), read=read, url=address
+            name="toy", images=ImageSpec(1, 4, 2), classes=("a", "b"), read=read, url=address
         )
         with pytest.raises(DataError, match="no answer for"):
             load_arrays(published, tmp_path)
@@ -334,14 +334,14 @@ def test_other_threads_keep_their_own_time_outs_during_a_download(tmp_path, impa
     assert answers == [b"here"]
 
 
-def test_a_time_out_that_the_caller_names_is_kept(impatient):
+def test_a_time_out_named_by_the_caller_is_kept(impatient):
     with silent_server() as (address, asked, answer), request_timeout(0.05):
         answer_later(asked, answer)
         with urllib.request.urlopen(address, timeout=60) as response:
             assert response.read() == b"here"
 
 
-def test_after_the_download_the_thread_has_no_time_out(impatient):
+def test_after_a_download_the_thread_has_no_time_out(impatient):
     with silent_server() as (address, asked, answer):
         with request_timeout(0.05), pytest.raises(TimeoutError):
             urllib.request.urlopen(address)
@@ -350,7 +350,7 @@ def test_after_the_download_the_thread_has_no_time_out(impatient):
             assert response.read() == b"here"
 
 
-def test_an_opener_that_somebody_installed_stays_in_use(monkeypatch, impatient):
+def test_an_installed_opener_stays_in_use(monkeypatch, impatient):
     monkeypatch.setattr(urllib.request, "_opener", None)
     seen = []
 

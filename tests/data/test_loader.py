@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def split(length, channels=1, size=4, seed=0):
-    """A split whose image number `i` is told by its label, which is `i`."""
+    """A split whose image `i` has the label `i`."""
     generator = torch.Generator().manual_seed(seed)
     return Split(
         torch.randint(256, (length, channels, size, size), generator=generator, dtype=torch.uint8),
@@ -48,13 +48,13 @@ def test_every_image_comes_exactly_once_an_epoch(length, batch_size, seed):
 
 @property_test
 @given(lengths, batch_sizes)
-def test_without_a_seed_images_come_as_they_are_stored(length, batch_size):
+def test_without_a_seed_images_come_in_stored_order(length, batch_size):
     assert order(split(length), batch_size) == list(range(length))
 
 
 @property_test
 @given(lengths, batch_sizes)
-def test_all_batches_are_full_but_the_last_which_holds_the_rest(length, batch_size):
+def test_all_batches_are_full_except_the_last(length, batch_size):
     sizes = [len(labels) for _, labels in split(length).batches(batch_size, seed=1)]
     assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
     assert sizes[-1] == (length % batch_size or batch_size)
@@ -62,20 +62,20 @@ def test_all_batches_are_full_but_the_last_which_holds_the_rest(length, batch_si
 
 @property_test
 @given(lengths, batch_sizes, seeds)
-def test_one_seed_is_one_order_whatever_the_batch_size(length, batch_size, seed):
+def test_one_seed_gives_one_order_for_every_batch_size(length, batch_size, seed):
     assert order(split(length), batch_size, seed=seed) == order(split(length), length, seed=seed)
 
 
 @property_test
 @given(seeds)
-def test_another_seed_is_another_order(seed):
+def test_another_seed_gives_another_order(seed):
     images = split(100)
     assert order(images, 10, seed=seed) != order(images, 10, seed=seed + 1)
 
 
 @property_test
 @given(seed=seeds)
-def test_the_order_neither_reads_nor_moves_the_global_generator(seed):
+def test_the_order_neither_reads_nor_changes_the_global_generator(seed):
     torch.manual_seed(1)
     state = torch.get_rng_state()
     first = order(split(50), 10, seed=seed)
@@ -128,7 +128,7 @@ def test_batches_are_float32_in_channels_last_layout_with_int64_labels(options):
         assert labels.dtype == torch.int64
 
 
-def test_making_batches_leaves_the_stored_images_alone():
+def test_making_batches_does_not_change_the_stored_images():
     images = split(20)
     before = images.images.clone()
     for inputs, _ in images.batches(8):
@@ -147,13 +147,13 @@ def test_a_subset_is_the_same_for_every_call_and_holds_no_image_twice(length, si
 
 @property_test
 @given(lengths)
-def test_a_subset_s_images_are_the_ones_that_its_labels_name(length):
+def test_a_subset_keeps_images_and_labels_together(length):
     images = split(length)
     subset = images.subset(max(1, length // 2))
     assert torch.equal(subset.images, images.images[subset.labels])
 
 
-def test_a_subset_is_drawn_from_the_whole_and_not_its_beginning():
+def test_a_subset_is_drawn_from_the_whole_split():
     assert max(split(1000).subset(20).labels.tolist()) > 500
 
 
@@ -172,7 +172,7 @@ def test_a_data_set_is_the_same_object_for_every_call(mnist, cache):
     assert load_data(MNIST, default_device(), cache) is mnist
 
 
-def test_a_data_set_lies_whole_on_its_device_as_bytes(cache):
+def test_a_data_set_is_on_its_device_as_bytes(cache):
     data = load_data(MNIST, CPU, cache)
     assert data.device == CPU
     assert data.spec == MNIST.images
@@ -183,7 +183,7 @@ def test_a_data_set_lies_whole_on_its_device_as_bytes(cache):
 
 
 def test_threads_that_ask_at_once_share_one_data_set(tmp_path, monkeypatch):
-    # As the pages of two viewers do, right after the start.
+    # As the pages of two visitors do, right after the start.
     calls = []
 
     def slow(*_):

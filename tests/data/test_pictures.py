@@ -25,14 +25,14 @@ property_test = settings(deadline=None)
 
 @pytest.fixture(scope="module")
 def digits(cache):
-    """300 of MNIST's test digits, `(N, 28, 28)`, and their labels."""
+    """300 test images of MNIST, `(N, 28, 28)`, and their labels."""
     arrays = load_arrays(MNIST, cache)
     return np.asarray(arrays.test_images[:300, 0]), np.asarray(arrays.test_labels[:300])
 
 
 @pytest.fixture(scope="module")
-def right(digits):
-    """Which share of prepared digits the shipped plain net tells rightly."""
+def accuracy(digits):
+    """The accuracy of the recorded plain network on prepared digits."""
     store = open_examples()
     run = next(run for run in store.runs() if run.spec.architecture == "plain")
     model = discover()["plain"].build(MNIST.images).eval()
@@ -49,7 +49,7 @@ def right(digits):
 
 
 def attempt(function, *arguments):
-    """What the function returns, or else its sentence for the visitor."""
+    """Return what the function returns and `None`, or `None` and its sentence."""
     try:
         return function(*arguments), None
     except PictureError as error:
@@ -72,7 +72,7 @@ def stroke(mode="L", ink=255, paper=0, size=(90, 60)):
 
 
 def sheet(image, rng, *, scale=10, resample=Image.Resampling.NEAREST):
-    """A digit, enlarged and laid down somewhere on a larger sheet, black on white."""
+    """A digit, enlarged and placed somewhere on a larger sheet, black on white."""
     sheet = Image.new("L", (400, 360))
     large = Image.fromarray(image).resize((28 * scale, 28 * scale), resample)
     sheet.paste(large, tuple(rng.integers(0, 80, 2)))
@@ -80,7 +80,7 @@ def sheet(image, rng, *, scale=10, resample=Image.Resampling.NEAREST):
 
 
 def distances(images, digits):
-    """How far each image is from the digit that it was made from: mean of the pixels, of 255."""
+    """The mean absolute difference of each image from its digit, in grey levels of 255."""
     return np.abs(np.stack(images).astype(int) - digits[0]).mean((1, 2))
 
 
@@ -120,12 +120,12 @@ def test_files_of_sixteen_bits_are_read(kind):
     assert (prepare(picture, MNIST) == prepare(stroke(), MNIST)).all()
 
 
-def test_colours_that_cannot_be_converted_are_told():
+def test_colours_that_cannot_be_converted_get_a_sentence():
     with pytest.raises(PictureError, match="RGB colours"):
         prepare(Image.new("LAB", (30, 20)), MNIST)
 
 
-def test_numbers_that_are_none_do_not_matter():
+def test_nan_and_infinite_pixels_do_not_matter():
     values = np.asarray(stroke(), np.float32).copy()
     values[0, :3] = np.nan, np.inf, -np.inf
     assert (prepare(Image.fromarray(values), MNIST) == prepare(stroke(), MNIST)).all()
@@ -146,7 +146,7 @@ def test_any_pixels_give_an_image_or_a_sentence(name, mode, width, height, seed)
     image, sentence = attempt(prepare, picture, chosen)
     if image is None:
         assert chosen.centred
-        assert sentence.startswith("There is nothing on this picture")
+        assert sentence.startswith("There is nothing in this picture")
         return
     size = chosen.images.size
     assert image.shape == (chosen.images.channels, size, size)
@@ -180,7 +180,7 @@ def test_ink_fills_a_box_of_twenty_pixels_around_its_centre_of_mass(pixels):
 
 @property_test
 @given(blobs(), st.integers(0, 50), st.integers(0, 50))
-def test_it_does_not_matter_where_the_ink_is_nor_which_of_the_two_is_black(pixels, down, right):
+def test_neither_the_place_of_the_ink_nor_which_is_black_matters(pixels, down, right):
     image = prepare(Image.fromarray(pixels), MNIST)
     assert (prepare(Image.fromarray(255 - pixels), MNIST) == image).all()
     moved = np.pad(pixels, ((down, 50 - down), (right, 50 - right)))
@@ -192,7 +192,7 @@ def test_it_does_not_matter_where_the_ink_is_nor_which_of_the_two_is_black(pixel
 def test_ink_is_stretched_to_white_whatever_its_contrast(pixels, ink, paper):
     picture = Image.fromarray(np.where(pixels, ink, paper).astype(np.uint8))
     if abs(ink - paper) < 8:
-        with pytest.raises(PictureError, match="nothing on this picture"):
+        with pytest.raises(PictureError, match="nothing in this picture"):
             prepare(picture, MNIST)
     else:
         assert (prepare(picture, MNIST) == prepare(Image.fromarray(pixels), MNIST)).all()
@@ -200,13 +200,13 @@ def test_ink_is_stretched_to_white_whatever_its_contrast(pixels, ink, paper):
 
 @property_test
 @given(blobs(), st.sampled_from([0, 60, 200, 255]), st.sampled_from([0, 255]))
-def test_what_is_transparent_is_background_whatever_its_colour(pixels, ink, hidden):
+def test_transparent_pixels_are_background_whatever_their_colour(pixels, ink, hidden):
     grey = Image.fromarray(np.where(pixels, ink, hidden).astype(np.uint8))
     picture = Image.merge("LA", [grey, Image.fromarray(pixels)])
     assert (prepare(picture, MNIST) == prepare(Image.fromarray(pixels), MNIST)).all()
 
 
-def test_the_transparent_corners_of_a_white_sheet_are_no_ink():
+def test_transparent_corners_of_a_white_sheet_are_not_ink():
     paper = stroke("RGBA", ink=0, paper=255)
     for corner in [(0, 0), (85, 0), (0, 55), (85, 55)]:
         paper.paste((0, 0, 0, 0), (*corner, corner[0] + 5, corner[1] + 5))
@@ -228,35 +228,35 @@ def test_a_thin_line_is_not_faint():
         Image.new("L", (1, 1)),
         Image.new("RGBA", (30, 20), (255, 0, 0, 0)),
         Image.new("F", (30, 20), 0.5),
-        Image.linear_gradient("L"),  # a sheet in slanting light
+        Image.linear_gradient("L"),  # a sheet that is lit from one side
     ],
 )
-def test_a_picture_without_ink_is_told(picture):
-    with pytest.raises(PictureError, match="There is nothing on this picture"):
+def test_a_picture_without_ink_gets_a_sentence(picture):
+    with pytest.raises(PictureError, match="There is nothing in this picture"):
         prepare(picture, MNIST)
 
 
-def test_mnists_digits_are_already_prepared(digits):
+def test_digits_of_mnist_are_hardly_changed(digits):
     images = [prepare(Image.fromarray(image), MNIST)[0] for image in digits[0]]
     assert (distances(images, digits) < 1).mean() > 0.97
 
 
-def test_mnists_digits_come_back_from_large_sheets_in_black_on_white(digits, right):
+def test_digits_on_large_white_sheets_become_like_mnist(digits, accuracy):
     rng = np.random.default_rng(0)
     images = [prepare(open_picture(saved(sheet(image, rng))), MNIST)[0] for image in digits[0]]
     assert (distances(images, digits) < 1).mean() > 0.97
-    assert right(images) >= 0.98
+    assert accuracy(images) >= 0.98
 
 
 @pytest.mark.parametrize("scale", [2, 7, 10])
-def test_a_net_tells_digits_that_were_smoothed_and_compressed(digits, right, scale):
+def test_a_network_classifies_digits_that_were_smoothed_and_compressed(digits, accuracy, scale):
     rng, smooth = np.random.default_rng(0), Image.Resampling.BICUBIC
     sheets = (sheet(image, rng, scale=scale, resample=smooth) for image in digits[0])
     images = [prepare(open_picture(saved(each, "JPEG", quality=70)), MNIST)[0] for each in sheets]
-    assert right(images) >= 0.97
+    assert accuracy(images) >= 0.97
 
 
-def test_a_net_tells_digits_on_photographs_of_paper_in_slanting_light(digits, right):
+def test_a_network_classifies_digits_on_photographs_lit_from_one_side(digits, accuracy):
     rng, images = np.random.default_rng(0), []
     for image in digits[0][:60]:
         paper = sheet(image, rng, resample=Image.Resampling.BICUBIC).resize((800, 720))
@@ -264,10 +264,10 @@ def test_a_net_tells_digits_on_photographs_of_paper_in_slanting_light(digits, ri
         grey = light * (0.25 + 0.75 / 255 * np.asarray(paper)) + rng.normal(0, 6, light.shape)
         photograph = Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
         images.append(prepare(open_picture(saved(photograph, "JPEG", quality=80)), MNIST)[0])
-    assert right(images) >= 0.95
+    assert accuracy(images) >= 0.95
 
 
-def test_other_grey_images_are_fitted_as_they_are():
+def test_other_grey_pictures_are_fitted_without_change():
     picture = Image.new("L", (56, 28), 200)
     image = prepare(picture, DATASETS["fashion-mnist"])[0]
     assert (image[7:21] == 200).all()
@@ -287,7 +287,7 @@ def test_colours_are_fitted_on_black():
 
 @pytest.mark.parametrize("size", [(3000, 1), (1, 3000), (1, 2)])
 @pytest.mark.parametrize("name", ["kmnist", "cifar-10"])
-def test_narrow_pictures_keep_a_pixel(name, size):
+def test_narrow_pictures_keep_at_least_a_pixel(name, size):
     assert prepare(Image.new("L", size, 255), DATASETS[name]).max() == 255
 
 
@@ -304,7 +304,7 @@ def test_a_palette_with_a_transparent_colour_is_read():
     assert (prepare(open_picture(content), MNIST) == prepare(stroke(), MNIST)).all()
 
 
-def test_a_photograph_that_lies_on_its_side_is_turned():
+def test_a_photograph_on_its_side_is_turned():
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned by a quarter
     lying = stroke().transpose(Image.Transpose.ROTATE_90)
@@ -331,13 +331,13 @@ def refused(content):
     "content",
     [b"", b"hello", b"%PDF-1.4", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"II*\0"],
 )
-def test_what_is_no_picture_is_told(content):
+def test_a_file_that_is_not_a_picture_gets_a_sentence(content):
     assert "choose a PNG" in refused(content)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-def test_a_file_that_was_cut_off_is_told(kind, share):
+def test_a_truncated_file_gets_a_sentence(kind, share):
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     content = saved(Image.fromarray(pixels), kind)
     refused(content[: int(len(content) * share)])
@@ -352,7 +352,7 @@ def test_any_bytes_give_a_picture_or_a_sentence(content, start):
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("size", [(8000, 5001), (10_000, 10_000), (60_000, 60_000)])
-def test_a_picture_that_is_too_large_is_told_before_it_is_read(size):
+def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(size):
     header = b"IHDR" + struct.pack(">2I5B", *size, 8, 0, 0, 0, 0)
     content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header
     content += struct.pack(">I", zlib.crc32(header))
@@ -360,12 +360,12 @@ def test_a_picture_that_is_too_large_is_told_before_it_is_read(size):
     assert "at most 40 megapixels" in refused(content)
 
 
-def test_digits_are_centred_and_other_things_are_not():
+def test_only_the_data_sets_of_digits_are_centred():
     assert {name for name, each in DATASETS.items() if each.centred} == {"mnist", "qmnist"}
 
 
 @pytest.mark.parametrize("slope", [(80, 0), (0, 80), (50, 40), (-60, 30)])
-def test_paper_that_is_lit_from_one_side_is_no_ink(slope):
+def test_paper_that_is_lit_from_one_side_is_not_ink(slope):
     rows, columns = np.mgrid[0:1:240j, 0:1:200j]
     paper = 190 + slope[0] * (rows - 0.5) + slope[1] * (columns - 0.5)
     ink = Image.new("L", (200, 240), 0)

@@ -273,7 +273,10 @@ def leaves_page():
 
 
 def test_a_data_set_is_checked_again_once_its_pictures_have_changed(leaves, monkeypatch):
-    def count(*_):
+    asked = []
+
+    def count(*target_and_name):
+        asked.append(target_and_name)
         return report(f"{len(list(leaves.rglob('*.png')))} pictures.")
 
     monkeypatch.setattr(reports, "_run_checks", count)
@@ -281,6 +284,7 @@ def test_a_data_set_is_checked_again_once_its_pictures_have_changed(leaves, monk
     assert "4 pictures." in checked(app)
     (leaves / "a" / "9.png").write_bytes((leaves / "a" / "0.png").read_bytes())
     assert "5 pictures." in checked(app)
+    assert asked == [(str(leaves.parent / "leaves.py"), "leaves")] * 2
 
 
 @pytest.mark.parametrize(
