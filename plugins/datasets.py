@@ -1,4 +1,4 @@
-"""The data sets: MNIST, which is on board, and four that torchvision downloads at first use."""
+"""The data sets: MNIST, which is included, and four that torchvision downloads at first use."""
 
 from explorer import DataSet, ImageSpec, hookimpl, torchvision_reader
 from explorer.data.mnist import MNIST

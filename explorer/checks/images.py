@@ -1,4 +1,4 @@
-"""Examines a data set: reads it, and looks at what came."""
+"""Checks a data set: reads it, and looks at its arrays."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from explorer.checks.findings import Finding, Found, Report, place_of, run_check
-from explorer.data.cache import Arrays, DataError, load_arrays, read_uncached, statistics
+from explorer.data.cache import Arrays, DataError, load_arrays, mean_and_std, read_uncached
 from explorer.data.dataset import DataSet
 
-_APART = 0.05  # of a measured mean or std from the declared one
+_TOLERANCE = 0.05  # between a measured mean or std and the declared one
 
 
 class Examined:
-    """A data set while it is examined.
+    """A data set while it is checked; its arrays are read once for all checks.
 
     Args:
-        dataset: What is examined.
-        cache: The folder of the decoded data sets.
+        dataset: The data set.
+        cache: The folder of the cached arrays.
     """
 
     def __init__(self, dataset: DataSet, cache: Path) -> None:
@@ -28,19 +28,19 @@ class Examined:
 
     @cached_property
     def arrays(self) -> Arrays:
-        """Its images and labels: read anew, but what is downloaded is downloaded once."""
+        """Images and labels, read without the cache if that needs no download."""
         if self.dataset.needs_download:
             return load_arrays(self.dataset, self.cache)
         return read_uncached(self.dataset)
 
     @cached_property
     def home(self) -> str:
-        """Where its reader is defined."""
+        """The file and line where its reader is defined."""
         return place_of(self.dataset.read)
 
 
 def examine(dataset: DataSet, cache: Path) -> Report:
-    """Examine a data set by every check; one that has to be downloaded is downloaded."""
+    """Run every check on a data set; download it if that is needed."""
     examined = Examined(dataset, cache)
     try:
         sizes = [len(examined.arrays.train_labels), len(examined.arrays.test_labels)]
@@ -52,7 +52,7 @@ def examine(dataset: DataSet, cache: Path) -> Report:
         "title": dataset.title,
         "origin": dataset.origin,
         "images": [dataset.images.channels, dataset.images.size, dataset.images.size],
-        "labels": list(dataset.classes),
+        "classes": list(dataset.classes),
         "training_images": sizes[0],
         "test_images": sizes[1],
     }
@@ -60,7 +60,7 @@ def examine(dataset: DataSet, cache: Path) -> Report:
 
 
 def run(examined: Examined, name: str) -> Sequence[Finding]:
-    """Examine by one check."""
+    """Run one check."""
     location = examined.dataset.location
     return list(run_check(name, CHECKS[name], examined, location, examined.home))
 
@@ -77,47 +77,47 @@ def reads(examined: Examined) -> Found:
 
 def classes(examined: Examined) -> Found:
     """Are there images of every class?"""
-    labels, arrays = examined.dataset.classes, examined.arrays
-    for which, numbers in (("training", arrays.train_labels), ("test", arrays.test_labels)):
-        counts = np.bincount(numbers, minlength=len(labels))
-        missing = [label for label, count in zip(labels, counts, strict=True) if not count]
+    names, arrays = examined.dataset.classes, examined.arrays
+    for which, labels in (("training", arrays.train_labels), ("test", arrays.test_labels)):
+        counts = np.bincount(labels, minlength=len(names))
+        missing = [name for name, count in zip(names, counts, strict=True) if not count]
         if missing:
             yield "note", f"There is no {which} image of {', '.join(missing)}."
         elif counts.max() > 10 * counts.min():
-            most, least = labels[counts.argmax()], labels[counts.argmin()]
+            most, least = names[counts.argmax()], names[counts.argmin()]
             yield (
                 "note",
                 f"There are {counts.max():,} {which} images of {most} and {counts.min():,} of "
-                f"{least}, so that accuracy speaks mostly of the frequent ones.",
+                f"{least}, so accuracy is mostly that of the frequent classes.",
             )
         else:
             yield "ok", f"Each class has {counts.min():,} to {counts.max():,} {which} images."
 
 
 def pixels(examined: Examined) -> Found:
-    """Do the pixels use their range, and are mean and std what is declared?"""
+    """Do the pixels use their range, and have they the declared mean and std?"""
     images = examined.arrays.train_images
     if images.max() <= 1:
         yield (
             "error",
-            "All its pixels are 0 or 1 of 255: multiply values from 0 to 1 by 255 before they are "
-            "made uint8.",
+            "All its pixels are 0 or 1 of 255: multiply values from 0 to 1 by 255 before you make "
+            "them uint8.",
         )
         return
-    dataset, (mean, std) = examined.dataset, statistics(images)
-    told = f"mean {_numbers(mean)}, standard deviation {_numbers(std)}"
+    dataset, (mean, std) = examined.dataset, mean_and_std(images)
+    values = f"mean {_numbers(mean)}, standard deviation {_numbers(std)}"
     for declared, measured in ((dataset.mean, mean), (dataset.std, std)):
-        if declared and max(abs(np.subtract(declared, measured))) > _APART:
+        if declared and max(abs(np.subtract(declared, measured))) > _TOLERANCE:
             yield (
                 "note",
-                f"The pixels have {told}; declare these, or none to have them measured.",
+                f"The pixels have {values}; declare these, or none to have them measured.",
             )
             return
-    yield "ok", f"The pixels have {told}."
+    yield "ok", f"The pixels have {values}."
 
 
-def apart(examined: Examined) -> Found:
-    """Are the test images others than the training images?"""
+def overlap(examined: Examined) -> Found:
+    """Are there test images that are training images too?"""
     arrays = examined.arrays
     known = {hashlib.md5(image.tobytes()).digest() for image in arrays.train_images}
     tested = arrays.test_images
@@ -125,15 +125,15 @@ def apart(examined: Examined) -> Found:
     if shared > len(tested) / 100:
         yield (
             "note",
-            f"{shared:,} of its {len(tested):,} test images are training images too, so that test "
-            "accuracy will look better than it is.",
+            f"{shared:,} of {len(tested):,} test images are training images too, so test accuracy "
+            "will look better than it is.",
         )
     else:
-        yield "ok", f"{shared:,} of its {len(tested):,} test images are training images too."
+        yield "ok", f"{shared:,} of {len(tested):,} test images are training images too."
 
 
 CHECKS: Mapping[str, Callable[[Examined], Found]] = {
-    check.__name__: check for check in (reads, classes, pixels, apart)
+    check.__name__: check for check in (reads, classes, pixels, overlap)
 }
 
 

@@ -1,1 +1,1 @@
-"""The data sets, the embedded MNIST and the cached loader."""
+"""Data sets: how they are described, read, cached and moved to the device; MNIST is included."""

@@ -1,7 +1,7 @@
-"""Fetches a data set once and keeps it decoded: four arrays on disk, mapped into memory.
+"""Reads a data set once and keeps its arrays: four files on disk, mapped into memory.
 
-The arrays of a data set appear in the cache folder all together or not at all: they are made in a
-scratch folder beside it, which is renamed when everything is there and checked.
+The arrays of a data set appear in the cache folder all together or not at all: they are written to
+a scratch folder beside it, which is renamed when all of them are there and have been checked.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ DOWNLOAD_SECONDS = 30.0  # without an answer
 
 
 class DataError(ExplorerError, RuntimeError):
-    """A data set that cannot be had; the message names it, its address and the cache folder."""
+    """A data set cannot be downloaded, read or written; the message names it and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +48,36 @@ _PARTS = tuple(Arrays.__dataclass_fields__)
 
 
 def load_arrays(dataset: DataSet, cache: Path) -> Arrays:
-    """Read a data set from the cache folder, reading and decoding it if it is not there yet.
+    """Return a data set's arrays from the cache folder; at the first time, read and write them.
 
     Raises:
-        DataError: It cannot be had, or what came is not what was expected. Nothing is left in the
-            cache folder then.
+        DataError: It cannot be downloaded or read, or its arrays are not as it describes them.
+            Nothing is left in the cache folder then.
     """
     home = _home(dataset, cache)
     if not home.is_dir():
-        _prepare(dataset, cache, home)
-    # Copy-on-write: torch wants writable memory, and the file must stay as it is.
-    parts = {part: np.load(home / f"{part}.npy", mmap_mode="c") for part in _PARTS}
-    return Arrays(**parts)
+        _fill(home, dataset, cache)
+    # Copy-on-write: torch wants writable memory, and the file must not change.
+    return Arrays(*(np.load(home / f"{part}.npy", mmap_mode="c") for part in _PARTS))
 
 
 def read_uncached(dataset: DataSet) -> Arrays:
-    """Read a data set past the cache, and keep nothing.
+    """Read a data set without the cache: neither use what is there, nor write to it.
 
     Raises:
-        DataError: It cannot be had, or what came is not what was expected.
+        DataError: It cannot be downloaded or read, or its arrays are not as it describes them.
     """
     with tempfile.TemporaryDirectory() as scratch:
         return _read(dataset, Path(scratch), "")
 
 
 def is_cached(dataset: DataSet, cache: Path) -> bool:
-    """Whether the data set can be read without fetching anything."""
+    """Tell whether a data set can be read without the network."""
     return not dataset.needs_download or _home(dataset, cache).is_dir()
 
 
-def statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Each channel's mean and standard deviation, of pixels scaled to 0–1.
+def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return each channel's mean and standard deviation, of pixels scaled to 0–1.
 
     Args:
         images: `(N, C, H, W)`.
@@ -86,7 +85,7 @@ def statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[floa
     shades = np.arange(256) / 255
     means, stds = [], []
     for channel in range(images.shape[1]):
-        # Counting shades is exact, and needs no copy of all the images as floating point.
+        # Counting shades is exact, and needs no copy of all images in floating point.
         counts = np.bincount(images[:, channel].ravel(), minlength=256)
         mean = float(counts @ shades / counts.sum())
         means.append(mean)
@@ -95,41 +94,33 @@ def statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[floa
 
 
 def _home(dataset: DataSet, cache: Path) -> Path:
-    """Return the folder of a data set's arrays: another one for all that may change them."""
+    """Return the folder of a data set's arrays; all that decides them is in its name."""
     state = digest(dataset.version or "", str(dataset.images), dataset.url)
     return cache / f"{dataset.name}-{state}"
 
 
-def _prepare(dataset: DataSet, cache: Path, home: Path) -> None:
+def _fill(home: Path, dataset: DataSet, cache: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{dataset.name}-", dir=cache) as scratch:
-            _decode(dataset, Path(scratch, "raw"), ready := Path(scratch, "ready"), cache)
-            # Another process may have been quicker; what it made is the same.
+            raw, ready = Path(scratch, "raw"), Path(scratch, "ready")
+            raw.mkdir()
+            ready.mkdir()
+            _write(dataset, raw, ready, f" Nothing was kept in the cache folder {cache}.")
+            # Another process may have been faster; its arrays are the same.
             with contextlib.suppress(OSError):
                 ready.rename(home)
             if not home.is_dir():
                 raise OSError(f"{home} could not be made")
-        _forget_earlier(dataset, cache, home)
+        _delete_earlier(dataset, cache, home)
     except OSError as error:
         raise DataError(
             f"{dataset.title} could not be written to the cache folder {cache} "
-            f"({_brief(error)}); make room there, or name another folder in EXPLORER_CACHE."
+            f"({_cause(error)}); make room there, or name another folder in EXPLORER_CACHE."
         ) from error
 
 
-def _forget_earlier(dataset: DataSet, cache: Path, home: Path) -> None:
-    """Delete the earlier versions of a data set."""
-    pattern = re.compile(rf"{re.escape(dataset.name)}(-[0-9a-f]{{16}})?")
-    for folder in cache.iterdir():
-        if folder != home and pattern.fullmatch(folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
-    raw.mkdir()
-    ready.mkdir()
-    kept = f" Nothing was kept in the cache folder {cache}."
+def _write(dataset: DataSet, raw: Path, ready: Path, kept: str) -> None:
     arrays = _read(dataset, raw, kept)
     if dataset.has_changed:  # these would be kept as the arrays of the earlier files
         raise DataError(
@@ -140,23 +131,35 @@ def _decode(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
         np.save(ready / f"{part}.npy", getattr(arrays, part))
 
 
+def _delete_earlier(dataset: DataSet, cache: Path, home: Path) -> None:
+    pattern = re.compile(rf"{re.escape(dataset.name)}(-[0-9a-f]{{16}})?")
+    for folder in cache.iterdir():
+        if folder != home and pattern.fullmatch(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _read(dataset: DataSet, folder: Path, kept: str) -> Arrays:
     try:
         with request_timeout(DOWNLOAD_SECONDS):
             arrays = dataset.read(folder)
-        return _checked(dataset, arrays)
+        return _check(dataset, arrays)
     except (Exception, SystemExit) as error:  # an author's code may raise anything
         if dataset.needs_download and not isinstance(error, DataSetError):
             raise DataError(
                 f"{dataset.title} could not be downloaded from {dataset.url} "
-                f"({_brief(error)}).{kept} Check the network and try again, or choose a data set "
+                f"({_cause(error)}).{kept} Check the network and try again, or choose a data set "
                 "that needs none."
             ) from error
         sentence = explain(error, dataset.location)
         raise DataError(f"{dataset.title} could not be read: {sentence}{kept}") from error
 
 
-def _checked(dataset: DataSet, arrays: Any) -> Arrays:
+def _check(dataset: DataSet, arrays: Any) -> Arrays:
+    """Return what a reader gave as arrays of one layout and type.
+
+    Raises:
+        DataSetError: They do not fit the description.
+    """
     try:
         train_images, train_labels, test_images, test_labels = arrays
     except (TypeError, ValueError):
@@ -165,12 +168,12 @@ def _checked(dataset: DataSet, arrays: Any) -> Arrays:
             "images and test labels."
         ) from None
     return Arrays(
-        *_split(dataset.images, train_images, train_labels, "training"),
-        *_split(dataset.images, test_images, test_labels, "test"),
+        *_check_split(dataset.images, train_images, train_labels, "training"),
+        *_check_split(dataset.images, test_images, test_labels, "test"),
     )
 
 
-def _split(
+def _check_split(
     spec: ImageSpec, given_images: Any, given_labels: Any, which: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     images, labels = np.asarray(given_images), np.asarray(given_labels)
@@ -188,22 +191,22 @@ def _split(
     if images.shape[1:] != wanted:
         sizes = ", ".join(map(str, wanted))
         raise DataSetError(
-            f"Its {which} images are of shape {shape} where (N, {sizes}) is expected."
+            f"Its {which} images have the shape {shape}, but (N, {sizes}) is expected."
         )
     if labels.shape != (len(images),) or not len(labels):
         raise DataSetError(
-            f"It has {len(images)} {which} images and labels of shape {labels.shape}, which do not "
-            "fit; give each image one label."
+            f"It has {len(images)} {which} images and labels of the shape {labels.shape}, which do "
+            "not fit; give one label for each image, and at least one image."
         )
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= spec.num_classes:
         raise DataSetError(
-            f"Its {which} labels lie outside 0–{spec.num_classes - 1}; number the classes from 0, "
-            "in whole numbers."
+            f"Its {which} labels are not whole numbers from 0 to {spec.num_classes - 1}; number "
+            "the classes from 0."
         )
     return np.ascontiguousarray(images), labels.astype(np.int64)
 
 
-def _brief(error: BaseException) -> str:
+def _cause(error: BaseException) -> str:
     text = " ".join(str(error).split()).rstrip(".")
     if isinstance(error, TimeoutError) or "timed out" in text:
         return f"no answer for {DOWNLOAD_SECONDS:g} seconds"

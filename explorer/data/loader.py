@@ -1,8 +1,8 @@
-"""The cached loader: whole data sets as bytes on the device, batches made there.
+"""Whole data sets as bytes on the device, where the batches are made.
 
-A data set is moved to the device once in the life of a process and shared by all its runs. A batch
-is a gather of `uint8` images by a permutation drawn on the device, then scaled and normalised: the
-same arithmetic as torchvision's `ToTensor` and `Normalize`, image for image, to the bit.
+A data set is moved to the device once in the life of a process, and all its runs share it. A batch
+is a gather of `uint8` images by a permutation drawn on the device, then scaled and normalised by
+the arithmetic of torchvision's `ToTensor` and `Normalize`, with the same result to the bit.
 """
 
 import functools
@@ -17,15 +17,15 @@ from torch import Tensor
 from explorer.data.dataset import DataSet
 from explorer.spec import ImageSpec
 
-# Images scored at once. What a larger batch leaves behind falls out of a CPU's cache; a smaller one
-# leaves a GPU waiting for the next launch.
+# Images scored at once. The activations of a larger batch fall out of a CPU's cache; after a
+# smaller one a GPU waits for the next launch.
 _EVALUATION_BATCH, _EVALUATION_BATCH_GPU = 250, 2_500
 _SUBSET_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The training images or the test images, on the device.
+    """The training images or the test images of a data set, on the device.
 
     Attributes:
         images: `uint8`, `(N, C, H, W)`.
@@ -46,31 +46,31 @@ class Split:
 
     @property
     def device(self) -> torch.device:
-        """Where the images lie."""
+        """The device that holds the images."""
         return self.images.device
 
     def subset(self, size: int | None) -> "Split":
-        """`size` images drawn at random, always the same ones; all of them if `None`."""
+        """Return `size` images drawn at random, always the same ones; with `None`, all images."""
         if size is None or size >= len(self):
             return self
         indices = _permutation(len(self), _SUBSET_SEED, self.device)[:size]
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
     def first(self, size: int | None) -> "Split":
-        """The first `size` images as they are stored; all of them if `None`."""
+        """Return the first `size` images as they are stored; with `None`, all images."""
         if size is None:
             return self
         return replace(self, images=self.images[:size], labels=self.labels[:size])
 
     def batches(self, size: int, *, seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Go through all images once.
+        """Yield all images once, in batches.
 
         Args:
-            size: Images a batch; the last batch may be smaller.
-            seed: Of the order in which they come; without one, they come as they are stored.
+            size: Images in a batch; the last batch may be smaller.
+            seed: Decides the order; without one, it is the order in which they are stored.
 
         Yields:
-            What `gather` returns.
+            Images and labels as `gather` returns them.
         """
         if seed is not None:
             yield from map(self.gather, self.order(size, seed))
@@ -80,19 +80,19 @@ class Split:
             yield self.normalise(self.images[part]), self.labels[part]
 
     def order(self, size: int, seed: int) -> Iterator[Tensor]:
-        """Go through all images once, in an order of the seed's own.
+        """Yield the indices of all images once, in a random order, in batches.
 
         Args:
-            size: Images a batch; the last batch may be smaller.
-            seed: Of the order.
+            size: Images in a batch; the last batch may be smaller.
+            seed: Decides the order.
 
         Yields:
-            The numbers of a batch's images, `int64`, `(size,)`.
+            The indices of a batch's images, `int64`, `(size,)`.
         """
         yield from _permutation(len(self), seed, self.device).split(size)
 
     def gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images with these numbers, normalised.
+        """Return the images with these indices, normalised, and their labels.
 
         Args:
             indices: `int64`, `(size,)`, on the device.
@@ -115,17 +115,21 @@ class Split:
         return self.images.index_select(0, indices), self.labels.index_select(0, indices)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Scale `uint8` images `(N, C, H, W)` to 0–1 and normalise them; return `float32`."""
+        """Scale `uint8` images `(N, C, H, W)` to 0–1, and normalise them by mean and std.
+
+        Returns:
+            `float32`, `(N, C, H, W)`, in the split's layout.
+        """
         scaled = images.to(torch.float32, memory_format=self.memory_format)
         return scaled.div_(255).sub_(self.mean).div_(self.std)
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A data set, ready to train on.
+    """A data set on a device, ready to train on.
 
     Attributes:
-        spec: What its images are like.
+        spec: Channels, size and number of classes.
         train: The training images.
         test: The test images.
     """
@@ -136,7 +140,7 @@ class Data:
 
     @property
     def device(self) -> torch.device:
-        """Where the images are."""
+        """The device that holds the images."""
         return self.train.device
 
     def laid_out(self, memory_format: torch.memory_format) -> "Data":
@@ -149,23 +153,23 @@ _loading = threading.Lock()
 
 
 def load_data(dataset: DataSet, device: torch.device, cache: Path) -> Data:
-    """A data set on `device`; the same object for every call in a process.
+    """Return a data set on `device`; the same object for every call in a process.
 
     Raises:
-        DataError: It cannot be had.
+        DataError: It cannot be downloaded or read.
     """
-    with _loading:  # or two that ask at once would both load it
+    with _loading:  # else two threads that ask at once would both load it
         return _load_data(dataset, device, cache)
 
 
 @functools.lru_cache(maxsize=4)
 def _load_data(dataset: DataSet, device: torch.device, cache: Path) -> Data:
-    from explorer.data.cache import load_arrays, statistics
+    from explorer.data.cache import load_arrays, mean_and_std
 
     arrays = load_arrays(dataset, cache)
     mean, std = dataset.mean, dataset.std
     if not mean or not std:
-        mean, std = statistics(arrays.train_images)
+        mean, std = mean_and_std(arrays.train_images)
 
     def split(images: object, labels: object) -> Split:
         def channels(values: tuple[float, ...]) -> Tensor:
@@ -186,12 +190,12 @@ def _load_data(dataset: DataSet, device: torch.device, cache: Path) -> Data:
 
 
 def evaluation_batch(device: torch.device) -> int:
-    """How many images are best scored at once there."""
+    """Return how many images are scored fastest at once on `device`."""
     return _EVALUATION_BATCH if device.type == "cpu" else _EVALUATION_BATCH_GPU
 
 
 def default_device() -> torch.device:
-    """The machine's accelerator if it has one, else its CPU."""
+    """Return the machine's accelerator if it has one, else its CPU."""
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     return accelerator or torch.device("cpu")
 

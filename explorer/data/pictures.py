@@ -1,8 +1,9 @@
-"""Turns somebody's picture into an image of a data set: converted, centred and scaled as its own.
+"""Turns a picture file into an image like those of a data set: converted, scaled and centred.
 
-MNIST's digits were scaled to fit a box of 20 × 20 pixels, their edges grey from anti-aliasing, and
-moved until the centre of mass lay in the centre of 28 × 28 pixels (LeCun et al., Gradient-based
-learning applied to document recognition, 1998). A net that learned from them knows no others.
+MNIST's digits were scaled to fit a box of 20 × 20 pixels, with edges made grey by anti-aliasing,
+and moved until their centre of mass was in the centre of 28 × 28 pixels (LeCun et al.,
+Gradient-based learning applied to document recognition, 1998). A network that was trained on them
+expects the same of every digit.
 """
 
 import io
@@ -17,35 +18,35 @@ from explorer.spec import ImageSpec
 
 MOST_PIXELS = 40_000_000
 
-# What browsers show and cameras write. Some others start programs of their own to be read.
+# What browsers show and cameras write. To read some others, Pillow would start other programs.
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
 _READABLE = "choose a PNG, JPEG, GIF, BMP, WebP or TIFF file"
 
-_WORKING_SIZE = 1024  # pixels of the longer side; more would only cost memory and time
+_WORKING_SIZE = 1024  # pixels of the longer side; more costs memory and time, and adds nothing
 _INK_BOX = 20 / 28  # of the image's side
 _LEAST_CONTRAST = 8 / 255
-_FAINT = 0.1  # of the strongest ink: no ink, but a trace of compression or enlargement
+_FAINT = 0.1  # of the strongest ink; what is fainter is a trace of compression or enlargement
 
 
 class PictureError(ExplorerError, ValueError):
-    """A picture that cannot be used; the message says what would be right."""
+    """A picture cannot be used; the message says what would be right."""
 
 
 def open_picture(content: bytes) -> Image.Image:
-    """Read a picture file: upright, and of an animation the first frame.
+    """Return the picture in a file, upright; of an animation, the first frame.
 
     Args:
-        content: The file, in any of the usual formats.
+        content: The bytes of the file, in any of the usual formats.
 
     Raises:
-        PictureError: It is no picture, is damaged, or has more than 40 megapixels.
+        PictureError: It is not a picture, is damaged, or has more than 40 megapixels.
     """
     Image.init()
     try:
         picture = Image.open(io.BytesIO(content), formats=[f for f in _FORMATS if f in Image.OPEN])
     except Image.DecompressionBombError as error:
         raise _too_large() from error
-    except Exception as error:  # a reader stumbles over a damaged header in any way
+    except Exception as error:  # a damaged header may raise anything
         raise PictureError(f"This is not a picture that can be read; {_READABLE}.") from error
     if picture.width * picture.height > MOST_PIXELS:
         raise _too_large()
@@ -54,19 +55,19 @@ def open_picture(content: bytes) -> Image.Image:
         return ImageOps.exif_transpose(picture)
     except Exception as error:
         raise PictureError(
-            f"This picture is damaged and cannot be read to its end; {_READABLE} that is complete."
+            f"This picture is damaged, and its end cannot be read; {_READABLE} that is complete."
         ) from error
 
 
 def prepare(picture: Image.Image, dataset: DataSet) -> NDArray[np.uint8]:
-    """Make an image of `dataset` from a picture of any mode and size.
+    """Make an image like those of `dataset` from a picture of any mode and size.
 
-    For centred data sets, the ink is found: what stands out from the background, whichever is the
-    lighter. It becomes white on black, fills its box, and lies with its centre of mass in the
-    centre. For the others, the whole picture is fitted into the image, on black.
+    For centred data sets, the ink is what differs from the background, be it darker or lighter. It
+    becomes white on black, is scaled to its box, and is moved until its centre of mass is in the
+    centre. For other data sets, the whole picture is fitted into the image, on black.
 
     Returns:
-        `(C, size, size)`, as `dataset.images` says.
+        `uint8`, `(C, size, size)`, with channels and size of `dataset.images`.
 
     Raises:
         PictureError: There is no ink, or the picture's colours are Lab.
@@ -77,10 +78,10 @@ def prepare(picture: Image.Image, dataset: DataSet) -> NDArray[np.uint8]:
 
 
 def fit(picture: Image.Image, images: ImageSpec) -> NDArray[np.uint8]:
-    """Fit the whole of a picture into an image, on black.
+    """Fit a whole picture into an image, on black.
 
     Returns:
-        `(C, size, size)`, as `images` says.
+        `uint8`, `(C, size, size)`, with channels and size of `images`.
 
     Raises:
         PictureError: The picture's colours are Lab.
@@ -95,8 +96,8 @@ def _too_large() -> PictureError:
 
 
 def _converted(picture: Image.Image) -> Image.Image:
-    """The picture as RGBA, its longer side at most as long as is worth working with."""
-    if picture.mode == "LAB":  # which would become black
+    """Return the picture as RGBA, with the longer side at most `_WORKING_SIZE` pixels long."""
+    if picture.mode == "LAB":  # it would become black
         raise PictureError("This picture's colours are Lab; save it with RGB colours, or in grey.")
     deep = picture.mode[0] in "IF"
     picture = picture.convert("F" if deep else "RGBA")
@@ -106,7 +107,7 @@ def _converted(picture: Image.Image) -> Image.Image:
 
 
 def _shallow(picture: Image.Image) -> Image.Image:
-    # What is white in a picture of 16 or 32 bits, no one says: its own range becomes 0–255.
+    # A picture of 16 or 32 bits does not say which value is white, so its own range becomes 0–255.
     values = np.nan_to_num(np.asarray(picture, np.float64), posinf=0, neginf=0)
     lowest, highest = values.min(), values.max()
     scaled = (values - lowest) * (255 / ((highest - lowest) or 1))
@@ -114,7 +115,7 @@ def _shallow(picture: Image.Image) -> Image.Image:
 
 
 def _scaled(picture: Image.Image, side: int) -> Image.Image:
-    """The picture with its longer side `side` pixels long, anti-aliased."""
+    """Return the picture with its longer side `side` pixels long, anti-aliased."""
     longer = max(picture.size)
     width, height = (max(1, round(length * side / longer)) for length in picture.size)
     return picture.resize((width, height), Image.Resampling.BOX)
@@ -130,20 +131,20 @@ def _fitted(picture: Image.Image, size: int, mode: str) -> NDArray[np.uint8]:
 
 
 def _ink(picture: Image.Image) -> NDArray[np.float64]:
-    """How much ink there is at each pixel, 0–1, cut to where there is any: `(H, W)`."""
+    """Return how much ink each pixel has, 0–1, `(H, W)`, cut to the pixels that have any."""
     grey = np.asarray(picture.convert("L"), np.float64) / 255
     alpha = np.asarray(picture.getchannel("A"), np.float64) / 255
     background = _background(grey, alpha)
     difference = alpha * (grey - background)  # what is transparent is background
-    # Dark ink takes a share of the light that falls on the paper, so where it is dim it is fainter.
+    # Dark ink absorbs a share of the light on the paper, so it differs less where light is dim.
     dark = -difference / np.maximum(background, 0.1)
     ink: NDArray[np.float64] = difference if difference.max() > -difference.min() else dark
     strongest = ink.max()
-    # The border is mostly background, so that its median is not moved by ink that crosses it.
+    # The border is mostly background, so ink that crosses it does not change its median.
     noise = 1.4826 * np.median(np.abs(_border(ink)))  # the background's standard deviation
     if np.abs(difference).max() < _LEAST_CONTRAST - 1e-9 or strongest <= 3 * noise:
         raise PictureError(
-            "There is nothing on this picture that stands out from its background; "
+            "There is nothing in this picture that differs from its background; "
             "draw in white on black, or in black on white."
         )
     ink = ink / strongest
@@ -153,7 +154,7 @@ def _ink(picture: Image.Image) -> NDArray[np.float64]:
 
 
 def _background(grey: NDArray[np.float64], alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The grey behind the ink: the border's, or if that is transparent, the ink's opposite."""
+    """Return the grey behind the ink: that of the border, or if it is transparent, the opposite."""
     opaque = _border(alpha) >= 0.5
     if opaque.mean() >= 0.5:
         return _plane(grey, opaque)
@@ -161,9 +162,9 @@ def _background(grey: NDArray[np.float64], alpha: NDArray[np.float64]) -> NDArra
 
 
 def _plane(grey: NDArray[np.float64], opaque: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The plane through the border's greys: paper that is lit from one side.
+    """Fit a plane to the greys of the border: paper that is lit from one side.
 
-    What lies far from it, as ink that crosses the border does, does not count.
+    Pixels far from the plane, such as ink that crosses the border, do not count.
     """
     height, width = grey.shape
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
@@ -189,7 +190,7 @@ def _border(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
 def _centred(ink: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
     box = round(size * _INK_BOX)
     scaled = np.array(_scaled(Image.fromarray(ink.astype(np.float32)), box), np.float64)
-    scaled /= scaled.max()  # a thin line has become grey
+    scaled /= scaled.max()  # scaling makes a thin line grey
     image = np.zeros((size, size), np.uint8)
     top, left = (_start(scaled.sum(axis), size) for axis in (1, 0))
     height, width = scaled.shape
@@ -198,9 +199,9 @@ def _centred(ink: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
 
 
 def _start(mass: NDArray[np.float64], size: int) -> int:
-    """Where along an axis of `size` pixels the ink starts, with its centre of mass in the centre.
+    """Return where the ink starts on an axis, so that its centre of mass is in the centre.
 
-    Of ink that would stick out then, as no digit's does, as much as possible is centred.
+    If it would leave the image then, which no digit does, it is moved as far as possible.
     """
     centre = (mass * np.arange(len(mass))).sum() / mass.sum()
     return int(np.clip(round(size // 2 - centre), 0, size - len(mass)))

@@ -1,5 +1,6 @@
-"""Data sets of one's own, from what most people have: pictures in folders, arrays, torchvision."""
+"""Data sets from what most people have: pictures in folders, arrays in a file, torchvision."""
 
+import contextlib
 import inspect
 import zipfile
 import zlib
@@ -31,23 +32,23 @@ def image_folder(
     title: str = "",
     citation: str = "",
 ) -> DataSet:
-    """A data set of pictures, in one folder a class.
+    """Describe a data set of pictures, with one folder for each class.
 
     Args:
         name: The data set's name.
-        folder: Holds one folder a class, named as the class, with its pictures; or two folders,
-            `train` and `test`, that hold them.
-        size: Height and width in pixels that every picture is fitted into, on black.
+        folder: Holds one folder for each class, named as the class, with its pictures; or two
+            folders, `train` and `test`, that hold such folders.
+        size: Height and width in pixels; every picture is fitted into this square, on black.
         channels: 1 for grey, 3 for colour.
-        test: Without a folder `test`, the share of each class's pictures to test with: every so
-            many in the order of their names, always the same ones.
+        test: Without a folder `test`, the share of each class's pictures that are test images:
+            every 1/`test`-th in the order of their names, always the same ones.
         centred: Treat the pictures as MNIST treats its digits: ink on a plain background, scaled to
-            a box of 20/28 of the size and centred.
+            a box of 20/28 of the size and centred by its mass.
         title: Its name in sentences.
         citation: Who made it, and under which licence.
 
     Raises:
-        DataSetError: There is no such folder, or fewer than two classes in it.
+        DataSetError: There is no such folder, or it holds fewer than two classes.
 
     Example:
         ```python
@@ -56,49 +57,49 @@ def image_folder(
     """
     folder = Path(folder).expanduser()
     stamp = stamp_files([folder])
-    split = (folder / "train").is_dir() and (folder / "test").is_dir()
-    homes = [folder / "train", folder / "test"] if split else [folder]
-    labels = _class_folders(homes[0])
-    if len(labels) < 2:
+    is_split = (folder / "train").is_dir() and (folder / "test").is_dir()
+    homes = [folder / "train", folder / "test"] if is_split else [folder]
+    classes = _class_folders(homes[0])
+    if len(classes) < 2:
         raise DataSetError(
-            f"The folder {folder} holds no pictures of two classes or more; put each class's into "
-            "a folder of its own there."
+            f"The folder {folder} does not hold pictures of two classes or more; put those of each "
+            "class into a folder of its own there."
         )
     if not 0 < test < 1:
         raise DataSetError(f"test of {name} must be a share between 0 and 1, not {test}.")
     every = max(2, round(1 / test))
-    images = ImageSpec(channels, size, len(labels))
+    images = ImageSpec(channels, size, len(classes))
 
     def read(_: Path) -> Sequence[Any]:
         import numpy as np
 
         from explorer.data.pictures import PictureError, open_picture, prepare
 
-        def picture(file: Path) -> Any:
+        def image(file: Path) -> Any:
             try:
-                return prepare(open_picture(file.read_bytes()), made)
+                return prepare(open_picture(file.read_bytes()), described)
             except PictureError as error:
                 raise DataSetError(f"{file} cannot be used: {error}") from error
 
         parts: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])
-        for number, label in enumerate(labels):
+        for label, folder_name in enumerate(classes):
             for part, home in enumerate(homes):
-                for index, file in enumerate(_pictures(home / label)):
-                    is_test = part == 1 if split else index % every == every - 1
-                    parts[is_test].append((file, number))
+                for index, file in enumerate(_pictures(home / folder_name)):
+                    is_test = part == 1 if is_split else index % every == every - 1
+                    parts[is_test].append((file, label))
         arrays = []
         for files in parts:
-            pixels = [picture(file) for file, _ in files]
+            pixels = [image(file) for file, _ in files]
             arrays += [
                 np.array(pixels, np.uint8).reshape(-1, channels, size, size),
                 np.array([label for _, label in files], np.int64),
             ]
         return arrays
 
-    made = DataSet(
+    described = DataSet(
         name=name,
         images=images,
-        classes=tuple(labels),
+        classes=tuple(classes),
         read=read,
         title=title,
         citation=citation,
@@ -107,7 +108,7 @@ def image_folder(
         version=digest(stamp, str(images), str(every), str(centred)),
         centred=centred,
     )
-    return made
+    return described
 
 
 def npz_file(
@@ -118,13 +119,13 @@ def npz_file(
     title: str = "",
     citation: str = "",
 ) -> DataSet:
-    """A data set from the four arrays of an `.npz` file.
+    """Describe a data set whose four arrays are in an `.npz` file.
 
     Args:
         name: The data set's name.
         file: Written by `numpy.savez`, with the arrays `train_images`, `train_labels`,
-            `test_images` and `test_labels`, or `x_train`, `y_train`, `x_test` and `y_test`; shaped
-            as `DataSet.read` says.
+            `test_images` and `test_labels`, or `x_train`, `y_train`, `x_test` and `y_test`, in the
+            shapes that `DataSet.read` describes.
         classes: The names of the classes; by default their numbers.
         title: Its name in sentences.
         citation: Who made it, and under which licence.
@@ -139,29 +140,23 @@ def npz_file(
     """
     file = Path(file).expanduser()
     stamp = stamp_files([file])
-    try:
-        with zipfile.ZipFile(file) as archive:
-            held = [member.removesuffix(".npy") for member in archive.namelist()]
-            names = next((known for known in _NPZ_NAMES if set(known) <= set(held)), None)
-            shape = _array_shape(archive, names[0]) if names else ()
-            number = len(classes) or (_largest(archive, names[1]) + 1 if names else 0)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataSetError(
-            f"{file} cannot be read as an .npz file ({error}); write it with numpy.savez."
-        ) from error
+    with _open_npz(file) as archive:
+        held = [member.removesuffix(".npy") for member in archive.namelist()]
+    names = next((known for known in _NPZ_NAMES if set(known) <= set(held)), None)
     if names is None:
         raise DataSetError(
             f"{file} holds the arrays {', '.join(held) or 'none'}; name them "
             f"{', '.join(_NPZ_NAMES[0])}."
         )
+    with _open_npz(file) as archive:
+        shape = _array_shape(archive, names[0])
+        number = len(classes) or int(_array(archive, names[1]).max()) + 1
     channels, size = _channels_and_size(shape, f"{names[0]} in {file}")
     images = ImageSpec(channels, size, number)
 
     def read(_: Path) -> Sequence[Any]:
-        import numpy as np
-
-        with np.load(file) as arrays:
-            return [arrays[name] for name in names]
+        with _open_npz(file) as archive:
+            return [_array(archive, array) for array in names]
 
     return DataSet(
         name=name,
@@ -177,12 +172,12 @@ def npz_file(
 
 
 def torchvision_reader(cls: str, images: ImageSpec | None = None) -> Reader:
-    """How a data set that torchvision knows is downloaded and read.
+    """Return a function that downloads and reads a data set of torchvision.
 
     Args:
-        cls: The class in `torchvision.datasets`, such as `"SVHN"`, that has `train=` or `split=`
-            and `download=`.
-        images: What its pictures are to be fitted into, if they are not all of one size.
+        cls: The class in `torchvision.datasets`, such as `"SVHN"`; it must take `download=`, and
+            `train=` or `split=`.
+        images: The images that its pictures are fitted into, if they differ in size.
 
     Returns:
         What `DataSet` takes as `read`.
@@ -200,7 +195,7 @@ def torchvision_reader(cls: str, images: ImageSpec | None = None) -> Reader:
     """
 
     def read(folder: Path) -> Sequence[Any]:
-        import torchvision.datasets  # slow to import, and not needed once the cache is there
+        import torchvision.datasets  # slow to import, and not needed once the arrays are cached
 
         found: Callable[..., Any] | None = getattr(torchvision.datasets, cls, None)
         if found is None:
@@ -210,13 +205,13 @@ def torchvision_reader(cls: str, images: ImageSpec | None = None) -> Reader:
         for part in ("train", "test"):
             which: Any = {"train": part == "train"} if has_train else {"split": part}
             source = found(folder, download=True, **which)
-            arrays += _fitted(source, images) if images else _whole(source, cls)
+            arrays += _fit_all(source, images) if images else _whole(source, cls)
         return arrays
 
     return read
 
 
-def _fitted(source: "Iterable[tuple[Image, int]]", images: ImageSpec) -> tuple[Any, Any]:
+def _fit_all(source: "Iterable[tuple[Image, int]]", images: ImageSpec) -> tuple[Any, Any]:
     import numpy as np
 
     from explorer.data.pictures import fit
@@ -232,15 +227,26 @@ def _whole(source: Any, cls: str) -> tuple[Any, Any]:
     targets = getattr(source, "labels", None) if targets is None else targets
     if data is None or targets is None:
         raise DataSetError(
-            f"The pictures of {cls} are not all of one size; say what they are to be fitted into: "
+            f"The pictures of {cls} differ in size; say which images they are to be fitted into: "
             f"torchvision_reader({cls!r}, images=ImageSpec(…))."
         )
     labels = np.asarray(targets)
     return np.asarray(data), labels[:, 0] if labels.ndim == 2 else labels  # QMNIST has columns
 
 
+@contextlib.contextmanager
+def _open_npz(file: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataSetError(
+            f"{file} cannot be read as an .npz file ({error}); write it with numpy.savez."
+        ) from error
+
+
 def _array_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    """Return the shape of an array in an `.npz` file; of its content only the header is read."""
+    """Return the shape of an array of an `.npz` file; only its header is read."""
     from numpy.lib import format as npy
 
     with archive.open(f"{name}.npy") as file:
@@ -249,11 +255,11 @@ def _array_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
     return tuple(header[0])
 
 
-def _largest(archive: zipfile.ZipFile, name: str) -> int:
+def _array(archive: zipfile.ZipFile, name: str) -> Any:
     from numpy.lib import format as npy
 
     with archive.open(f"{name}.npy") as file:
-        return int(npy.read_array(file).max())
+        return npy.read_array(file)
 
 
 def _channels_and_size(shape: tuple[int, ...], what: str) -> tuple[int, int]:
@@ -265,15 +271,15 @@ def _channels_and_size(shape: tuple[int, ...], what: str) -> tuple[int, int]:
         case (_, height, width, channels) if height == width:
             return channels, height
     raise DataSetError(
-        f"{what} is of shape {shape}; make it (N, C, H, W), (N, H, W, C) or (N, H, W), with images "
-        "as high as wide."
+        f"{what} has the shape {shape}; make it (N, C, H, W), (N, H, W, C) or (N, H, W), with "
+        "square images."
     )
 
 
 def _class_folders(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise DataSetError(
-            f"There is no folder {folder}; put each class's pictures into one there."
+            f"There is no folder {folder}; put the pictures of each class into a folder there."
         )
     return sorted(
         each.name for each in folder.iterdir() if each.is_dir() and next(_pictures(each), None)

@@ -1,4 +1,4 @@
-"""MNIST, complete, as it ships with the explorer."""
+"""MNIST, complete, as the explorer ships it."""
 
 import gzip
 import hashlib
@@ -19,7 +19,7 @@ CHECKSUMS = {
 
 
 def read(folder: Path) -> Sequence[Any]:
-    """Unpack the files and read them.
+    """Unpack the files into `folder` and read them.
 
     Raises:
         DataSetError: The explorer's copy of them is damaged.
