@@ -84,18 +84,20 @@ def classes(examined: Examined) -> Found:
         if missing:
             yield "note", f"There is no {which} image of {', '.join(missing)}."
         elif counts.max() > 10 * counts.min():
-            most, least = names[counts.argmax()], names[counts.argmin()]
+            frequent, rare = names[counts.argmax()], names[counts.argmin()]
             yield (
                 "note",
-                f"There are {counts.max():,} {which} images of {most} and {counts.min():,} of "
-                f"{least}, so accuracy is mostly that of the frequent classes.",
+                f"There are {counts.max():,} {which} images of {frequent} and {counts.min():,} of "
+                f"{rare}, so accuracy is mostly that of the frequent classes.",
             )
         else:
-            yield "ok", f"Each class has {counts.min():,} to {counts.max():,} {which} images."
+            least, most = f"{counts.min():,}", f"{counts.max():,}"
+            span = least if least == most else f"{least} to {most}"
+            yield "ok", f"Each class has {span} {which} images."
 
 
 def pixels(examined: Examined) -> Found:
-    """Do the pixels use their range, and have they the declared mean and std?"""
+    """Do the pixels use their range, and do they have the declared mean and std?"""
     images = examined.arrays.train_images
     if images.max() <= 1:
         yield (

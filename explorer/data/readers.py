@@ -14,6 +14,7 @@ from explorer.spec import ImageSpec
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_PREPARATION = "1"  # to be changed when `pictures` makes another image of the same picture
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 _NPZ_NAMES = (
     ("train_images", "train_labels", "test_images", "test_labels"),
@@ -105,7 +106,7 @@ def image_folder(
         citation=citation,
         files=(folder,),
         stamp=stamp,
-        version=digest(stamp, str(images), str(every), str(centred)),
+        version=digest(stamp, str(images), str(every), str(centred), _PREPARATION),
         centred=centred,
     )
     return described

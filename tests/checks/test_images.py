@@ -38,6 +38,10 @@ def test_a_good_data_set_gets_only_ok(tmp_path):
     assert {f.verdict for f in report.findings} == {"ok"}
     assert [*dict.fromkeys(f.check for f in report.findings)] == list(images.CHECKS)
     assert report.facts["training_images"] == 40
+    assert [f.text for f in report.findings if f.check == "classes"] == [
+        "Each class has 20 training images.",
+        "Each class has 10 test images.",
+    ]
     assert report.to_json()["kind"] == "data set"
 
 
