@@ -32,8 +32,8 @@ def settle(model: nn.Module, data: Data) -> tuple[Data, str]:
         data: What it will see.
 
     Returns:
-        The data, whose images come in the network's layout; and why that is the plain one, as a
-        part of a sentence, or nothing if it is the fastest.
+        The data with its images in the network's layout; and why that is the plain one, as a part
+        of a sentence, or nothing if it is the fastest.
     """
     model.to(data.device)
     wanted, _ = _logits(model, data, PLAIN)

@@ -102,7 +102,7 @@ def test_the_optimiser_s_own_state_survives_a_round_trip(make):
 
 @every_optimiser
 def test_a_net_whose_weights_do_not_all_get_a_gradient_can_be_resumed(make):
-    # Half of each of its blocks is computed in vain, and the optimiser has no state for it.
+    # Half of each of its blocks is computed and never used, and the optimiser has no state for it.
     architecture = discover()["residual-as-printed"]
 
     def trained(model, optimiser, seeds):
@@ -172,8 +172,8 @@ def test_weights_of_another_shape_are_refused_and_change_nothing(other):
     with pytest.raises(CheckpointError) as refusal:
         checkpoint.load_weights(model, packed)
     assert str(refusal.value) == (
-        "The recorded weights do not fit Sequential: its code or its parameters have changed "
-        "since the run was made. Train it anew."
+        "The recorded weights do not fit Sequential: its code or its options have changed "
+        "since the run was made. Train it again."
     )
     assert equal(states(model), before)
 

@@ -1,4 +1,4 @@
-"""What a graph does is CUDA's; here, another memory stands in for it, with the same rules.
+"""What a graph does is CUDA's; here, a stand-in with other memory follows the same rules.
 
 Capturing runs nothing that lasts, a replay writes its results where those of the capture lay, and
 knows no memory but that.
@@ -50,8 +50,8 @@ def memory_of(plain):
     return [*plain.model.parameters(), *plain.model.buffers(), *state]
 
 
-class Stand:
-    """Stands in for a graph; `at` lists where everything lay when it was captured."""
+class StandIn:
+    """Takes the place of a graph; `at` lists where everything was when it was captured."""
 
     def __init__(self, plain, step):
         self.plain, self.step = plain, step
@@ -73,7 +73,7 @@ class Stand:
 
 def standing_in(plain):
     def capture(step):
-        stand = Stand(plain, step)
+        stand = StandIn(plain, step)
         return stand, stand.output
 
     return capture
@@ -97,13 +97,13 @@ def test_captured_steps_are_the_plain_ones_to_the_bit_smaller_batches_included(r
     take = captured(other)
     for stepper in (plain, take):
         torch.manual_seed(3)
-        stepper.told = [
+        stepper.outputs = [
             stepper(indices, lr)
             for lr in (0.05, 0.01)
             for indices in split().order(16, seed=1)  # the last one holds 4
         ]
     assert equal(contents(plain), contents(other))
-    for one, two in zip(plain.told, take.told, strict=True):
+    for one, two in zip(plain.outputs, take.outputs, strict=True):
         assert equal(one, two)
 
 
@@ -126,7 +126,7 @@ def test_capturing_leaves_all_as_it_was(recipe, steps):
 
 
 @every_recipe
-def test_what_a_step_told_stays_when_the_next_one_is_taken(recipe):
+def test_the_output_of_a_step_stays_when_the_next_one_is_taken(recipe):
     take = captured(plain_stepper(recipe))
     first = take(torch.arange(16), 0.05)
     before = [tensor.clone() for tensor in first]
@@ -163,14 +163,14 @@ def test_a_capture_that_fails_says_why_and_changes_nothing():
     assert equal(before[:weights], contents(plain)[:weights])
 
 
-class Lazy(Stand):
+class Lazy(StandIn):
     """A graph that does nothing when it is replayed."""
 
     def replay(self):
         pass
 
 
-class Forgetful(Stand):
+class Forgetful(StandIn):
     """A graph that lacks the optimiser's update."""
 
     def replay(self):
@@ -197,7 +197,7 @@ def test_a_graph_that_computes_something_else_is_not_trusted(wrong):
 
 
 class OnGpu:
-    """Images that say that they lie on a GPU."""
+    """Images that say that they are on a GPU."""
 
     device = torch.device("cuda")
 
@@ -244,5 +244,5 @@ def test_what_cannot_be_captured_is_launched_kernel_by_kernel_and_says_why(monke
     )
 
 
-def test_taken_is_what_the_meter_reads():
+def test_a_step_output_is_what_the_meter_reads():
     assert StepOutput._fields == ("loss", "logits", "labels")

@@ -127,7 +127,7 @@ def test_a_network_that_trains_in_plain_pytorch_trains_here_to_the_same_paramete
     events = list(train(model, data, RECIPE))
     assert isinstance(events[-1], Epoch)
     for found, parameter in zip(model.parameters(), wanted, strict=True):
-        if cls is not Stochastic:  # whose masks are drawn in the order of the memory
+        if cls is not Stochastic:  # its masks are drawn in the order of the memory
             assert torch.allclose(found, parameter, 1e-3, 1e-4)
 
 
@@ -190,7 +190,7 @@ def test_a_network_that_runs_in_no_layout_says_why_when_it_is_trained(data):
 
     events = train(Broken(), data, RECIPE)
     assert next(events).note == ""
-    with pytest.raises(RuntimeError, match="^not today$"):
+    with pytest.raises(RuntimeError, match=r"^not today$"):
         next(events)
 
 

@@ -155,7 +155,7 @@ def test_one_cycle_rises_to_the_peak_and_then_falls_and_is_never_above_it(steps)
     top = rates.index(max(rates))
     assert all(0 < rate <= 0.5 for rate in rates)
     assert rates == sorted(rates[:top]) + sorted(rates[top:], reverse=True)
-    # The peak lies at 0.3 · steps; the step nearest to it is the highest.
+    # The peak is at 0.3 · steps; the step nearest to it is the highest.
     assert abs(top - 0.3 * steps) <= 1
 
 

@@ -34,7 +34,7 @@ def stepper(recipe=OPTIMISERS["sgd"]):
     return PlainStepper(model, split(), make_optimiser(model, recipe, CPU), recipe)
 
 
-def test_a_step_tells_loss_and_answers_of_before_the_update_and_right_labels():
+def test_a_step_returns_loss_and_logits_before_the_update_and_the_labels():
     step, images, indices = stepper(), split(), torch.tensor([3, 60, 3, 7])
     logits = net()(images.normalise(images.images[indices]))
     output = step(indices, 0.05)
@@ -46,7 +46,7 @@ def test_a_step_tells_loss_and_answers_of_before_the_update_and_right_labels():
 
 @pytest.mark.parametrize("recipe", OPTIMISERS.values(), ids=OPTIMISERS)
 def test_the_fused_update_equals_the_plain_one(recipe):
-    # A fused kernel goes through memory as it lies; the layers here are channels-last.
+    # A fused kernel goes through memory in its order; the layers here are channels-last.
     step, plain = stepper(recipe), net()
     known = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.SGD
     options = {"lr": 0.02, "weight_decay": recipe.weight_decay, "foreach": False}
