@@ -10,6 +10,7 @@ import explorer
 from explorer import hooks, testing
 
 FILE = Path(__file__).with_name("reference.md")
+SET_BY_THE_REGISTRY = {"origin", "location"}
 SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Yields|Example):\n", re.MULTILINE)
 INTRODUCTION = """\
 # Reference
@@ -60,10 +61,10 @@ def _entry(member: Any) -> Iterable[str]:
 def _signature(member: Any) -> str:
     signature = inspect.signature(member)
     plain = signature.replace(
-        options=[
+        parameters=[
             p.replace(annotation=p.empty)
             for p in signature.parameters.values()
-            if p.name != "source"  # the registry's own
+            if p.name not in SET_BY_THE_REGISTRY
         ],
         return_annotation=signature.empty,
     )
@@ -84,7 +85,7 @@ def _items(body: str) -> Iterable[str]:
     for item in re.split(r"\n(?=\S)", body):
         words = " ".join(item.split())
         name = re.match(r"(\w+): ", words)
-        if name and name[1] != "source":
+        if name and name[1] not in SET_BY_THE_REGISTRY:
             yield f"- `{name[1]}`: {words[name.end() :]}"
         elif not name:
             yield words

@@ -55,7 +55,7 @@ def test_the_package_is_installed_found_examined_and_taken_out(python, tmp_path)
         run(python, "-m", "explorer", "check", "architecture_explorer_timm", "--json")
     )
     assert told["ok"], told
-    assert [passport["name"] for passport in told["passports"]] == ["timm"]
+    assert [report["name"] for report in told["reports"]] == ["timm"]
     run(python, "-m", "pip", "uninstall", "--yes", "--quiet", "architecture-explorer-timm")
     assert "timm" not in offered(python)
 

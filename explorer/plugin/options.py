@@ -1,4 +1,4 @@
-"""An architecture's options: what its constructor can be told.
+"""An architecture's options: the arguments of its constructor after the images.
 
 What the author writes once (`width: Annotated[int, Range(8, 64, step=8), "Channels"] = 16`)
 becomes a widget, a command-line option and a check of what was typed.
@@ -32,13 +32,13 @@ class OptionError(ExplorerError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The values that a numeric option may take, both ends included.
+    """The values that a numeric option may have, both ends included.
 
     Attributes:
         low: The smallest value.
         high: The largest value.
-        step: The distance between two stops of the slider; by default 1 for whole numbers and a
-            hundredth of the range for others.
+        step: The distance between two stops of the slider. The default is 1 for whole numbers and
+            a hundredth of the range for others.
     """
 
     low: float
@@ -62,10 +62,10 @@ class Option:
     Attributes:
         name: Its name in the constructor.
         type: `bool`, `int`, `float`, or `str` for a choice.
-        default: The value it has unless another is given.
-        range: Its limits, if it is a number that has any.
-        choices: What may be chosen, if it is a `Literal`.
-        help: The author's words on it; may be empty.
+        default: The value that it has if none is given.
+        range: The limits of a number; `None` if it has no limits.
+        choices: The values of a `Literal`; empty for other types.
+        help: The author's explanation; may be empty.
         optional: Whether it may be `None`.
     """
 
@@ -79,11 +79,11 @@ class Option:
 
     @property
     def label(self) -> str:
-        """Its name as people write it: `use_skip` is "Use skip"."""
+        """The name as people write it: `use_skip` is "Use skip"."""
         return self.name.replace("_", " ").strip().capitalize()
 
     def expected(self) -> str:
-        """What a value must be, as the end of a sentence."""
+        """Say what a value must be, as the end of a sentence."""
         if self.choices:
             return "one of " + ", ".join(map(str, self.choices))
         if self.type is bool:
@@ -94,7 +94,7 @@ class Option:
         return f"{kind}, or none" if self.optional else kind
 
     def describe(self) -> dict[str, Any]:
-        """The option as plain values, for JSON."""
+        """Return the option as plain values, for JSON."""
         return {
             "name": self.name,
             "type": "choice" if self.choices else self.type.__name__,
@@ -106,10 +106,10 @@ class Option:
         }
 
     def check(self, value: object) -> Value:
-        """Return `value` in the option's own type.
+        """Return `value` in the option's type.
 
         Raises:
-            OptionError: It is of another type, out of range or not among the choices.
+            OptionError: It has another type, is out of range or is not one of the choices.
         """
         if value is None and self.optional:
             return None
@@ -121,19 +121,19 @@ class Option:
             if isinstance(value, bool):
                 return value
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            # A whole number too large for floating point overflows on the way to one.
+            # A whole number may be too large for a float.
             with contextlib.suppress(OverflowError, ValueError):
-                own = self.type(value)
-                finite = math.isfinite(own) if self.type is float else own == value
-                if finite and (self.range is None or value in self.range):
-                    return typing.cast(Value, own)
+                number = self.type(value)
+                allowed = math.isfinite(number) if self.type is float else number == value
+                if allowed and (self.range is None or value in self.range):
+                    return typing.cast(Value, number)
         raise OptionError(f"{self.name} must be {self.expected()}, not {value!r}.")
 
     def parse(self, text: str) -> Value:
-        """Return the value that `text` stands for, as typed on a command line.
+        """Return the value that `text`, as typed on a command line, means.
 
         Raises:
-            OptionError: It stands for none that the option may take.
+            OptionError: It means no value that the option may have.
         """
         if self.optional and text.lower() == "none":
             return None
@@ -158,8 +158,8 @@ def read_options(architecture: type) -> tuple[Option, ...]:
     """Read the options of an architecture from its constructor's signature.
 
     Raises:
-        OptionError: The first argument is not for the images, or a further one has no default
-            or a type for which there is no widget.
+        OptionError: The first argument is not for the images, or another one has no default, or
+            a type for which there is no widget.
     """
     signature = inspect.signature(architecture)
     try:
@@ -174,7 +174,7 @@ def read_options(architecture: type) -> tuple[Option, ...]:
         raise OptionError(
             f"the first argument of {architecture.__name__} must be `images: ImageSpec`."
         )
-    return tuple(_read(option, hints.get(option.name)) for option in others)
+    return tuple(_read(parameter, hints.get(parameter.name)) for parameter in others)
 
 
 def read_fields(cls: type) -> tuple[Option, ...]:
@@ -190,16 +190,18 @@ def read_fields(cls: type) -> tuple[Option, ...]:
 
 
 def fill(options: Sequence[Option], values: Mapping[str, object]) -> dict[str, Value]:
-    """Check `values` and add the defaults of the options that it leaves out.
+    """Check `values` and add the defaults of the options that are not in it.
 
     Raises:
-        OptionError: There is no such option, or it may not take that value.
+        OptionError: There is no such option, or it may not have that value.
     """
     names = [option.name for option in options]
     for name in values:
         if name not in names:
             raise OptionError(f"there is no option {name!r}; {suggest(name, names)}")
-    return {o.name: o.check(values.get(o.name, o.default)) for o in options}
+    return {
+        option.name: option.check(values.get(option.name, option.default)) for option in options
+    }
 
 
 def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
@@ -212,19 +214,9 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
         raise OptionError(
             f"the option {name} needs a default, so that the network can be built at once."
         )
-    return _option(name, annotation, default)
-
-
-def _option(name: str, annotation: Any, default: Any) -> Option:
-    """Make the option that an annotation and a default declare.
-
-    Raises:
-        OptionError: There is no widget for the type, or the default does not fit.
-    """
-    notes: tuple[Any, ...] = ()
+    notes: Sequence[Any] = ()
     if get_origin(annotation) is Annotated:
-        annotation, *extras = get_args(annotation)
-        notes = tuple(extras)
+        annotation, *notes = get_args(annotation)
     limits = next((note for note in notes if isinstance(note, Range)), None)
     help = next((note for note in notes if isinstance(note, str)), "")
     inner = [kind for kind in get_args(annotation) if kind is not types.NoneType]
@@ -238,15 +230,15 @@ def _option(name: str, annotation: Any, default: Any) -> Option:
             raise OptionError(f"{name}: the choices of a Literal must be strings or numbers.")
         if len({str(choice) for choice in choices}) < len(choices):
             raise OptionError(f"{name}: two choices of a Literal read the same.")
-        read = Option(name, str, default, choices=choices, help=help)
+        option = Option(name, str, default, choices=choices, help=help)
     elif annotation in _TYPES:
         if limits and annotation is bool:
             raise OptionError(f"{name} is true or false and cannot have a Range.")
-        read = Option(name, annotation, default, range=limits, help=help, optional=optional)
+        option = Option(name, annotation, default, range=limits, help=help)
     else:
         written = getattr(annotation, "__name__", annotation) if annotation else "missing"
         raise OptionError(f"the type of {name} is {written}; write {_ALLOWED}.")
     try:
-        return replace(read, default=read.check(default))
+        return replace(option, default=option.check(default))
     except OptionError as error:
         raise OptionError(f"the default does not fit: {error}") from error

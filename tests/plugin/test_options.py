@@ -93,7 +93,7 @@ def test_annotations_written_as_strings_are_read_too():
     assert read(init) == (Option("width", int, 3, range=Range(1, 9), help="Channels"),)
 
 
-def test_an_architecture_may_have_no_parameter_and_leave_its_images_without_annotation():
+def test_an_architecture_may_have_no_option_and_leave_its_images_without_annotation():
     def init(self, pictures): ...
 
     assert read(init) == ()
@@ -108,7 +108,7 @@ def test_a_constructor_is_inherited():
     assert read_options(Child) == (Option("width", int, 4),)
 
 
-def test_a_default_is_of_its_parameters_own_type():
+def test_a_default_has_the_type_of_its_option():
     def init(self, images: ImageSpec, rate: float = 1, width: int = 16.0): ...
 
     rate, width = read(init)
@@ -138,20 +138,20 @@ def test_a_type_without_a_widget_is_refused(annotation, written):
     assert refusal(init) == f"the type of layers is {written}; {ALLOWED} numbers."
 
 
-def test_a_parameter_without_a_type_is_refused():
+def test_an_option_without_a_type_is_refused():
     def init(self, images: ImageSpec, layers=3): ...
 
     assert refusal(init) == f"the type of layers is missing; {ALLOWED} numbers."
 
 
-def test_a_parameter_without_a_default_is_refused():
+def test_an_option_without_a_default_is_refused():
     def init(self, images: ImageSpec, layers: int): ...
 
     sentence = r"\blayers\W+needs a default, so that the network can be built at once\.$"
     assert re.search(sentence, refusal(init))
 
 
-def test_a_parameter_that_cannot_be_given_by_name_is_refused():
+def test_an_option_that_cannot_be_given_by_name_is_refused():
     def init(self, images: ImageSpec, layers: int = 3, /): ...
 
     assert "layers" in refusal(init)
@@ -227,7 +227,7 @@ def test_an_empty_range_is_refused(low, high):
 
 
 @pytest.mark.parametrize("step", [0, -1, 8])
-def test_a_step_that_leads_nowhere_is_refused(step):
+def test_a_step_that_does_not_fit_its_range_is_refused(step):
     with pytest.raises(OptionError, match="the step must be above 0 and within the range"):
         Range(1, 8, step=step)
 
@@ -255,7 +255,7 @@ def test_a_number_in_range_is_kept_and_parsed_back_from_its_text(limits, data):
 
 @given(st.one_of(st.integers(), finite))
 @property_test
-def test_a_bare_parameter_takes_every_number_of_its_type(value):
+def test_an_option_without_limits_takes_every_number_of_its_type(value):
     kind = type(value)
     option = Option("value", kind, kind(0))
     assert option.check(value) == option.parse(str(value)) == value
@@ -328,14 +328,14 @@ def test_what_is_no_number_or_not_finite_is_refused(option, value):
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "Infinity", "", "three", "0x10", "1e999"])
-def test_text_that_stands_for_no_finite_number_is_refused(text):
+def test_text_that_means_no_finite_number_is_refused(text):
     with pytest.raises(OptionError) as error:
         Option("rate", float, 1.0).parse(text)
     assert str(error.value) == f"rate must be a number, not {text!r}."
 
 
 @pytest.mark.parametrize("text", ["1.5", "1e3", "true", "", " "])
-def test_text_that_stands_for_no_whole_number_is_refused(text):
+def test_text_that_means_no_whole_number_is_refused(text):
     with pytest.raises(OptionError) as error:
         Option("width", int, 1).parse(text)
     assert str(error.value) == f"width must be a whole number, not {text!r}."
@@ -376,7 +376,7 @@ def test_a_choice_that_is_not_there_is_refused_as_text_too():
     ("option", "value", "kept"),
     [(Option("width", int, 1), 16.0, 16), (Option("rate", float, 1.0), 3, 3.0)],
 )
-def test_a_number_that_fits_is_given_back_in_the_parameters_own_type(option, value, kept):
+def test_a_number_that_fits_is_returned_in_the_type_of_the_option(option, value, kept):
     assert option.check(value) == kept
     assert type(option.check(value)) is type(kept)
 
@@ -421,34 +421,34 @@ def test_a_refusal_names_the_ends_of_the_range_exactly(low, high):
 
 # --- filling in what was left out
 
-PARAMETERS = (
+OPTIONS = (
     Option("width", int, 16, range=Range(8, 64)),
     Option("skip", bool, True),
     Option("pool", str, "max", choices=("max", "average")),
 )
 
 
-def test_fill_adds_the_defaults_in_the_order_of_the_parameters():
-    filled = fill(PARAMETERS, {"pool": "average", "width": 32.0})
+def test_fill_adds_the_defaults_in_the_order_of_the_options():
+    filled = fill(OPTIONS, {"pool": "average", "width": 32.0})
     assert list(filled.items()) == [("width", 32), ("skip", True), ("pool", "average")]
     assert type(filled["width"]) is int
 
 
 def test_fill_does_not_touch_the_values_it_is_given():
     given_values = {"width": 32}
-    fill(PARAMETERS, given_values)
+    fill(OPTIONS, given_values)
     assert given_values == {"width": 32}
 
 
 @pytest.mark.parametrize(
     ("options", "name", "sentence"),
     [
-        (PARAMETERS, "widht", "there is no option 'widht'; did you mean 'width'?"),
-        (PARAMETERS, "xyz", "there is no option 'xyz'; there are width, skip, pool."),
+        (OPTIONS, "widht", "there is no option 'widht'; did you mean 'width'?"),
+        (OPTIONS, "xyz", "there is no option 'xyz'; there are width, skip, pool."),
         ((), "width", "there is no option 'width'; there is none."),
     ],
 )
-def test_fill_refuses_a_parameter_that_does_not_exist(options, name, sentence):
+def test_fill_refuses_an_option_that_does_not_exist(options, name, sentence):
     with pytest.raises(OptionError) as error:
         fill(options, {name: 16})
     assert str(error.value) == sentence
@@ -456,7 +456,7 @@ def test_fill_refuses_a_parameter_that_does_not_exist(options, name, sentence):
 
 def test_fill_refuses_a_value_that_does_not_fit():
     with pytest.raises(OptionError, match=r"^width must be a whole number from 8 to 64, not 4.$"):
-        fill(PARAMETERS, {"width": 4})
+        fill(OPTIONS, {"width": 4})
 
 
 @pytest.mark.parametrize(
@@ -474,7 +474,7 @@ def test_suggest_ends_the_sentence_with_what_was_meant_or_with_all_there_is(name
 # --- as data, and as words
 
 
-def test_describe_tells_all_in_plain_values():
+def test_describe_returns_plain_values():
     def init(
         self,
         images: ImageSpec,
