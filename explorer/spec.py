@@ -1,4 +1,4 @@
-"""What a plugin must know about its images before it can build a network."""
+"""The images that a network is built for."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,17 @@ class ImageSpec:
     Attributes:
         channels: Values per pixel: 1 for grey images, 3 for colour.
         size: Height and width in pixels; images are square.
-        num_classes: How many classes there are to tell apart.
+        num_classes: The number of classes.
     """
 
     channels: int
     size: int
     num_classes: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one image: `(channels, size, size)`."""
+        return self.channels, self.size, self.size
 
     def __str__(self) -> str:
         return f"{self.channels}×{self.size}×{self.size}, {self.num_classes} classes"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def list_architectures(as_json: AsJson = False) -> None:
     """List the architectures that can be trained, and the plugins that are broken."""
     registry = load_registry()
+    fitting = {name: list(registry.fitting(a)) for name, a in registry.architectures.items()}
     if as_json:
         print(
             json.dumps(
@@ -21,6 +22,8 @@ def list_architectures(as_json: AsJson = False) -> None:
                     {
                         "name": architecture.name,
                         "summary": architecture.summary,
+                        "images": architecture.images.shape,
+                        "fits": fitting[architecture.name],
                         "parameters": architecture.parameters,
                         "options": [p.describe() for p in architecture.options],
                         "origin": architecture.origin,
@@ -38,6 +41,8 @@ def list_architectures(as_json: AsJson = False) -> None:
                 f"{architecture.name:{width}}  {architecture.parameters:>9,} parameters  "
                 f"{architecture.summary}"
             )
+            if (fits := fitting[architecture.name]) != list(registry.datasets):
+                print(f"{'':{width}}    fits {', '.join(fits) or 'no data set here'}")
             for option in architecture.options:
                 print(
                     f"{'':{width}}    --set {option.name}={option.default}  "

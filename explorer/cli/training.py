@@ -72,6 +72,7 @@ def train(
         registry = load_registry()
         images, architecture = registry.dataset(dataset), registry[name]
         values = _parse(settings or [], architecture.options)
+        registry.require_fit(architecture, values, images)
         spec = spec_of(architecture, values, images, chosen)
     except ExplorerError as error:
         refuse(str(error))
@@ -82,7 +83,7 @@ def _train(
     spec: "RunSpec", registry: "Registry", fresh: bool, output: "JsonLines | ProgressBar"
 ) -> None:
     from explorer.engines.perform import new_owner, perform
-    from explorer.runs.run import RunIsBusyError, Status
+    from explorer.runs.run import Status
     from explorer.training import events
 
     settings = settings_or_refuse()
@@ -100,7 +101,7 @@ def _train(
             return
         owner = new_owner()
         run = store.claim(run.id, owner)
-    except RunIsBusyError as error:
+    except ExplorerError as error:
         refuse(str(error))
     try:
         with output.open():

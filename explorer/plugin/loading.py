@@ -1,24 +1,29 @@
 """Loads one plugin: runs it, asks its hooks, checks what each of them offers."""
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import pluggy
-import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from explorer import hooks
 from explorer.data.dataset import DataSet
 from explorer.hooks import HOOKS
-from explorer.plugin.architecture import Architecture
+from explorer.plugin.architecture import Architecture, printing_to_stderr, try_out
 from explorer.plugin.options import read_options
 from explorer.plugin.sources import PluginError, Source, fingerprint, import_plugin
 from explorer.spec import ImageSpec
 from explorer.text import suggest
 
-PROBE = ImageSpec(channels=1, size=28, num_classes=10)
+# The images on which a new network is tried, one kind after the other until it takes one.
+KINDS = tuple(
+    ImageSpec(channels, size, num_classes=10)
+    for channels, size in ((1, 28), (3, 32), (1, 32), (3, 28), (3, 64))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,8 @@ class Offer:
     """What a plugin offers, by name.
 
     Attributes:
-        architectures: What can be built.
-        datasets: What can be learned from.
+        architectures: Networks that can be built.
+        datasets: Data sets to train them on.
     """
 
     architectures: dict[str, Architecture] = field(default_factory=dict)
@@ -39,7 +44,8 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
 
     Args:
         source: The plugin.
-        taken: What others offer already; no name can be had twice.
+        taken: What others offer already; a name can be given only once. Networks are tried on
+            these data sets too.
 
     Raises:
         PluginError: What it offers cannot be used.
@@ -47,11 +53,6 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
         BaseException: Whatever the plugin's code raises.
     """
     code = fingerprint(source.location)
-    module = import_plugin(source)
-    manager = pluggy.PluginManager(hooks.PROJECT)
-    manager.add_hookspecs(hooks)
-    manager.register(module)
-    implemented = _check_hooks(manager)
     offer = Offer()
 
     def register_architecture(architecture: type, /, *, name: str | None = None) -> None:
@@ -65,9 +66,11 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
         renamed = f"register({architecture.__name__}, name=…)"
         _refuse_taken(name, renamed, taken.architectures, offer.architectures)
         options = read_options(architecture)
-        parameters = _probe(architecture)
+        datasets = [*taken.datasets.values(), *offer.datasets.values()]
+        kinds = dict.fromkeys([*KINDS, *(dataset.images for dataset in datasets)])
+        images, parameters = _probe(architecture, kinds)
         offer.architectures[name] = Architecture(
-            name, architecture, options, source, code, parameters
+            name, architecture, options, source, code, images, parameters
         )
 
     def register_dataset(dataset: DataSet, /) -> None:
@@ -78,8 +81,14 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
             source.origin, source.location, source.target, code
         )
 
-    manager.hook.register_architectures(register=register_architecture)
-    manager.hook.register_datasets(register=register_dataset)
+    with printing_to_stderr():
+        manager = pluggy.PluginManager(hooks.PROJECT)
+        manager.add_hookspecs(hooks)
+        manager.register(import_plugin(source))
+        implemented = _check_hooks(manager)
+        # The data sets first, since its networks may be made for these alone.
+        manager.hook.register_datasets(register=register_dataset)
+        manager.hook.register_architectures(register=register_architecture)
     if not offer.architectures and not offer.datasets:
         example = "YourNetwork" if implemented[0] == HOOKS[0] else "DataSet(…)"
         raise PluginError(
@@ -120,19 +129,47 @@ def _check_hooks(manager: pluggy.PluginManager) -> list[str]:
     return [caller.name for caller in callers]
 
 
-def _probe(architecture: type[nn.Module]) -> int:
-    """Build the network once and run two images through it; return how many parameters it has."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        model = architecture(PROBE).eval()
-        output = model(torch.zeros(2, PROBE.channels, PROBE.size, PROBE.size))
-    wanted = (2, PROBE.num_classes)
-    if not isinstance(output, torch.Tensor) or tuple(output.shape) != wanted:
-        given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise PluginError(
-            f"{architecture.__name__} answers two images with {given} where (2, num_classes) = "
-            f"{wanted} is expected; end it with a linear layer to `images.num_classes` logits."
-        )
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+def _probe(architecture: type[nn.Module], kinds: Collection[ImageSpec]) -> tuple[ImageSpec, int]:
+    """Find the first kind of images that a network takes.
+
+    Returns:
+        These images, and the number of its trainable parameters when it is built for them.
+
+    Raises:
+        BaseException: It takes none. This is what it raised where it came furthest: a network for
+            colour is not to be called wrong for its refusal of grey images.
+    """
+
+    def parameters(images: ImageSpec) -> int:
+        model = try_out(architecture, images)
+        return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+    for images in kinds:
+        with contextlib.suppress(Exception, SystemExit):
+            return images, parameters(images)
+    furthest = max(kinds, key=lambda images: _operations(architecture, images))
+    return furthest, parameters(furthest)
+
+
+def _operations(architecture: type[nn.Module], images: ImageSpec) -> int:
+    """Count the operations of torch that a network gets through before it fails."""
+    counter = _Counter()
+    with contextlib.suppress(Exception, SystemExit), counter:
+        try_out(architecture, images)
+    return counter.count
+
+
+class _Counter(TorchFunctionMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.count += 1
+        return result
 
 
 def _kebab(name: str) -> str:

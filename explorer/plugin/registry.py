@@ -1,7 +1,7 @@
-"""All that plugins offer: what can be built, what can be learned from, and what is broken.
+"""All that plugins offer: networks that can be built, data sets, and which plugins are broken.
 
-Nothing that a plugin does while it loads can harm another: a broken one is recorded with a
-sentence and the lines of its own code that led there, and the rest go on.
+A plugin that fails while it loads takes down no other: it is recorded with a sentence and with the
+lines of its own code that led there, and the others are loaded.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,11 +14,15 @@ from explorer.plugin.architecture import Architecture
 from explorer.plugin.diagnosis import explain
 from explorer.plugin.loading import Offer, load_plugin
 from explorer.plugin.sources import Source, all_sources
-from explorer.text import suggest
+from explorer.text import dimensions, suggest
 
 
 class UnknownArchitectureError(ExplorerError, LookupError):
     """No loaded plugin offers an architecture of that name."""
+
+
+class MisfitError(ExplorerError, ValueError):
+    """A network cannot take the images of a data set; the message says which it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class BrokenPlugin:
     Attributes:
         source: The plugin.
         reason: One sentence on what is wrong and what would be right.
-        trace: The part of the traceback that lies in the plugin's own code; may be empty.
+        trace: The part of the traceback that is in the plugin's own code; may be empty.
     """
 
     source: Source
@@ -41,8 +45,8 @@ class Registry:
     """All that was found.
 
     Attributes:
-        architectures: What can be built, by name.
-        datasets: What can be learned from, by name.
+        architectures: The networks that can be built, by name.
+        datasets: The data sets to train them on, by name.
         broken: The plugins that could not be used.
     """
 
@@ -59,7 +63,7 @@ class Registry:
             ) from None
 
     def dataset(self, name: str) -> DataSet:
-        """The data set of that name.
+        """Return the data set of that name.
 
         Raises:
             UnknownDataSetError: There is none.
@@ -71,6 +75,46 @@ class Registry:
                 f"There is no data set {name!r}; {suggest(name, self.datasets)}"
             ) from None
 
+    def fitting(
+        self, architecture: Architecture, values: Mapping[str, object] | None = None
+    ) -> dict[str, DataSet]:
+        """Return the data sets whose images a network takes, by name.
+
+        Args:
+            architecture: The network.
+            values: Its options; their defaults where there is none.
+
+        Raises:
+            OptionError: A value does not fit its option.
+        """
+        return {
+            name: dataset
+            for name, dataset in self.datasets.items()
+            if not architecture.misfit(dataset.images, values)
+        }
+
+    def require_fit(
+        self, architecture: Architecture, values: Mapping[str, object], dataset: DataSet
+    ) -> None:
+        """Refuse a data set whose images a network cannot take.
+
+        Raises:
+            MisfitError: It cannot, with these options.
+            OptionError: A value does not fit its option.
+        """
+        reason = architecture.misfit(dataset.images, values)
+        if not reason:
+            return
+        name, images = architecture.name, dataset.images
+        if needs := architecture.needs(images):
+            reason = (
+                f"{name} needs {needs}; those of {dataset.name} are {dimensions(images.shape)}."
+            )
+        else:
+            reason = f"{name} does not fit {dataset.name} ({images}): {reason}"
+        fitting = ", ".join(self.fitting(architecture, values)) or "none of the data sets here"
+        raise MisfitError(f"{reason} It fits {fitting}.")
+
 
 def discover(folders: Iterable[Path] = ()) -> Registry:
     """Load the built-in plugins, those in `folders` and those that installed packages declare."""
@@ -78,7 +122,7 @@ def discover(folders: Iterable[Path] = ()) -> Registry:
 
 
 def load(sources: Iterable[Source]) -> Registry:
-    """Load and check each plugin alone; where two offer one name, the first has it."""
+    """Load and check each plugin by itself; if two offer the same name, the first has it."""
     found = Offer()
     broken: list[BrokenPlugin] = []
     for source in sources:

@@ -87,7 +87,7 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
         ["__init__", "half_of", HOOK, "__init__"],
     ),
     "raises_in_forward": (
-        r"^It raised ValueError, line 20: three channels, please\.$",
+        r"^It raised ValueError, line 20: two channels, please\.$",
         [HOOK, "forward"],
     ),
     "raises_in_hook": (
