@@ -1,1 +1,1 @@
-"""The report: does what a plugin offers hold in every way in which the explorer will use it?"""
+"""Checks of what a plugin offers, in every way in which the explorer will use it."""

@@ -1,42 +1,37 @@
-"""Checks of what a network does: answers, learns, can be stored, compiled and moved."""
+"""Checks of what a network does: answer, learn, be stored, be compiled, be moved."""
 
 import copy
 
 import torch
 from torch import Tensor, nn
 
-from explorer.checks.examined import (
-    IMAGES,
-    Examined,
-    listed,
-    noise,
-    same,
-)
+from explorer.checks.examined import Examined, listed, same, shown_as
 from explorer.checks.findings import Found
-from explorer.data.loader import Data
 from explorer.errors import explain, place
 from explorer.inspection.tracing import evaluating
+from explorer.text import dimensions
 from explorer.training.checkpoint import load_weights, pack_weights
 from explorer.training.events import Epoch
 from explorer.training.loop import train
 from explorer.training.recipe import Recipe
 
-LESSON = Recipe("adamw", 0.003, batch_size=64, train_size=512, epochs=4)
-STEPS = LESSON.epochs * 512 // LESSON.batch_size
+TRAIN_SIZE, TEST_SIZE = 512, 250
+RECIPE = Recipe("adamw", 0.003, batch_size=64, epochs=4)
+STEPS = RECIPE.epochs * TRAIN_SIZE // RECIPE.batch_size
 _FALL = 0.95  # of the first epoch's mean loss
 
 
 def answers(examined: Examined) -> Found:
-    """Does the answer to an image depend on that image alone, and not on when it is asked?"""
-    model, images = examined.build(), noise(IMAGES[0])
+    """Does the answer to an image depend on that image alone?"""
+    model, images = examined.build(), examined.noise()
     with evaluating(model), torch.inference_mode():
         whole, again = model(images).clone(), model(images).clone()
         single = torch.cat([model(image[None]) for image in images])
     if not torch.equal(whole, again):
         yield (
             "error",
-            "Asked twice in evaluation mode, it answers differently: what is random in training "
-            "must end with it, as nn.Dropout does, or by `if self.training`.",
+            "It gives two answers to the same images in evaluation mode: be random in training "
+            "only, as nn.Dropout is, or with `if self.training`.",
         )
     elif not same(whole, single):
         yield (
@@ -57,59 +52,60 @@ def repeats(examined: Examined) -> Found:
         steps = []
         for model in (one, other):
             torch.manual_seed(0)
-            steps.append(model.train()(noise(IMAGES[0])).detach())
+            steps.append(model.train()(examined.noise()).detach())
         equal = same(*steps)
     if equal:
         yield "ok", "Equal seeds give equal networks and equal steps."
     else:
         yield (
             "error",
-            "Equal seeds give different networks or steps, so no run can be repeated: draw random "
-            "numbers from torch alone, not from `random` or numpy.",
+            "Equal seeds give different networks or steps, so no run can be repeated: take random "
+            "numbers from torch only, not from `random` or numpy.",
         )
 
 
 def learns(examined: Examined) -> Found:
     """Does the loss fall over a few steps on real images?"""
-    whole = examined.data
-    data = Data(whole.spec, whole.train, whole.test.first(250))  # of which nothing is asked here
+    data = shown_as(examined.data, examined.images, TRAIN_SIZE, TEST_SIZE)
     torch.manual_seed(0)
-    events = list(train(examined.build(), data, LESSON))
+    events = list(train(examined.build(), data, RECIPE))
     losses = [event.train_loss for event in events if isinstance(event, Epoch)]
-    told = (
+    course = (
         f"from {losses[0]:.2f} in the first quarter to {losses[-1]:.2f} in the last of {STEPS} "
-        f"steps on {LESSON.train_size} images of MNIST"
+        f"steps on {len(data.train)} images of MNIST"
     )
+    if data.spec.shape != examined.data.spec.shape:
+        course += f", made {dimensions(data.spec.shape)}"
     if losses[-1] < _FALL * losses[0]:
-        yield "ok", f"The loss falls {told}."
+        yield "ok", f"The loss falls {course}."
     else:
         yield (
             "error",
-            f"The loss does not fall: {told}; normalise, initialise otherwise, or look for a "
-            "layer that lets nothing through.",
+            f"The loss does not fall: {course}; normalise, change the initialisation, or look for "
+            "a layer that always gives zeros.",
         )
 
 
 def keeps(examined: Examined) -> Found:
-    """Does all that it has learned go through safetensors and back?"""
+    """Does it answer the same after its state dict was stored and loaded?"""
     model, other = examined.build(seed=1), examined.build(seed=2)
-    model(noise(IMAGES[0]))  # so that running means have moved
+    model(examined.noise())  # so that running means have moved
     load_weights(other, pack_weights(model))
     with evaluating(model), evaluating(other), torch.inference_mode():
-        images = noise(IMAGES[0])
+        images = examined.noise()
         if same(model(images), other(images)):
-            yield "ok", "It answers the same after its weights were stored and read back."
+            yield "ok", "It answers the same after its weights are stored and loaded."
             return
     yield (
         "error",
-        "It answers differently after its weights were stored and read back: make what it learns "
-        f"or draws an nn.Parameter, or register it with `self.register_buffer`{_stray(model)}.",
+        "It answers differently after its weights are stored and loaded: make each tensor that it "
+        f"keeps an nn.Parameter, or register it with `self.register_buffer`{_stray(model)}.",
     )
 
 
 def compiles(examined: Examined) -> Found:
-    """Can `torch.compile` follow it?"""
-    model, images = examined.build().eval(), noise(IMAGES[0])
+    """Can `torch.compile` compile it?"""
+    model, images = examined.build().eval(), examined.noise()
     try:
         with torch.no_grad():
             compiled = torch.compile(copy.deepcopy(model), backend="aot_eager", fullgraph=True)(
@@ -117,22 +113,22 @@ def compiles(examined: Examined) -> Found:
             )
             equal = same(compiled, model(images))
     except Exception as error:
-        words = str(error).strip().partition("\n")[0]
-        yield "note", f"torch.compile cannot follow it in one piece: {words}"
+        reason = str(error).strip().partition("\n")[0]
+        yield "note", f"torch.compile cannot compile it in one piece: {reason}"
         return
     finally:
         torch.compiler.reset()
     if equal:
-        yield "ok", "torch.compile can follow it."
+        yield "ok", "torch.compile can compile it."
     else:
-        yield "note", "Compiled by torch.compile, it answers differently."
+        yield "note", "It answers differently when torch.compile has compiled it."
 
 
 def devices(examined: Examined) -> Found:
     """Does all of it move to another device, and back?"""
-    model, images = examined.build().eval(), noise(IMAGES[0])
+    model, images = examined.build().eval(), examined.noise()
     device = torch.accelerator.current_accelerator(check_available=True)
-    # Without a GPU, torch's device without memory tells as well what stays behind.
+    # Without a GPU, torch's device without memory shows too what does not move.
     elsewhere = device or torch.device("meta")
     location = examined.architecture.location
     with torch.no_grad():
@@ -140,13 +136,13 @@ def devices(examined: Examined) -> Found:
         try:
             there = copy.deepcopy(model).to(elsewhere)(images.to(elsewhere))
         except NotImplementedError:
-            yield "note", "Whether all of it moves to a GPU cannot be told without one."
+            yield "note", "Whether all of it moves to a GPU cannot be checked without a GPU."
             return
         except RuntimeError as error:
             yield (
                 "error",
                 f"Not all of it moves to another device: {explain(error, location)} Register "
-                f"tensors with `self.register_buffer`{_stray(model)}, and make new ones on the "
+                f"tensors with `self.register_buffer`{_stray(model)}, and create new ones on the "
                 "device of the input.",
                 place(error, location),
             )
@@ -160,7 +156,7 @@ def devices(examined: Examined) -> Found:
 
 
 def _stray(model: nn.Module) -> str:
-    """The names of tensors that are attributes only, in brackets."""
+    """Return the names of tensors that are plain attributes, in brackets."""
     names = [
         f"{path}.{name}" if path else name
         for path, module in model.named_modules()

@@ -1,4 +1,4 @@
-"""An architecture while it is examined, and what it is tried on."""
+"""An architecture while it is examined, and the images on which it is examined."""
 
 import ast
 import inspect
@@ -9,40 +9,61 @@ from functools import cached_property
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.checks.findings import place_of
-from explorer.data.loader import Data
+from explorer.data.loader import Data, Split
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Part
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.options import Option, Value
 from explorer.spec import ImageSpec
 
-IMAGES = (ImageSpec(1, 28, 10), ImageSpec(3, 32, 10))
+GREY, COLOUR = ImageSpec(1, 28, 10), ImageSpec(3, 32, 10)
 
 
 class Examined:
     """An architecture while it is examined.
 
     Args:
-        architecture: What is examined.
-        data: Real images of 1×28×28 to learn from.
+        architecture: The architecture.
+        data: MNIST, to train it on.
     """
 
     def __init__(self, architecture: Architecture, data: Data) -> None:
         self.architecture, self.data = architecture, data
 
+    @property
+    def images(self) -> ImageSpec:
+        """The images on which it is examined, but for the checks `fits` and `ranges`."""
+        return self.architecture.images
+
+    @property
+    def kinds(self) -> tuple[ImageSpec, ...]:
+        """These, and the grey and coloured images that most data sets have."""
+        return tuple(dict.fromkeys((self.images, GREY, COLOUR)))
+
     def build(
         self,
-        images: ImageSpec = IMAGES[0],
+        images: ImageSpec | None = None,
         values: Mapping[str, Value] | None = None,
         seed: int = 0,
     ) -> nn.Module:
-        """A network with these values, the rest as by default; the same one for the same seed."""
+        """Build the network with these options; the same one for the same seed.
+
+        Args:
+            images: What it is built for; by default `self.images`.
+            values: Options by name; their defaults where there is none.
+            seed: Of its initial weights.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self.architecture.build(images, values)
+            return self.architecture.build(images or self.images, values)
+
+    def noise(self) -> Tensor:
+        """Return four random images of the kind on which it is examined."""
+        return noise(self.images)
 
     @cached_property
     def home(self) -> str:
@@ -50,17 +71,48 @@ class Examined:
         return place_of(self.architecture.cls)
 
     def place(self, option: str) -> str:
-        """Where the constructor names an option."""
+        """Return where the constructor names an option."""
         return place_of_option(self.architecture.cls, option)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The layers and blocks that an image meets."""
-        return outline(self.build(), IMAGES[0])
+        """The layers and blocks through which an image passes."""
+        return outline(self.build(), self.images)
+
+
+def shown_as(data: Data, images: ImageSpec, train_size: int, test_size: int) -> Data:
+    """Return some of MNIST's images, resized and with their grey in each channel.
+
+    Args:
+        data: MNIST.
+        images: What they are to be like; with fewer than ten classes, only digits of these classes
+            are taken.
+        train_size: How many training images are taken.
+        test_size: How many test images are taken.
+    """
+
+    def show(split: Split, size: int) -> Split:
+        if images.num_classes < data.spec.num_classes:
+            chosen = split.labels < images.num_classes
+            split = Split(split.images[chosen], split.labels[chosen], split.mean, split.std)
+        split = split.subset(size)
+        pixels = split.images
+        if images.size != data.spec.size:
+            resized = F.interpolate(pixels.float(), (images.size, images.size), mode="bilinear")
+            pixels = resized.round().to(torch.uint8)
+        channels = images.channels
+        return Split(
+            pixels.repeat(1, channels, 1, 1),
+            split.labels,
+            split.mean.repeat(channels, 1, 1),
+            split.std.repeat(channels, 1, 1),
+        )
+
+    return Data(images, show(data.train, train_size), show(data.test, test_size))
 
 
 def corners(options: tuple[Option, ...]) -> Iterator[dict[str, Value]]:
-    """The defaults, each option at each of its ends, and each pair of options at theirs."""
+    """Yield the defaults, each option at each of its ends, and each pair of options at theirs."""
     singles = list(_ends(options))
     yield from ({}, *singles)
     for one, other in itertools.combinations(singles, 2):
@@ -82,7 +134,7 @@ def _ends(options: tuple[Option, ...]) -> Iterator[dict[str, Value]]:
 
 
 def place_of_option(cls: type, name: str) -> str:
-    """The file and line where a constructor names an option, or nothing."""
+    """Return the file and line where a constructor names an option; empty if there is none."""
     try:
         constructor = inspect.getattr_static(cls, "__init__")
         file, (lines, first) = (
@@ -97,22 +149,21 @@ def place_of_option(cls: type, name: str) -> str:
 
 
 def noise(images: ImageSpec) -> Tensor:
-    """Four random images, always the same ones: `(4, C, H, W)`."""
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(4, images.channels, images.size, images.size, generator=generator)
+    """Return four random images `(4, C, H, W)`, always the same ones."""
+    return torch.randn(4, *images.shape, generator=torch.Generator().manual_seed(0))
+
+
+def labels(images: ImageSpec) -> Tensor:
+    """Return labels for `noise`, `(4,)`."""
+    return torch.arange(4) % images.num_classes
 
 
 def same(one: Tensor, other: Tensor) -> bool:
-    """Whether two answers are equal but for rounding."""
+    """Return whether two outputs are equal but for rounding."""
     return one.shape == other.shape and torch.allclose(one, other, 1e-4, 1e-5)
 
 
-def shape(images: ImageSpec) -> str:
-    """As people write it: `1×28×28`."""
-    return f"{images.channels}×{images.size}×{images.size}"
-
-
 def listed(names: list[str]) -> str:
-    """The names with commas, the fifth and all that follow counted only."""
+    """Join names with commas; from the fifth on, only their number is given."""
     shown = ", ".join(names[:4])
     return f"{shown} and {len(names) - 4} more" if len(names) > 4 else shown

@@ -1,4 +1,4 @@
-"""What an examination finds."""
+"""What a check finds, and the report of all checks."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from explorer.errors import explain, place
+from explorer.plugin.architecture import printing_to_stderr
 
 Verdict: TypeAlias = Literal["ok", "note", "error"]
 T = TypeVar("T")
@@ -18,10 +19,10 @@ class Finding:
 
     Attributes:
         check: The check's name.
-        verdict: `ok`; `note`, if it works and its author may want to know something; or `error`, if
-            something here will not work.
+        verdict: `ok`; `note` if it works, but the author may want to know something; or `error` if
+            something does not work.
         text: A sentence for the author.
-        place: The file and the line in the author's code that it speaks of; empty if all is well.
+        place: File and line in the author's code; empty if all is well.
     """
 
     check: str
@@ -32,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that an examination found of an architecture or a data set.
+    """What all checks found of an architecture or a data set.
 
     Attributes:
         kind: `architecture` or `data set`.
@@ -48,34 +49,40 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found that will not work."""
+        """Whether no check found an error."""
         return all(finding.verdict != "error" for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values."""
+        """Return the report as plain values."""
         findings = [asdict(finding) for finding in self.findings]
         return {"kind": self.kind, "name": self.name, **self.facts, "findings": findings}
 
 
-# What a check yields: a verdict, a sentence, and a place where it is not that of the definition.
+# What a check yields: a verdict, a sentence, and a place if it is not that of the definition.
 Found: TypeAlias = Iterator[tuple[Verdict, str] | tuple[Verdict, str, str]]
 
 
 def run_check(
     name: str, check: Callable[[T], Found], subject: T, location: Path | None, home: str
-) -> Iterator[Finding]:
-    """Run one check; what the author's code raises meanwhile is a finding as well."""
+) -> list[Finding]:
+    """Run one check; an exception that the author's code raises is a finding too."""
+    found = []
     try:
-        for verdict, text, *where in check(subject):
-            yield Finding(name, verdict, text, "".join(where) or ("" if verdict == "ok" else home))
+        with printing_to_stderr():
+            for verdict, text, *where in check(subject):
+                at = "".join(where) or ("" if verdict == "ok" else home)
+                found.append(Finding(name, verdict, text, at))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may even call sys.exit
-        yield Finding(name, "error", explain(error, location), place(error, location) or home)
+        found.append(
+            Finding(name, "error", explain(error, location), place(error, location) or home)
+        )
+    return found
 
 
 def place_of(code: Any) -> str:
-    """The file and line where a class or function is defined, or nothing."""
+    """Return the file and line where a class or function is defined; empty if there is none."""
     try:
         file, (_, line) = inspect.getsourcefile(code), inspect.getsourcelines(code)
     except (OSError, TypeError):

@@ -1,24 +1,18 @@
-"""Checks of what a network is made of: options, shapes, logits, weights, branches."""
+"""Checks of what a network is made of: options, images, shapes, logits, weights, branches."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from explorer.branches import Branches
-from explorer.checks.examined import (
-    IMAGES,
-    Examined,
-    corners,
-    listed,
-    noise,
-    same,
-    shape,
-)
+from explorer.checks.examined import Examined, corners, labels, listed, noise, same
 from explorer.checks.findings import Found, place_of
 from explorer.errors import explain, place
 from explorer.inspection.linearity import linearity
 from explorer.inspection.parts import branch_path, layers
 from explorer.inspection.tracing import evaluating, trace
+from explorer.plugin.architecture import try_out
+from explorer.text import dimensions
 
 
 def options(examined: Examined) -> Found:
@@ -31,7 +25,7 @@ def options(examined: Examined) -> Found:
             yield (
                 "note",
                 f"The option {option.name} has no limits: write `Annotated[{kind}, "
-                "Range(low, high)]`, and it becomes a slider whose ends are tried out here.",
+                "Range(low, high)]`; it then is a slider, and both its ends are checked here.",
                 line,
             )
         if not option.help:
@@ -41,8 +35,8 @@ def options(examined: Examined) -> Found:
                 f'`Annotated[{kind}, …, "what it is"]`.',
                 line,
             )
-    told = [f"{p.name}: {p.expected()}, by default {p.default}" for p in declared]
-    yield "ok", ("; ".join(told) or "There are none") + "."
+    texts = [f"{each.name}: {each.expected()}, by default {each.default}" for each in declared]
+    yield "ok", ("; ".join(texts) or "There are none") + "."
 
 
 def size(examined: Examined) -> Found:
@@ -51,19 +45,38 @@ def size(examined: Examined) -> Found:
     yield (
         "ok",
         f"{examined.architecture.parameters:,} parameters in {len(list(layers(parts)))} layers, "
-        f"{sum(part.macs for part in parts):,} multiply-adds for an image of {shape(IMAGES[0])}.",
+        f"{sum(part.macs for part in parts):,} multiply-adds for an image of "
+        f"{dimensions(examined.images.shape)}.",
     )
 
 
+def fits(examined: Examined) -> Found:
+    """Which images does it take?"""
+    architecture, taken = examined.architecture, []
+    for images in examined.kinds:
+        try:
+            try_out(architecture.cls, images)
+            taken.append(dimensions(images.shape))
+        except (Exception, SystemExit) as error:
+            yield (
+                "note",
+                f"It does not take images of {dimensions(images.shape)}, and is not offered for "
+                f"them: {explain(error, architecture.location)}",
+                place(error, architecture.location),
+            )
+    yield "ok", f"It takes images of {' and '.join(taken)}."
+
+
 def ranges(examined: Examined) -> Found:
-    """Does it answer, and learn, at both ends of every option, on grey and coloured images?"""
-    tried, told = 0, set()
+    """Does it answer, and learn, at both ends of every option, on all images that it takes?"""
+    tried, reasons = 0, set()
     location = examined.architecture.location
+    taken = [images for images in examined.kinds if not examined.architecture.misfit(images)]
     for values in corners(examined.architecture.options):
-        for images in IMAGES:
+        for images in taken:
             tried += 1
             chosen = ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
-            where = f"With {chosen} on images of {shape(images)}"
+            where = f"With {chosen} on images of {dimensions(images.shape)}"
             try:
                 model = examined.build(images, values)
                 logits = model(noise(images))
@@ -75,34 +88,34 @@ def ranges(examined: Examined) -> Found:
                         f"(4, {images.num_classes}) is expected.",
                     )
                     continue
-                loss = F.cross_entropy(logits, torch.arange(4) % images.num_classes)
+                loss = F.cross_entropy(logits, labels(images))
                 loss.backward()
                 if not loss.isfinite():
                     yield "error", f"{where}, its loss is {loss.item()} before it has learned."
             except (Exception, SystemExit) as error:
                 reason = explain(error, location)
-                if reason not in told:  # the same slip shows at many ends
+                if reason not in reasons:  # one mistake shows at many ends
                     yield "error", f"{where}: {reason}", place(error, location)
-                told.add(reason)
-    if not told:
+                reasons.add(reason)
+    if not reasons:
         yield "ok", f"It answers and can be differentiated in {tried} settings."
 
 
 def logits(examined: Examined) -> Found:
     """Does it answer with logits, whatever the batch?"""
-    model, images = examined.build(), noise(IMAGES[0])
+    model, images = examined.build(), examined.noise()
     with evaluating(model), torch.inference_mode():
         answers = model(images)
     if bool((answers >= 0).all()) and same(answers.sum(1), torch.ones(4)):
         yield (
             "error",
-            "It answers with probabilities: leave the softmax at its end out, for the loss "
+            "It answers with probabilities: remove the softmax at its end, since the loss "
             "(cross-entropy) takes logits.",
         )
     elif bool((answers >= 0).all()) and bool((answers == 0).any()):
         yield (
             "note",
-            "All its logits are 0 or above, as after a ReLU: leave out what comes after the last "
+            "All its logits are 0 or above, as after a ReLU: remove what comes after the last "
             "linear layer.",
         )
     else:
@@ -113,23 +126,23 @@ def logits(examined: Examined) -> Found:
         location = examined.architecture.location
         yield (
             "note",
-            "It cannot learn from a batch of one image, which the last of an epoch may be: "
+            "It cannot be trained on a batch of one image, as the last batch of an epoch may be: "
             + explain(error, location),
             place(error, location),
         )
 
 
 def gradients(examined: Examined) -> Found:
-    """Does every weight learn?"""
+    """Does every parameter receive a gradient?"""
     model = examined.build()
-    F.cross_entropy(model(noise(IMAGES[0])), torch.arange(4)).backward()
+    F.cross_entropy(model(examined.noise()), labels(examined.images)).backward()
     named = [(name, p.grad) for name, p in model.named_parameters() if p.requires_grad]
     unused = [name for name, grad in named if grad is None]
     silent = [name for name, grad in named if grad is not None and not grad.any()]
     if unused:
         yield (
             "note",
-            f"No gradient reaches {listed(unused)}: what it gives is not used in `forward`.",
+            f"No gradient reaches {listed(unused)}: the result is not used in `forward`.",
             examined.home,
         )
     if silent:
@@ -145,43 +158,42 @@ def branches(examined: Examined) -> Found:
     if not found:
         yield (
             "note",
-            "It names no branches, so there is none to switch off: put paths that run side by "
-            "side, skips too, into `Branches`.",
+            "It names no branches, so there is none to switch off: put parallel paths, skips too, "
+            "into `Branches`.",
         )
         return
-    heard = trace(model, noise(IMAGES[0]), keep=Tensor.clone).kept
-    well = []
+    outputs = trace(model, examined.noise(), keep=Tensor.clone).kept
+    merged = []
     for name, block in found:
         paths = [branch_path(name, branch) for branch in block]
-        given = [heard[path] for path in paths if path in heard]
-        if name not in heard or len(given) < len(block):
+        given = [outputs[path] for path in paths if path in outputs]
+        if name not in outputs or len(given) < len(block):
             yield "note", f"The block {name} is not run, or not all of its branches are."
-        elif not same(block.merge(given), heard[name]):
+        elif not same(block.merge(given), outputs[name]):
             yield (
                 "error",
-                f"The block {name} does not give what its merge makes of its branches: override "
-                "nothing of Branches, and pass another function as `merge`.",
+                f"The output of the block {name} is not what its merge makes of its branches: "
+                "override nothing of Branches; pass another function as `merge`.",
                 place_of(type(block)) or examined.home,
             )
         else:
-            well.append(f"{name} = {', '.join(block)}")
-    if well:
-        yield "ok", "; ".join(well) + "."
+            merged.append(f"{name} = {', '.join(block)}")
+    if merged:
+        yield "ok", "; ".join(merged) + "."
 
 
 def affine(examined: Examined) -> Found:
-    """Is a block less than it looks?"""
+    """Could one layer replace a block?"""
     model = examined.build()
-    verdicts = linearity(model, IMAGES[0])
+    verdicts = linearity(model, examined.images)
     modules = dict(model.named_modules())
     deep = [v for v in verdicts if v.replacement and len(list(modules[v.block].children())) > 1]
     for verdict in deep:
         assert verdict.replacement
         yield (
             "note",
-            f"The block {verdict.block} acts as one affine map, so that "
-            f"{verdict.replacement.text} could do what it does; an activation within it would "
-            "make it more.",
+            f"The block {verdict.block} is one affine map: {verdict.replacement.text} could "
+            "replace it; an activation between its layers would change that.",
         )
     if verdicts and not deep:
-        yield "ok", "No block with several branches acts as one affine map."
+        yield "ok", "No block of several layers is one affine map."

@@ -1,4 +1,4 @@
-"""Examines an architecture by every check."""
+"""All checks of an architecture."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,17 +14,22 @@ from explorer.plugin.architecture import Architecture
 
 
 def examine(architecture: Architecture, data: Data) -> Report:
-    """Examine an architecture by every check."""
+    """Run every check on an architecture.
+
+    Args:
+        architecture: The architecture.
+        data: MNIST, to train it on.
+    """
     examined = Examined(architecture, data)
     findings = tuple(finding for name in CHECKS for finding in run(examined, name))
     return Report("architecture", architecture.name, _facts(examined), findings)
 
 
 def run(examined: Examined, name: str) -> Sequence[Finding]:
-    """Examine by one check; torch's random numbers are left as they were."""
+    """Run one check; torch's random numbers are left unchanged."""
     location, home = examined.architecture.location, examined.home
     with torch.random.fork_rng(devices=[]):
-        return list(run_check(name, CHECKS[name], examined, location, home))
+        return run_check(name, CHECKS[name], examined, location, home)
 
 
 CHECKS: Mapping[str, Callable[[Examined], Found]] = {
@@ -32,6 +37,7 @@ CHECKS: Mapping[str, Callable[[Examined], Found]] = {
     for check in (
         form.options,
         form.size,
+        form.fits,
         form.ranges,
         form.logits,
         form.gradients,
@@ -53,6 +59,7 @@ def _facts(examined: Examined) -> dict[str, Any]:
         "summary": architecture.summary,
         "origin": architecture.origin,
         "fingerprint": architecture.fingerprint,
+        "images": architecture.images.shape,
         "parameters": architecture.parameters,
         "options": [option.describe() for option in architecture.options],
     }

@@ -1,4 +1,4 @@
-"""Examines plugins: whether they load, and all that they offer."""
+"""The checks of all that plugins offer."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from explorer.plugin.sources import Source, built_in
 
 
 def load_beside_built_ins(sources: Iterable[Source]) -> Registry:
-    """Load plugins as the app would, whose built-in ones have their names already.
+    """Load plugins as the app does, after the built-in ones, whose names are taken.
 
     Returns:
         What these plugins offer, and which of them are broken.
@@ -30,12 +30,12 @@ def load_beside_built_ins(sources: Iterable[Source]) -> Registry:
 
 
 def examine(registry: Registry, cache: Path, only: str | None = None) -> Iterator[Report]:
-    """Examine all that a registry offers, one after the other.
+    """Run every check on all that a registry offers, one after the other.
 
     Args:
-        registry: What is examined.
+        registry: What plugins offer.
         cache: The folder of the decoded data sets.
-        only: The name of the one to examine; without it, all of them are.
+        only: The name of the one architecture or data set to check; by default, all.
     """
     for name, architecture in registry.architectures.items():
         if only in (None, name):

@@ -1,4 +1,4 @@
-"""The report of an architecture: each check finds what it is there to find, and nothing else."""
+"""The checks of an architecture: each finds what it is there to find, and nothing else."""
 
 import json
 import re
@@ -7,20 +7,23 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from explorer import ImageSpec
 from explorer.checks import networks
-from explorer.checks.examined import Examined
+from explorer.checks.examined import Examined, shown_as
 from explorer.plugin.registry import discover, load
 from explorer.plugin.sources import from_target
 
 ROOT = Path(__file__).parents[2]
 BUILT_IN = discover().architectures
 
-# A network that holds, with places for what could be wrong with it.
+# A network that passes, with places for what could be wrong with it.
 PLUGIN = '''
 import random
 import torch
+import torch.nn.functional as F
 from torch import nn
 from typing import Annotated
 from explorer import Branches, ImageSpec, Range, hookimpl
@@ -69,7 +72,7 @@ def findings(architecture, data, check):
     return networks.run(Examined(architecture, data), check)
 
 
-def test_a_network_that_holds_gets_one_ok_from_each_check(tmp_path, data):
+def test_a_good_network_gets_one_ok_from_each_check(tmp_path, data):
     report = networks.examine(network(tmp_path)[0], data)
     assert [(f.check, f.verdict) for f in report.findings] == [
         (name, "ok") for name in networks.CHECKS
@@ -78,10 +81,10 @@ def test_a_network_that_holds_gets_one_ok_from_each_check(tmp_path, data):
     assert report.passed
 
 
-def test_a_passport_tells_every_layer_and_parameter_as_plain_values(tmp_path, data):
-    told = json.loads(json.dumps(networks.examine(network(tmp_path)[0], data).to_json()))
-    assert told["name"] == "net"
-    assert [layer["name"] for layer in told["layers"]] == [
+def test_a_report_has_every_layer_and_its_parameters_as_plain_values(tmp_path, data):
+    report = json.loads(json.dumps(networks.examine(network(tmp_path)[0], data).to_json()))
+    assert report["name"] == "net"
+    assert [layer["name"] for layer in report["layers"]] == [
         "block.3x3.0",
         "block.3x3.1",
         "block.5x5.0",
@@ -89,12 +92,46 @@ def test_a_passport_tells_every_layer_and_parameter_as_plain_values(tmp_path, da
         "pool",
         "linear",
     ]
-    assert told["layers"][0]["shape"] == [4, 28, 28]
-    assert told["layers"][0]["parameters"] == 4 * 9 + 4
-    assert told["layers"][0]["macs"] == 4 * 9 * 28 * 28
-    assert told["parameters"] == 40 + 104 + 1290
-    assert told["macs"] == sum(layer["macs"] for layer in told["layers"])
-    assert told["options"][0]["low"] == 2
+    assert report["layers"][0]["shape"] == [4, 28, 28]
+    assert report["layers"][0]["parameters"] == 4 * 9 + 4
+    assert report["layers"][0]["macs"] == 4 * 9 * 28 * 28
+    assert report["parameters"] == 40 + 104 + 1290
+    assert report["macs"] == sum(layer["macs"] for layer in report["layers"])
+    assert report["options"][0]["low"] == 2
+    assert report["images"] == [1, 28, 28]
+
+
+def test_a_network_is_checked_on_the_images_that_it_takes(tmp_path, data):
+    only = "assert images.channels == 3 and images.size == 64, '64 pixels in colour, please'"
+    report = networks.examine(network(tmp_path, init=only)[0], data)
+    findings = {finding.check: finding for finding in report.findings}
+    assert report.passed
+    assert {f.check for f in report.findings if f.verdict == "note"} == {"fits"}
+    assert findings["fits"].text == "It takes images of 3×64×64."
+    assert findings["size"].text.endswith("multiply-adds for an image of 3×64×64.")
+    assert findings["ranges"].text == "It answers and can be differentiated in 3 settings."
+    assert findings["learns"].text.endswith("on 512 images of MNIST, made 3×64×64.")
+    assert report.to_json()["layers"][0]["shape"] == [4, 64, 64]
+
+
+def test_mnist_is_shown_in_colour_at_any_size_with_fewer_classes(data):
+    shown = shown_as(data, ImageSpec(3, 32, 4), 100, 20)
+    images, labels = next(shown.train.batches(100))
+    assert images.shape == (100, 3, 32, 32)
+    assert set(labels.tolist()) == {0, 1, 2, 3}
+    assert torch.equal(images[:, 0], images[:, 1])
+    assert torch.equal(images[:, 0], images[:, 2])
+    small = F.interpolate(images[:, :1], (28, 28), mode="bilinear")
+    ones = data.train.normalise(data.train.images[data.train.labels < 4])
+    nearest = torch.cdist(small.flatten(1), ones.flatten(1)).argmin(1)
+    assert torch.equal(data.train.labels[data.train.labels < 4][nearest], labels)
+
+
+def test_mnist_is_shown_unchanged_where_it_fits(data):
+    shown, drawn = shown_as(data, data.spec, 50, 20), data.train.subset(50)
+    assert torch.equal(shown.train.images, drawn.images)
+    assert torch.equal(shown.train.labels, drawn.labels)
+    assert (len(shown.train), len(shown.test)) == (50, 20)
 
 
 # What is wrong, the check that finds it, its verdict, its sentence, and what its line holds.
@@ -122,13 +159,14 @@ WRONG = [
     ),
     (
         {"early": "assert x.shape[1] == 1, 'grey, please'"},
-        "ranges",
-        "error",
-        r"^With defaults on images of 3×32×32: It raised AssertionError, line \d+: grey, please\.$",
+        "fits",
+        "note",
+        r"^It does not take images of 3×32×32, and is not offered for them: It raised "
+        r"AssertionError, line \d+: grey, please\.$",
         "grey, please",
     ),
     (
-        {"late": "y = y[:, :9] if x.shape[1] == 3 else y"},
+        {"late": "y = y[:, :9] if x.shape[1] == 3 and len(x) == 4 else y"},
         "ranges",
         "error",
         r"^With defaults on images of 3×32×32, it answers four images with \(4, 9\) where",
@@ -145,14 +183,14 @@ WRONG = [
         {"late": "y = y.softmax(1)"},
         "logits",
         "error",
-        r"^It answers with probabilities: leave the softmax at its end out",
+        r"^It answers with probabilities: remove the softmax at its end",
         "class Net",
     ),
     (
         {"late": "y = y.relu()"},
         "logits",
         "note",
-        r"^All its logits are 0 or above, as after a ReLU: leave out what comes after",
+        r"^All its logits are 0 or above, as after a ReLU: remove what comes after",
         "class Net",
     ),
     (
@@ -162,14 +200,14 @@ WRONG = [
         },
         "logits",
         "note",
-        r"^It cannot learn from a batch of one image, .*: It raised ValueError, line \d+: Expected",
+        r"^It cannot be trained on a batch of one image, .*: It raised ValueError, line \d+: E",
         "batch_norm",
     ),
     (
         {"init": "self.spare = nn.Linear(3, 3)"},
         "gradients",
         "note",
-        r"^No gradient reaches spare\.weight, spare\.bias: what it gives is not used in `forward`",
+        r"^No gradient reaches spare\.weight, spare\.bias: the result is not used in `forward`",
         "class Net",
     ),
     (
@@ -188,7 +226,7 @@ WRONG = [
         },
         "branches",
         "note",
-        r"^It names no branches, so there is none to switch off: put paths that run side by side",
+        r"^It names no branches, so there is none to switch off: put parallel paths, skips too",
         "class Net",
     ),
     (
@@ -202,21 +240,21 @@ WRONG = [
         {"init": "self.block.register_forward_hook(lambda block, _, output: output * 2)"},
         "branches",
         "error",
-        r"^The block block does not give what its merge makes of its branches: override nothing",
+        r"^The output of the block block is not what its merge makes of its branches: override",
         None,
     ),
     (
         {"replaced": (", nn.ReLU()),\n        })", ")})"), "init": "self.block['3x3'].pop(1)"},
         "affine",
         "note",
-        r"^The block block acts as one affine map, so that Conv2d\(1, 8, 5×5\) could do what it",
+        r"^The block block is one affine map: Conv2d\(1, 8, 5×5\) could replace it; an activation",
         "class Net",
     ),
     (
         {"late": "y = y + torch.rand(1)"},
         "answers",
         "error",
-        r"^Asked twice in evaluation mode, it answers differently: what is random in training must",
+        r"^It gives two answers to the same images in evaluation mode: be random in training only",
         "class Net",
     ),
     (
@@ -230,7 +268,7 @@ WRONG = [
         {"init": "self.linear.weight.data *= random.random()"},
         "repeats",
         "error",
-        r"^Equal seeds give different networks or steps, so no run can be repeated: draw random",
+        r"^Equal seeds give different networks or steps, so no run can be repeated: take random",
         "class Net",
     ),
     (
@@ -251,7 +289,7 @@ WRONG = [
         {"init": "self.sign = torch.randn(1)", "late": "y = y * self.sign"},
         "keeps",
         "error",
-        r"^It answers differently after its weights were stored and read back: make what it learns",
+        r"^It answers differently after its weights are stored and loaded: make each tensor that",
         "class Net",
     ),
     (
@@ -259,21 +297,21 @@ WRONG = [
         "devices",
         "error",
         r"^Not all of it moves to another device: It raised RuntimeError, line \d+: .*device.* "
-        r"Register tensors with `self\.register_buffer` \(sign\), and make new",
+        r"Register tensors with `self\.register_buffer` \(sign\), and create",
         "y * self.sign",
     ),
     (
         {"late": "exec('pass')"},
         "compiles",
         "note",
-        r"^torch\.compile cannot follow it in one piece: ",
+        r"^torch\.compile cannot compile it in one piece: ",
         "class Net",
     ),
     (
         {"late": "y = y + torch.compiler.is_compiling()"},
         "compiles",
         "note",
-        r"^Compiled by torch\.compile, it answers differently\.$",
+        r"^It answers differently when torch\.compile has compiled it\.$",
         "class Net",
     ),
 ]
@@ -284,7 +322,7 @@ WRONG = [
     WRONG,
     ids=[f"{check}-{number}" for number, (_, check, *_) in enumerate(WRONG)],
 )
-def test_what_is_wrong_is_found_and_told_with_its_line(
+def test_what_is_wrong_is_found_with_its_line(
     tmp_path, data, wrong, check, verdict, sentence, line
 ):
     architecture, text = network(tmp_path, **wrong)
@@ -303,7 +341,7 @@ def test_every_check_is_seen_to_fail(check):
     assert check in {check for _, check, *_ in WRONG} | {"size"}
 
 
-def test_two_parameters_that_do_not_go_together_are_found(tmp_path, data):
+def test_two_options_that_do_not_go_together_are_found(tmp_path, data):
     architecture, _ = network(
         tmp_path,
         replaced=('"Channels"] = 4', '"Channels"] = 4, over: Annotated[int, Range(1, 8)] = 1'),
@@ -314,8 +352,8 @@ def test_two_parameters_that_do_not_go_together_are_found(tmp_path, data):
     assert found.text.startswith("With width=2, over=8 on images of 1×28×28: It raised")
 
 
-def test_one_slip_that_shows_at_many_ends_is_told_once(tmp_path, data):
-    architecture, _ = network(tmp_path, early="assert x.shape[1] == 1, 'grey, please'")
+def test_one_mistake_that_shows_at_many_ends_is_reported_once(tmp_path, data):
+    architecture, _ = network(tmp_path, early="assert len(x) < 4, 'few'")
     assert len(findings(architecture, data, "ranges")) == 1
 
 
@@ -333,7 +371,7 @@ def test_what_the_author_s_code_raises_in_a_check_is_a_finding(tmp_path, data):
     assert not report.passed
 
 
-def test_an_examination_leaves_torch_s_random_numbers_as_they_were(tmp_path, data):
+def test_checks_leave_torch_s_random_numbers_unchanged(tmp_path, data):
     architecture, _ = network(tmp_path, init="self.drop = nn.Dropout()", early="y = self.drop(y)")
     before = torch.get_rng_state()
     networks.examine(architecture, data)
@@ -341,17 +379,17 @@ def test_an_examination_leaves_torch_s_random_numbers_as_they_were(tmp_path, dat
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_every_built_in_passes_its_own_passport(name, data):
+def test_every_built_in_passes_all_checks(name, data):
     report = networks.examine(BUILT_IN[name], data)
     assert [f for f in report.findings if f.verdict == "error"] == []
 
 
-def test_the_printed_slip_is_found():
+def test_the_mistake_in_print_is_found():
     (found,) = networks.run(Examined(BUILT_IN["residual-as-printed"], None), "gradients")
     assert "No gradient reaches block1.residual.0.weight" in found.text
 
 
-def test_a_module_that_is_no_file_has_no_place(tmp_path, data):
+def test_a_class_without_a_file_has_no_place(tmp_path, data):
     architecture, _ = network(tmp_path)
     nowhere = type("Nowhere", (nn.Sequential,), {"__module__": "nowhere"})
     assert Examined(replace(architecture, cls=nowhere), data).home == ""

@@ -591,7 +591,7 @@ def test_a_new_package_s_own_test_passes(tmp_path, monkeypatch):
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "13 passed" in done.stdout
+    assert "14 passed" in done.stdout
 
 
 @pytest.mark.parametrize("target", ["nowhere.py", "no_such_module", "no.such.module", "no/where"])

@@ -1,4 +1,4 @@
-"""The messages for plugin authors, read from the code that says them."""
+"""The messages for plugin authors, read from the code that gives them."""
 
 import ast
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 EXPLORER = Path(__file__).parents[2] / "explorer"
 RAISED = {
     "PluginError",
+    "MisfitError",
     "BranchesError",
     "DataSetError",
     "OptionError",
@@ -17,8 +18,10 @@ RAISED = {
 }
 RAISING = [
     "branches.py",
+    "plugin/architecture.py",
     "plugin/loading.py",
     "plugin/options.py",
+    "plugin/registry.py",
     "plugin/sources.py",
     "data/dataset.py",
     "data/cache.py",
@@ -29,7 +32,7 @@ RAISING = [
 
 
 def template(node: ast.expr) -> str | None:
-    """A text as it stands in the code, with `…` where a value is put in."""
+    """Return a text as it is in the code, with `…` for each value that is put in."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -41,7 +44,7 @@ def template(node: ast.expr) -> str | None:
 
 
 def raised() -> Iterator[str]:
-    """The messages of all errors that a plugin's author may be told."""
+    """Yield the messages of all errors that a plugin's author may meet."""
     for name in RAISING:
         for node in ast.walk(ast.parse((EXPLORER / name).read_text(encoding="utf-8"))):
             match node:
@@ -51,7 +54,7 @@ def raised() -> Iterator[str]:
 
 
 def explained() -> Iterator[str]:
-    """The sentences that `explain` makes of other errors."""
+    """Yield the sentences that `explain` makes of other errors."""
     for name in ("errors.py", "plugin/diagnosis.py"):
         for node in ast.walk(ast.parse((EXPLORER / name).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Return) and node.value:
@@ -61,7 +64,7 @@ def explained() -> Iterator[str]:
 
 
 def found() -> Iterator[str]:
-    """What a passport's checks say where all is not well."""
+    """Yield what the checks say when they find something."""
     for name in ("form", "behaviour", "images"):
         tree = ast.parse((EXPLORER / "checks" / f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):

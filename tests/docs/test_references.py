@@ -13,7 +13,7 @@ from explorer import hooks
 DOCS = Path(__file__).parents[2] / "docs"
 ERRORS = (DOCS / "errors.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\|(.*)\|$", ERRORS, re.MULTILINE)
-TOLD = {cell.strip().removeprefix("**error** ") for row in ROWS for cell in row.split("|")}
+LISTED = {cell.strip().removeprefix("**error** ") for row in ROWS for cell in row.split("|")}
 
 
 def maker():
@@ -36,20 +36,20 @@ def test_the_reference_has_every_public_name_and_every_hook():
 
 @pytest.mark.parametrize("message", sorted({*raised(), *explained(), *found()}))
 def test_the_page_of_errors_has_every_message(message):
-    assert " ".join(message.split()) in TOLD
+    assert " ".join(message.split()) in LISTED
 
 
-def test_the_page_of_errors_has_no_message_that_nothing_says():
-    said = {" ".join(message.split()) for message in (*raised(), *explained(), *found())}
+def test_the_page_of_errors_has_no_message_that_no_code_gives():
+    given = {" ".join(message.split()) for message in (*raised(), *explained(), *found())}
     listed = [
         cell.removeprefix("**error** ").strip() for row in ROWS for cell in row.split(" | ")[-2:-1]
     ]
     listed = [cell for cell in listed if cell not in ("message", "---")]
     assert len(listed) > 80
-    assert [cell for cell in listed if cell not in said] == []
+    assert [cell for cell in listed if cell not in given] == []
 
 
-def test_messages_are_read_as_they_are_written():
+def test_messages_are_read_as_they_are_in_the_code():
     assert "… is empty: its first number must be below its second." in set(raised())
     assert "It raised ……: …." in set(explained())
     assert "All its pixels are 0 or 1 of 255: multiply" in "".join(found())
