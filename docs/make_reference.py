@@ -1,8 +1,8 @@
-"""Writes docs/reference.md from the docstrings: `python docs/make_reference.py`."""
+"""Write docs/reference.md from the docstrings: `python docs/make_reference.py`."""
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import explorer
 from explorer import hooks, testing
 
 FILE = Path(__file__).with_name("reference.md")
-SET_BY_THE_REGISTRY = {"origin", "location"}
+# What the explorer sets, and no author.
+HIDDEN = {explorer.DataSet: {"origin", "location", "target", "stamp"}}
 SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Yields|Example):\n", re.MULTILINE)
 INTRODUCTION = """\
 # Reference
@@ -37,7 +38,7 @@ GROUPS: dict[str, list[Any]] = {
 
 
 def reference() -> str:
-    """The whole page."""
+    """Return the whole page."""
     lines = [INTRODUCTION]
     for group, members in GROUPS.items():
         lines.append(f"## {group}\n")
@@ -55,7 +56,8 @@ def _entry(member: Any) -> Iterable[str]:
     for title, body in zip(rest[::2], rest[1::2], strict=True):
         body = inspect.cleandoc("\n" + body)
         yield f"**{title}**\n"
-        yield (body if title == "Example" else "\n".join(_items(body))) + "\n"
+        items = _items(body, HIDDEN.get(member, ()))
+        yield (body if title == "Example" else "\n".join(items)) + "\n"
 
 
 def _signature(member: Any) -> str:
@@ -64,7 +66,7 @@ def _signature(member: Any) -> str:
         parameters=[
             p.replace(annotation=p.empty)
             for p in signature.parameters.values()
-            if p.name not in SET_BY_THE_REGISTRY
+            if p.name not in HIDDEN.get(member, ())
         ],
         return_annotation=signature.empty,
     )
@@ -80,12 +82,12 @@ def _signature(member: Any) -> str:
     return "\n".join([f"{member.__name__}(", *inner, ")"])
 
 
-def _items(body: str) -> Iterable[str]:
-    """`name: text` becomes a list; text alone stays."""
+def _items(body: str, hidden: Collection[str]) -> Iterable[str]:
+    """Make a list of `name: text`; leave text without a name as it is."""
     for item in re.split(r"\n(?=\S)", body):
         words = " ".join(item.split())
         name = re.match(r"(\w+): ", words)
-        if name and name[1] not in SET_BY_THE_REGISTRY:
+        if name and name[1] not in hidden:
             yield f"- `{name[1]}`: {words[name.end() :]}"
         elif not name:
             yield words

@@ -1,4 +1,4 @@
-"""The two hooks through which plugins reach the explorer."""
+"""The two hooks by which plugins register what they offer."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -18,17 +18,17 @@ _hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class RegisterArchitecture(Protocol):
-    """The function that a plugin is handed to register its architectures with."""
+    """The function that a plugin calls to register its architectures."""
 
     def __call__(self, architecture: type, /, *, name: str | None = None) -> None:
         """Offer `architecture`, an `nn.Module` class, under `name`.
 
-        Without a name, the class's own is used: `ResidualBN` becomes `residual-bn`.
+        Without a name, it is made of the class's: `ResidualBN` becomes `residual-bn`.
         """
 
 
 class RegisterDataSet(Protocol):
-    """The function that a plugin is handed to register its data sets with."""
+    """The function that a plugin calls to register its data sets."""
 
     def __call__(self, dataset: "DataSet", /) -> None:
         """Offer `dataset`."""
@@ -44,8 +44,10 @@ def register_architectures(register: RegisterArchitecture) -> None:
     """Offer one architecture or several to the explorer.
 
     Called once, when the plugin is loaded. An architecture is a `torch.nn.Module` class whose
-    constructor takes an `ImageSpec` first; each further option has a default and becomes a
-    widget, a command-line option and a check. The first line of its docstring is its summary.
+    constructor takes an `ImageSpec` first. Each further argument is an option: it has a default,
+    and becomes a widget and a command-line option whose values are checked. The first paragraph of
+    the docstring is the summary. An architecture need not take all images: it is built and run once
+    when it is loaded, and is offered for the data sets that it fits.
 
     Example:
         ```python
@@ -62,8 +64,8 @@ def register_architectures(register: RegisterArchitecture) -> None:
 def register_datasets(register: RegisterDataSet) -> None:
     """Offer one data set or several to the explorer.
 
-    Called once, when the plugin is loaded. Nothing is read before a data set is used; what it reads
-    then is checked, and kept in the cache folder.
+    Called once, when the plugin is loaded. No image is read before a data set is used; the images
+    are checked then, and kept in the cache folder.
 
     Example:
         ```python

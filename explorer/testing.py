@@ -1,4 +1,4 @@
-"""Tests of a plugin: its report, check by check.
+"""Tests of a plugin: one for each check.
 
 A plugin package's whole test file:
 
@@ -31,16 +31,16 @@ from explorer.settings import read_settings
 
 
 class CheckWarning(UserWarning):
-    """Something of a plugin that works, and that its author may want to know."""
+    """A note of a check: it works, but the author may want to know something."""
 
 
 def check_tests(target: str) -> Callable[..., None]:
-    """A test function for pytest with one case for each check of all that a plugin offers.
+    """Return a test function for pytest, with one case for each check of all that a plugin offers.
 
     An error fails its case; a note is a warning in pytest's summary.
 
     Args:
-        target: What `explorer check` takes: the plugin's module, file or folder.
+        target: The plugin's module, file or folder, as `explorer check` takes it.
 
     Raises:
         PluginError: There is no such plugin.
@@ -85,7 +85,7 @@ def _check_images(dataset: DataSet, check: str) -> Sequence[Finding]:
     return images.run(_images(dataset), check)
 
 
-# One for all of its checks, made when the first of them runs and not when tests are collected.
+# One for all checks, created when the first of them runs and not when tests are collected.
 
 
 @functools.cache

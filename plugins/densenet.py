@@ -1,4 +1,4 @@
-"""DenseNet: every layer sees what all layers before it gave.
+"""DenseNet: every layer sees the outputs of all layers before it.
 
 After Gao Huang, Zhuang Liu, Laurens van der Maaten and Kilian Weinberger, "Densely Connected
 Convolutional Networks", arXiv:1608.06993: x_l = H_l([x_0, x_1, …, x_l-1]) (eq. 2).
@@ -17,11 +17,11 @@ def register_architectures(register):
 
 
 class DenseNet(nn.Sequential):
-    """A skip that is kept beside what is new, not added to it: channels only ever grow.
+    """Each layer concatenates its output to its input and adds nothing: the channels only grow.
 
-    Each layer hands its input on and lays `growth` new channels beside it. Between the blocks a
-    1×1 convolution keeps half of the channels, and maps are halved (the paper's DenseNet-BC). The
-    paper has growth 12 and 16 layers a block in its smallest net.
+    Each layer passes its input on, with `growth` new channels after it. Between the blocks a 1×1
+    convolution keeps half of the channels, and the maps are halved (the paper's DenseNet-BC). The
+    paper's smallest net has a growth of 12, and 16 layers in each block.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class DenseNet(nn.Sequential):
 
 
 def composite(inputs: int, growth: int, bottleneck: bool) -> nn.Sequential:
-    """H_l: normalisation and ReLU come before each convolution."""
+    """Return H_l, in which normalisation and ReLU come before each convolution."""
     layers: list[nn.Module] = []
     if bottleneck:
         layers += [*activated(inputs), nn.Conv2d(inputs, 4 * growth, 1, bias=False)]
@@ -63,11 +63,11 @@ def composite(inputs: int, growth: int, bottleneck: bool) -> nn.Sequential:
 
 
 def transition(inputs: int) -> nn.Sequential:
-    """Half of the channels, on maps half as large."""
+    """Return layers that keep half of the channels, on maps half as large."""
     shrink = nn.Conv2d(inputs, inputs // 2, 1, bias=False)
     return nn.Sequential(*activated(inputs), shrink, nn.AvgPool2d(2, ceil_mode=True))
 
 
 def activated(channels: int) -> list[nn.Module]:
-    """Batch normalisation and a ReLU."""
+    """Return batch normalisation and a ReLU."""
     return [nn.BatchNorm2d(channels), nn.ReLU()]

@@ -31,13 +31,13 @@ def register_architectures(register):
 
 
 class GoogLeNet(nn.Sequential):
-    """GoogLeNet's modules with true 5×5 windows, and a switch that takes the 1×1 reductions away.
+    """GoogLeNet's modules with true 5×5 windows, and a switch that removes the 1×1 reductions.
 
     The widths are table 1's, divided by 8 or another number; maps are halved where the paper's
-    are. Without the reductions the 3×3 and 5×5 branches convolve all channels and the pool branch
-    hands all of them on (fig. 2a): compare what that costs. What is not as in the paper: a stem of
-    one 3×3 convolution for small images, no local response normalisation, no auxiliary
-    classifiers, and He's initialisation, arXiv:1502.01852.
+    are. Without the reductions the 3×3 and 5×5 branches convolve all channels, and the pool branch
+    passes all of them on (fig. 2a): compare the costs. Differences from the paper: a stem of one
+    3×3 convolution for small images, no local response normalisation, no auxiliary classifiers,
+    and He's initialisation, arXiv:1502.01852.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class GoogLeNet(nn.Sequential):
 
 
 def inception(inputs: int, widths: list[int], reduce: bool) -> Branches:
-    """One module: fig. 2b with the reductions, fig. 2a without."""
+    """Return one module: fig. 2b with the reductions, fig. 2a without them."""
     one, before_three, three, before_five, five, projection = widths
     pool = nn.MaxPool2d(3, stride=1, padding=1)
     if not reduce:
@@ -90,13 +90,13 @@ def inception(inputs: int, widths: list[int], reduce: bool) -> Branches:
 
 
 def outputs(inputs: int, widths: list[int], reduce: bool) -> int:
-    """How many channels a module gives."""
+    """Return the number of channels of a module's output."""
     one, _, three, _, five, projection = widths
     return one + three + five + (projection if reduce else inputs)
 
 
 def conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    """A convolution that keeps height and width, and a ReLU."""
+    """Return a convolution that keeps height and width, and a ReLU."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     return nn.Sequential(layer, nn.ReLU())

@@ -1,4 +1,4 @@
-"""A multilayer perceptron: what can be learned without a single convolution."""
+"""A multilayer perceptron: what a network can learn without any convolution."""
 
 from typing import Annotated, Literal
 
@@ -17,9 +17,9 @@ def register_architectures(register):
 class MLP(nn.Sequential):
     """Linear layers on a row of pixels: it does not know which pixels are neighbours.
 
-    On MNIST's centred digits it comes close to a convolutional net, with many more weights; on
-    images whose things move about it does not. Without an activation all its layers together are
-    one linear layer, however many there are.
+    On MNIST's centred digits it is nearly as good as a convolutional net, with many more
+    parameters; on images where objects are in different places it is not. Without an activation
+    all its layers together are one linear layer, however many there are.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class MLP(nn.Sequential):
         activation: Annotated[
             Literal["relu", "tanh", "none"], "What follows each hidden layer"
         ] = "relu",
-        dropout: Annotated[float, Range(0, 0.9), "Share of units that are silent at a step"] = 0.0,
+        dropout: Annotated[float, Range(0, 0.9), "Share of units set to zero at each step"] = 0.0,
     ):
         super().__init__()
         self.flatten = nn.Flatten()

@@ -18,10 +18,10 @@ def register_architectures(register):
 class NetworkInNetwork(nn.Sequential):
     """Every convolution is followed by two of 1×1: a small perceptron at every pixel.
 
-    Where 1×1 convolutions came from: they mix the channels of a pixel and see nothing beside it.
-    The last block gives one map a class, and a class's logit is the mean of its map, so that no
-    linear layer is needed and the maps show where each class was seen. Three blocks as in the
-    paper, which has 192 channels where this has `width`.
+    This is where 1×1 convolutions come from: they mix the channels of a pixel and see no other
+    pixel. The last block gives one map for each class, and the logit of a class is the mean of its
+    map, so no linear layer is needed, and the maps show where each class was seen. There are three
+    blocks, as in the paper, which has 192 channels where this net has `width`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class NetworkInNetwork(nn.Sequential):
 def mlpconv(
     inputs: int, width: int, outputs: int, kernel: int, perceptron: int, last: bool
 ) -> nn.Sequential:
-    """A convolution and `perceptron` of 1×1, with a ReLU after each; none after the very last."""
+    """Return a convolution and `perceptron` of 1×1, with a ReLU after each but the very last."""
     layers: list[nn.Module] = []
     for depth in range(perceptron + 1):
         size = kernel if depth == 0 else 1

@@ -22,11 +22,12 @@ def register_architectures(register):
 class ResNet(nn.Sequential):
     """6n + 2 layers in three stages of n residual blocks, as the ResNet paper trains on CIFAR-10.
 
-    Stages of 16, 32 and 64 channels, each on maps half as large as the one before. Take the skips
-    away and the same weights are the paper's plain nets: from some depth on they train worse than
-    shallower ones (fig. 6), which the residual nets do not. Without batch normalisation, which the
-    paper always has, convolutions have a bias, and beside a skip the second one of each block
-    begins at zero, or the sums would grow with every block (Zhang et al., arXiv:1901.09321).
+    The stages have 16, 32 and 64 channels, each on maps half as large as those of the stage
+    before. Without the skips, the same parameters are the paper's plain nets: deep ones train
+    worse than shallow ones (fig. 6), which is not so for the residual nets. Without batch
+    normalisation, which the paper always has, the convolutions have a bias; and where there is a
+    skip, the second convolution of each block begins at zero, since the sums would otherwise grow
+    with every block (Zhang et al., arXiv:1901.09321).
     """
 
     def __init__(
@@ -69,21 +70,21 @@ class ResNet(nn.Sequential):
 
 
 class PadChannels(nn.Module):
-    """Every second pixel, and maps of zeros behind: a shortcut without weights."""
+    """Takes every second pixel and appends maps of zeros: a shortcut without parameters."""
 
     def __init__(self, more: int):
         super().__init__()
         self.more = more
 
     def forward(self, x):
-        """`(N, C, H, W)` to `(N, C + more, ⌈H/2⌉, ⌈W/2⌉)`."""
+        """Return `(N, C + more, ⌈H/2⌉, ⌈W/2⌉)` of `(N, C, H, W)`."""
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.more))
 
 
 def conv(
     inputs: int, outputs: int, kernel: int, stride: int, norm: bool, zero: bool = False
 ) -> nn.Sequential:
-    """A convolution, initialised after He et al., arXiv:1502.01852, and its normalisation."""
+    """Return a convolution, initialised as in arXiv:1502.01852, and its normalisation."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=not norm)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     if zero:

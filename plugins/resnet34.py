@@ -1,4 +1,4 @@
-"""ResNet-18 and ResNet-34, made for ImageNet and adapted to small images.
+"""ResNet-18 and ResNet-34, designed for ImageNet and adapted to small images.
 
 After Kaiming He, Xiangyu Zhang, Shaoqing Ren and Jian Sun, "Deep Residual Learning for Image
 Recognition", arXiv:1512.03385, table 1.
@@ -21,10 +21,10 @@ def register_architectures(register):
 class ResNet34(nn.Sequential):
     """The ImageNet paper's ResNet of 34 layers, or of 18, with a first layer for small images.
 
-    Four stages of basic blocks, each with twice the channels on maps half as large. A 3×3
-    convolution at full size takes the place of the 7×7 one and the max-pooling in front, which
-    would leave 7×7 pixels of 28×28. At width 64 it is the paper's net, and torchvision's, weight
-    for weight; by default it is a quarter as wide, to be trained on a processor.
+    There are four stages of basic blocks, each with twice the channels on maps half as large. A 3×3
+    convolution at full size replaces the first 7×7 convolution and the max-pooling, which would
+    leave 7×7 pixels of 28×28. With a width of 64 it is the paper's net, and torchvision's, weight
+    for weight; by default it is a quarter as wide, so that it can be trained without a GPU.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ResNet34(nn.Sequential):
 
 
 def basic_block(inputs: int, outputs: int) -> Branches:
-    """Two 3×3 convolutions beside a skip; where the channels change, maps are halved (fig. 5)."""
+    """Return two 3×3 convolutions with a skip; if the channels change, maps are halved (fig. 5)."""
     stride = 1 if inputs == outputs else 2
     residual = nn.Sequential(
         conv(inputs, outputs, 3, stride), nn.ReLU(), conv(outputs, outputs, 3, 1)
@@ -61,7 +61,7 @@ def basic_block(inputs: int, outputs: int) -> Branches:
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    """A convolution and batch normalisation, initialised after He et al., arXiv:1502.01852."""
+    """Return a convolution, initialised as in arXiv:1502.01852, and batch normalisation."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return nn.Sequential(layer, nn.BatchNorm2d(outputs))

@@ -12,11 +12,12 @@ from explorer.cli.common import AsJson, load_registry, print_broken, refuse, set
 def new_plugin(
     name: Annotated[str, typer.Argument(help="The architecture's name, such as my-net.")],
     kind: Annotated[
-        str, typer.Option(help="To begin with: plain, residual or inception; package: to install.")
+        str,
+        typer.Option(help="The template: plain, residual or inception; or package, to install."),
     ] = "inception",
     as_json: AsJson = False,
 ) -> None:
-    """Write a small plugin that works, here, to be made one's own."""
+    """Write a small plugin that works into this folder, for you to change."""
     from explorer.plugin import templates
 
     try:
@@ -27,24 +28,24 @@ def new_plugin(
     if as_json:
         print(json.dumps({"path": str(made)}))
         return
-    print(f"{made} is written. What it holds, and whether it does:")
+    print(f"{made} is written. To check it:")
     print(f"    explorer check {made}")
     if chosen is templates.Kind.PACKAGE:
-        print("To have it in the app's picker:")
+        print("To see it in the app, install it:")
         print(f"    pip install --editable {made}")
     else:
-        print("To have it in the app's picker, start the app with its folder named:")
+        print("To see it in the app, start the app with this variable:")
         print(f"    EXPLORER_PLUGINS={Path().resolve()}")
 
 
 def check(
     target: Annotated[str, typer.Argument(help="A plugin's file, folder or module.")],
     only: Annotated[
-        str | None, typer.Option(help="Examine one architecture or data set of it alone.")
+        str | None, typer.Option(help="Check only this architecture or data set of it.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Examine plugins as the app will use them; exits 1 if something will not work."""
+    """Check plugins as the app will use them; exit with status 1 if something does not work."""
     from explorer.checks.plugins import examine, load_beside_built_ins
     from explorer.cli.output import print_checks
     from explorer.plugin.sources import PluginError, find_sources
@@ -64,7 +65,7 @@ def check(
             print_checks(report.to_json())
     passed = not registry.broken and all(report.passed for report in reports)
     if as_json:
-        told = {
+        result = {
             "ok": passed,
             "reports": [report.to_json() for report in reports],
             "broken": [
@@ -77,7 +78,7 @@ def check(
                 for broken in registry.broken
             ],
         }
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(json.dumps(result, indent=2, ensure_ascii=False))
     else:
         for broken in registry.broken:
             print_broken(broken)

@@ -1,1 +1,1 @@
-"""Plugins: where they come from, what they offer, what is wrong with those that are broken."""
+"""Plugins: where they come from, what they offer, and why a plugin is broken."""

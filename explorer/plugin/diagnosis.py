@@ -1,4 +1,4 @@
-"""Says in one sentence what is wrong with a plugin that does not load."""
+"""What is wrong with a plugin that does not load, in one sentence."""
 
 import re
 
@@ -8,19 +8,19 @@ from explorer import errors
 from explorer.hooks import HOOKS
 from explorer.plugin.sources import Source
 
-# What Python says where a class of networks was called without its images.
-_MADE = re.compile(r"(\w+)\.__init__\(\) missing .*'images'")
+# What Python says if the hook calls a network's class in place of registering it.
+_CALLED = re.compile(r"(\w+)\.__init__\(\) missing .*'images'")
 
 
 def explain(error: BaseException, source: Source) -> str:
-    """Say in one sentence what a plugin's code did wrong, for its author."""
+    """Say in one sentence what is wrong, for the author of the plugin."""
     match error:
         case pluggy.PluginValidationError():
             hook = next((hook for hook in HOOKS if hook in str(error)), HOOKS[0])
-            return f"A hook must take the arguments it is given: write `def {hook}(register):`."
-        case TypeError() if made := _MADE.search(str(error)):
+            return f"A hook has one argument, register: write `def {hook}(register):`."
+        case TypeError() if called := _CALLED.search(str(error)):
             return (
-                f"It makes a network where the class is asked for: hand over {made[1]} itself, "
-                "without brackets after it."
+                f"It registers a network in place of its class: write register({called[1]}), "
+                f"without brackets after {called[1]}."
             )
     return errors.explain(error, source.location)

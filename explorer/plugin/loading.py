@@ -1,4 +1,4 @@
-"""Loads one plugin: runs it, asks its hooks, checks what each of them offers."""
+"""Loads one plugin: imports it, calls its hooks, checks what it registers."""
 
 import contextlib
 import re
@@ -49,7 +49,7 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
 
     Raises:
         PluginError: What it offers cannot be used.
-        OptionError: A network has an option that cannot become a widget.
+        OptionError: A network has an option for which there is no widget.
         BaseException: Whatever the plugin's code raises.
     """
     code = fingerprint(source.location)
@@ -107,18 +107,22 @@ def _refuse_taken(name: str, renamed: str, *offered: Mapping[str, _Offered]) -> 
         if holder := each.get(name):
             raise PluginError(
                 f"The name {name!r} is taken by {holder.origin}; register it under "
-                f"another: {renamed}."
+                f"another name: {renamed}."
             )
 
 
 def _check_hooks(manager: pluggy.PluginManager) -> list[str]:
-    """The names of the hooks that the plugin implements."""
+    """Return the names of the hooks that the plugin implements.
+
+    Raises:
+        PluginError: It implements none, or one that does not exist.
+    """
     plugin = next(iter(manager.get_plugins()))
     callers = manager.get_hookcallers(plugin) or []
     for caller in callers:
         if not caller.spec:
             raise PluginError(
-                f"The function {caller.name} is no hook of the explorer; "
+                f"The function {caller.name} is not a hook of the explorer; "
                 f"{suggest(caller.name, HOOKS)}"
             )
     if not callers:

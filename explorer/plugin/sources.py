@@ -1,4 +1,4 @@
-"""Where plugins come from: the built-in folder, folders of one's own, installed packages."""
+"""Where plugins come from: the built-in folder, the user's folders, installed packages."""
 
 import difflib
 import hashlib
@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[1]
 
 
 class PluginError(ExplorerError):
-    """What is wrong with a plugin, as a sentence for its author."""
+    """A plugin cannot be used; the message is a sentence for its author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,10 @@ class Source:
     """Where a plugin comes from.
 
     Attributes:
-        name: The plugin's own name: its file's, its folder's or its entry point's.
+        name: The name of its file, its folder or its entry point.
         origin: What to show a person: a path, or a distribution with its version.
-        location: The file, or the package folder, that holds its code; empty if unknown.
+        location: The file or package folder of its code; `None` if it is unknown.
+        entry_point: How an installed package declares it; `None` for files and folders.
     """
 
     name: str
@@ -38,12 +39,12 @@ class Source:
 
     @property
     def target(self) -> str:
-        """What `from_target` finds it by."""
+        """The text by which `from_target` finds it."""
         return self.entry_point.value if self.entry_point else str(self.location)
 
 
 def in_folders(folders: Iterable[Path]) -> Iterator[Source]:
-    """The plugins in `folders`: each file and package whose name does not begin with `_` or `.`."""
+    """Yield the files and packages in `folders` whose names do not begin with `_` or a dot."""
     for folder in folders:
         if not folder.is_dir():
             yield Source(folder.name, str(folder), folder)
@@ -59,7 +60,7 @@ def _is_plugin(path: Path) -> bool:
 
 
 def from_target(target: str) -> Source:
-    """The plugin that `target` names: a file, a package folder or an importable module.
+    """Return the plugin that `target` names: a file, a package folder or an importable module.
 
     Raises:
         PluginError: There is no such file or module.
@@ -77,7 +78,7 @@ def from_target(target: str) -> Source:
 
 
 def find_sources(target: str) -> list[Source]:
-    """The plugin that `target` names, or all that lie in the folder that it names.
+    """Return the plugin that `target` names, or all plugins in the folder that it names.
 
     Raises:
         PluginError: There is no such file or module, or no plugin in the folder.
@@ -94,29 +95,30 @@ def find_sources(target: str) -> list[Source]:
 
 
 def built_in() -> Iterator[Source]:
-    """The plugins that ship with the explorer: beside the package, or inside it in a wheel."""
+    """Yield the plugins that ship with the explorer."""
+    # Beside the package in a checkout, inside it in a wheel.
     beside, inside = PACKAGE.parent / "plugins", PACKAGE / "plugins"
     return in_folders([inside if inside.is_dir() else beside])
 
 
 def installed() -> Iterator[Source]:
-    """The plugins that installed packages declare in the entry-point group `explorer`."""
+    """Yield the plugins that installed packages declare in the entry-point group `explorer`."""
     for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS)):
         release = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
         yield Source(entry.name, release, _location(entry.module), entry)
 
 
 def all_sources(folders: Iterable[Path]) -> list[Source]:
-    """The built-in plugins, those in `folders` and those that installed packages declare."""
+    """Return the built-in plugins, those in `folders` and those that installed packages declare."""
     return [*built_in(), *in_folders(folders), *installed()]
 
 
 def changed_since(loaded: Mapping[Source, str], folders: Iterable[Path]) -> list[str]:
-    """The names of plugins that were edited, added or taken away since they were loaded.
+    """Return the names of plugins that were edited, added or removed since they were loaded.
 
     Args:
         loaded: The fingerprint of each plugin when it was loaded.
-        folders: Where more may have been added. What was installed since is not looked for.
+        folders: Where plugins may have been added. Newly installed packages are not looked for.
     """
     present = {*built_in(), *in_folders(folders), *(s for s in loaded if s.entry_point)}
     current = {source: fingerprint(source.location) for source in present}
@@ -125,8 +127,8 @@ def changed_since(loaded: Mapping[Source, str], folders: Iterable[Path]) -> list
 
 
 def _location(module: str) -> Path | None:
-    """The file of a module, or the folder of the package it is in, without running either."""
-    # Looking for a.b runs a, so the first part that is no namespace is looked for.
+    """Return the file of a module, or the folder of its package, without importing it."""
+    # To find a.b, Python imports a; so this stops at the first part that is not a namespace.
     parts = module.split(".")
     for end in range(1, len(parts) + 1):
         try:
@@ -142,7 +144,7 @@ def _location(module: str) -> Path | None:
 
 
 def fingerprint(location: Path | None) -> str:
-    """Hash the plugin's source; line endings do not count, so a checkout anywhere agrees."""
+    """Hash the plugin's source, but not its line endings, which differ between systems."""
     files = sorted(location.rglob("*.py")) if location and location.is_dir() else [location]
     digest = hashlib.sha256()
     for file in files:
@@ -152,10 +154,10 @@ def fingerprint(location: Path | None) -> str:
 
 
 def import_plugin(source: Source) -> ModuleType:
-    """Run the plugin's module, anew if its code was edited since it was last run.
+    """Import the plugin's module, again if its code was edited since the last import.
 
     Raises:
-        PluginError: There is nothing to run.
+        PluginError: There is nothing to import.
         BaseException: Whatever its code raises.
     """
     digest = fingerprint(source.location)
@@ -169,7 +171,7 @@ def import_plugin(source: Source) -> ModuleType:
         raise PluginError(f"There is no plugin folder {source.origin}.")
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
-        raise PluginError(f"{source.origin} holds no Python package: it has no __init__.py.")
+        raise PluginError(f"{source.origin} is not a Python package: it has no __init__.py.")
     place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     name = f"explorer_plugin_{path.stem}_{place}"
     spec = importlib.util.spec_from_file_location(
@@ -178,7 +180,7 @@ def import_plugin(source: Source) -> ModuleType:
     if spec is None or spec.loader is None:
         raise PluginError(f"{source.origin} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses and pickling look a class's module up by name while the module still runs.
+    # Dataclasses and pickle look up a class's module by name while the module still runs.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -188,12 +190,12 @@ def import_plugin(source: Source) -> ModuleType:
     return module
 
 
-# The fingerprint under which each plugin was last loaded in this process.
+# The fingerprint that each plugin had when it was last imported in this process.
 _loaded: dict[Path, str] = {}
 
 
 def _forget(location: Path) -> None:
-    """Take an edited plugin's modules out of Python's memory, so that its code is read anew."""
+    """Remove an edited plugin's modules from `sys.modules`, so that its code is read again."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file and Path(file).is_relative_to(location):

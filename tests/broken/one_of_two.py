@@ -1,4 +1,4 @@
-"""Offers one network that holds and one that does not."""
+"""Offers one network that works and one that does not."""
 
 from torch import nn
 
@@ -7,11 +7,11 @@ from explorer import hookimpl
 
 @hookimpl
 def register_architectures(register):
-    register(Holds)
+    register(Works)
     register(Breaks)
 
 
-class Holds(nn.Sequential):
+class Works(nn.Sequential):
     def __init__(self, images):
         super().__init__(
             nn.Flatten(), nn.Linear(images.channels * images.size**2, images.num_classes)

@@ -1,4 +1,4 @@
-"""Its network cannot be built, for a reason that has a reason."""
+"""Its network cannot be built, for an error that has a cause."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""Its hook asks for an argument that there is not."""
+"""Its hook has an argument that does not exist."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""The registry: finds plugins, loads each alone, and says what is wrong with the broken ones."""
+"""The registry: finds plugins, loads each by itself, and says why one is broken."""
 
 import importlib
 import importlib.metadata
@@ -38,7 +38,7 @@ from explorer.settings import Settings
 BUILT_IN = Path(__file__).parents[2] / "plugins"
 BROKEN = Path(__file__).parents[1] / "broken"
 
-# Of each broken plugin: its sentence, as a pattern, and the functions of its own in the trace.
+# Of each broken plugin: its sentence, as a pattern, and its functions in the trace.
 HOOK, TOP = "register_architectures", "<module>"
 SENTENCES: dict[str, tuple[str, list[str]]] = {
     "branches_do_not_fit": (
@@ -52,7 +52,7 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
         [TOP, "main"],
     ),
     "duplicate_name": (
-        r"^The name 'plain' is taken by .*plain\.py; register it under another: "
+        r"^The name 'plain' is taken by .*plain\.py; register it under another name: "
         r"register\(Plain, name=…\)\.$",
         [HOOK],
     ),
@@ -61,7 +61,7 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
         [TOP, "Wide"],
     ),
     "misspelt_hook": (
-        r"\bregister_architecture\W+is no hook of the explorer; "
+        r"\bregister_architecture\W+is not a hook of the explorer; "
         r"did you mean 'register_architectures'\?$",
         [],
     ),
@@ -104,7 +104,7 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
     ),
     "syntax_error": (r"^It is not valid Python: 'return' outside function, line 21\.$", [""]),
     "twice_the_same_name": (
-        r"^The name 'mine' is taken by .*twice_the_same_name\.py; register it under another: "
+        r"^The name 'mine' is taken by .*twice_the_same_name\.py; register it under another name: "
         r"register\(TwoLayers, name=…\)\.$",
         [HOOK],
     ),
@@ -119,7 +119,7 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
         [HOOK],
     ),
     "wrong_signature": (
-        r"^A hook must take the arguments it is given: "
+        r"^A hook has one argument, register: "
         r"write `def register_architectures\(register\):`\.$",
         [],
     ),
@@ -131,7 +131,7 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
 }
 
 GOOD = '''
-"""A plugin that holds."""
+"""A plugin that works."""
 
 from torch import nn
 
@@ -204,7 +204,7 @@ def site(tmp_path, monkeypatch):
 
 
 def forget(site: Path) -> None:
-    """Let the next import run what lies in `site` anew, as a new process would."""
+    """Let the next import read what is in `site` again, as a new process would."""
     for name, module in list(sys.modules.items()):
         if (getattr(module, "__file__", None) or "").startswith(str(site)):
             del sys.modules[name]
@@ -213,25 +213,25 @@ def forget(site: Path) -> None:
 # --- broken plugins
 
 
-def test_each_broken_plugin_is_one_that_a_sentence_is_asked_of():
+def test_each_broken_plugin_has_a_sentence():
     assert {path.stem for path in BROKEN.glob("*.py")} == set(SENTENCES)
 
 
 @pytest.mark.parametrize("name", SENTENCES)
-def test_a_broken_plugin_is_told_what_is_wrong_in_one_sentence(everything, name):
+def test_what_is_wrong_with_a_broken_plugin_is_one_sentence(everything, name):
     (broken,) = (found for found in everything.broken if found.source.name == name)
     assert re.search(SENTENCES[name][0], broken.reason)
     assert "\n" not in broken.reason
 
 
 @pytest.mark.parametrize("name", SENTENCES)
-def test_the_trace_of_a_broken_plugin_shows_its_authors_own_code_only(everything, name):
+def test_the_trace_of_a_broken_plugin_shows_only_its_code(everything, name):
     (broken,) = (found for found in everything.broken if found.source.name == name)
     file = BROKEN / f"{name}.py"
     assert frames(broken) == [(file, function) for function in SENTENCES[name][1]]
 
 
-def test_what_torch_raised_beneath_the_authors_code_is_left_out_of_the_trace(everything):
+def test_what_torch_raised_below_the_authors_code_is_left_out_of_the_trace(everything):
     traces = {broken.source.name: broken.trace for broken in everything.broken}
     assert traces["raises_in_constructor"].count("Traceback") == 2
     assert traces["branches_do_not_fit"].count("Traceback") == 1
@@ -297,7 +297,7 @@ def test_an_error_that_cannot_even_be_printed_is_recorded_as_any_other(tmp_path)
     assert "Mute" in registry.broken[0].reason
 
 
-def test_an_error_without_a_message_is_told_by_its_kind(tmp_path):
+def test_an_error_without_a_message_is_named_by_its_kind(tmp_path):
     reason = break_file(write(tmp_path / "silent.py", "assert 1 > 2")).reason
     assert reason == "It raised AssertionError, line 1: without a message."
 
@@ -478,8 +478,8 @@ def test_an_entry_point_may_name_an_object_within_a_module(site):
     assert "good" not in found
 
 
-# Either it is loaded anew or it keeps its fingerprint: a run must not be filed under code that it
-# was not made with.
+# Either it is loaded again or it keeps its fingerprint: a run must not have the fingerprint of code
+# that it was not made with.
 def test_an_installed_plugin_never_runs_old_code_under_a_new_fingerprint(site):
     write(site / "shop.py", GOOD)
     install(site, "net-shop", "1.2", "[explorer]\nnets = shop\n")
@@ -613,7 +613,7 @@ def test_a_target_whose_package_fails_is_refused_in_words(site):
 
 def test_a_folder_that_is_no_package_is_refused(tmp_path):
     reason = break_file(tmp_path).reason
-    assert reason == f"{tmp_path} holds no Python package: it has no __init__.py."
+    assert reason == f"{tmp_path} is not a Python package: it has no __init__.py."
 
 
 # --- what is offered
@@ -706,7 +706,7 @@ def test_the_fingerprint_does_not_change_with_the_line_endings(tmp_path, ending)
     assert load_file(file).fingerprint == first
 
 
-def test_the_fingerprint_does_not_depend_on_where_the_plugin_lies(tmp_path):
+def test_the_fingerprint_does_not_depend_on_where_the_plugin_is(tmp_path):
     here, there = write(tmp_path / "a.py", GOOD), write(tmp_path / "else" / "b.py", GOOD)
     assert load_file(here).fingerprint == load_file(there).fingerprint
 
@@ -725,7 +725,7 @@ def test_the_fingerprint_of_a_package_covers_every_file_of_it(tmp_path):
 # --- a check leaves no mark
 
 
-def test_loading_plugins_leaves_torchs_random_numbers_as_they_were(tmp_path):
+def test_loading_plugins_leaves_torchs_random_numbers_unchanged(tmp_path):
     noisy = GOOD + "        torch.manual_seed(99)\n"
     write(tmp_path / "noisy.py", noisy.replace("from torch", "import torch\nfrom torch", 1))
     torch.manual_seed(3)
@@ -810,14 +810,14 @@ def test_a_plugin_may_offer_data_sets_alone(tmp_path):
     assert stripes.title == "stripes"
 
 
-def test_images_of_one_s_own_are_told_apart_by_the_code_that_reads_them(tmp_path):
+def test_the_version_of_an_authors_images_changes_with_the_code_that_reads_them(tmp_path):
     first = load_text(tmp_path, STRIPES).dataset("stripes").version
     later = load_text(tmp_path, STRIPES.replace("::2", "1::2")).dataset("stripes").version
     assert first
     assert first != later
 
 
-def test_a_version_of_its_author_s_own_is_kept(tmp_path):
+def test_a_version_given_by_the_author_is_kept(tmp_path):
     text = STRIPES.replace('name="stripes"', 'name="stripes", version="2026"')
     assert load_text(tmp_path, text).dataset("stripes").version == "2026"
 
@@ -847,7 +847,7 @@ def test_a_version_of_its_author_s_own_is_kept(tmp_path):
         ('"across"', '"along"', r"^Stripes has 2 classes and 1 different names"),
     ],
 )
-def test_a_broken_data_set_is_told_what_is_wrong(tmp_path, before, after, sentence):
+def test_what_is_wrong_with_a_broken_data_set_is_said(tmp_path, before, after, sentence):
     (tmp_path / "own.py").write_text(STRIPES.replace(before, after))
     (broken,) = discover([tmp_path]).broken
     assert re.search(sentence, broken.reason), broken.reason
@@ -900,7 +900,7 @@ def test_a_data_set_that_is_not_there_is_refused_with_what_there_is(name, end):
 # --- what has changed since
 
 
-def test_what_was_edited_added_or_taken_away_is_named(tmp_path):
+def test_what_was_edited_added_or_removed_is_named(tmp_path):
     for name in ("one", "two", "three"):
         (tmp_path / f"{name}.py").write_text(GOOD)
     loaded = {source: fingerprint(source.location) for source in all_sources([tmp_path])}
@@ -926,15 +926,15 @@ def test_a_folder_of_plugins_is_all_of_them(tmp_path):
     assert [source.name for source in find_sources(str(tmp_path / "one.py"))] == ["one"]
 
 
-def test_an_instance_made_without_its_images_is_told_to_be_the_class_itself(tmp_path):
+def test_a_class_that_is_called_in_the_hook_is_refused_in_words(tmp_path):
     (broken,) = load_text(tmp_path, GOOD.replace("register(Good)", "register(Good())")).broken
     assert broken.reason == (
-        "It makes a network where the class is asked for: hand over Good itself, without brackets "
-        "after it."
+        "It registers a network in place of its class: write register(Good), without brackets "
+        "after Good."
     )
 
 
-def test_a_target_that_is_nearly_a_file_is_told_so(tmp_path, monkeypatch):
+def test_a_target_that_is_nearly_a_file_is_suggested(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_net.py").write_text(GOOD)
     with pytest.raises(PluginError, match=r"module 'my-net'; did you mean 'my_net\.py'\?$"):

@@ -1,4 +1,4 @@
-"""Plugins are begun under any name that can be one, and under no other."""
+"""Templates are written under any name that a plugin can have, and under no other."""
 
 import ast
 import tempfile
@@ -62,7 +62,7 @@ def test_the_usual_spellings_are_understood(name, file, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
-    with pytest.raises(TemplateError, match=r"cannot be written .*; run this in a folder that can"):
+    with pytest.raises(TemplateError, match=r"cannot be written .*; run this in another folder"):
         new_plugin("wide", Kind.PLAIN, tmp_path / "nowhere", taken=())
 
 

@@ -1,4 +1,4 @@
-"""Begins a plugin: writes a small one that works, under a name of one's own."""
+"""Templates of plugins: small ones that work, written under the author's name for them."""
 
 import importlib.util
 import keyword
@@ -16,11 +16,11 @@ _HERE = Path(__file__).parent
 
 
 class TemplateError(ExplorerError, ValueError):
-    """The plugin cannot be begun; the message says what would be right."""
+    """The plugin cannot be written; the message says what would be right."""
 
 
 class Kind(StrEnum):
-    """What to begin with."""
+    """The template to begin with."""
 
     PLAIN = "plain"
     RESIDUAL = "residual"
@@ -33,16 +33,15 @@ def new_plugin(name: str, kind: Kind, folder: Path, taken: Iterable[str]) -> Pat
 
     Args:
         name: The architecture's name, in any of the usual spellings.
-        kind: What to begin with.
-        folder: Where to.
-        taken: The names that architectures have already.
+        kind: The template to begin with.
+        folder: Where to write it.
+        taken: The names of architectures that exist already.
 
     Returns:
-        What was written.
+        The file or folder that was written.
 
     Raises:
-        TemplateError: It cannot be named so, or something of that name is there; nothing is
-            written then.
+        TemplateError: It cannot have that name, or the name is taken; nothing is written then.
     """
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)]
     module, hyphened = "_".join(words), "-".join(words)
@@ -68,13 +67,13 @@ def new_plugin(name: str, kind: Kind, folder: Path, taken: Iterable[str]) -> Pat
             shutil.move(ready, home)
     except OSError as error:
         raise TemplateError(
-            f"{home} cannot be written ({error.strerror}); run this in a folder that can."
+            f"{home} cannot be written ({error.strerror}); run this in another folder."
         ) from error
     return home
 
 
 def read_kind(text: str) -> Kind:
-    """The kind of that name.
+    """Return the kind of that name.
 
     Raises:
         TemplateError: There is none.

@@ -1,4 +1,4 @@
-"""The page *Plugins*: what was loaded, from where, whether it holds, and what is broken and why."""
+"""The page *Plugins*: what was loaded, from where, its checks, and why a plugin is broken."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -9,8 +9,8 @@ import streamlit as st
 
 from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
-from explorer.data.mnist import MNIST
 from explorer.plugin.sources import built_in
+from explorer.text import dimensions
 from explorer.ui import state
 from explorer.ui.components.chart import chart
 from explorer.ui.pages import checks as reports
@@ -23,7 +23,7 @@ SHOWN = "show"
 
 
 def page() -> None:
-    """Broken plugins first, since they need attention; then one thing closely; then all."""
+    """Show broken plugins first, since they need attention; then one plugin closely; then all."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("#### Plugins", width="stretch")
         st.button(
@@ -31,7 +31,7 @@ def page() -> None:
             icon=":material/sync:",
             on_click=state.reload_plugins,
             key="reload all",
-            help="Load all plugins anew, as they are on disk, for everyone who uses this app.",
+            help="Load all plugins again, as they are on disk, for everyone who uses this app.",
         )
     with st.skeleton(height=300):
         registry = state.registry()
@@ -42,7 +42,7 @@ def page() -> None:
         **registry.architectures,
         **{f"{name} (data)": dataset for name, dataset in registry.datasets.items()},
     }
-    # One's own come first: they are what one comes for.
+    # The user's own first: people come here for these.
     shipped = {source.location for source in built_in()}
     names = sorted(offered, key=lambda name: _is_shipped(offered[name], shipped))
     asked = st.query_params.get(SHOWN)
@@ -59,8 +59,9 @@ def page() -> None:
     st.caption(
         "A plugin is a Python file with a class and one hook; `explorer new-plugin my-net` writes "
         "one. The explorer loads those in its `plugins/` folder, in the folders that "
-        "`EXPLORER_PLUGINS` names, and those of installed packages. A plugin is code that runs as "
-        "the explorer does: nobody can upload one here; only who starts the app can add one."
+        "`EXPLORER_PLUGINS` names, and those of installed packages. A plugin is code that runs "
+        "with the rights of the explorer: nobody can upload one here; only the person who starts "
+        "the app can add one."
     )
 
 
@@ -88,12 +89,13 @@ def _architecture(architecture: "Architecture") -> None:
     left, right = st.columns([3, 5], gap="large")
     with left:
         st.markdown(architecture.summary)
+        images = architecture.images
         parameters, shape = state.network(
-            architecture.name, architecture.fingerprint, architecture.complete({}), MNIST.images
+            architecture.name, architecture.fingerprint, architecture.complete({}), images
         )
         chart(shape, key="plugins.diagram")
     with right:
-        report, source, about = st.tabs(["Passport", "Source", "About"])
+        report, source, about = st.tabs(["Checks", "Source", "About"])
         with report:
             reports.panel(architecture)
         with source:
@@ -104,13 +106,21 @@ def _architecture(architecture: "Architecture") -> None:
                 f"{parameters:,} parameters · from {architecture.origin} · "
                 f"code {architecture.fingerprint}"
             )
+            st.caption(_fitting(state.registry(), architecture))
+
+
+def _fitting(registry: "Registry", architecture: "Architecture") -> str:
+    fitting = list(registry.fitting(architecture))
+    if fitting == list(registry.datasets):
+        return "Fits every data set."
+    return f"Fits {', '.join(fitting)}." if fitting else "Fits no data set here."
 
 
 def _dataset(dataset: DataSet) -> None:
     st.markdown(
         f"**{dataset.title}** — {dataset.images}: {', '.join(dataset.classes)}. {dataset.citation}"
     )
-    report, source = st.tabs(["Passport", "Source"])
+    report, source = st.tabs(["Checks", "Source"])
     with report:
         if is_cached(dataset, state.settings().cache):
             reports.panel(dataset)
@@ -135,7 +145,7 @@ def _source(file: str | Path | None) -> None:
 def _file_of(cls: type) -> str | None:
     try:
         return inspect.getsourcefile(cls)
-    except TypeError:  # it was made by a program
+    except TypeError:  # a class that was created without a file
         return None
 
 
@@ -150,8 +160,9 @@ def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
             {
                 "architecture": architecture.name,
                 "summary": architecture.summary,
+                "images": dimensions(architecture.images.shape),
                 "parameters": architecture.parameters,
-                "options": ", ".join(p.name for p in architecture.options),
+                "options": ", ".join(option.name for option in architecture.options),
                 "plugin": architecture.source.name,
                 "origin": architecture.origin,
             }
@@ -162,7 +173,7 @@ def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
         hide_index=True,
         column_config={
             "parameters": st.column_config.NumberColumn(
-                format="localized", help="With default options, on MNIST"
+                format="localized", help="With default options, on such images"
             ),
             "summary": st.column_config.TextColumn(width="large"),
         },
