@@ -1,0 +1,59 @@
+"""The page *Plugins* shows a network on the images that it takes."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.ui import state
+from explorer.ui.pages import checks
+
+COLOUR = '''
+from torch import nn
+from explorer import hookimpl
+
+@hookimpl
+def register_architectures(register):
+    register(Colour)
+
+class Colour(nn.Sequential):
+    """A network for colour images of 32 pixels."""
+    def __init__(self, images):
+        super().__init__(nn.Flatten(), nn.Linear(3 * 32 * 32, images.num_classes))
+'''
+
+
+def plugins_page():
+    from explorer.ui.pages import plugins
+
+    plugins.page()
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """The page of an app with a plugin of the user's; its checks are not run."""
+    (tmp_path / "colour.py").write_text(COLOUR)
+    monkeypatch.setenv("EXPLORER_PLUGINS", str(tmp_path))
+    monkeypatch.setattr(checks, "panel", lambda *_: None)
+    cached = (state.settings, state._loaded, state.changed_plugins)
+    for each in cached:
+        each.clear()
+    yield AppTest.from_function(plugins_page, default_timeout=60)
+    for each in cached:
+        each.clear()
+
+
+def test_a_network_for_colour_is_drawn_and_says_which_data_sets_it_fits(page):
+    page.query_params["show"] = "colour"
+    page.run()
+    assert not page.exception
+    captions = [caption.value for caption in page.caption]
+    assert "Fits cifar-10." in captions
+    assert any(caption.startswith("30,730 parameters") for caption in captions)
+    table = page.dataframe[-2].value.set_index("architecture")
+    assert table.loc["colour", "images"] == "3×32×32"
+    assert table.loc["plain", "images"] == "1×28×28"
+
+
+def test_a_network_that_takes_all_images_says_so(page):
+    page.query_params["show"] = "plain"
+    page.run()
+    assert "Fits every data set." in [caption.value for caption in page.caption]
