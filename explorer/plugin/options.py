@@ -214,9 +214,10 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
         raise OptionError(
             f"the option {name} needs a default, so that the network can be built at once."
         )
-    notes: Sequence[Any] = ()
+    notes: tuple[Any, ...] = ()
     if get_origin(annotation) is Annotated:
-        annotation, *notes = get_args(annotation)
+        annotation, *extras = get_args(annotation)
+        notes = tuple(extras)
     limits = next((note for note in notes if isinstance(note, Range)), None)
     help = next((note for note in notes if isinstance(note, str)), "")
     inner = [kind for kind in get_args(annotation) if kind is not types.NoneType]
@@ -230,15 +231,15 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
             raise OptionError(f"{name}: the choices of a Literal must be strings or numbers.")
         if len({str(choice) for choice in choices}) < len(choices):
             raise OptionError(f"{name}: two choices of a Literal read the same.")
-        option = Option(name, str, default, choices=choices, help=help)
+        read = Option(name, str, default, choices=choices, help=help)
     elif annotation in _TYPES:
         if limits and annotation is bool:
             raise OptionError(f"{name} is true or false and cannot have a Range.")
-        option = Option(name, annotation, default, range=limits, help=help)
+        read = Option(name, annotation, default, range=limits, help=help)
     else:
         written = getattr(annotation, "__name__", annotation) if annotation else "missing"
         raise OptionError(f"the type of {name} is {written}; write {_ALLOWED}.")
     try:
-        return replace(option, default=option.check(default))
+        return replace(read, default=read.check(default))
     except OptionError as error:
         raise OptionError(f"the default does not fit: {error}") from error
