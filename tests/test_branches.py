@@ -42,7 +42,7 @@ def by_hand(conv, x):
 
 @given(convolutions())
 @property_test
-def test_concat_lays_each_paths_channels_after_those_of_the_path_before(drawn):
+def test_concat_puts_each_paths_channels_after_those_of_the_path_before(drawn):
     paths, x = drawn
     whole = Branches(paths, merge=concat)(x)
     start = 0
@@ -110,7 +110,7 @@ def test_every_path_receives_its_gradient(merge):
     assert all(p.grad is not None and p.grad.any() for p in branches.parameters())
 
 
-def test_branches_may_lie_within_branches():
+def test_branches_may_be_nested():
     inner = Branches({"skip": nn.Identity(), "residual": nn.Conv2d(3, 3, 1)}, merge=add)
     outer = Branches({"deep": nn.Sequential(nn.Conv2d(2, 3, 1), inner), "1x1": nn.Conv2d(2, 4, 1)})
     x = torch.randn(2, 2, 5, 5)
@@ -128,7 +128,7 @@ def test_branches_may_lie_within_branches():
     ]
 
 
-def test_a_merge_of_ones_own_gets_the_outputs_in_the_order_of_the_paths():
+def test_a_merge_function_gets_the_outputs_in_the_order_of_the_paths():
     def first_minus_second(outputs):
         first, second = outputs
         return first - second
@@ -179,7 +179,7 @@ def test_no_path_is_refused():
         ("merge", "already exists"),
     ],
 )
-def test_a_name_that_a_module_cannot_bear_is_refused(name, why):
+def test_a_name_that_a_module_cannot_have_is_refused(name, why):
     with pytest.raises(ValueError, match=why) as refusal:
         Branches({"fine": nn.Identity(), name: nn.Identity()})
     sentence = str(refusal.value)
@@ -194,7 +194,7 @@ def test_a_path_that_is_no_module_is_refused(path):
         Branches({"a": nn.Identity(), "b": path})
 
 
-def test_a_merge_that_is_a_module_is_refused_since_it_would_be_taken_for_a_branch():
+def test_a_merge_that_is_a_module_is_refused_since_it_would_be_a_branch():
     class Mean(nn.Module):
         def forward(self, outputs):
             return torch.stack(list(outputs)).mean(0)
@@ -203,7 +203,7 @@ def test_a_merge_that_is_a_module_is_refused_since_it_would_be_taken_for_a_branc
         Branches({"a": nn.Identity(), "b": nn.Identity()}, merge=Mean())
 
 
-def test_concat_refuses_maps_of_different_sizes_and_names_who_gives_what():
+def test_concat_refuses_maps_of_different_sizes_and_names_each_branch_s_shape():
     branches = Branches({"wide": nn.Identity(), "narrow": nn.Conv2d(2, 5, 3)})
     with pytest.raises(ValueError, match="do not fit together") as refusal:
         branches(torch.randn(3, 2, 8, 8))
@@ -252,7 +252,7 @@ def test_add_refuses_broadcasting_wherever_the_odd_one_comes(channels):
         ),
     ],
 )
-def test_what_fails_for_another_reason_than_shapes_comes_through_as_it_is(merge, other, error):
+def test_an_error_for_another_reason_than_shapes_is_raised_unchanged(merge, other, error):
     class Other(nn.Module):
         def forward(self, x):
             return other(x)
@@ -284,7 +284,7 @@ def test_a_merge_may_be_given_by_its_name(merge):
     assert torch.equal(Branches(paths, merge=merge)(x), known[merge])
 
 
-def test_an_error_within_a_path_comes_through_as_it_is():
+def test_an_error_within_a_path_is_raised_unchanged():
     class Fails(nn.Module):
         def forward(self, x):
             raise RuntimeError("not today")

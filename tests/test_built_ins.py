@@ -1,4 +1,4 @@
-"""The built-in plugins: the tutorial's nets to the bit, and the ones that go further."""
+"""The built-in plugins: the tutorial's nets, exactly, and the others."""
 
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def blocks(model: nn.Module) -> list[Branches]:
     return [module for module in model.modules() if isinstance(module, Branches)]
 
 
-def weights(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
+def count_parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def ends(option) -> tuple:
@@ -43,8 +43,8 @@ def extremes() -> list:
     """Every architecture with each option at each of its ends, and with all at their first."""
     found = []
     for name, architecture in BUILT_IN.items():
-        every = [{p.name: end} for p in architecture.options for end in ends(p)]
-        every += [{p.name: ends(p)[0] for p in architecture.options}, {}]
+        every = [{option.name: end} for option in architecture.options for end in ends(option)]
+        every += [{option.name: ends(option)[0] for option in architecture.options}, {}]
         found += [pytest.param(name, values, id=f"{name}-{values}") for values in every]
     return found
 
@@ -64,8 +64,8 @@ def test_every_built_in_loads():
         ("inception", 97_298),
     ],
 )
-def test_a_tutorial_net_has_the_tutorials_number_of_weights(name, number):
-    assert BUILT_IN[name].parameters == weights(build(name)) == number
+def test_a_tutorial_net_has_the_tutorials_number_of_parameters(name, number):
+    assert BUILT_IN[name].parameters == count_parameters(build(name)) == number
     assert f"{number:,}" in BUILT_IN[name].description
 
 
@@ -77,7 +77,7 @@ def test_a_built_in_says_what_it_is_in_a_sentence(name):
 
 @pytest.mark.parametrize("images", [GREY, COLOUR], ids=str)
 @pytest.mark.parametrize(("name", "values"), extremes())
-def test_a_built_in_answers_at_both_ends_of_each_parameter(name, values, images):
+def test_a_built_in_answers_at_both_ends_of_each_option(name, values, images):
     model = build(name, images, **values)
     for training in (True, False):
         answer = model.train(training)(pictures(images))
@@ -93,7 +93,7 @@ def test_a_built_in_learns_from_a_single_image(name, values):
     assert answer.isfinite().all()
 
 
-# --- the tutorial's nets, written a second time as formulas over their weights
+# --- the tutorial's nets, written a second time as formulas over their parameters
 
 
 def layer(x, w, name, **options):
@@ -166,11 +166,11 @@ def test_a_tutorial_net_equals_its_formula_for_large_weights_of_either_sign(name
     torch.testing.assert_close(model(x), expected, rtol=1e-11, atol=1e-11)
 
 
-def test_the_two_residual_formulas_tell_the_slip_from_the_mended_net():
+def test_the_two_residual_formulas_differ():
     model = build("residual").double()
     x, w = pictures(GREY, 5, torch.float64), dict(model.named_parameters())
-    mended, printed = FORMULAS["residual"](x, w), FORMULAS["residual-as-printed"](x, w)
-    assert (mended - printed).abs().max() > 0.01
+    corrected, printed = FORMULAS["residual"](x, w), FORMULAS["residual-as-printed"](x, w)
+    assert (corrected - printed).abs().max() > 0.01
 
 
 def test_the_tutorials_four_branches_have_16_24_24_and_24_channels():
@@ -198,15 +198,15 @@ def without_gradient(model: nn.Module, images: ImageSpec = GREY) -> dict[str, in
 
 
 @pytest.mark.parametrize("name", [name for name in BUILT_IN if name != "residual-as-printed"])
-def test_every_weight_receives_a_gradient(name):
+def test_every_parameter_receives_a_gradient(name):
     assert without_gradient(build(name)) == {}
 
 
-def test_every_weight_receives_a_gradient_without_the_skips():
+def test_every_parameter_receives_a_gradient_without_the_skips():
     assert without_gradient(build("residual-bn", skip=False)) == {}
 
 
-def test_11568_weights_of_the_printed_residual_net_never_receive_a_gradient():
+def test_11568_parameters_of_the_printed_residual_net_never_receive_a_gradient():
     idle = without_gradient(build("residual-as-printed"))
     assert set(idle) == {
         "block1.residual.0.weight",
@@ -277,11 +277,11 @@ def test_the_width_is_the_number_of_channels_of_every_branch(name):
             assert outputs == {width}
 
 
-def test_without_the_skip_a_residual_net_has_the_same_weights_in_a_plain_stack():
+def test_without_the_skip_a_residual_net_has_the_same_parameters_in_a_plain_stack():
     with_skip, without = build("residual-bn", skip=True), build("residual-bn", skip=False)
     assert all(list(block) == ["skip", "residual"] for block in blocks(with_skip))
     assert all(list(block) == ["residual"] for block in blocks(without))
-    assert weights(with_skip) == weights(without)
+    assert count_parameters(with_skip) == count_parameters(without)
     without.load_state_dict(with_skip.state_dict())
 
     block, bare = blocks(with_skip.eval())[0], blocks(without.eval())[0]
@@ -305,14 +305,14 @@ def test_resnet_has_6n_plus_2_layers_in_stages_of_16_32_and_64_channels(n):
 
 
 def test_resnet_s_sizes_are_those_of_the_paper_s_table():
-    # Section 4.2: maps of 32, 16 and 8 pixels; 0.27 million weights for 20 layers (table 6).
+    # Section 4.2: maps of 32, 16 and 8 pixels; 0.27 million parameters for 20 layers (table 6).
     model = build("resnet", COLOUR, n=3)
     shapes = []
     for block in blocks(model):
         block.register_forward_hook(lambda _, __, output: shapes.append(output.shape[2]))
     model.eval()(pictures(COLOUR))
     assert shapes == [32] * 3 + [16] * 3 + [8] * 3
-    assert round(weights(build("resnet", ImageSpec(3, 32, 10), n=3)) / 1e6, 2) == 0.27
+    assert round(count_parameters(build("resnet", ImageSpec(3, 32, 10), n=3)) / 1e6, 2) == 0.27
 
 
 def test_resnet_s_identity_shortcut_subsamples_and_pads_with_zeros():
@@ -322,7 +322,7 @@ def test_resnet_s_identity_shortcut_subsamples_and_pads_with_zeros():
     assert skip.shape == (2, 32, 4, 4)
     assert torch.equal(skip[:, :16], x[:, :, ::2, ::2])
     assert not skip[:, 16:].any()
-    assert weights(block["skip"]) == 0
+    assert count_parameters(block["skip"]) == 0
 
 
 def test_resnet_s_projection_is_there_only_where_the_shape_changes():
@@ -331,7 +331,7 @@ def test_resnet_s_projection_is_there_only_where_the_shape_changes():
     assert convolutions(skips[2])[0].kernel_size == (1, 1)
 
 
-def test_without_skips_resnet_has_the_same_weights_in_a_plain_stack():
+def test_without_skips_resnet_has_the_same_parameters_in_a_plain_stack():
     with_skip, without = build("resnet", n=2), build("resnet", n=2, skip=False)
     assert all(list(block) == ["residual"] for block in blocks(without))
     without.load_state_dict(with_skip.state_dict())
@@ -431,7 +431,7 @@ def test_densenet_grows_by_the_same_number_of_channels_at_every_layer(bottleneck
     assert channels == [(12 + 6 * number, 18 + 6 * number) for number in range(4)]
 
 
-def test_densenet_hands_its_input_on_unchanged():
+def test_densenet_passes_its_input_on_unchanged():
     block = blocks(build("densenet"))[0].eval()
     x = torch.randn(2, 16, 5, 5)
     assert torch.equal(block(x)[:, :16], x)

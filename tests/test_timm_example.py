@@ -1,4 +1,4 @@
-"""The example package: really installed into a fresh environment, found, examined, taken out."""
+"""The example package: installed into a new environment, found, checked and uninstalled."""
 
 import json
 import shutil
@@ -41,21 +41,21 @@ def run(python, *arguments):
 
 
 def offered(python):
-    told = json.loads(run(python, "-m", "explorer", "list", "--json"))
-    return {architecture["name"]: architecture["origin"] for architecture in told}
+    listed = json.loads(run(python, "-m", "explorer", "list", "--json"))
+    return {architecture["name"]: architecture["origin"] for architecture in listed}
 
 
-def test_the_package_is_installed_found_examined_and_taken_out(python, tmp_path):
+def test_the_package_is_installed_found_checked_and_uninstalled(python, tmp_path):
     source = shutil.copytree(HOME, tmp_path / "package")
     # Without an index, so that pip checks what the package declares against what is there.
     options = ["--no-index", "--no-build-isolation", "--no-cache-dir", "--quiet"]
     run(python, "-m", "pip", "install", *options, str(source))
     assert offered(python)["timm"] == "architecture-explorer-timm 0.1.0"
-    told = json.loads(
+    result = json.loads(
         run(python, "-m", "explorer", "check", "architecture_explorer_timm", "--json")
     )
-    assert told["ok"], told
-    assert [report["name"] for report in told["reports"]] == ["timm"]
+    assert result["ok"], result
+    assert [report["name"] for report in result["reports"]] == ["timm"]
     run(python, "-m", "pip", "uninstall", "--yes", "--quiet", "architecture-explorer-timm")
     assert "timm" not in offered(python)
 
@@ -69,7 +69,7 @@ def package(monkeypatch):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_whose_skips_are_opened_answers_as_timm_s_own(package, name):
+def test_a_model_whose_skips_are_branches_answers_as_timm_s(package, name):
     torch.manual_seed(0)
     theirs = timm.create_model(name, in_chans=3, num_classes=10)
     torch.manual_seed(0)
