@@ -98,7 +98,8 @@ def ranges(examined: Examined) -> Found:
                     yield "error", f"{where}: {reason}", place(error, location)
                 reasons.add(reason)
     if not reasons:
-        yield "ok", f"It answers and can be differentiated in {tried} settings."
+        settings = f"{tried} settings" if tried > 1 else "one setting"
+        yield "ok", f"It answers and can be differentiated in {settings}."
 
 
 def logits(examined: Examined) -> Found:

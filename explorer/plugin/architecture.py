@@ -109,7 +109,7 @@ class Architecture:
 
         kind = "images"
         if refused.channels != channels and not takes(channels=refused.channels):
-            kind = _KINDS.get(channels, f"images of {channels} channels")
+            kind = _KINDS.get(channels, f"{channels}-channel images")
         sizes = sorted({*_SIZES, size // 2, size, 2 * size, refused.size})
         taken = [each for each in sizes if takes(size=each)]
         if refused.size in taken:

@@ -95,6 +95,7 @@ def register_datasets(register):
     assert registry.broken == ()
     assert registry["wide-net"].images == ImageSpec(2, 8, 3)
     assert list(registry.fitting(registry["wide-net"])) == ["dots"]
+    assert registry["wide-net"].needs(GREY) == "2-channel images of 8×8 pixels"
 
 
 def test_a_network_that_takes_the_usual_images_is_built_and_run_once(tmp_path):
