@@ -214,6 +214,15 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
         raise OptionError(
             f"the option {name} needs a default, so that the network can be built at once."
         )
+    return _option(name, annotation, default)
+
+
+def _option(name: str, annotation: Any, default: Any) -> Option:
+    """Make the option that an annotation and a default declare.
+
+    Raises:
+        OptionError: There is no widget for the type, or the default does not fit.
+    """
     notes: tuple[Any, ...] = ()
     if get_origin(annotation) is Annotated:
         annotation, *extras = get_args(annotation)
@@ -235,7 +244,7 @@ def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
     elif annotation in _TYPES:
         if limits and annotation is bool:
             raise OptionError(f"{name} is true or false and cannot have a Range.")
-        read = Option(name, annotation, default, range=limits, help=help)
+        read = Option(name, annotation, default, range=limits, help=help, optional=optional)
     else:
         written = getattr(annotation, "__name__", annotation) if annotation else "missing"
         raise OptionError(f"the type of {name} is {written}; write {_ALLOWED}.")

@@ -127,7 +127,7 @@ ALLOWED = "write int or float (alone, or Annotated with a Range), bool, or a Lit
         (list, "list"),
         (str, "str"),
         (list[int], "list"),
-        (int | None, "int | None"),
+        (int | str, "int | str"),
         (Annotated[str, "A name"], "str"),
         (complex, "complex"),
     ],
