@@ -30,6 +30,9 @@ def options(architecture: str, declared: Sequence[Option]) -> dict[str, Value]:
 
 def data_set(offered: Mapping[str, DataSet]) -> DataSet:
     """Show the picker of the data set."""
+    asked = st.query_params.get("dataset")
+    if asked and asked not in offered:
+        st.caption(f"The data set `{asked.replace('`', '')}` is not here, or does not fit.")
     name = st.selectbox(
         "Data set",
         list(offered),  # by the names that addresses and the command line use

@@ -7,6 +7,7 @@ from streamlit.navigation.page import Page
 
 from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
+from explorer.errors import ExplorerError
 from explorer.plugin.options import Value
 from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError
@@ -56,15 +57,23 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     architecture = registry[name]
     st.markdown(architecture.summary)
     values = forms.options(name, architecture.options)
-    dataset = forms.data_set(registry.datasets)
+    fitting = registry.fitting(architecture)
+    if not fitting:
+        st.error(f"None of the data sets here fits {name}; a plugin can bring one that does.")
+        return
+    dataset = forms.data_set(fitting)
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {dataset.url}")
     recipe, place = forms.recipe()
-    spec = None
+    spec, reason = None, ""
     if recipe:
         from explorer.runs.restore import spec_of  # needs torch, as the registry above does
 
-        spec = spec_of(architecture, values, dataset, recipe)
+        try:
+            registry.require_fit(architecture, values, dataset)
+            spec = spec_of(architecture, values, dataset, recipe)
+        except ExplorerError as error:
+            reason = str(error)
     place.button(
         "Train",
         type="primary",
@@ -75,7 +84,10 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
         args=(spec,),
     )
     with see:
-        _diagram(name, values, dataset)
+        if reason:
+            st.error(reason)
+        else:
+            _diagram(name, values, dataset)
 
 
 def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
@@ -97,9 +109,7 @@ def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
 def _train(spec: RunSpec) -> None:
     run = state.submit(spec)
     if not run.status.is_live:
-        st.toast(
-            "This run was made before, so it is shown as it was. Another seed makes a new one."
-        )
+        st.toast("This run was made before, so its record is shown. Another seed makes a new one.")
     state.show([run.id])
 
 
