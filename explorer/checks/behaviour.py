@@ -24,7 +24,7 @@ _FALL = 0.95  # of the first epoch's mean loss
 def answers(examined: Examined) -> Found:
     """Does the answer to an image depend on that image alone?"""
     model, images = examined.build(), examined.noise()
-    with evaluating(model), torch.inference_mode():
+    with evaluating(model), torch.no_grad():
         whole, again = model(images).clone(), model(images).clone()
         single = torch.cat([model(image[None]) for image in images])
     if not torch.equal(whole, again):
@@ -91,7 +91,7 @@ def keeps(examined: Examined) -> Found:
     model, other = examined.build(seed=1), examined.build(seed=2)
     model(examined.noise())  # so that running means have moved
     load_weights(other, pack_weights(model))
-    with evaluating(model), evaluating(other), torch.inference_mode():
+    with evaluating(model), evaluating(other), torch.no_grad():
         images = examined.noise()
         if same(model(images), other(images)):
             yield "ok", "It answers the same after its weights are stored and loaded."

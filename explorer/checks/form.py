@@ -105,7 +105,7 @@ def ranges(examined: Examined) -> Found:
 def logits(examined: Examined) -> Found:
     """Does it answer with logits, whatever the batch?"""
     model, images = examined.build(), examined.noise()
-    with evaluating(model), torch.inference_mode():
+    with evaluating(model), torch.no_grad():
         answers = model(images)
     if bool((answers >= 0).all()) and same(answers.sum(1), torch.ones(4)):
         yield (

@@ -1,1 +1,1 @@
-"""Looks inside networks: what they are made of and what they do with an image."""
+"""Looks inside networks: what they consist of and what they do with an image."""

@@ -1,9 +1,9 @@
-"""Activations: what every layer, branch and block gives for some images."""
+"""Activations: the output of every layer, branch and block for some images."""
 
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +11,19 @@ from torch import Tensor, nn
 from explorer.inspection.parts import Part
 from explorer.inspection.tracing import trace
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One forward pass, kept.
+    """The outputs of one forward pass.
 
     Attributes:
-        parts: What the images met, in that order.
+        parts: The layers and blocks that the images met, in that order.
         maps: The output of each layer, branch and block by name, `(N, C, H, W)` or `(N, features)`,
-            copied to the CPU.
+            `float32`, copied to the CPU.
         logits: `(N, num_classes)`, likewise.
     """
 
@@ -32,18 +36,23 @@ class Recording:
         """The softmax of the logits, `(N, num_classes)`."""
         return self.logits.softmax(dim=1)
 
+    def arrays(self, number: int = 0) -> "dict[str, NDArray[np.float32]]":
+        """Return the output of each part for one image, by name: `(C, H, W)` or `(features,)`."""
+        return {name: output[number].numpy() for name, output in self.maps.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """An output in a few numbers.
+    """Statistics of one output.
 
     Attributes:
-        mean: Of all values.
+        mean: The mean of all values.
         std: Their standard deviation.
-        low: The least value.
-        high: The greatest value.
-        zeros: The share of values that are exactly 0, as a ReLU leaves them, 0–1.
-        dead: How many channels are 0 everywhere, so-called dead filters.
+        low: The smallest value.
+        high: The largest value.
+        zeros: The fraction of values that are exactly 0, as after a ReLU, 0–1.
+        dead: How many channels are 0 everywhere. If they are so for every image, the filters that
+            compute them are called dead.
     """
 
     mean: float
@@ -55,20 +64,18 @@ class Statistics:
 
 
 def record(model: nn.Module, images: Tensor) -> Recording:
-    """Run `images` through `model` and keep what each part of it gives.
-
-    The model is in evaluation mode meanwhile, and is left as it was.
+    """Run `images` through `model` in evaluation mode and keep the output of each of its parts.
 
     Args:
-        model: Takes `(N, C, H, W)`, answers with `(N, num_classes)` logits.
-        images: `(N, C, H, W)`, normalised, where the model lies.
+        model: Takes `(N, C, H, W)`, gives logits `(N, num_classes)`; unchanged afterwards.
+        images: `(N, C, H, W)`, normalised, on the model's device.
     """
     seen = trace(model, images, _copy)
     return Recording(seen.parts, seen.kept, _copy(seen.output))
 
 
 def statistics(output: Tensor) -> Statistics:
-    """Sum up an output `(N, C, …)`."""
+    """Compute the statistics of an output `(N, C, …)`."""
     values = output.double()
     by_channel = (output == 0).transpose(0, 1).flatten(1).all(dim=1)
     return Statistics(
@@ -82,10 +89,14 @@ def statistics(output: Tensor) -> Statistics:
 
 
 def to_npz(image: Tensor, recording: Recording) -> bytes:
-    """The first image's pixels `(C, H, W)` and what every part gave for it by name, as a file."""
+    """Pack the first image's pixels `(C, H, W)` and what each part gave for it, as an `.npz` file.
+
+    Returns:
+        The content of the file: `image`, and an array for each part by its name.
+    """
     import numpy as np
 
-    arrays: dict[str, Any] = {name: output[0].numpy() for name, output in recording.maps.items()}
+    arrays: dict[str, Any] = dict(recording.arrays())
     buffer = io.BytesIO()
     np.savez_compressed(buffer, image=image.cpu().numpy(), **arrays)
     return buffer.getvalue()
@@ -93,4 +104,5 @@ def to_npz(image: Tensor, recording: Recording) -> bytes:
 
 def _copy(output: Tensor) -> Tensor:
     # A later operation may write into the tensor itself, and other layouts are slow to index.
-    return output.detach().to("cpu", torch.float32, copy=True).contiguous()
+    copied = output.detach().to("cpu", torch.float32, copy=True).contiguous()
+    return copied if copied.ndim > 1 else copied.view(-1, 1)  # one number for each image

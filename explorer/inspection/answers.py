@@ -1,4 +1,4 @@
-"""Answers: what a network says to each image of a split, and what can be read off them."""
+"""Answers: a network's predictions for all images of a split, and the scores that follow."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,12 @@ from explorer.inspection.tracing import evaluating
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """A network's answers to all images of a split, on the CPU.
+    """A network's predictions for all images of a split, on the CPU.
 
     Attributes:
-        log_probabilities: Of each class, in nats, `float32`, `(N, num_classes)`.
-        labels: The right classes, `int64`, `(N,)`.
+        log_probabilities: The log-probability of each class, in nats, `float32`,
+            `(N, num_classes)`.
+        labels: The true classes, `int64`, `(N,)`.
     """
 
     log_probabilities: Tensor
@@ -23,27 +24,27 @@ class Answers:
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return self.log_probabilities.shape[1]
 
     @property
     def predicted(self) -> Tensor:
-        """The classes that the network gave, `(N,)`."""
+        """The predicted classes, `int64`, `(N,)`."""
         return self.log_probabilities.argmax(dim=1)
 
     @property
     def confidence(self) -> Tensor:
-        """The probability of the class that was given, 0–1, `(N,)`."""
+        """The probability of the predicted class, 0–1, `(N,)`."""
         return self.log_probabilities.amax(dim=1).exp()
 
     @property
     def correct(self) -> Tensor:
-        """Whether each answer is right, `(N,)`."""
+        """Whether each prediction is correct, `(N,)`."""
         return self.predicted == self.labels
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers, 0–1."""
+        """The fraction of correct predictions, 0–1."""
         return self.correct.double().mean().item()
 
     @property
@@ -53,33 +54,33 @@ class Answers:
 
     @property
     def accuracy_by_class(self) -> list[float]:
-        """The share of right answers for the images of each class; NaN for a class without any."""
+        """The accuracy on the images of each class, 0–1; NaN for a class without images."""
         confusion = self.confusion
-        shares: list[float] = (confusion.diagonal() / confusion.sum(dim=1)).tolist()
-        return shares
+        accuracies: list[float] = (confusion.diagonal() / confusion.sum(dim=1)).tolist()
+        return accuracies
 
     @property
     def confusion(self) -> Tensor:
-        """How many images of a class (row) were given which class (column)."""
+        """The confusion matrix: the images of each class (row), counted by prediction (column)."""
         cells = self.labels * self.num_classes + self.predicted
         return cells.bincount(minlength=self.num_classes**2).view(
             self.num_classes, self.num_classes
         )
 
     def mistakes(self) -> list[int]:
-        """The numbers of the images that were told wrong, the most confident mistake first."""
+        """Return the indices of the images classified incorrectly, the most confident first."""
         wrong = (~self.correct).nonzero().flatten()
         order = self.confidence[wrong].argsort(descending=True, stable=True)
         return list(map(int, wrong[order]))
 
     def doubts(self) -> list[int]:
-        """The numbers of all images, the one that the network is least sure of first."""
+        """Return the indices of all images, the one with the least confident prediction first."""
         return list(map(int, self.confidence.argsort(stable=True)))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def answers(model: nn.Module, split: Split) -> Answers:
-    """Let `model` answer all images of `split`, in evaluation mode; it is left as it was."""
+    """Predict all images of `split` in evaluation mode; the model is unchanged afterwards."""
     with evaluating(model):
         logits = torch.cat(
             [model(images) for images, _ in split.batches(evaluation_batch(split.device))]

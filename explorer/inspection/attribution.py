@@ -1,4 +1,4 @@
-"""Attribution: which pixels speak for a class. The methods are captum's."""
+"""Attribution: which pixels raise or lower the logit of a class. The methods are captum's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,20 +24,20 @@ class AttributionError(ExplorerError, ValueError):
 def attribution(
     model: nn.Module, image: Tensor, target: int, method: Method, black: Tensor
 ) -> Tensor:
-    """How much each pixel speaks for (above 0) or against the class `target`.
+    """Compute how much each pixel raises (above 0) or lowers the logit of the class `target`.
 
-    - `integrated gradients`: of the logit, along the way from a black image to this one; summed
-      over the pixels they give the difference of the two logits (Sundararajan, Taly & Yan,
-      arXiv:1703.01365, eq. 1 and proposition 1).
+    - `integrated gradients`: the gradient of the logit, integrated along the straight line from a
+      black image to this one; summed over the pixels, they give the difference of the two logits
+      (Sundararajan, Taly & Yan, arXiv:1703.01365, eq. 1 and proposition 1).
     - `occlusion`: how far the logit falls when a patch of 4×4 pixels is painted black (Zeiler &
       Fergus, arXiv:1311.2901, section 4.1), averaged over the patches that cover a pixel.
 
     Args:
-        model: Left as it was.
-        image: `(C, H, W)`, normalised, where the model lies.
+        model: Unchanged afterwards.
+        image: `(C, H, W)`, normalised, on the model's device.
         target: The class.
         method: Which of the two.
-        black: What a black pixel is after normalisation, `(C, 1, 1)`.
+        black: A black pixel after normalisation, `(C, 1, 1)`.
 
     Returns:
         `(H, W)`, summed over the image's channels, on the CPU.
@@ -61,25 +61,25 @@ def attribution(
                 target=target,
                 perturbations_per_eval=64,
             )
-            found = found / channels  # each of them is given the whole fall
+            found = found / channels  # captum assigns the whole fall to each of them
     summed: Tensor = found[0].sum(dim=0)
     return summed.detach().float().cpu()
 
 
 def grad_cam(model: nn.Module, path: str, image: Tensor, target: int) -> Tensor:
-    """Where the maps of one layer speak for a class: Grad-CAM.
+    """Compute Grad-CAM: where the maps of one layer raise the logit of a class.
 
-    The maps, weighted by the mean gradient of the class's logit in each, summed, and cut off at 0
-    (Selvaraju et al., arXiv:1610.02391, eq. 1 and 2).
+    The maps, each weighted by the mean gradient of the logit with respect to it, are summed and
+    clipped at 0 from below (Selvaraju et al., arXiv:1610.02391, eq. 1 and 2).
 
     Args:
-        model: Left as it was.
+        model: Unchanged afterwards.
         path: The path of any module whose output is `(N, C, H, W)`.
-        image: `(C, H, W)`, normalised, where the model lies.
+        image: `(C, H, W)`, normalised, on the model's device.
         target: The class.
 
     Returns:
-        `(H, W)` of the layer's maps, on the CPU.
+        `(H, W)`, the size of the layer's maps, on the CPU.
 
     Raises:
         AttributionError: There is no such module, or it gives no maps.
@@ -108,7 +108,7 @@ def grad_cam(model: nn.Module, path: str, image: Tensor, target: int) -> Tensor:
 
 @contextmanager
 def _quiet(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and weights that gather no gradients."""
+    """Put the model into evaluation mode, with parameters that need no gradient."""
     weights = [p for p in model.parameters() if p.requires_grad]
     with evaluating(model), torch.random.fork_rng(devices=[]):
         try:
@@ -122,7 +122,7 @@ def _quiet(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _unwritten(layer: nn.Module) -> Iterator[None]:
-    """Keep what comes after a layer from writing into the output that is being explained."""
+    """Keep later operations from writing into the output of `layer` in place."""
 
     def copy(_module: nn.Module, _inputs: object, output: object) -> Tensor:
         if not isinstance(output, Tensor):

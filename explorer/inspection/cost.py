@@ -17,16 +17,16 @@ RUNS = 9
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one part of a network costs.
+    """The cost of one part of a network.
 
     Attributes:
         name: The part's name.
         kind: Whether it is a layer, a branch or a block.
-        depth: How many blocks and branches it lies in.
+        depth: How many blocks and branches it is nested in.
         text: What it is, in a few words.
-        parameters: Its trainable numbers.
+        parameters: How many trainable parameters it has.
         macs: Multiply-adds for one image.
-        milliseconds: Of a forward pass of the batch that was measured; `None` if none was.
+        milliseconds: Of a forward pass of the measured batch; `None` if none was measured.
     """
 
     name: str
@@ -39,7 +39,12 @@ class Cost:
 
 
 def costs(parts: Sequence[Part], milliseconds: Mapping[str, float] | None = None) -> list[Cost]:
-    """The cost of every part, each block before its branches, each branch before its layers."""
+    """Return the cost of each part, each block before its branches, each branch before its layers.
+
+    Args:
+        parts: The parts of a network, in running order.
+        milliseconds: Those of each part by name, as `measure` returns them.
+    """
     return list(_rows(parts, milliseconds or {}, 0))
 
 
@@ -68,14 +73,14 @@ def _rows(parts: Sequence[Part], times: Mapping[str, float], depth: int) -> Iter
 
 
 def measure(model: nn.Module, images: Tensor) -> Mapping[str, float]:
-    """The milliseconds that each module takes to run `images` through it, by name.
+    """Measure the milliseconds that each module takes for `images`, by name.
 
-    The least of several forward passes in evaluation mode: whatever else the machine does can only
-    make one slower.
+    The minimum of several forward passes in evaluation mode, since other work of the machine can
+    only make one slower.
 
     Args:
-        model: Left as it was.
-        images: `(N, C, H, W)`, normalised, where the model lies.
+        model: Unchanged afterwards.
+        images: `(N, C, H, W)`, normalised, on the model's device.
     """
     taken: dict[str, list[float]] = defaultdict(list)
     running: list[tuple[str, float]] = []
@@ -94,7 +99,7 @@ def measure(model: nn.Module, images: Tensor) -> Mapping[str, float]:
         name, began = running.pop()
         taken[name].append(1000 * (now() - began))
 
-    with evaluating(model), torch.random.fork_rng(devices=[]), torch.inference_mode():
+    with evaluating(model), torch.random.fork_rng(devices=[]), torch.no_grad():
         model(images)
         with watched(model, begin, end):
             for _ in range(RUNS):

@@ -1,12 +1,13 @@
-"""Says in a few words what a layer is."""
+"""Describes a layer in a few words."""
 
 from typing import Any
 
 from torch import nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 
 def describe(module: nn.Module) -> str:
-    """A layer in a few words: `conv 5×5`, `max-pool 2`, `batch norm`; else its class's name."""
+    """Describe a layer in a few words: `conv 5×5`, `max-pool 2`, or the name of its class."""
     match module:
         case nn.Conv2d():
             grouped = f", {module.groups} groups" if module.groups > 1 else ""
@@ -32,7 +33,7 @@ def describe(module: nn.Module) -> str:
             return "flatten"
         case nn.Dropout():
             return f"dropout {module.p:g}"
-    return type(module).__name__
+    return type_before_parametrizations(module).__name__
 
 
 def _window(pool: Any) -> str:

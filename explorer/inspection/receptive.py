@@ -1,11 +1,11 @@
-"""Receptive fields: which pixels of the image can reach a unit of a feature map.
+"""Receptive fields: which pixels of the image can influence a unit of a feature map.
 
-They are measured, not derived from kernel sizes: one copy of a blank image for each of its rows
-holds NaN in that row, and a unit that turns NaN can see it. Nothing that a network adds up,
-multiplies, pools or normalises loses a NaN, so this holds for any network, however it is wired.
+They are measured, not derived from kernel sizes: for each row of a blank image, one copy of it
+holds NaN in that row, and a unit that becomes NaN sees the row. Sums, products, pooling and
+normalisation keep a NaN, so this works for any network built of them, however it is wired.
 """
 
-import copy
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from explorer.inspection.parts import Block
-from explorer.inspection.tracing import trace
+from explorer.inspection.tracing import trace, twin
+
+_log = logging.getLogger(__name__)
 
 Span = tuple[int, int]
 NOTHING: Span = (0, -1)
@@ -22,10 +24,10 @@ NOTHING: Span = (0, -1)
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What the units along one side of a map can see along that side of the image.
+    """What the units along one side of a map see along that side of the image.
 
     Attributes:
-        spans: The first and last pixel that each unit can see, within the image; `(0, -1)` if none.
+        spans: The first and last pixel within the image that each unit sees; `(0, -1)` if none.
         pixels: How many pixels the image has along this side.
     """
 
@@ -34,32 +36,32 @@ class Extent:
 
     @property
     def size(self) -> int | None:
-        """How many pixels a unit sees if the border does not cut it off.
+        """How many pixels a unit sees if the border does not cut its field off.
 
-        `None` if the border cuts off so many units that it cannot be told.
+        `None` if the border cuts off so many units that the size is unknown.
         """
         first, last = self._line(0), self._line(1)
         return last[0] - first[0] + 1 if first and last else None
 
     @property
     def widest(self) -> int:
-        """How many pixels within the image the unit sees that sees the most."""
+        """The largest number of pixels within the image that a unit sees."""
         return max(last - first + 1 for first, last in self.spans)
 
     @property
     def stride(self) -> int | None:
-        """How many pixels further the next unit looks; `None` if no two units tell."""
+        """The distance in pixels between the fields of neighbouring units; `None` if unknown."""
         lines = [line for line in (self._line(0), self._line(1)) if line and line[1] is not None]
         return lines[0][1] if lines else None
 
     @property
     def offset(self) -> int | None:
-        """The first pixel that unit 0 sees; negative if it looks beyond the border."""
+        """The first pixel that unit 0 sees; negative beyond the border; `None` if unknown."""
         line = self._line(0)
         return line[0] if line else None
 
     def _line(self, end: int) -> tuple[int, int | None] | None:
-        """Where unit 0's span begins (or ends), and how far the next one's is from it."""
+        """Where unit 0's span begins (or ends), and the distance to the next one's."""
         border = 0 if end == 0 else self.pixels - 1
         known = [
             (unit, span[end])
@@ -72,8 +74,8 @@ class Extent:
         if len(known) == 1:
             unit, place = known[0]
             return (place, None) if unit == 0 else None
-        # Read off the two that are furthest from that border: where a unit looks beyond it, a
-        # dilated kernel may have a hole there, and one that wraps around sees the whole image.
+        # From the two that are furthest from that border: near it, a dilated kernel may have a
+        # hole at the border, and a kernel that wraps around sees the whole image.
         (unit, place), (other, its_place) = known[-2:] if end == 0 else known[:2]
         step, rest = divmod(its_place - place, other - unit)
         start = place - unit * step
@@ -89,9 +91,10 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """What the units of one output can see of the image.
+    """What the units of one output see of the image.
 
-    A flat output, such as a linear layer's, is one unit here that sees what any of its values sees.
+    A flat output, such as a linear layer's, counts as one unit that sees what any of its values
+    sees.
     """
 
     rows: Extent
@@ -128,12 +131,12 @@ def receptive_fields(model: nn.Module, image: tuple[int, int, int]) -> Mapping[s
     """Measure the receptive field of each layer, branch and block, by name.
 
     Args:
-        model: Left as it was.
-        image: The shape `(C, H, W)` of what goes in.
+        model: Unchanged afterwards.
+        image: The shape `(C, H, W)` of an image.
 
     Returns:
-        Nothing for outputs that are not maps `(C, H, W)` or flat; an empty mapping if the network
-        refuses images with NaN in them.
+        The fields of the outputs that are maps `(N, C, H, W)` or flat; an empty mapping if the
+        network refuses images with NaN in them.
     """
     channels, height, width = image
     poisoned = torch.zeros(height + width, channels, height, width)
@@ -142,17 +145,18 @@ def receptive_fields(model: nn.Module, image: tuple[int, int, int]) -> Mapping[s
     for column in range(width):
         poisoned[height + column, :, :, column] = torch.nan
     try:
-        # On the CPU and in the plain layout, where a convolution reads no pixel but its own.
-        model = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        # In the plain layout, where a convolution reads no pixel outside of its kernel.
+        model = twin(model)
         example = next(model.parameters(), poisoned)
-        kept = trace(model, poisoned.to(example.dtype), _seen(height)).kept
+        kept = trace(model, poisoned.to(example.dtype), _seen(height, width)).kept
     except Exception:  # a forward may check its input
+        _log.info("No receptive fields of %s", type(model).__name__, exc_info=True)
         return {}
     return {name: field for name, field in kept.items() if field}
 
 
 def by_reach(block: Block, fields: Mapping[str, ReceptiveField]) -> list[str]:
-    """The block's branches, the one that sees the fewest pixels first; ties as they are merged."""
+    """Sort the block's branches by receptive field, the smallest first; ties as merged."""
 
     def reach(branch: str) -> float:
         field = fields.get(block.branch_name(branch))
@@ -161,13 +165,13 @@ def by_reach(block: Block, fields: Mapping[str, ReceptiveField]) -> list[str]:
     return sorted(block.branches, key=reach)
 
 
-def _seen(height: int) -> Callable[[Tensor], ReceptiveField | None]:
+def _seen(height: int, width: int) -> Callable[[Tensor], ReceptiveField | None]:
     def keep(output: Tensor) -> ReceptiveField | None:
+        if output.ndim not in (1, 2, 4) or len(output) != height + width:
+            return None  # what a module computes of a parameter is not for each image
         reached = output.isnan()
-        if output.ndim == 2:
-            reached = reached[:, :, None, None]
-        if reached.ndim != 4:
-            return None
+        if output.ndim < 4:
+            reached = reached.reshape(len(output), -1, 1, 1)
         anywhere = reached.any(dim=1)  # (rows and columns of the image, H, W)
         rows = anywhere[:height].any(dim=2)
         columns = anywhere[height:].any(dim=1)
@@ -177,7 +181,7 @@ def _seen(height: int) -> Callable[[Tensor], ReceptiveField | None]:
 
 
 def _extent(reached: Tensor) -> Extent:
-    """From `(pixels, units)` booleans."""
+    """The extent of the units, from `(pixels, units)` booleans."""
     pixels = len(reached)
     return Extent(tuple(_span(column) for column in reached.T.tolist()), pixels)
 

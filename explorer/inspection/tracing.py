@@ -1,9 +1,10 @@
 """Watches a network while it runs: which modules an image meets, and what each of them gives.
 
-All that looks inside a network stands on `trace`: hooks see every module begin and end, so no
+All that looks inside a network builds on `trace`: hooks see every module begin and end, so no
 network has to be written for it.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,13 +13,16 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from explorer.branches import Branches
 from explorer.inspection.describing import describe
+from explorer.inspection.macs import MacCounter
 from explorer.inspection.parts import Block, Layer, Part, branch_path, run_name
 
 T = TypeVar("T")
+
+_PARAMETRIZATIONS = "parametrizations"  # the name of the child in which torch keeps them
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,15 @@ class Trace(Generic[T]):
     Attributes:
         parts: The layers and blocks that the images met, in that order. What a `forward` does
             without modules is not seen.
+        begun: The path of each module, containers included, in the order in which they began to
+            run; once for each run.
         kept: What was kept of the output of each layer, each branch and each block, by name.
         output: The network's answer.
         macs: All multiply-adds for one image, those between modules included.
     """
 
     parts: tuple[Part, ...]
+    begun: tuple[str, ...]
     kept: dict[str, T]
     output: Tensor
     macs: int
@@ -51,6 +58,21 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+def twin(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
+    """Copy a network to the CPU, in the plain memory layout, and to `dtype` if one is given."""
+    # A tensor that a forward computed and kept as an attribute refuses to be deep-copied.
+    kept = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    copied: nn.Module = copy.deepcopy(model, kept).to(  # type: ignore[call-overload]
+        device="cpu", dtype=dtype, memory_format=torch.contiguous_format
+    )
+    return copied
+
+
 @contextmanager
 def watched(
     model: nn.Module,
@@ -59,11 +81,14 @@ def watched(
 ) -> Iterator[None]:
     """Call `before` and `after` around every run of every module, until the block is left.
 
-    Both are given the module's path, the module, and its first input or its output. No hook
-    outlives the block, not even after an exception.
+    Both are given the module's path, the module, and its first input or its output. What computes
+    a parameter, such as a weight normalisation, is a detail of its module and is not watched. No
+    hook outlives the block, not even after an exception.
     """
     with ExitStack() as hooks:
         for path, module in model.named_modules():
+            if _PARAMETRIZATIONS in path.split("."):
+                continue
 
             def begin(module: nn.Module, inputs: tuple[Any, ...], path: str = path) -> None:
                 before(path, module, inputs[0] if inputs else None)
@@ -80,22 +105,23 @@ def trace(model: nn.Module, images: Tensor, keep: Callable[[Tensor], T]) -> Trac
     """Run `images` through `model` in evaluation mode, without gradients, and watch.
 
     Args:
-        model: Left as it was, mode and random generator included.
-        images: `(N, C, H, W)`, normalised, where the model lies.
-        keep: Given each output at the moment it is made. A later operation may overwrite the
-            tensor in place, so what is to last has to be a copy.
+        model: Unchanged afterwards, mode and random generator included.
+        images: `(N, C, H, W)`, normalised, on the model's device.
+        keep: Called with each output at the moment it is computed. A later operation may overwrite
+            the tensor in place, so what is to last has to be a copy.
     """
-    recorder = _Recorder(keep, FlopCounterMode(display=False), len(images))
+    recorder = _Recorder(keep, MacCounter(), len(images))
     with (
         evaluating(model),
         torch.random.fork_rng(devices=[]),
-        torch.inference_mode(),
+        # Not inference mode: a network may cache a table at its first run and train with it later.
+        torch.no_grad(),
         watched(model, recorder.begin, recorder.end),
         recorder.counter,
     ):
         output = model(images)
-    macs = recorder.macs()
-    return Trace(tuple(recorder.top.parts), recorder.kept, output, macs)
+    parts, begun = tuple(recorder.top.parts), tuple(recorder.begun)
+    return Trace(parts, begun, recorder.kept, output, recorder.macs())
 
 
 @dataclass(slots=True)
@@ -115,8 +141,9 @@ class _Frame:
 class _Recorder(Generic[T]):
     """Builds the parts while modules begin and end."""
 
-    def __init__(self, keep: Callable[[Tensor], T], counter: FlopCounterMode, images: int) -> None:
+    def __init__(self, keep: Callable[[Tensor], T], counter: MacCounter, images: int) -> None:
         self.top = _Frame()
+        self.begun: list[str] = []
         self.kept: dict[str, T] = {}
         self.counter = counter
         self._keep = keep
@@ -125,12 +152,12 @@ class _Recorder(Generic[T]):
         self._calls: Counter[str] = Counter()
 
     def macs(self) -> int:
-        # A multiply-add is two operations to the counter.
-        return int(self.counter.get_total_flops()) // (2 * self._images)
+        return self.counter.total // self._images
 
     def begin(self, path: str, module: nn.Module, inputs: Any) -> None:
+        self.begun.append(path)
         self._calls[path] += 1
-        shape = tuple(inputs.shape[1:]) if isinstance(inputs, Tensor) else ()
+        shape = _shape(inputs) if isinstance(inputs, Tensor) else ()
         self._running.append(_Frame(module, path, self._calls[path], self.macs(), shape))
 
     def end(self, path: str, module: nn.Module, output: Any) -> None:
@@ -138,32 +165,45 @@ class _Recorder(Generic[T]):
         parent = self._running[-1]
         parent.children.append(frame)
         if isinstance(output, Tensor):
-            shape = tuple(output.shape[1:])
-            frame.channels = shape[0] if shape else 1
-            macs, parameters = self.macs() - frame.macs, _parameters(module)
-            is_layer = next(module.children(), None) is None
-            if isinstance(module, Branches):
-                frame.parts = [_block(frame, module, shape, parameters, macs)]
-            elif is_layer:
-                kind, text = type(module).__name__, describe(module)
-                frame.parts = [
-                    Layer(path, frame.call, kind, text, frame.inputs, shape, parameters, macs)
-                ]
-            names = []
-            if isinstance(parent.module, Branches):
-                names.append(_branch_name(parent, parent.module))
-            if is_layer or isinstance(module, Branches):
-                names.append(run_name(path, frame.call))
+            shape = _shape(output)
+            frame.channels = shape[0]
+            names = _branch_names(parent)
+            if part := self._part(frame, module, shape):
+                frame.parts = [part]
+                names.append(part.name)
             if names:
                 self.kept |= dict.fromkeys(names, self._keep(output))
         parent.parts += frame.parts
 
+    def _part(self, frame: _Frame, module: nn.Module, shape: tuple[int, ...]) -> Part | None:
+        """The block or the layer that has just run; nothing for a container of others."""
+        if not isinstance(module, Branches) and not _is_layer(module):
+            return None
+        macs = self.macs() - frame.macs
+        parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        if isinstance(module, Branches):
+            return _block(frame, module, shape, parameters, macs)
+        kind, text = type_before_parametrizations(module).__name__, describe(module)
+        return Layer(frame.path, frame.call, kind, text, frame.inputs, shape, parameters, macs)
 
-def _branch_name(frame: _Frame, block: Branches) -> str:
-    """The name of the branch that has just run in a block."""
+
+def _is_layer(module: nn.Module) -> bool:
+    return all(name == _PARAMETRIZATIONS for name, _ in module.named_children())
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    """The shape for one image; one number for each image is one feature."""
+    return tuple(tensor.shape[1:]) or (1,)
+
+
+def _branch_names(frame: _Frame) -> list[str]:
+    """The name of the branch that has just run in this frame, if it is a block's."""
+    if not isinstance(frame.module, Branches):
+        return []
     # Not by the module's path: it may serve in two branches.
-    branch = list(block)[len(frame.children) - 1]
-    return run_name(branch_path(frame.path, branch), frame.call)
+    place = len(frame.children) - 1
+    branches = list(frame.module)[place : place + 1]  # a forward of its own may run more of them
+    return [run_name(branch_path(frame.path, branch), frame.call) for branch in branches]
 
 
 def _block(
@@ -177,7 +217,3 @@ def _block(
     return Block(
         frame.path, frame.call, merge, branches, channels, frame.inputs, shape, parameters, macs
     )
-
-
-def _parameters(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,4 +1,4 @@
-"""Weights: the filters of a convolution, and what they are like."""
+"""Weights: the filters of a convolution, and their statistics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Filters:
     """The filters of one convolution.
 
     Attributes:
-        path: The convolution's name in the network.
+        path: The convolution's path in the network.
         values: `(outputs, inputs / groups, height, width)`, on the CPU.
         bias: `(outputs,)`, or `None`.
     """
@@ -30,7 +30,7 @@ class Filters:
 
     @property
     def mean(self) -> float:
-        """Of all weights."""
+        """The mean of all weights."""
         return self.values.double().mean().item()
 
     @property
@@ -40,7 +40,7 @@ class Filters:
 
     @property
     def likeness(self) -> float:
-        """The greatest |cosine| between two filters: near 1, one of them is to spare."""
+        """The largest |cosine| between two filters; near 1, one of them is redundant."""
         if len(self.values) < 2:
             return 0.0
         flat = nn.functional.normalize(self.values.flatten(1), dim=1)
@@ -49,7 +49,7 @@ class Filters:
 
 
 def filters(model: nn.Module) -> Mapping[str, Filters]:
-    """The filters of every two-dimensional convolution, by its path."""
+    """Return the filters of each two-dimensional convolution, by its path."""
     return {
         path: Filters(path, _copy(module.weight), _copy(module.bias))
         for path, module in model.named_modules()

@@ -3,7 +3,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 from hypothesis import given
-from inspection.trees import Breaks, by_hand, networks, property_test, settle, unchanged
+from inspection.trees import UNUSUAL, Breaks, by_hand, networks, property_test, settle, unchanged
 from torch import fx, nn
 
 from explorer.branches import Branches
@@ -150,3 +150,21 @@ def test_a_channel_is_silent_only_if_it_is_for_all_images():
     output[1, 0, 1, 1] = 1
     assert statistics(output).dead == 2
     assert statistics(torch.tensor([[0.0, 1.0], [0.0, 0.0]])).dead == 1
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_every_output_of_a_network_with_unusual_modules_has_images_and_channels(name):
+    recording = record(UNUSUAL[name](), torch.randn(2, 1, 8, 8))
+    assert recording.maps
+    for output in recording.maps.values():
+        assert output.ndim > 1
+        assert 0 <= statistics(output).dead <= output.shape[1]
+    assert all(array.ndim > 0 for array in recording.arrays().values())
+
+
+def test_the_arrays_are_the_maps_of_one_of_the_images():
+    recording = record(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()), torch.randn(3, 1, 5, 5))
+    for number in range(3):
+        arrays = recording.arrays(number)
+        assert list(arrays) == ["0", "1"]
+        assert all((arrays[name] == recording.maps[name][number].numpy()).all() for name in arrays)

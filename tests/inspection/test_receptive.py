@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from inspection.trees import networks, property_test, unchanged
+from inspection.trees import UNUSUAL, networks, property_test, unchanged
 from torch import nn
 
 from explorer.branches import Branches
@@ -329,3 +329,25 @@ def test_the_branches_are_sorted_by_how_much_they_see_and_equal_ones_stay_as_the
 def test_the_area_is_the_mean_over_the_units_within_the_image():
     field = ReceptiveField(Extent(((0, 1), (0, 2), (1, 2)), 3), Extent(((0, 4),), 5))
     assert field.area == pytest.approx((2 + 3 + 2) / 3 * 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "text"),
+    [
+        ("weight norm", "0", "3×3"),
+        ("old weight norm", "0", "3×3"),
+        ("spectral norm", "1", "3×3"),
+        ("orthogonal", "3", "the whole image"),
+        ("queries", "embed", "1×1"),
+        ("odd modules", "sum", "the whole image"),
+        ("cached table", "conv", "3×3"),
+    ],
+)
+def test_networks_with_unusual_modules_can_be_measured(name, layer, text):
+    model = UNUSUAL[name]()
+    with unchanged(model):
+        assert str(receptive_fields(model, (1, 8, 8))[layer]) == text
+
+
+def test_what_is_computed_from_a_parameter_alone_sees_no_image():
+    assert "drop" not in receptive_fields(UNUSUAL["queries"](), (1, 8, 8))

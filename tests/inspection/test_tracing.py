@@ -1,11 +1,22 @@
+import copy
+
 import pytest
 import torch
-from inspection.trees import Breaks, Noise, unchanged
+from inspection.trees import (
+    UNUSUAL,
+    Breaks,
+    CachesATable,
+    Noise,
+    Odd,
+    Queries,
+    parametrized,
+    unchanged,
+)
 from torch import nn
 
 from explorer.branches import Branches
 from explorer.inspection.parts import Block, Layer
-from explorer.inspection.tracing import evaluating, trace, watched
+from explorer.inspection.tracing import evaluating, trace, twin, watched
 
 
 def shapes(images, model):
@@ -131,7 +142,7 @@ def test_a_layer_is_told_with_the_shapes_of_one_image():
     assert conv == Layer(
         "0", 1, "Conv2d", "conv 1×2", (2, 4, 6), (3, 4, 5), 3 * 2 * 2 + 3, 3 * 2 * 2 * 4 * 5
     )
-    assert (flat.inputs, flat.shape, flat.weights, flat.macs) == ((3, 4, 5), (60,), 0, 0)
+    assert (flat.inputs, flat.shape, flat.parameters, flat.macs) == ((3, 4, 5), (60,), 0, 0)
     assert (linear.inputs, linear.shape, linear.macs) == ((60,), (7,), 420)
 
 
@@ -236,3 +247,90 @@ def test_modules_that_give_or_take_something_else_than_a_tensor_are_no_hindrance
     run = trace(nn.Sequential(Pair(), Sum()), torch.ones(1, 1, 2, 2), keep=torch.clone)
     assert [(part.kind, part.inputs, part.shape) for part in run.parts] == [("Sum", (), (1, 2, 2))]
     assert run.output.sum() == 8
+
+
+IMAGES = torch.randn(2, 1, 8, 8)
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_a_network_with_unusual_modules_is_watched_and_answers_as_it_does_unwatched(name):
+    torch.manual_seed(0)
+    model = UNUSUAL[name]().train()
+    with unchanged(model):
+        run = trace(model, IMAGES, keep=torch.clone)
+    with torch.no_grad():
+        torch.testing.assert_close(run.output, model.eval()(IMAGES))
+    assert run.macs > 0
+    assert {part.name for part in run.parts} <= set(run.kept)
+
+
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_a_layer_whose_weight_is_computed_is_that_layer_and_the_computation_none(norm):
+    model = parametrized(norm)
+    conv, _, _, linear = trace(model, IMAGES, keep=torch.clone).parts
+    assert (conv.path, conv.kind, conv.text, conv.shape) == ("0", "Conv2d", "conv 3×3", (4, 6, 6))
+    assert (linear.path, linear.kind, linear.text) == ("3", "Linear", "linear")
+    for part in (conv, linear):
+        own = model[int(part.path)].parameters()
+        assert part.parameters == sum(parameter.numel() for parameter in own)
+    assert conv.macs >= 4 * 9 * 36
+
+
+def test_modules_that_run_on_parameters_count_as_layers_and_their_macs_count():
+    run = trace(Queries(), IMAGES, keep=torch.clone)
+    assert [part.path for part in run.parts] == ["embed", "drop", "norm", "key"]
+    macs = {part.path: part.macs for part in run.parts}
+    assert macs == {"embed": 64 * 4, "drop": 0, "norm": 0, "key": 64 * 16}
+    assert run.macs == 64 * 4 + 64 * 16 + 3 * 4 * 64
+
+
+def test_modules_that_take_no_tensor_or_give_none_or_one_number_an_image():
+    run = trace(Odd(), IMAGES, keep=torch.clone)
+    shapes = {part.path: (part.inputs, part.shape) for part in run.parts}
+    assert shapes == {
+        "table": ((), (1, 8, 8)),
+        "sum": ((1, 8, 8), (1,)),
+        "linear": ((1,), (3,)),
+        "mean": ((), (1,)),
+    }
+
+
+def test_every_run_of_every_module_is_listed_in_the_order_in_which_they_began():
+    relu = nn.ReLU()
+    model = nn.Sequential(nn.Sequential(relu, nn.Conv2d(1, 2, 1)), relu)
+    assert trace(model, IMAGES, keep=id).begun == ("", "0", "0.0", "0.1", "0.0")
+
+
+def test_a_block_that_runs_more_modules_than_its_branches_is_watched():
+    class Twice(Branches):
+        def forward(self, x):
+            return super().forward(self["a"](x))
+
+    run = trace(Twice({"a": nn.Identity(), "b": nn.ReLU()}), IMAGES, keep=torch.clone)
+    assert run.parts[0].shape == (2, 8, 8)
+
+
+def test_a_network_that_cached_a_table_while_it_was_watched_can_be_trained():
+    model = CachesATable()
+    trace(model, IMAGES, keep=torch.clone)
+    model(IMAGES).sum().backward()
+    assert model.conv.weight.grad.any()
+
+
+def test_a_twin_is_an_independent_copy_in_the_plain_layout_also_of_kept_activations():
+    class Keeps(nn.Sequential):
+        def forward(self, x):
+            self.seen = super().forward(x)
+            return self.seen
+
+    model = Keeps(nn.Conv2d(1, 2, 3)).to(memory_format=torch.channels_last).train()
+    model(IMAGES)
+    with pytest.raises(RuntimeError, match="deepcopy"):
+        copy.deepcopy(model)
+    with unchanged(model):
+        other = twin(model, torch.float64)
+        other[0].weight.data.zero_()
+    assert other.training
+    assert other[0].weight.is_contiguous()
+    assert other(IMAGES.double()).dtype == torch.float64
+    assert model[0].weight.any()

@@ -1,5 +1,6 @@
 """Networks to look into: random ones, their forward pass by hand, and what must not change."""
 
+import warnings
 from contextlib import contextmanager
 
 import torch
@@ -10,6 +11,8 @@ from torch import nn
 from torch.nn.modules import module as everywhere
 
 from explorer.branches import Branches, add, concat
+from explorer.data.loader import Data, Split
+from explorer.spec import ImageSpec
 
 property_test = settings(max_examples=40, deadline=None)
 
@@ -65,6 +68,107 @@ class Noise(nn.Module):
 
     def forward(self, x):
         return x + torch.randn_like(x)
+
+
+class CachesATable(nn.Module):
+    """Makes a table at its first run and keeps it as an attribute, as position encodings do."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = None
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.linear = nn.Linear(4 * 64, 3)
+
+    def forward(self, x):
+        if self.table is None:
+            self.table = torch.linspace(0.5, 1.5, 64).view(1, 1, 8, 8)
+        return self.linear((self.table * self.conv(x * self.table)).flatten(1))
+
+
+class Queries(nn.Module):
+    """Runs modules on parameters: learned queries, and dropout on a position embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(3, 4))
+        self.position = nn.Parameter(torch.randn(1, 64, 4))
+        self.embed = nn.Conv2d(1, 4, 1)
+        self.drop, self.norm, self.key = nn.Dropout(), nn.LayerNorm(4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = self.embed(x).flatten(2).transpose(1, 2) + self.drop(self.position)
+        scores = self.norm(self.queries) @ self.key(x).transpose(1, 2)
+        return scores.mean(2)
+
+
+class Odd(nn.Module):
+    """Has modules that take no tensor, give a tuple, give a number an image, or one for all."""
+
+    class _Table(nn.Module):
+        def forward(self):
+            return torch.ones(1, 1, 8, 8)
+
+    class _Pair(nn.Module):
+        def forward(self, x):
+            return x, -x
+
+    class _Sum(nn.Module):
+        def forward(self, x):
+            return x.flatten(1).sum(1)
+
+    class _Mean(nn.Module):
+        def forward(self, *, x):
+            return x.mean()
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.pair, self.sum, self.mean = (
+            self._Table(),
+            self._Pair(),
+            self._Sum(),
+            self._Mean(),
+        )
+        self.linear = nn.Linear(1, 3)
+
+    def forward(self, x):
+        _, x = self.pair(x * self.table())
+        return self.linear(self.sum(x)[:, None]) + self.mean(x=x)
+
+
+def parametrized(name):
+    """A convolution and a linear layer whose weights are computed of others at each run."""
+    torch.manual_seed(0)
+    norm = getattr(nn.utils.parametrizations, name)
+    return nn.Sequential(norm(nn.Conv2d(1, 4, 3)), nn.ReLU(), nn.Flatten(), norm(nn.Linear(144, 3)))
+
+
+def old_weight_norm():
+    """The same by the function that came before parametrizations, which keeps an activation."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        norm = nn.utils.weight_norm
+        return nn.Sequential(norm(nn.Conv2d(1, 4, 3)), nn.Flatten(), norm(nn.Linear(144, 3)))
+
+
+# Networks of 1×8×8 images and 3 classes with modules that are no map from activations to another.
+UNUSUAL = {
+    "weight norm": lambda: parametrized("weight_norm"),
+    "spectral norm": lambda: parametrized("spectral_norm"),
+    "orthogonal": lambda: parametrized("orthogonal"),
+    "old weight norm": old_weight_norm,
+    "queries": Queries,
+    "odd modules": Odd,
+    "cached table": CachesATable,
+}
+
+
+def small_data(size=40):
+    """A few random images of 1×8×8 in 3 classes."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (size, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    channels = torch.full((1, 1, 1), 0.4), torch.full((1, 1, 1), 0.25)
+    split = Split(images, torch.arange(size) % 3, *channels)
+    return Data(ImageSpec(1, 8, 3), split, split)
 
 
 def settle(model):
