@@ -1,7 +1,7 @@
-"""Ablation: switch parts of a network off, and run it as if they had never said anything.
+"""Ablation: run a network with some of its parts switched off.
 
-A part that is off gives zeros. So a sum x + F(x) without its skip is F(x), without its residual is
-x; a concatenation without a branch keeps its shape, with zeros where the branch's channels were.
+A part that is off gives zeros. So a sum x + F(x) without its skip is F(x), without its residual it
+is x; a concatenation without a branch keeps its shape, with zeros in the channels of that branch.
 """
 
 import re
@@ -21,15 +21,15 @@ _CHANNEL = re.compile(r"(?P<path>.*):(?P<channel>\d+)")
 
 
 class AblationError(ExplorerError, ValueError):
-    """There is nothing of that name to switch off; the message says what there is."""
+    """Nothing of that name can be switched off; the message says what can."""
 
 
 @contextmanager
 def ablated(model: nn.Module, off: Collection[str]) -> Iterator[None]:
-    """Run `model` with some of its parts switched off, until the block is left.
+    """Switch some parts of `model` off until the `with` block is left.
 
     Args:
-        model: Changed while the block runs: whoever else uses it meanwhile sees the change.
+        model: Changed within the `with` block, for everyone who uses it at that time.
         off: Branches by their path, such as `mix1.5x5` or `block2.skip`, and single channels of
             any module's output by path and number, such as `conv1:3`.
 
@@ -47,16 +47,6 @@ def ablated(model: nn.Module, off: Collection[str]) -> Iterator[None]:
         yield
 
 
-def branch_paths(model: nn.Module) -> list[str]:
-    """The path of every branch, skips included, in the order in which the model lists them."""
-    return [
-        branch_path(path, name)
-        for path, block in model.named_modules()
-        if isinstance(block, Branches)
-        for name in block
-    ]
-
-
 def _sort(
     model: nn.Module, off: Collection[str]
 ) -> tuple[dict[Branches, set[str]], dict[nn.Module, list[int]]]:
@@ -71,7 +61,12 @@ def _sort(
         elif (match := _CHANNEL.fullmatch(switch)) and match["path"] in modules:
             channels[modules[match["path"]]].append(int(match["channel"]))
         else:
-            known = branch_paths(model) or [f"{path}:0" for path in modules if path]
+            known = [
+                branch_path(path, name)
+                for path, block in modules.items()
+                if isinstance(block, Branches)
+                for name in block
+            ] or [f"{path}:0" for path in modules if path]
             raise AblationError(f"There is no branch {switch!r}; {suggest(switch, known)}")
     return branches, channels
 

@@ -1,12 +1,12 @@
 """Linearity: does a block, or all that follows it, act as one affine map?
 
 A map f is affine if f(a·x + (1-a)·y) = a·f(x) + (1-a)·f(y) for all x, y and a. It is tested on
-random inputs, in double precision, where an affine map fails by rounding only. An affine block can
-be replaced by a single layer; how many weights that layer has says what the block's depth is worth.
+random inputs, in double precision, where an affine map misses this by rounding only. An affine
+block can be replaced by a single layer; how many parameters that layer has shows what the block's
+depth is worth.
 """
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,23 +15,23 @@ from torch import Tensor, nn
 
 from explorer.branches import Branches
 from explorer.inspection.outline import blank
-from explorer.inspection.parts import blocks
+from explorer.inspection.parts import blocks, branch_path
 from explorer.inspection.receptive import receptive_fields
-from explorer.inspection.tracing import evaluating, trace
+from explorer.inspection.tracing import evaluating, trace, twin
 from explorer.spec import ImageSpec
 
 TOLERANCE = 1e-9  # relative error; rounding gives some 1e-15, a ReLU some 1e-1
 TRIALS = 16
-ROOM = 16  # by how much maps are enlarged so that a receptive field is not cut off
+ROOM = 16  # pixels by which maps are enlarged so that the border cuts off no receptive field
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """The one layer that could stand for an affine map.
+    """The single layer that could replace an affine map.
 
     Attributes:
         text: What it is, such as `Conv2d(10, 88, 5×5)` or `Linear(320, 10)`.
-        parameters: Its trainable numbers, its bias included.
+        parameters: How many parameters it has, its bias included.
         exact: Whether it is the same map up to the border; if not, only away from it, where zeros
             that are padded between the block's layers do not reach.
     """
@@ -47,12 +47,13 @@ class Linearity:
 
     Attributes:
         block: Its path.
-        parameters: Its own trainable numbers.
-        error: How far the block is from affine, relative to the size of what it gives.
+        parameters: How many trainable parameters it has.
+        error: How far the block is from affine, relative to its largest output.
         replacement: The layer that could replace it, if it is affine.
-        tail_parameters: The trainable numbers from the block to the logits.
-        tail_error: The error of the whole way from the block's input to the logits.
-        tail_replacement: The one linear layer that could replace that way, if it is affine.
+        tail_parameters: How many trainable parameters there are from the block to the logits, the
+            block included.
+        tail_error: The error of the whole map from the block's input to the logits.
+        tail_replacement: The linear layer that could replace that map, if it is affine.
     """
 
     block: str
@@ -70,10 +71,14 @@ class Linearity:
 
 
 def linearity(model: nn.Module, images: ImageSpec) -> list[Linearity]:
-    """Test every block of `model`, and what follows each; the model is left as it was."""
-    model = copy.deepcopy(model).to("cpu", torch.float64)
+    """Test each block of `model`, and what follows it; the model is unchanged afterwards.
+
+    Returns:
+        A verdict for each block, in running order.
+    """
+    model = twin(model, torch.float64)
     image = blank(model, images).double()
-    with evaluating(model), torch.inference_mode():
+    with evaluating(model), torch.no_grad():
         run = trace(model, image, keep=lambda _: None)
         modules = dict(model.named_modules())
         verdicts = []
@@ -84,7 +89,7 @@ def linearity(model: nn.Module, images: ImageSpec) -> list[Linearity]:
             assert isinstance(block, Branches)
             tail = _Tail(model, block, image)
             error, tail_error = affine_error(block, part.inputs), affine_error(tail, part.inputs)
-            following = _weights_from(model, part.path)
+            following = _parameters_from(part.path, modules, run.begun)
             verdicts.append(
                 Linearity(
                     part.path,
@@ -100,10 +105,10 @@ def linearity(model: nn.Module, images: ImageSpec) -> list[Linearity]:
 
 
 def affine_error(map: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> float:
-    """How far `map` is from affine, on normally distributed inputs of `(N, *shape)`.
+    """Measure how far `map` is from affine, on normally distributed inputs of `(N, *shape)`.
 
     Returns:
-        The greatest error of superposition over the greatest value that the map gives.
+        The largest error of superposition, divided by the largest value of the map.
     """
     generator = torch.Generator().manual_seed(0)
 
@@ -119,14 +124,14 @@ def affine_error(map: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> flo
 
 
 class _Tail:
-    """All that follows from the input of one block: its input -> the logits."""
+    """The map from the input of one block to the logits."""
 
     def __init__(self, model: nn.Module, block: nn.Module, image: Tensor) -> None:
         self.model, self.block, self.image = model, block, image
 
     def __call__(self, inputs: Tensor) -> Tensor:
         def enter(*_: Any) -> tuple[Tensor]:
-            swap.remove()  # or a second run of the block would forget what came before it
+            swap.remove()  # a second run of the block keeps its own input
             return (inputs,)
 
         swap = self.block.register_forward_pre_hook(enter)
@@ -146,7 +151,7 @@ def _one_layer(block: Branches, inputs: tuple[int, ...], outputs: tuple[int, ...
 
 
 def _convolution(block: Branches, inputs: tuple[int, ...]) -> Replacement | None:
-    """The convolution that does what the block does, if there is one: read off and tried out."""
+    """Find the convolution that computes what the block does, if there is one, and test it."""
     channels, height, width = inputs[0], inputs[1] + ROOM, inputs[2] + ROOM
     try:
         field = receptive_fields(block, (channels, height, width)).get("")
@@ -159,14 +164,14 @@ def _convolution(block: Branches, inputs: tuple[int, ...]) -> Replacement | None
         middle = height // 2, width // 2
         for channel in range(channels):
             dot[channel, channel, middle[0], middle[1]] = 1
-        silence = block(torch.zeros(1, channels, height, width, dtype=torch.float64))
-        answer = block(dot) - silence
-    except Exception:  # it may take its own size only
+        constant = block(torch.zeros(1, channels, height, width, dtype=torch.float64))
+        response = block(dot) - constant
+    except Exception:  # it may accept no other size than its own
         return None
     top, left = middle[0] - rows // 2, middle[1] - columns // 2
-    kernel = answer[:, :, top : top + rows, left : left + columns]
+    kernel = response[:, :, top : top + rows, left : left + columns]
     kernel = kernel.flip(2, 3).transpose(0, 1).contiguous()
-    bias = silence[0, :, middle[0], middle[1]].contiguous()
+    bias = constant[0, :, middle[0], middle[1]].contiguous()
 
     generator = torch.Generator().manual_seed(1)
     trial = torch.randn(2, channels, height, width, generator=generator, dtype=torch.float64)
@@ -184,12 +189,32 @@ def _linear(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Replacement:
     return Replacement(f"Linear({entering}, {leaving})", leaving * (entering + 1), True)
 
 
-def _weights_from(model: nn.Module, path: str) -> int:
-    """The trainable numbers of the block at `path` and of all that the model lists after it."""
-    names = [name for name, _ in model.named_modules()]
-    behind = set(names[names.index(path) :])
-    return sum(
-        parameter.numel()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad and name.rpartition(".")[0] in behind
-    )
+def _parameters_from(block: str, modules: Mapping[str, nn.Module], begun: Sequence[str]) -> int:
+    """Count the trainable parameters from a block on, on the way from it to the logits.
+
+    Args:
+        block: The block's path.
+        modules: The network's modules by path.
+        begun: The paths of the modules in the order in which they began to run.
+    """
+    beside = _beside(block, modules)
+    following = {
+        id(parameter): parameter.numel()
+        for path in begun[begun.index(block) :]
+        if not f"{path}.".startswith(beside)
+        for parameter in modules[path].parameters()
+        if parameter.requires_grad
+    }
+    return sum(following.values())
+
+
+def _beside(block: str, modules: Mapping[str, nn.Module]) -> tuple[str, ...]:
+    """The path prefixes of all branches that run beside a block, in the blocks around it."""
+    found: list[str] = []
+    outer = ""
+    for step in block.split(".") if block else ():
+        around = modules[outer]
+        if isinstance(around, Branches):
+            found += [f"{branch_path(outer, name)}." for name in around if name != step]
+        outer = branch_path(outer, step)
+    return tuple(found)

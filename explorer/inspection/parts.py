@@ -1,13 +1,13 @@
-"""The parts of a network, as whoever draws or lists it needs them. No torch needed."""
+"""The parts of a network, as a drawing or a list needs them. No torch needed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One run of a module that has no parts.
+    """One run of a module that holds no other modules.
 
     Attributes:
         path: The module's name in the network, such as `mix1.5x5.0`.
@@ -16,7 +16,7 @@ class Layer:
         text: What it is in a few words, such as `conv 5×5`.
         inputs: The shape of its input for one image; empty if it takes no tensor.
         shape: The shape of its output for one image: `(C, H, W)` or `(features,)`.
-        parameters: Its trainable numbers.
+        parameters: How many trainable parameters it has.
         macs: Multiply-adds for one image.
     """
 
@@ -31,7 +31,7 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """What tells it from all other layers: its path, and `#2` on its second run."""
+        """Its unique name: its path, and `#2` added on its second run."""
         return run_name(self.path, self.call)
 
 
@@ -43,11 +43,11 @@ class Block:
         path: The block's name in the network, such as `mix1`.
         call: Which run of that block it is, from 1.
         merge: How its branches are merged: `concat`, `add` or the name of another function.
-        branches: What each branch is made of, by name, in the order in which they are merged.
+        branches: The parts of each branch, by name, in the order in which they are merged.
         channels: How many channels each branch gives.
         inputs: The shape of its input for one image.
         shape: The shape of the merged output for one image.
-        parameters: The trainable numbers of all branches.
+        parameters: How many trainable parameters all its branches have.
         macs: Multiply-adds for one image, the merge included.
     """
 
@@ -63,15 +63,15 @@ class Block:
 
     @property
     def name(self) -> str:
-        """What tells it from all other blocks: its path, and `#2` on its second run."""
+        """Its unique name: its path, and `#2` added on its second run."""
         return run_name(self.path, self.call)
 
     def branch_path(self, branch: str) -> str:
-        """The name in the network of one of its branches, such as `mix1.5x5`."""
+        """Return the path of one of its branches in the network, such as `mix1.5x5`."""
         return branch_path(self.path, branch)
 
     def branch_name(self, branch: str) -> str:
-        """The name under which the branch's output is recorded."""
+        """Return the name under which the output of one of its branches is recorded."""
         return run_name(self.branch_path(branch), self.call)
 
 
@@ -79,17 +79,17 @@ Part: TypeAlias = Layer | Block
 
 
 def branch_path(block: str, branch: str) -> str:
-    """The name in the network of a branch of the block at the path `block`."""
+    """Return the path in the network of a branch of the block at the path `block`."""
     return f"{block}.{branch}" if block else branch
 
 
 def run_name(path: str, call: int) -> str:
-    """The name of one run of a module."""
+    """Return the name of one run of a module."""
     return path if call == 1 else f"{path}#{call}"
 
 
 def blocks(parts: Sequence[Part]) -> Iterator[Block]:
-    """All blocks, those within branches after the one that holds them."""
+    """Yield all blocks in the order in which they run, each before those within its branches."""
     for part in parts:
         if isinstance(part, Block):
             yield part
@@ -98,7 +98,7 @@ def blocks(parts: Sequence[Part]) -> Iterator[Block]:
 
 
 def layers(parts: Sequence[Part]) -> Iterator[Layer]:
-    """All layers in the order in which they run, those within branches included."""
+    """Yield all layers in the order in which they run, those within branches included."""
     for part in parts:
         if isinstance(part, Layer):
             yield part
@@ -107,6 +107,36 @@ def layers(parts: Sequence[Part]) -> Iterator[Layer]:
                 yield from layers(branch)
 
 
+def branch_paths(parts: Sequence[Part]) -> list[str]:
+    """Return the path of each branch, skips included, in the order in which they run."""
+    return [
+        block.branch_path(name)
+        for block in blocks(parts)
+        if block.call == 1
+        for name in block.branches
+    ]
+
+
+def in_running_order(paths: Iterable[str], begun: Sequence[str]) -> list[str]:
+    """Sort the paths of modules by when they first run.
+
+    Args:
+        paths: Of modules. One that does not run by itself, such as one that computes a parameter,
+            comes with the module that holds it; what belongs to the whole network comes last.
+        begun: The paths of the modules in the order in which they began to run.
+    """
+    first: dict[str, int] = {}
+    for number, path in enumerate(begun):
+        first.setdefault(path, number)
+
+    def place(path: str) -> int:
+        while path and path not in first:
+            path = path.rpartition(".")[0]
+        return first[path] if path else len(begun)
+
+    return sorted(paths, key=place)
+
+
 def is_skip(parts: Sequence[Part]) -> bool:
-    """Whether a branch of these parts hands its input on unchanged."""
+    """Tell whether a branch of these parts passes its input on unchanged."""
     return all(isinstance(part, Layer) and part.kind == "Identity" for part in parts)

@@ -7,10 +7,10 @@ from hypothesis import given
 from inspection.trees import Breaks, networks, property_test, settle, unchanged
 from torch import nn
 
-from explorer.branches import Branches
 from explorer.data.loader import Data, Split
-from explorer.inspection.ablation import branch_paths
 from explorer.inspection.gradients import branch_norms, gradient_norms
+from explorer.inspection.parts import branch_paths
+from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 from explorer.training.events import Epoch, Gradients
@@ -119,18 +119,17 @@ def test_before_any_backward_pass_the_recorded_norms_are_zero():
 def test_the_norm_of_a_branch_is_that_of_all_its_weights_together(drawn):
     model, images = drawn
     norms = norms_by_hand(model, images, torch.arange(len(images)) % 3)
-    wanted = {}
-    for path in branch_paths(model):
+    wanted, branches = {}, branch_paths(trace(model, images, keep=id).parts)
+    for path in branches:
         own = [p for n, p in model.named_parameters() if n.startswith(f"{path}.")]
         if own:
             wanted[path] = norm(p.grad for p in own)
-    same(branch_norms(model, norms), wanted)
+    same(branch_norms(branches, norms), wanted)
 
 
 def test_a_branch_whose_name_begins_like_anothers_is_not_taken_for_it():
-    paths = {"3": nn.Conv2d(1, 1, 3), "3x": nn.Conv2d(1, 1, 3), "skip": nn.Identity()}
-    model = nn.Sequential(Branches(paths, merge="add"))
-    assert branch_norms(model, {"0.3": 3.0, "0.3x": 4.0}) == {"0.3": 3.0, "0.3x": 4.0}
+    norms = {"0.3": 3.0, "0.3x": 4.0}
+    assert branch_norms(["0.3", "0.3x", "0.skip"], norms) == norms
 
 
 # What training records.

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -259,6 +261,73 @@ def test_the_weights_behind_a_block_without_any_count():
     model = block_and_linear(nn.Conv2d(1, 1, 1), a=nn.Identity(), b=nn.AvgPool2d(3, 1, 1))
     (verdict,) = linearity(model, ImageSpec(1, 8, 3))
     assert (verdict.parameters, verdict.tail_parameters) == (0, 128 * 3 + 3)
+
+
+class Listed(nn.Module):
+    """A stem, a block and a classifier, which run in this order and are listed in another."""
+
+    def __init__(self, *order):
+        super().__init__()
+        torch.manual_seed(0)
+        parts = {
+            "stem": nn.Conv2d(1, 2, 5),
+            "block": Branches({"a": nn.Conv2d(2, 1, 1), "b": nn.Conv2d(2, 1, 3, padding=1)}),
+            "head": nn.Linear(2 * 16, 3),
+        }
+        for name in order:
+            self.add_module(name, parts[name])
+
+    def forward(self, x):
+        return self.head(self.block(self.stem(x)).flatten(1))
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(["stem", "block", "head"])])
+def test_what_follows_a_block_is_what_runs_after_it_however_it_is_listed(order):
+    (verdict,) = linearity(Listed(*order), ImageSpec(1, 8, 3))
+    assert verdict.parameters == 2 + 1 + 18 + 1
+    assert verdict.tail_parameters == verdict.parameters + 32 * 3 + 3
+
+
+def test_the_blocks_are_judged_in_the_order_in_which_they_run():
+    class Backwards(nn.Sequential):
+        def forward(self, x):
+            for layer in reversed(self):
+                x = layer(x)
+            return x
+
+    one, other = Branches({"a": nn.Conv2d(2, 2, 1)}), Branches({"a": nn.Conv2d(1, 2, 1)})
+    model = Backwards(nn.Linear(128, 3), nn.Flatten(), one, other)
+    first, second = linearity(model, ImageSpec(1, 8, 3))
+    assert (first.block, second.block) == ("3", "2")
+    assert first.tail_parameters == second.tail_parameters + 4
+
+
+def test_what_runs_beside_a_block_within_another_does_not_follow_it():
+    inner = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()}, merge="add")
+    after = nn.Conv2d(1, 1, 3, padding=1)
+    outer = Branches({"left": nn.Sequential(inner, after), "right": nn.Conv2d(1, 1, 5, padding=2)})
+    model = nn.Sequential(outer, nn.Flatten(), nn.Linear(2 * 16, 3))
+    found = verdicts(model, ImageSpec(1, 4, 3))
+    assert found["0"].tail_parameters == 2 + 10 + 26 + 99
+    assert found["0.left.0"].tail_parameters == 2 + 10 + 99
+
+
+def test_what_follows_counts_parameters_that_no_layer_holds_and_shared_ones_once():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(5))
+            self.conv = nn.Conv2d(1, 1, 3, padding=1)
+
+        def forward(self, x):
+            return self.conv(x) * self.scale.mean()
+
+    conv = nn.Conv2d(1, 1, 3, padding=1)
+    model = nn.Sequential(
+        conv, Branches({"a": nn.Identity()}), Scaled(), conv, conv, nn.Flatten(), nn.Linear(16, 3)
+    )
+    (verdict,) = linearity(model, ImageSpec(1, 4, 3))
+    assert verdict.tail_parameters == 5 + 10 + 10 + 51
 
 
 def test_what_follows_the_first_run_of_a_block_includes_its_second():
