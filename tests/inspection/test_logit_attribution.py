@@ -6,7 +6,7 @@ from torch import nn
 from explorer.branches import Branches
 from explorer.inspection.ablation import ablated
 from explorer.inspection.activations import record
-from explorer.inspection.shares import branch_shares
+from explorer.inspection.logit_attribution import logit_attribution
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
@@ -21,7 +21,7 @@ def images(digits):
 
 def sums_to_the_logits(found, model, images):
     logits = record(model, images).logits
-    total = found.bias + torch.stack(list(found.shares.values())).sum(0)
+    total = found.bias + torch.stack(list(found.branches.values())).sum(0)
     assert found.exact
     torch.testing.assert_close(total, logits, rtol=0, atol=1e-4)
 
@@ -30,28 +30,28 @@ def is_what_each_logit_loses(found, model, images):
     assert not found.exact
     assert found.bias is None
     whole = record(model, images).logits
-    for name, share in found.shares.items():
+    for name, values in found.branches.items():
         with ablated(model, [f"{found.block}.{name}"]):
-            torch.testing.assert_close(share, whole - record(model, images).logits)
+            torch.testing.assert_close(values, whole - record(model, images).logits)
 
 
-def test_the_shares_of_the_tutorials_last_inception_block_sum_to_the_logits(example, images):
+def test_the_contributions_of_the_tutorials_last_inception_block_sum_to_the_logits(example, images):
     model = example("inception")
-    found = branch_shares(model, "mix2", images)
-    assert (found.block, list(found.shares)) == ("mix2", ["1x1", "5x5", "3x3", "pool"])
-    assert {share.shape for share in found.shares.values()} == {(16, 10)}
+    found = logit_attribution(model, "mix2", images)
+    assert (found.block, list(found.branches)) == ("mix2", ["1x1", "5x5", "3x3", "pool"])
+    assert {values.shape for values in found.branches.values()} == {(16, 10)}
     sums_to_the_logits(found, model, images)
     torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
 
 
-def test_each_of_these_shares_is_what_the_linear_layer_makes_of_that_branchs_maps(example, images):
+def test_each_contribution_is_what_the_linear_layer_makes_of_that_branchs_maps(example, images):
     model = example("inception")
-    maps, found = record(model, images).maps, branch_shares(model, "mix2", images)
+    maps, found = record(model, images).maps, logit_attribution(model, "mix2", images)
     start = 0
-    for name, share in found.shares.items():
+    for name, values in found.branches.items():
         own = maps[f"mix2.{name}"].flatten(1)
         weight = model.linear.weight.detach()[:, start : start + own.shape[1]]
-        torch.testing.assert_close(share, own @ weight.T, rtol=0, atol=1e-4)
+        torch.testing.assert_close(values, own @ weight.T, rtol=0, atol=1e-4)
         start += own.shape[1]
     assert start == model.linear.in_features
 
@@ -63,28 +63,28 @@ def test_what_a_relu_or_a_maximum_follows_is_not_exact_and_gives_what_each_logit
     name, block, example, images
 ):
     model = example(name)
-    is_what_each_logit_loses(branch_shares(model, block, images), model, images)
+    is_what_each_logit_loses(logit_attribution(model, block, images), model, images)
 
 
-def test_the_shares_are_exact_through_the_mean_over_a_map(images):
+def test_the_attribution_is_exact_through_the_mean_over_a_map(images):
     model = settle(ARCHITECTURES["inception-bn"].build(MNIST)).eval()
-    found = branch_shares(model, "mix2", images)
+    found = logit_attribution(model, "mix2", images)
     sums_to_the_logits(found, model, images)
     torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
-    assert not branch_shares(model, "mix1", images).exact
+    assert not logit_attribution(model, "mix1", images).exact
 
 
-def test_the_shares_of_a_sum_are_exact_if_only_a_linear_layer_follows(images):
+def test_the_attribution_of_a_sum_is_exact_if_only_a_linear_layer_follows(images):
     paths = {"skip": nn.Identity(), "residual": nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())}
     model = nn.Sequential(
         nn.Conv2d(1, 4, 5, stride=4), Branches(paths, merge="add"), nn.Flatten(), nn.Linear(144, 10)
     )
-    found = branch_shares(model, "1", images)
+    found = logit_attribution(model, "1", images)
     sums_to_the_logits(found, model, images)
     maps, linear = record(model, images).maps, model[3]
     for name in paths:
         wanted = maps[f"1.{name}"].flatten(1) @ linear.weight.detach().T
-        torch.testing.assert_close(found.shares[name], wanted, rtol=0, atol=1e-5)
+        torch.testing.assert_close(found.branches[name], wanted, rtol=0, atol=1e-5)
 
 
 def test_the_whole_model_and_a_block_within_a_branch_can_be_asked_for():
@@ -92,12 +92,12 @@ def test_the_whole_model_and_a_block_within_a_branch_can_be_asked_for():
     model = nn.Sequential(Branches({"x": inner, "y": nn.Conv2d(1, 1, 4)}), nn.Flatten())
     images = torch.randn(3, 1, 4, 4)
     whole = nn.Sequential(*model)[0]
-    found = branch_shares(nn.Sequential(whole, nn.Flatten()), "0", images)
+    found = logit_attribution(nn.Sequential(whole, nn.Flatten()), "0", images)
     sums_to_the_logits(found, model, images)
     flat = Branches({n: nn.Sequential(nn.Flatten(), nn.Linear(16, 4)) for n in "ab"}, merge="add")
-    sums_to_the_logits(branch_shares(flat, "", images), flat, images)
+    sums_to_the_logits(logit_attribution(flat, "", images), flat, images)
     # What the other branch of the outer block gives flows around the inner one.
-    assert not branch_shares(model, "0.x", images).exact
+    assert not logit_attribution(model, "0.x", images).exact
 
 
 def test_a_block_with_a_path_around_it_is_not_called_exact():
@@ -111,7 +111,7 @@ def test_a_block_with_a_path_around_it_is_not_called_exact():
             return self.linear((x + self.block(x)).flatten(1))
 
     model, images = Around(), torch.randn(4, 1, 4, 4)
-    is_what_each_logit_loses(branch_shares(model, "block", images), model, images)
+    is_what_each_logit_loses(logit_attribution(model, "block", images), model, images)
 
 
 def test_a_relu_that_these_images_never_meet_is_found_by_random_ones():
@@ -122,14 +122,14 @@ def test_a_relu_that_these_images_never_meet_is_found_by_random_ones():
     nn.init.ones_(model[1].weight)
     nn.init.ones_(model[1].bias)
     images = torch.rand(4, 1, 4, 4)  # the ReLU gets 0.5 to 2 of them, whatever is off
-    is_what_each_logit_loses(branch_shares(model, "0", images), model, images)
+    is_what_each_logit_loses(logit_attribution(model, "0", images), model, images)
 
 
-def test_a_relu_on_channels_that_lie_side_by_side_keeps_the_shares_exact():
+def test_a_relu_on_channels_that_are_side_by_side_keeps_the_attribution_exact():
     block = Branches({"a": nn.Conv2d(1, 2, 1), "b": nn.Conv2d(1, 1, 1)})
     model = nn.Sequential(block, nn.ReLU(), nn.Flatten(), nn.Linear(48, 10))
     images = torch.randn(4, 1, 4, 4)
-    sums_to_the_logits(branch_shares(model, "0", images), model, images)
+    sums_to_the_logits(logit_attribution(model, "0", images), model, images)
 
 
 def test_a_merge_that_multiplies_is_not_called_exact():
@@ -138,14 +138,14 @@ def test_a_merge_that_multiplies_is_not_called_exact():
 
     block = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()}, merge=product)
     model, images = nn.Sequential(block, nn.Flatten(), nn.Linear(16, 10)), torch.randn(4, 1, 4, 4)
-    is_what_each_logit_loses(branch_shares(model, "0", images), model, images)
+    is_what_each_logit_loses(logit_attribution(model, "0", images), model, images)
 
 
 @pytest.mark.parametrize("path", ["mix3", "linear", "mix1.5x5", ""])
 def test_a_path_without_a_block_is_refused_with_a_sentence(path):
     model = ARCHITECTURES["inception"].build(MNIST)
     with pytest.raises(LookupError, match=f"^There is no block '{path}' in this network\\.$"):
-        branch_shares(model, path, torch.randn(1, 1, 28, 28))
+        logit_attribution(model, path, torch.randn(1, 1, 28, 28))
 
 
 def test_sharing_leaves_the_network_as_it_was_even_after_an_exception():
@@ -154,7 +154,7 @@ def test_sharing_leaves_the_network_as_it_was_even_after_an_exception():
     images = torch.randn(4, 1, 4, 4)
     model = nn.Sequential(*layers).train()
     with unchanged(model):
-        assert branch_shares(model, "0", images).exact
+        assert logit_attribution(model, "0", images).exact
     model = Breaks(*layers, Noise()).train()
     with unchanged(model), pytest.raises(RuntimeError, match="on purpose"):
-        branch_shares(model, "0", images)
+        logit_attribution(model, "0", images)

@@ -1,0 +1,87 @@
+"""Logit attribution: how much of each logit a branch contributed.
+
+Let one branch of a block run alone, while the others give zeros; what the logits gain over all of
+them giving zeros is its contribution. Where everything from the merge to the logits is affine (as
+with concatenation, flattening and a linear layer), the contributions and the logits without any
+branch, which then are the biases, sum to the logits exactly. Whether they do is tested.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from explorer.branches import Branches
+from explorer.errors import ExplorerError
+from explorer.inspection.ablation import ablated
+from explorer.inspection.parts import branch_path
+from explorer.inspection.tracing import evaluating
+
+TOLERANCE = 1e-4  # of the sum, relative to the largest logit
+PROBES = 8
+
+
+class UnknownBlockError(ExplorerError, LookupError):
+    """The network has no block at that path."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogitAttribution:
+    """What each branch of a block contributed to the logits.
+
+    Attributes:
+        block: The block's path.
+        exact: Whether the contributions and the bias sum to the logits, for these images and for
+            random ones.
+        branches: If exact, each branch's contribution to each logit, `(N, num_classes)`. If not,
+            how far each logit falls when the branch is switched off, which is all that can be said.
+        bias: `(num_classes,)`: the logits without any branch; `None` if not exact, since they then
+            depend on the rest.
+    """
+
+    block: str
+    exact: bool
+    branches: Mapping[str, Tensor]
+    bias: Tensor | None
+
+
+def logit_attribution(model: nn.Module, path: str, images: Tensor) -> LogitAttribution:
+    """Divide the logits of `images` among the branches of the block at `path`.
+
+    Args:
+        model: Unchanged afterwards.
+        path: The path of a `Branches`.
+        images: `(N, C, H, W)`, normalised, on the model's device.
+
+    Raises:
+        UnknownBlockError: There is no `Branches` at that path.
+    """
+    block = dict(model.named_modules()).get(path)
+    if not isinstance(block, Branches):
+        raise UnknownBlockError(f"There is no block {path!r} in this network.")
+    branches = {name: branch_path(path, name) for name in block}
+    generator = torch.Generator().manual_seed(0)
+    probes = torch.randn(PROBES, *images.shape[1:], generator=generator).to(images)
+    batch = torch.cat([images, probes])
+
+    def logits(*off: str) -> Tensor:
+        with ablated(model, off):
+            output: Tensor = model(batch)
+        return output.float().cpu()
+
+    with evaluating(model), torch.random.fork_rng(devices=[]), torch.no_grad():
+        whole = logits()
+        without = logits(*branches.values())
+        alone = {
+            name: logits(*(other for other in branches.values() if other != branch)) - without
+            for name, branch in branches.items()
+        }
+        error = (without + torch.stack(list(alone.values())).sum(0) - whole).abs().max()
+        # Without its branches, they must not depend on the image, or something flows around it.
+        error = torch.maximum(error, (without - without[:1]).abs().max())
+        exact = bool(error <= TOLERANCE * whole.abs().max().clamp(min=1))
+        if not exact:
+            alone = {name: whole - logits(branch) for name, branch in branches.items()}
+    found = {name: contribution[: len(images)] for name, contribution in alone.items()}
+    return LogitAttribution(path, exact, found, without[0] if exact else None)
