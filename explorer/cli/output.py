@@ -1,11 +1,11 @@
-"""How the command line tells of a training, of what is inside a network, and of a report."""
+"""What the command line prints of a training, of the inside of a network, and of checks."""
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,11 +13,11 @@ from rich.table import Table
 
 
 class JsonLines:
-    """Tells of a training as one JSON object a line."""
+    """Prints the events of a training, one JSON object a line."""
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Nothing to open."""
+        """Do nothing; there is no bar to open."""
         yield
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
@@ -26,19 +26,19 @@ class JsonLines:
 
 
 class ProgressBar:
-    """Tells of a training as a progress bar, and a line for each epoch."""
+    """Shows a training as a progress bar, and prints a line for each epoch."""
 
     def __init__(self) -> None:
         self._console = Console()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[news]}"),
+            TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
         )
-        self._task = self._progress.add_task("preparing", total=None, news="")
+        self._task = self._progress.add_task("preparing", total=None, speed="")
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -64,7 +64,7 @@ class ProgressBar:
                     self._task,
                     completed=values["step"],
                     description=f"epoch {values['epoch']}/{self._epochs}",
-                    news=f"loss {values['loss']:.3f}  {values['images_per_second']:,.0f} images/s",
+                    speed=f"loss {values['loss']:.3f}  {values['images_per_second']:,.0f} images/s",
                 )
             case "epoch":
                 say(
@@ -84,61 +84,99 @@ def print_inspection(found: dict[str, Any], title: str, labels: Sequence[str]) -
 
     Args:
         found: The report, with `epoch`.
-        title: What the run is.
-        labels: The classes' names.
+        title: A line that says which run it is.
+        labels: The names of the classes.
     """
     console = Console(highlight=False)
-    say = console.print
-    prediction, image, score = found["prediction"], found["image"], found["score"]
-    say(f"{title}, after epoch {found['epoch']}", style="bold", markup=False)
+    console.print(f"{title}, after epoch {found['epoch']}", style="bold", markup=False)
     if found["off"]:
-        say(f"switched off: {', '.join(found['off'])}", markup=False)
-    say(
-        f"image {image['number']}: it says {labels[prediction['class']]}, "
-        f"{100 * prediction['probability']:.2f} % sure; it is {labels[image['label']]}"
+        console.print(f"switched off (ablation): {', '.join(found['off'])}", markup=False)
+    for name, section in _SECTIONS.items():
+        if name in found["failed"]:
+            console.print(found["failed"][name], markup=False)
+            continue
+        for shown in section(found, labels):
+            console.print(shown, markup=False)
+
+
+def _prediction(found: dict[str, Any], labels: Sequence[str]) -> Iterator[str]:
+    prediction, image = found["prediction"], found["image"]
+    yield (
+        f"image {image['number']}: predicted {labels[prediction['class']]} "
+        f"({100 * prediction['probability']:.2f} %), label {labels[image['label']]}"
     )
-    say(
-        f"{100 * score['accuracy']:.2f} % of {score['images']:,} test images told right, "
+
+
+def _score(found: dict[str, Any], _: Sequence[str]) -> Iterator[str]:
+    score = found["score"]
+    yield (
+        f"{100 * score['accuracy']:.2f} % of {score['images']:,} test images classified correctly, "
         f"loss {score['loss']:.4f}\n"
     )
-    parts = _table("part", "what", "shape", "sees", "mean", "std", "zeros")
+
+
+def _parts(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
+    table = _table(
+        "part", "what", "shape", "receptive field", "mean", "std", "zeros", "dead filters"
+    )
     for part in found["parts"]:
         numbers = part["statistics"]
-        parts.add_row(
+        table.add_row(
             "  " * part["depth"] + part["name"],
             part["text"],
             "×".join(map(str, part["shape"])),
-            _sees(part["receptive_field"]),
+            _field(part["receptive_field"]),
             f"{numbers['mean']:.3f}",
             f"{numbers['std']:.3f}",
             f"{100 * numbers['zeros']:.0f} %",
+            str(numbers["dead"] or ""),
         )
-    say(parts)
+    yield table
+
+
+def _ablation(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
     if found["ablation"]:
-        ablation = _table("without", "accuracy", "points", "loss")
+        table = _table("switched off", "accuracy", "points", "loss")
         for row in sorted(found["ablation"], key=lambda row: float(row["accuracy"])):
-            ablation.add_row(
+            table.add_row(
                 row["branch"],
                 f"{100 * row['accuracy']:.2f} %",
                 f"{100 * row['accuracy_difference']:+.2f}",
                 f"{row['loss']:.4f}",
             )
-        say(ablation)
-    cost = _table("part", "parameters", "multiply-adds", "ms for 64 images")
+        yield table
+
+
+def _cost(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
+    table = _table("part", "parameters", "multiply-adds", "ms for 64 images")
     for row in found["cost"]:
-        cost.add_row(
+        table.add_row(
             "  " * row["depth"] + row["name"],
             f"{row['parameters']:,}",
             f"{row['macs']:,}",
             "" if row["milliseconds"] is None else f"{row['milliseconds']:.2f}",
         )
-    say(cost)
+    yield table
+
+
+def _linearity(found: dict[str, Any], _: Sequence[str]) -> Iterator[str]:
     for verdict in found["linearity"]:
-        say(_verdict(verdict), markup=False)
+        yield _verdict(verdict)
+
+
+# The sections of a report that are printed; its JSON has more.
+_SECTIONS: Mapping[str, Callable[[dict[str, Any], Sequence[str]], Iterator[str | Table]]] = {
+    "prediction": _prediction,
+    "score": _score,
+    "parts": _parts,
+    "ablation": _ablation,
+    "cost": _cost,
+    "linearity": _linearity,
+}
 
 
 def print_checks(found: dict[str, Any]) -> None:
-    """Print a report's layers, and then its findings."""
+    """Print an architecture's layers, if there are any, and then the findings of its checks."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{found['name']}  {found['origin']}", style="bold", markup=False)
     if layers := found.get("layers"):
@@ -171,27 +209,28 @@ def _verdict(verdict: dict[str, Any]) -> str:
     block, one, tail = verdict["block"], verdict["replacement"], verdict["tail_replacement"]
     words = f"{block} is not affine (superposition fails by {verdict['error']:.1e})."
     if one:
-        where = "" if one["exact"] else ", all but the borders"
+        where = "" if one["exact"] else ", except at the borders"
         words = (
-            f"{block} is affine: one {one['text']} does what it does{where}; {one['parameters']:,} "
-            f"parameters instead of {verdict['parameters']:,}."
+            f"{block} is affine: one {one['text']} computes the same{where}, with "
+            f"{one['parameters']:,} parameters instead of {verdict['parameters']:,}."
         )
     if tail:
         words += (
-            f" From its input to the logits one {tail['text']} would do: {tail['parameters']:,} "
-            f"parameters instead of {verdict['tail_parameters']:,}."
+            f" From its input to the logits, one {tail['text']} computes the same, with "
+            f"{tail['parameters']:,} parameters instead of {verdict['tail_parameters']:,}."
         )
     return words
 
 
-def _sees(field: dict[str, Any] | None) -> str:
+def _field(field: dict[str, Any] | None) -> str:
     return field["text"].replace("the whole image", "all") if field else ""
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        words = column in ("part", "layer", "what", "without")
-        # A name that was cut could not be given to `--off`.
-        table.add_column(column, justify="left" if words else "right", overflow="fold")
+        is_name = column in ("part", "layer", "switched off")
+        justify: Literal["left", "right"] = "left" if is_name or column == "what" else "right"
+        # `--off` takes whole names only, so none is cut, and none is broken while there is room.
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=is_name)
     return table

@@ -1,130 +1,107 @@
-"""All that can be said of a network and one test image, as plain values."""
+"""All that a session can say about one test image, as plain values."""
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
-from torch import nn
+from torch import Tensor
 
-from explorer.data.loader import Data, Split
-from explorer.inspection.ablation import ablated, branch_paths
-from explorer.inspection.activations import Recording, record, statistics, to_npz
-from explorer.inspection.answers import Answers, answers
-from explorer.inspection.cost import costs, measure
-from explorer.inspection.gradients import branch_norms, gradient_norms
-from explorer.inspection.linearity import linearity
+from explorer.inspection.ablation import AblationError
+from explorer.inspection.activations import Recording, statistics
+from explorer.inspection.answers import Answers
+from explorer.inspection.cost import costs
 from explorer.inspection.parts import blocks
-from explorer.inspection.receptive import Extent, ReceptiveField, receptive_fields
-from explorer.inspection.shares import branch_shares
-from explorer.inspection.weights import filters
+from explorer.inspection.receptive import Extent, ReceptiveField
+from explorer.inspection.session import Session
 
-BATCH = 64  # images for times and gradients
 MOST_MISTAKES = 20
 
 
 def report(
-    model: nn.Module, data: Data, number: int, off: Collection[str] = (), test_images: int = 0
+    session: Session, number: int, off: Collection[str] = (), test_images: int = 0
 ) -> dict[str, Any]:
-    """Look inside `model` with test image `number`.
+    """Look inside a network with one test image.
 
     Args:
-        model: Left as it was.
-        data: The data set that it was trained on, where the model lies.
-        number: Of the test image.
-        off: What is switched off meanwhile: branches, channels, as `ablated` takes them.
+        session: The network and its images.
+        number: The index of the test image.
+        off: What is switched off: branches and channels, as `ablated` takes them.
         test_images: Score on the first so many test images only; 0: on all of them.
 
     Returns:
-        `image`, `off`, `prediction`, `parts` (shape, receptive field and statistics of each layer,
-        branch and block), `score`, `ablation` (the score without each branch), `shares`, `cost`,
-        `gradients`, `filters` and `linearity`; losses in nats, accuracies 0–1.
+        `image`, `off`; the sections `prediction`, `parts` (shape, receptive field and statistics of
+        each layer, branch and block), `score`, `ablation` (the score without each branch),
+        `logit_attribution`, `cost`, `gradients`, `filters` and `linearity`; and `failed`, which has
+        a sentence for each section that cannot be measured and is `None`. Losses are in nats,
+        accuracies 0–1. `ablation`, `cost`, `gradients`, `filters` and `linearity` are of the
+        network with everything switched on.
 
     Raises:
-        AblationError: There is nothing of a name in `off`.
+        AblationError: Something in `off` does not exist.
     """
-    test = data.test
-    split = test.first(test_images or None)
-    image = test.normalise(test.images[number : number + 1])
-    train = data.train.images[:BATCH], data.train.labels[:BATCH]
-    with ablated(model, off):
-        recording = record(model, image)
-        score = answers(model, split)
-    norms = gradient_norms(model, data.train.normalise(train[0]), train[1])
-    fields = receptive_fields(model, (data.spec.channels, data.spec.size, data.spec.size))
-    times = measure(model, test.normalise(test.images[:BATCH]))
-    intact = answers(model, split) if off else score
+    asked = _Asked(session, number, tuple(off), test_images or None)
+    sections: dict[str, Any] = {}
+    failed: dict[str, str] = {}
+    for name, (words, section) in _SECTIONS.items():
+        try:
+            sections[name] = section(asked)
+        except AblationError:
+            raise
+        except (Exception, SystemExit) as error:  # the author's code may raise anything
+            sections[name] = None
+            failed[name] = session.explain(words, error)
     return {
-        "image": {"number": number, "label": int(test.labels[number])},
+        "image": {"number": number, "label": int(session.data.test.labels[number])},
         "off": list(off),
-        "prediction": _prediction(recording),
-        "parts": _parts(recording, fields),
-        "score": {
-            **_score(score),
-            "images": len(split),
-            "confusion": score.confusion.tolist(),
-            "mistakes": [_mistake(score, wrong) for wrong in score.mistakes()[:MOST_MISTAKES]],
-        },
-        "ablation": [_without(model, split, path, intact) for path in branch_paths(model)],
-        "shares": [
-            {
-                "block": found.block,
-                "exact": found.exact,
-                "shares": {name: share[0].tolist() for name, share in found.shares.items()},
-                "bias": None if found.bias is None else found.bias.tolist(),
-            }
-            for block in blocks(recording.parts)
-            if block.call == 1
-            for found in [branch_shares(model, block.path, image)]
-        ],
-        "cost": [asdict(row) for row in costs(recording.parts, times)],
-        "gradients": {"layers": dict(norms), "branches": dict(branch_norms(model, norms))},
-        "filters": [
-            {
-                "path": path,
-                "shape": list(found.values.shape),
-                "mean": found.mean,
-                "std": found.std,
-                "norms": found.norms.tolist(),
-                "likeness": found.likeness,
-            }
-            for path, found in filters(model).items()
-        ],
-        "linearity": [asdict(verdict) for verdict in linearity(model, data.spec)],
+        **sections,
+        "failed": failed,
     }
 
 
-def activations(model: nn.Module, data: Data, number: int, off: Collection[str] = ()) -> bytes:
-    """The test image and the output of each layer, branch and block by name, as an `.npz` file."""
-    test = data.test
-    with ablated(model, off):
-        recording = record(model, test.normalise(test.images[number : number + 1]))
-    return to_npz(test.images[number], recording)
+@dataclass(frozen=True)
+class _Asked:
+    """What a report is about."""
+
+    session: Session
+    number: int
+    off: tuple[str, ...]
+    test_images: int | None
+
+    @property
+    def image(self) -> Tensor:
+        return self.session.data.test.images[self.number]
+
+    @cached_property
+    def recording(self) -> Recording:
+        return self.session.record(self.image, self.off)
 
 
-def _prediction(recording: Recording) -> dict[str, Any]:
-    probabilities = recording.probabilities[0]
+def _prediction(asked: _Asked) -> dict[str, Any]:
+    probabilities = asked.recording.probabilities[0]
     best = int(probabilities.argmax())
     return {
         "class": best,
         "probability": probabilities[best].item(),
         "probabilities": probabilities.tolist(),
-        "logits": recording.logits[0].tolist(),
+        "logits": asked.recording.logits[0].tolist(),
     }
 
 
-def _parts(recording: Recording, fields: Mapping[str, ReceptiveField]) -> list[dict[str, Any]]:
+def _parts(asked: _Asked) -> list[dict[str, Any]]:
+    fields, maps = asked.session.fields, asked.recording.maps
     return [
         {
             "name": row.name,
             "kind": row.kind,
             "depth": row.depth,
             "text": row.text,
-            "shape": list(recording.maps[row.name].shape[1:]),
+            "shape": list(maps[row.name].shape[1:]),
             "receptive_field": _field(fields.get(row.name)),
-            "statistics": asdict(statistics(recording.maps[row.name])),
+            "statistics": asdict(statistics(maps[row.name])),
         }
-        for row in costs(recording.parts)
+        for row in costs(asked.recording.parts)
     ]
 
 
@@ -138,13 +115,23 @@ def _extent(extent: Extent) -> dict[str, Any]:
     return {"size": extent.size, "stride": extent.stride, "offset": extent.offset}
 
 
-def _score(found: Answers) -> dict[str, Any]:
+def _score(asked: _Asked) -> dict[str, Any]:
+    found = asked.session.answers(asked.off, asked.test_images)
+    return {
+        **_scores(found),
+        "images": len(found.labels),
+        "confusion": found.confusion.tolist(),
+        "mistakes": [_mistake(found, wrong) for wrong in found.mistakes()[:MOST_MISTAKES]],
+    }
+
+
+def _scores(found: Answers) -> dict[str, Any]:
     return {
         "accuracy": found.accuracy,
         "loss": found.loss,
         # A class without any image has no accuracy, and JSON has no NaN.
         "accuracy_by_class": [
-            None if math.isnan(share) else share for share in found.accuracy_by_class
+            None if math.isnan(accuracy) else accuracy for accuracy in found.accuracy_by_class
         ],
     }
 
@@ -158,12 +145,71 @@ def _mistake(found: Answers, number: int) -> dict[str, Any]:
     }
 
 
-def _without(model: nn.Module, split: Split, path: str, intact: Answers) -> dict[str, Any]:
-    with ablated(model, (path,)):
-        found = answers(model, split)
-    return {
-        "branch": path,
-        **_score(found),
-        "accuracy_difference": found.accuracy - intact.accuracy,
-        "loss_difference": found.loss - intact.loss,
-    }
+def _ablation(asked: _Asked) -> list[dict[str, Any]]:
+    intact = asked.session.answers((), asked.test_images)
+    rows = []
+    for path in asked.session.branches:
+        found = asked.session.answers((path,), asked.test_images)
+        rows.append(
+            {
+                "branch": path,
+                **_scores(found),
+                "accuracy_difference": found.accuracy - intact.accuracy,
+                "loss_difference": found.loss - intact.loss,
+            }
+        )
+    return rows
+
+
+def _logit_attribution(asked: _Asked) -> list[dict[str, Any]]:
+    session = asked.session
+    paths = [block.path for block in blocks(asked.recording.parts) if block.call == 1]
+    return [
+        {
+            "block": found.block,
+            "exact": found.exact,
+            "branches": {name: values[0].tolist() for name, values in found.branches.items()},
+            "bias": None if found.bias is None else found.bias.tolist(),
+        }
+        for found in (session.logit_attribution(asked.image, path, asked.off) for path in paths)
+    ]
+
+
+def _cost(asked: _Asked) -> list[dict[str, Any]]:
+    return [asdict(row) for row in asked.session.costs]
+
+
+def _gradients(asked: _Asked) -> dict[str, dict[str, float]]:
+    layers, branches = asked.session.gradients()
+    return {"layers": dict(layers), "branches": dict(branches)}
+
+
+def _filters(asked: _Asked) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": path,
+            "shape": list(found.values.shape),
+            "mean": found.mean,
+            "std": found.std,
+            "norms": found.norms.tolist(),
+            "likeness": found.likeness,
+        }
+        for path, found in asked.session.filters().items()
+    ]
+
+
+def _linearity(asked: _Asked) -> list[dict[str, Any]]:
+    return [asdict(verdict) for verdict in asked.session.linearity()]
+
+
+_SECTIONS: Mapping[str, tuple[str, Callable[[_Asked], Any]]] = {
+    "prediction": ("The prediction", _prediction),
+    "parts": ("The output of each part", _parts),
+    "score": ("The accuracy", _score),
+    "ablation": ("Ablation", _ablation),
+    "logit_attribution": ("Logit attribution", _logit_attribution),
+    "cost": ("Cost", _cost),
+    "gradients": ("Gradients", _gradients),
+    "filters": ("Filters", _filters),
+    "linearity": ("Linearity", _linearity),
+}

@@ -1,11 +1,13 @@
 """What a run's network is asked for with, and the network brought back as it was after an epoch."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from explorer.data.dataset import DataSet, UnknownDataSetError
+from explorer.data.loader import Data, default_device, resident
 from explorer.errors import ExplorerError, explain
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.options import OptionError
@@ -54,6 +56,30 @@ def load_network(
         raise NetworkError(f"The network of this run cannot be shown: {error}") from error
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval()
+
+
+def open_network(
+    run: Run, epoch: int, store: RunStore, registry: Registry, cache: Path
+) -> tuple[nn.Module, Data]:
+    """Bring a run's network back as it was after `epoch`, with the images it was trained on.
+
+    Args:
+        run: The run.
+        epoch: One of the epochs whose weights were kept.
+        store: Where the run is kept.
+        registry: Where its architecture and its data set are looked up.
+        cache: The folder of the decoded data sets.
+
+    Returns:
+        Both on the machine's accelerator, if it has one.
+
+    Raises:
+        NetworkError: The network cannot be brought back.
+        DataError: The images cannot be read.
+    """
+    device = default_device()
+    data = resident(dataset_of(run, registry), device, cache)
+    return load_network(run, epoch, store, registry, device), data
 
 
 def dataset_of(run: Run, registry: Registry) -> DataSet:

@@ -788,10 +788,10 @@ def test_inspect_json_has_every_number_of_the_page(examples):
     for row in found["ablation"]:
         difference = row["accuracy"] - found["score"]["accuracy"]
         assert row["accuracy_difference"] == pytest.approx(difference)
-    shares = {found["block"]: found for found in found["shares"]}
-    assert (shares["mix1"]["exact"], shares["mix2"]["exact"]) == (False, True)
-    total = [sum(column) for column in zip(*shares["mix2"]["shares"].values(), strict=True)]
-    logits = [a + b for a, b in zip(total, shares["mix2"]["bias"], strict=True)]
+    attributed = {found["block"]: found for found in found["logit_attribution"]}
+    assert (attributed["mix1"]["exact"], attributed["mix2"]["exact"]) == (False, True)
+    total = [sum(column) for column in zip(*attributed["mix2"]["branches"].values(), strict=True)]
+    logits = [a + b for a, b in zip(total, attributed["mix2"]["bias"], strict=True)]
     assert logits == pytest.approx(found["prediction"]["logits"], abs=1e-4)
     cost = {row["name"]: row for row in found["cost"]}
     assert (cost["conv2"]["macs"], cost["conv2"]["parameters"]) == (2_816_000, 44_020)
@@ -810,7 +810,7 @@ def test_inspect_shows_people_tables(examples):
     result = explorer("inspect", examples["residual"], "--epoch", 1, "--test-images", 100)
     assert result.exit_code == 0
     assert "after epoch 1" in result.stdout
-    assert "image 0: it says 7" in result.stdout
+    assert "image 0: predicted 7 (" in result.stdout
     assert "block2.skip" in result.stdout
     assert "block1 is not affine" in result.stdout
 

@@ -58,16 +58,16 @@ ONE = [(0.52, 0.2), (0.5, 0.8)]
 SEVEN = [(0.3, 0.22), (0.68, 0.22), (0.42, 0.82)]
 
 
-def test_a_drawn_digit_is_told_and_told_anew_when_it_changes(page, app):
+def test_a_drawn_digit_is_predicted_and_again_when_it_changes(page, app):
     look(page, app, source="Draw")
     expect(page.get_by_text("Nothing to see yet").first).to_be_visible()
     draw(page, ONE)
-    expect(page.get_by_role("strong").filter(has_text="It says 1, ")).to_be_visible()
+    expect(page.get_by_role("strong").filter(has_text="Predicted: 1 (")).to_be_visible()
     before = pixels(page, 0)
     page.get_by_role("button", name="Clear the drawing").click()
     expect(page.get_by_text("Nothing to see yet").first).to_be_visible()
     draw(page, SEVEN)
-    expect(page.get_by_role("strong").filter(has_text="It says 7, ")).to_be_visible()
+    expect(page.get_by_role("strong").filter(has_text="Predicted: 7 (")).to_be_visible()
     become(page, 0, lambda now: now != before)
     no_exception(page)
 
@@ -78,7 +78,7 @@ def test_a_branch_that_is_switched_off_costs_accuracy_and_can_be_switched_on_aga
     expect(intact).to_be_visible()
     merged = pixels(page, -1)
     page.get_by_role("switch", name="branch mix1.5x5").click()
-    expect(page.get_by_text(re.compile(r"points without mix1\.5x5"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"points with mix1\.5x5 switched off"))).to_be_visible()
     assert asked(page, "off") == ["mix1.5x5"]
     become(page, -1, lambda now: now != merged)
     page.get_by_role("button", name="Re-score on all 10,000 test images").click()
@@ -131,25 +131,25 @@ def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_fi
     expect(dialog).to_contain_text("channel 0 of 0 to 23")
     expect(dialog.locator(".js-plotly-plot")).to_contain_text("its filter")
     dialog.get_by_text("This channel is on").click()
-    expect(page.get_by_text(re.compile(r"points without mix2\.3x3\.1:0"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"points with mix2\.3x3\.1:0 switched off"))).to_be_visible()
     no_exception(page)
 
 
 def test_the_browser_s_back_undoes_what_was_switched_and_opened(page, app):
     look(page, app, net=example("inception"), image="3")
     page.get_by_role("switch", name="branch mix1.pool").click()
-    expect(page.get_by_text(re.compile(r"points without mix1\.pool"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"points with mix1\.pool switched off"))).to_be_visible()
     page.locator('[data-name="mix2"]').click()
     expect(page.get_by_role("switch", name="branch mix2.pool")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("switch", name="branch mix1.pool")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("switch", name="branch mix1.pool")).to_be_checked()
-    expect(page.get_by_text(re.compile("points without"))).to_have_count(0)
+    expect(page.get_by_text(re.compile("switched off \\(ablation\\)"))).to_have_count(0)
     no_exception(page)
 
 
-def test_hovering_tells_the_value_that_was_recorded(page, app):
+def test_hovering_shows_the_value_that_was_recorded(page, app):
     look(page, app, net=example("plain"), image="3")
     with page.expect_download() as download:
         page.get_by_role("button", name="Activations (.npz)").click()
@@ -166,7 +166,7 @@ def test_hovering_tells_the_value_that_was_recorded(page, app):
 
 def test_two_runs_are_compared_and_a_run_is_looked_into_from_the_page_of_runs(page, app):
     look(page, app, net=example("residual"), other=example("plain"))
-    expect(page.get_by_role("strong").filter(has_text="It says")).to_have_count(2)
+    expect(page.get_by_role("strong").filter(has_text="Predicted:")).to_have_count(2)
     expect(page.locator(".lanes")).to_have_count(2)
     page.get_by_role("link", name="Runs").click()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
@@ -176,12 +176,12 @@ def test_two_runs_are_compared_and_a_run_is_looked_into_from_the_page_of_runs(pa
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        ("Pixels", "Blue speaks for the class"),
+        ("Pixels", "Blue raises the logit of the class"),
         ("Filters", "10 filters of 5×5"),
-        ("Gradients", "How strongly did the loss pull"),
+        ("Gradients", "How large was the gradient of the loss in each layer"),
         ("Cost", "What does each part cost"),
         ("Linearity", "Linear(320, 10)"),
-        ("Mistakes", "110 of 10,000 test images are told wrong"),
+        ("Mistakes", "110 of 10,000 test images are classified incorrectly"),
     ],
 )
 def test_each_question_has_its_answer(page, app, question, answer):
@@ -202,5 +202,5 @@ def test_a_file_that_is_no_picture_gets_a_sentence_and_a_picture_an_answer(page,
     ImageDraw.Draw(paper).line([(100, 40), (190, 40), (130, 170)], "black", 14, joint="curve")
     paper.save(tmp_path / "seven.jpg")
     page.locator("input[type=file]").set_input_files(tmp_path / "seven.jpg")
-    expect(page.get_by_role("strong").filter(has_text="It says 7, ")).to_be_visible()
+    expect(page.get_by_role("strong").filter(has_text="Predicted: 7 (")).to_be_visible()
     no_exception(page)

@@ -20,7 +20,7 @@ def inside_page():
 
 @pytest.fixture
 def app(monkeypatch, store):
-    cached = (state.settings, state.store, state._loaded, state.changed_plugins, subject.load)
+    cached = (state.settings, state.store, state._loaded, state.changed_plugins, subject._load)
     for cache in cached:
         cache.clear()
     monkeypatch.setattr(state, "engine", lambda: IdleEngine(store))
@@ -42,14 +42,14 @@ def test_without_any_run_the_page_shows_an_example_and_has_something_to_say(app)
     assert not app.exception
     assert app.selectbox(key="net").value == example("inception")
     said = texts(app)
-    assert "**It says 7, >99.9 % sure.**" in said
+    assert "**Predicted: 7 (>99.9 %)**" in said
     assert "Accuracy on the first 1,000 test images: **98.80 %**" in said
     assert "Exact: all that follows is linear" in said
     for name in ("mix1.5x5.1", "mix2.1x1"):
         assert name in drawn(app)
 
 
-def test_one_s_own_newest_run_comes_first(app, store, settings):
+def test_the_newest_run_comes_first(app, store, settings):
     run = trained(store, settings, spec("residual-bn"))
     app.run()
     assert not app.exception
@@ -69,7 +69,7 @@ def test_the_address_says_network_epoch_part_image_and_what_is_off(app):
     assert app.select_slider(key="epoch").value == 1
     assert app.number_input(key="image").value == 4
     said = texts(app)
-    assert "points without `block2.skip`, `conv1:3`" in said
+    assert "points with `block2.skip`, `conv1:3` switched off (ablation)" in said
     assert "no.such.branch" not in said
     assert "block2.residual.0" in drawn(app)
 
@@ -84,30 +84,30 @@ def test_an_address_that_leads_nowhere_gets_a_sentence(app):
     assert app.select_slider(key="epoch").value == 10
 
 
-def test_the_images_that_are_told_wrong_are_gone_through_one_by_one(app):
+def test_the_images_classified_incorrectly_are_gone_through_one_by_one(app):
     app.query_params["net"] = example("plain")
     app.run()
-    app.selectbox(key="filter").set_value("told wrong").run()
+    app.selectbox(key="filter").set_value("classified incorrectly").run()
     assert not app.exception
     first = app.session_state["image"]
-    assert "; it is " in texts(app)
+    assert "; the label is " in texts(app)
     assert f"Test image {first:,}, 1 of 114" in texts(app)
     app.button(key="image.Next").click().run()
     assert app.session_state["image"] != first
-    assert "; it is " in texts(app)
+    assert "; the label is " in texts(app)
     app.button(key="image.Previous").click().run()
     assert app.session_state["image"] == first
     app.button(key="image.Previous").click().run()
     assert "114 of 114" in texts(app)
 
 
-def test_a_link_to_the_images_that_are_told_wrong_begins_with_the_first(app):
+def test_a_link_to_the_images_classified_incorrectly_begins_with_the_first(app):
     app.query_params["net"] = example("plain")
-    app.query_params["filter"] = "told wrong"
+    app.query_params["filter"] = "classified incorrectly"
     app.run()
     assert not app.exception
     assert "1 of 114" in texts(app)
-    assert "; it is " in texts(app)
+    assert "; the label is " in texts(app)
 
 
 def test_all_test_images_are_scored_when_it_is_asked_for(app):
@@ -129,12 +129,12 @@ def test_all_test_images_are_scored_when_it_is_asked_for(app):
     ("question", "answer"),
     [
         ("Branches", ""),
-        ("Pixels", "Blue speaks for the class"),
+        ("Pixels", "Blue raises the logit of the class"),
         ("Filters", "filters of 5×5"),
-        ("Gradients", "How strongly did the loss pull"),
+        ("Gradients", "How large was the gradient of the loss in each layer"),
         ("Cost", "What does each part cost?"),
         ("Linearity", "Is a block more than one layer?"),
-        ("Mistakes", "What is taken for what?"),
+        ("Mistakes", "Which class is taken for which (confusion matrix)?"),
     ],
 )
 def test_every_question_has_an_answer_for_networks_with_blocks_and_without(
@@ -165,7 +165,7 @@ def test_two_networks_see_the_same_image(app):
     app.query_params["other"] = example("plain")
     app.run()
     assert not app.exception
-    assert texts(app).count("**It says 7, ") == 2
+    assert texts(app).count("**Predicted: 7 (") == 2
     assert "**plain**, epoch 10" in texts(app)
 
 
@@ -176,8 +176,8 @@ def test_a_channel_that_only_one_of_two_networks_has_is_off_in_that_one(app):
     app.run()
     assert not app.exception
     said = [text for text in texts(app).splitlines() if text.startswith("Accuracy on")]
-    assert "points without `conv1:15`, `block1.skip`" in said[0]
-    assert "without" not in said[1]
+    assert "points with `conv1:15`, `block1.skip` switched off" in said[0]
+    assert "switched off" not in said[1]
 
 
 def test_the_drawing_and_the_upload_begin_empty(app):
@@ -199,7 +199,7 @@ def test_a_run_of_a_plugin_that_is_gone_gets_a_sentence(app, store, settings, mo
     assert "cannot be shown: There is no architecture 'plain'" in texts(app)
 
 
-def test_a_run_of_older_code_is_shown_and_it_is_said(app, store, settings):
+def test_a_run_of_older_code_is_shown_with_a_warning(app, store, settings):
     from dataclasses import replace
 
     from explorer.engines.perform import new_owner

@@ -1,1 +1,1 @@
-"""The page *Look inside*: a file each for what it lets the visitor choose, see and ask."""
+"""The page *Look inside*: one file each for what a visitor can choose, see and ask."""

@@ -3,16 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from explorer.charts.lanes import Maps
 from explorer.inspection.activations import Recording
+from explorer.inspection.session import Session
 from explorer.ui.pages.inside.picture import Picture
 from explorer.ui.pages.inside.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a question is about."""
+    """What a question is about.
+
+    Attributes:
+        subject: The network.
+        recording: The output of each of its parts for the picture.
+        maps: The same as arrays, `(C, H, W)` or `(features,)`.
+        chosen: The picture.
+        off: The paths of what is switched off.
+    """
 
     subject: Subject
     recording: Recording
+    maps: Maps
     chosen: Picture
     off: Sequence[str]
+
+    @property
+    def session(self) -> Session:
+        """The network, to be asked."""
+        return self.subject.session

@@ -1,17 +1,19 @@
-"""One feature map, large, beside the image and the filter that made it."""
+"""One feature map, large, beside the image and the filter that computed it."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.charts.lanes import Maps, as_maps, limit
+from explorer.charts.lanes import as_maps, limit
 from explorer.charts.maps import feature_map
-from explorer.inspection.activations import Recording
-from explorer.inspection.parts import layers
+from explorer.inspection.activations import statistics
+from explorer.inspection.parts import Layer, Part
+from explorer.inspection.weights import Filters
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside import switches
-from explorer.ui.pages.inside.picture import Picture
-from explorer.ui.pages.inside.subject import Subject
+from explorer.ui.pages.inside.case import Case
 
-ASKED = "map"  # session key: which network's map was clicked, its layer and its channel
+ASKED = "map"  # session key: the place of the network whose map was clicked, its layer, its channel
 
 
 def ask(place: int, name: str, channel: int) -> None:
@@ -19,52 +21,77 @@ def ask(place: int, name: str, channel: int) -> None:
     st.session_state[ASKED] = (place, name, channel)
 
 
-def show(place: int, subject: Subject, look: tuple[Recording, Maps], chosen: Picture) -> None:
+def show(place: int, case: Case) -> None:
     """Open the map that was asked for, if it is one of this network's."""
     if st.session_state.get(ASKED, (None,))[0] == place:
         _, name, channel = st.session_state.pop(ASKED)
-        _dialog(subject, look, chosen, name, channel)
+        _dialog(case, name, channel)
 
 
-@st.dialog("One map", width="large")
-def _dialog(
-    subject: Subject, look: tuple[Recording, Maps], chosen: Picture, name: str, channel: int
-) -> None:
-    recording, maps = look
-    planes = as_maps(maps[name])
+@st.dialog("One feature map", width="large")
+def _dialog(case: Case, name: str, channel: int) -> None:
+    planes = as_maps(case.maps[name])
     values = planes[channel]
-    source = subject.filters().get(_source(recording, name))
+    source = case.session.filters().get(source_of(case.recording.parts, name) or "")
     made = source.values[channel].numpy() if source else None
     st.markdown(f"**{name}**, channel {channel} of 0 to {len(planes) - 1}")
     title = f"channel {channel}"
-    chart(feature_map(chosen.pixels, values, limit([values]), title, made), key="one map")
-    field = subject.fields.get(name)
-    facts = []
-    if field:
-        size = str(field) if field.is_everything else f"{field} pixels of the image"
-        facts.append(f"Each of its pixels sees {size}.")
-    if source:
-        bias = "" if source.bias is None else f" and a bias of {source.bias[channel]:.3f}"
-        norm = f"{source.norms[channel]:.3f}"
-        facts.append(f"Its filter, one of {source.path}'s, has a norm of {norm}{bias}.")
-    st.caption(" ".join(facts))
+    chart(feature_map(case.chosen.pixels, values, limit([values]), title, made), key="one map")
+    st.caption(" ".join(_facts(case, name, channel, source)))
     switch = f"{name.partition('#')[0]}:{channel}"
-    if subject.can_be_off(switch):
+    if case.session.can_be_off(switch):
         on = switches.is_on(switch)
-        help = "Off, it gives zeros, and all that follows goes on without it."
+        help = "If it is off, it gives zeros, and everything that follows works with these."
         if st.toggle("This channel is on", on, key=f"channel {switch}", help=help) != on:
             switches.switch(switch, not on)
-            st.rerun()  # which closes the dialog, so that one sees what it does
+            st.rerun()  # closes the dialog, so that the effect is seen
 
 
-def _source(recording: Recording, name: str) -> str:
-    """The convolution whose channels these are: this layer, or the last one before it."""
-    source = ""
-    for layer in layers(recording.parts):
-        if layer.kind == "Conv2d":
-            source = layer.path
-        elif len(layer.shape) != 3 or layer.shape[:1] != layer.inputs[:1]:
-            source = ""  # it mixes channels, or has none
-        if layer.name == name:
-            return source
-    return ""
+def _facts(case: Case, name: str, channel: int, source: Filters | None) -> list[str]:
+    facts = []
+    if field := case.session.fields.get(name):
+        size = str(field) if field.is_everything else f"{field} pixels of the image"
+        facts.append(f"Each of its pixels sees {size} (its receptive field).")
+    if source:
+        bias = "" if source.bias is None else f" and the bias {source.bias[channel]:.3f}"
+        norm = f"{source.norms[channel]:.3f}"
+        facts.append(f"Its filter, one of {source.path}'s, has the norm {norm}{bias}.")
+    channels = case.recording.maps[name].shape[1]
+    facts.append(
+        f"{statistics(case.recording.maps[name]).dead} of the {channels} channels of {name} are 0 "
+        "everywhere for this image; filters whose channel is 0 for every image are dead filters."
+    )
+    return facts
+
+
+def source_of(parts: Sequence[Part], name: str, source: str | None = None) -> str | None:
+    """Find the convolution that computes the channels of a layer.
+
+    Args:
+        parts: The layers and blocks of a network or of a branch, in running order.
+        name: The name of the layer.
+        source: The path of the convolution that computes the channels of their input, if any.
+
+    Returns:
+        The path of this layer, or of the last convolution on the way to it if nothing between them
+        mixes channels; `None` if there is no such convolution.
+    """
+    for part in parts:
+        if isinstance(part, Layer):
+            source = _source_after(part, source)
+            if part.name == name:
+                return source
+        else:
+            for branch in part.branches.values():
+                if found := source_of(branch, name, source):
+                    return found
+            source = None  # a merge is of several
+    return None
+
+
+def _source_after(layer: Layer, source: str | None) -> str | None:
+    if layer.kind == "Conv2d":
+        return layer.path
+    mixes = layer.parameters > 0 and "Norm" not in layer.kind
+    keeps = len(layer.shape) == 3 and layer.shape[:1] == layer.inputs[:1] and not mixes
+    return source if keeps else None

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import streamlit as st
-import torch
 
 from explorer.charts.bars import probabilities
 from explorer.charts.lanes import SCALES, Maps, Scale, View
 from explorer.charts.lanes import lanes as draw_lanes
 from explorer.charts.overview import overview
-from explorer.charts.stages import stage_name
-from explorer.inspection.activations import Recording, to_npz
+from explorer.charts.stages import Stage, stage_name
+from explorer.inspection.activations import to_npz
 from explorer.runs.run import distinguish
 from explorer.text import percent
 from explorer.ui.components.chart import chart
@@ -19,7 +18,7 @@ from explorer.ui.components.lanes import lanes
 from explorer.ui.pages.inside import feature_map, picker, questions, switches, worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import Picture, picture
-from explorer.ui.pages.inside.subject import Subject, score
+from explorer.ui.pages.inside.subject import Subject
 
 SCALE = "scale"
 
@@ -37,27 +36,44 @@ def page() -> None:
         return
     with left:
         scale = _scale_switch(beside=len(shown) > 1)
-    off = switches.off(shown)
-    looks = [one.look(chosen.pixels, silent) for one, silent in zip(shown, off, strict=True)]
     with right:
-        names = distinguish([one.run for one in shown])
-        for place, column in enumerate(st.columns(len(shown), gap="large")):
-            subject, look = shown[place], looks[place]
-            with column:
-                _warn(subject)
-                if len(shown) > 1:
-                    st.markdown(f"**{names[subject.run.id]}**, epoch {subject.epoch}")
-                    _prediction(subject, look[0], chosen, place, row=18)
-                others = [maps for _, maps in looks[:place] + looks[place + 1 :]]
-                _network(place, subject, look, chosen, off[place], scale, others)
+        cases = _cases(shown, chosen)
+        if not cases:
+            return
+        _networks(cases, scale)
     with left:
-        if len(shown) == 1:
-            _prediction(shown[0], looks[0][0], chosen, 0, row=22)
-        _downloads(shown[0], looks[0][0], chosen)
+        if len(cases) == 1:
+            _prediction(cases[0], 0, row=22)
+        _downloads(cases[0])
     if picker.is_playing():
-        st.caption("Stop the playing to ask this network something.")
+        st.caption("Stop playing to ask a question about this network.")
     else:
-        questions.section(Case(shown[0], looks[0][0], chosen, off[0]))
+        questions.section(cases[0])
+
+
+def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
+    """Run the picture through each network; one that fails is left out, with a sentence."""
+    found: list[Case] = []
+    for subject in shown:
+        with subject.figure(f"The output of {subject.run.spec.architecture}"):
+            off = switches.off(subject.session)
+            recording = subject.session.record(chosen.image, off)
+            found.append(Case(subject, recording, recording.arrays(), chosen, off))
+    switches.keep_in_address([case.off for case in found])
+    return found
+
+
+def _networks(cases: Sequence[Case], scale: Scale) -> None:
+    """Show one network, or two side by side."""
+    names = distinguish([case.subject.run for case in cases])
+    columns = st.columns(len(cases), gap="large")
+    for place, (case, column) in enumerate(zip(cases, columns, strict=True)):
+        with column:
+            _warn(case.subject)
+            if len(cases) > 1:
+                st.markdown(f"**{names[case.subject.run.id]}**, epoch {case.subject.epoch}")
+                _prediction(case, place, row=18)
+            _network(place, case, scale, [other.maps for other in cases if other is not case])
 
 
 def _warn(subject: Subject) -> None:
@@ -68,72 +84,80 @@ def _warn(subject: Subject) -> None:
         )
 
 
-def _told(subject: Subject, recording: Recording, chosen: Picture) -> str:
-    """What the network says of the picture, in a sentence."""
-    if not chosen.pixels.any():
+def _predicted(case: Case) -> str:
+    """Say in a few words what the network predicts for the picture."""
+    if not case.chosen.pixels.any():
         return "Nothing to see yet"
-    labels, best = subject.dataset.classes, int(recording.logits[0].argmax())
-    sure = percent(recording.probabilities[0, best].item())
-    if chosen.label is not None and best != chosen.label:
-        return f"It says {labels[best]}, {sure} sure; it is {labels[chosen.label]}."
-    return f"It says {labels[best]}, {sure} sure."
+    labels, best = case.subject.dataset.classes, int(case.recording.logits[0].argmax())
+    words = f"Predicted: {labels[best]} ({percent(case.recording.probabilities[0, best].item())})"
+    if case.chosen.label is not None and best != case.chosen.label:
+        return f"{words}; the label is {labels[case.chosen.label]}"
+    return words
 
 
-def _prediction(
-    subject: Subject, recording: Recording, chosen: Picture, place: int, row: int
-) -> None:
-    st.markdown(f"**{_told(subject, recording, chosen)}**")
-    found = (
-        recording.probabilities[0].tolist() if chosen.pixels.any() else [0.0] * subject.num_classes
-    )
-    labels = subject.dataset.classes
-    chart(probabilities(found, labels, chosen.label, row), key=f"probabilities.{place}")
+def _prediction(case: Case, place: int, row: int) -> None:
+    st.markdown(f"**{_predicted(case)}**")
+    labels = case.subject.dataset.classes
+    with case.subject.figure("The prediction"):
+        found = case.recording.probabilities[0].tolist()
+        if not case.chosen.pixels.any():
+            found = [0.0] * len(labels)
+        chart(probabilities(found, labels, case.chosen.label, row), key=f"probabilities.{place}")
 
 
-def _network(
-    place: int,
-    subject: Subject,
-    look: tuple[Recording, Maps],
-    chosen: Picture,
-    off: Sequence[str],
-    scale: Scale,
-    others: Sequence[Maps],
-) -> None:
-    recording, maps = look
-    stage = switches.opened(recording)
-    svg = overview(recording.parts, subject.data.spec, subject.fields, stage_name(stage), off)
+def _network(place: int, case: Case, scale: Scale, others: Sequence[Maps]) -> None:
+    stage = switches.opened(case.recording)
+    with case.subject.figure("The overview"):
+        _overview(place, case, stage)
+    accuracy = ""
+    with case.subject.figure("The accuracy"):
+        accuracy = _standing(case)
+    with case.subject.figure("The feature maps"):
+        _lanes(place, case, stage, scale, others, accuracy)
+        feature_map.show(place, case)
+
+
+def _overview(place: int, case: Case, stage: Stage) -> None:
+    subject, recording, off = case.subject, case.recording, case.off
+    spec, fields = case.session.data.spec, case.session.fields
+    svg = overview(recording.parts, spec, fields, stage_name(stage), off)
     key = f"overview.{place}"
     drawing(svg, subject.file, key, on_open=lambda: switches.open_part(st.session_state[key].open))
-    accuracy = _standing(subject, off)
+
+
+def _lanes(
+    place: int, case: Case, stage: Stage, scale: Scale, others: Sequence[Maps], accuracy: str
+) -> None:
     mine = f"lanes.{place}"
+    view = View(stage, case.maps, case.session.fields, case.off)
     lanes(
-        draw_lanes(View(stage, maps, subject.fields, off), chosen.pixels, scale, others),
-        [_told(subject, recording, chosen), accuracy],
-        f"{subject.file}-{stage_name(stage)}",
+        draw_lanes(view, case.chosen.pixels, scale, others),
+        [_predicted(case), accuracy],
+        f"{case.subject.file}-{stage_name(stage)}",
         mine,
         on_switch=lambda: switches.switch(**st.session_state[mine].switch),
         on_open=lambda: feature_map.ask(place, **st.session_state[mine].open),
         on_part=lambda: switches.open_part(st.session_state[mine].part),
     )
-    feature_map.show(place, subject, look, chosen)
 
 
-def _standing(subject: Subject, off: Sequence[str]) -> str:
-    """Say what the network is worth as it is switched now; return that in a few words."""
-    if picker.is_playing():  # scoring would hold it up, and each epoch was scored when it was over
+def _standing(case: Case) -> str:
+    """Show the accuracy as the network is switched now; return it in a few words."""
+    subject, off = case.subject, case.off
+    if picker.is_playing():  # scoring would slow it down, and training has scored each epoch
         recorded = next(e for e in subject.run.epochs if e.epoch == subject.epoch)
-        words = short = f"Test accuracy, all on: {100 * recorded.test_accuracy:.2f} %"
+        words = short = f"Test accuracy, everything on: {100 * recorded.test_accuracy:.2f} %"
     else:
         images = worth.images(subject, off)
-        intact, now = score(subject, (), images), score(subject, off, images)
+        intact, now = case.session.answers((), images), case.session.answers(off, images)
         on = f"the first {images:,}" if images else "all"
         words = f"Accuracy on {on} test images: **{100 * now.accuracy:.2f} %**"
         short = f"Accuracy {100 * now.accuracy:.2f} %"
         if off:
             points = f"{100 * (now.accuracy - intact.accuracy):+.2f}".replace("-", "−")
             without = ", ".join(f"`{path.replace('`', '')}`" for path in off)
-            words += f", {points} points without {without}; loss {now.loss:.3f} instead of "
-            words += f"{intact.loss:.3f}."
+            words += f", {points} points with {without} switched off (ablation); loss "
+            words += f"{now.loss:.3f} instead of {intact.loss:.3f}."
             short += f", {points} points"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(words)
@@ -147,11 +171,11 @@ def _standing(subject: Subject, off: Sequence[str]) -> str:
     return short
 
 
-def _downloads(subject: Subject, recording: Recording, chosen: Picture) -> None:
+def _downloads(case: Case) -> None:
     st.download_button(
         "Activations (.npz)",
-        lambda: to_npz(torch.from_numpy(chosen.pixels), recording),
-        f"{subject.file}.npz",
+        lambda: to_npz(case.chosen.image, case.recording),
+        f"{case.subject.file}.npz",
         icon=":material/download:",
         on_click="ignore",
         help="The image and the output of every layer, branch and block, by name.",
@@ -159,7 +183,7 @@ def _downloads(subject: Subject, recording: Recording, chosen: Picture) -> None:
 
 
 def _scale_switch(*, beside: bool) -> Scale:
-    help = "Within it, the same colour means the same value."
+    help = "Within it, equal colours mean equal values."
     scale: Scale = st.segmented_control(
         "Compare colours within",
         SCALES,
@@ -169,6 +193,6 @@ def _scale_switch(*, beside: bool) -> Scale:
         bind=None if beside else "query-params",
         format_func=lambda scale: "both models" if beside and scale == "model" else f"a {scale}",
         width="stretch",
-        help=f"{help} Layers of one name share it, beside one another." if beside else help,
+        help=f"{help} Layers of the same name in both models share it." if beside else help,
     )
     return scale

@@ -1,19 +1,18 @@
-"""Which networks are looked at on *Look inside*, and as they were after which epoch."""
+"""Which networks are looked at on *Look inside*, and after which epoch."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.data.cache import DataError
+from explorer.errors import ExplorerError
 from explorer.runs.recorded import FIRST_TO_SHOW
-from explorer.runs.restore import NetworkError
 from explorer.runs.run import Run
 from explorer.runs.run import titles as unlike
 from explorer.ui import query_params, state
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.subject import Subject, load
 
-SECONDS = 0.8  # an epoch is shown while they are played
+SECONDS = 0.8  # that each epoch is shown while they are played
 
 # Session keys, the first three of them names in the address as well.
 NETWORK, OTHER, EPOCH = query_params.NETWORK, "other", "epoch"
@@ -21,15 +20,15 @@ PLAYING, NEXT, SEEN = "playing", "next epoch", "seen"
 
 
 def networks() -> list[Subject]:
-    """Let the visitor choose a network, an epoch, and perhaps another network to compare with.
+    """Let the visitor choose a network, an epoch, and optionally a network to compare it with.
 
     Returns:
-        One or two of them; none if it cannot be shown, which is then said.
+        One or two networks; none if they cannot be shown, and the page then says why.
     """
     runs = [run for run in state.with_examples(state.store().runs()) if run.epochs]
     titles = unlike(runs)
     if unknown := query_params.take(NETWORK, titles):
-        st.warning(f"There is no trained run `{unknown}` here; this is another.")
+        st.warning(f"There is no trained run `{unknown}` here; another one is shown.")
     st.session_state.setdefault(NETWORK, _default(runs))
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -49,29 +48,29 @@ def networks() -> list[Subject]:
         shown = [load(id, epoch)]
         if other:
             shown.append(load(other, _nearest(other, epoch)))
-    except (DataError, NetworkError) as error:
+    except ExplorerError as error:
         st.error(str(error))
         return []
     if len(shown) == 2 and shown[0].dataset != shown[1].dataset:
-        st.warning("These two were trained on different data sets, so one image cannot be both's.")
+        st.warning("These two were trained on different data sets, so no image fits both.")
         shown.pop()
     return shown
 
 
 def is_playing() -> bool:
-    """Whether the epochs go by of themselves."""
+    """Tell whether the epochs are being played."""
     return bool(st.session_state.get(PLAYING))
 
 
 def _default(runs: Sequence[Run]) -> str:
-    """One's newest run; with none of one's own, an example."""
+    """The newest run, or an example if there are only examples."""
     examples = {run.id: run.spec.architecture for run in state.example_runs()}
     first = (run.id for run in runs if examples.get(run.id) == FIRST_TO_SHOW)
     return runs[0].id if runs[0].id not in examples else next(first, runs[0].id)
 
 
 def _settle(id: str) -> None:
-    """Start afresh on another network: it has other branches and epochs."""
+    """Forget switches and epoch when another network is chosen: it has others."""
     is_another = st.session_state.get(SEEN) != id
     switches.follow(is_another)
     if is_another:
@@ -94,7 +93,7 @@ def _other(others: list[str], titles: dict[str, str]) -> str | None:
     )
     query_params.put(OTHER, other)
     if other:
-        st.caption("A switch acts in both networks, where both have that part.")
+        st.caption("A switch acts on both networks if both have that part.")
     return other
 
 
@@ -103,8 +102,8 @@ def _epoch(id: str) -> int:
     kept = store.kept_epochs(id)
     if run.status.is_live:
         st.caption(
-            f"This run is still learning: {len(run.epochs)} of {run.spec.recipe.epochs} epochs are "
-            "done. What is new is shown at your next click."
+            f"This run is still training: {len(run.epochs)} of {run.spec.recipe.epochs} epochs are "
+            "done. New epochs appear at your next click."
         )
     if len(kept) == 1:
         st.caption(f"Epoch {kept[0]}, the only one whose weights are kept")
@@ -145,7 +144,7 @@ def _player(kept: Sequence[int], epoch: int) -> None:
 
     def tick() -> None:
         nonlocal is_drawn
-        if not is_drawn or not is_playing():  # this is the page's own run, not the timer's
+        if not is_drawn or not is_playing():  # a run of the whole page, not of the timer
             is_drawn = True
             return
         following = [later for later in kept if later > epoch]
@@ -155,7 +154,7 @@ def _player(kept: Sequence[int], epoch: int) -> None:
             st.session_state[PLAYING] = False
         st.rerun()
 
-    # Always there, or all that follows would move down for a moment when it comes.
+    # Always there, since all that follows would move down for a moment when it appears.
     st.fragment(tick, run_every=SECONDS if is_playing() else None)()
 
 

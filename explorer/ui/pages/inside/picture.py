@@ -1,37 +1,44 @@
-"""The picture that goes into the network: of the test set, drawn, or uploaded."""
+"""The picture that goes into the network: from the test set, drawn, or uploaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from explorer.data.pictures import PictureError, open_picture, prepare
 from explorer.ui import query_params
 from explorer.ui.components.canvas import canvas
-from explorer.ui.pages.inside.subject import Subject, score
+from explorer.ui.pages.inside.subject import Subject
 
 SOURCES = ("Test set", "Draw", "Upload")
 SOURCE, IMAGE = "source", "image"
-ALL, WRONG, UNSURE = "all", "told wrong", "least sure"
+ALL, WRONG, UNSURE = "all", "classified incorrectly", "least confident"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What goes in.
+    """The input of the network.
 
     Attributes:
         pixels: `(C, H, W)`.
-        label: The right class, if it is known.
+        label: The true class, if it is known.
     """
 
     pixels: NDArray[np.uint8]
     label: int | None = None
 
+    @property
+    def image(self) -> Tensor:
+        """The pixels as a tensor."""
+        return torch.from_numpy(self.pixels)
+
 
 def picture(subject: Subject) -> Picture | None:
-    """Let the visitor choose one; `None` while there is none, which is then said."""
+    """Let the visitor choose a picture; `None` while there is none, and the page says why."""
     st.session_state.setdefault(SOURCE, st.query_params.get(SOURCE, SOURCES[0]))
     source = st.segmented_control(
         "Image",
@@ -50,7 +57,7 @@ def picture(subject: Subject) -> Picture | None:
 
 
 def _of_the_test_set(subject: Subject) -> Picture:
-    test, names = subject.data.test, subject.dataset.classes
+    test, names = subject.session.data.test, subject.dataset.classes
     filters = [ALL, WRONG, UNSURE, *names]
     query_params.take("filter", filters)
     shown = st.selectbox(
@@ -63,7 +70,7 @@ def _of_the_test_set(subject: Subject) -> Picture:
     query_params.put("filter", shown if shown != ALL else None)
     among = _among(subject, shown)
     if not among:
-        st.caption("This network tells every test image right; here are all.")
+        st.caption("This network classifies every test image correctly; all of them are shown.")
         among = range(len(test))
     query_params.take(IMAGE, range(len(test)))
     st.session_state.setdefault(IMAGE, among[0])
@@ -90,14 +97,15 @@ def _of_the_test_set(subject: Subject) -> Picture:
 
 
 def _among(subject: Subject, shown: str) -> Sequence[int]:
-    """The numbers of the images that a filter lets through, in its order."""
-    test = subject.data.test
+    """The indices of the images that pass a filter, in its order."""
+    test = subject.session.data.test
     if shown == ALL:
         return range(len(test))
     if shown in (WRONG, UNSURE):
-        with st.spinner("Scoring the test images"):
-            found = score(subject, (), None)
-        return found.mistakes() if shown == WRONG else found.doubts()
+        with st.spinner("Scoring the test images"), subject.figure("The accuracy"):
+            found = subject.session.answers()
+            return found.mistakes() if shown == WRONG else found.doubts()
+        return range(len(test))
     number = subject.dataset.classes.index(shown)
     return [int(i) for i in (test.labels == number).nonzero().flatten()]
 
@@ -108,18 +116,17 @@ def _step(among: Sequence[int], way: int) -> None:
 
 
 def open_test_image(number: int) -> None:
-    """Choose an image of the test set."""
+    """Choose an image of the test set by its index."""
     st.session_state.update({SOURCE: SOURCES[0], IMAGE: number, "filter": ALL})
     st.toast(f"Test image {number} is shown above.")
 
 
 def _drawn(subject: Subject) -> Picture | None:
-    spec = subject.data.spec
     hint = "Draw a digit here" if subject.dataset.centred else "Draw here"
     drawing = canvas("drawing", hint=hint)
     if drawing is None:
         st.caption("The network answers as soon as you lift the pen.")
-        return Picture(np.zeros((spec.channels, spec.size, spec.size), np.uint8))
+        return _blank(subject)
     return _prepared(subject, drawing)
 
 
@@ -128,12 +135,16 @@ def _uploaded(subject: Subject) -> Picture | None:
         "A picture of one " + ("digit" if subject.dataset.centred else "thing"),
         key="upload",
         max_upload_size=20,
-        help="PNG, JPEG and the like, any size. It is treated as the data set's images were.",
+        help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
     )
     if file is None:
-        spec = subject.data.spec
-        return Picture(np.zeros((spec.channels, spec.size, spec.size), np.uint8))
+        return _blank(subject)
     return _prepared(subject, file.getvalue())
+
+
+def _blank(subject: Subject) -> Picture:
+    spec = subject.dataset.images
+    return Picture(np.zeros((spec.channels, spec.size, spec.size), np.uint8))
 
 
 def _prepared(subject: Subject, content: bytes) -> Picture | None:

@@ -1,31 +1,30 @@
 """Below the network on *Look inside*: questions about it, each answered by one figure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import streamlit as st
+from numpy.typing import NDArray
 
 from explorer.charts import maps as map_charts
 from explorer.charts.grids import confusion, gradient_history
-from explorer.inspection.linearity import TOLERANCE
-from explorer.inspection.parts import layers
+from explorer.inspection.answers import Answers
+from explorer.inspection.attribution import METHODS, AttributionError
+from explorer.inspection.linearity import TOLERANCE, Linearity
+from explorer.inspection.parts import Block, Part
 from explorer.ui import state
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside import worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import open_test_image
-from explorer.ui.pages.inside.subject import (
-    cost_table,
-    gradient_table,
-    score,
-    verdicts,
-)
 
 QUESTION = "ask"
 GALLERY = 12
 
 
 def section(case: Case) -> None:
-    """The question that is asked, and its answer."""
+    """Show the questions, and the answer to the one that is chosen."""
     st.divider()
     question = st.segmented_control(
         "Ask this network",
@@ -37,41 +36,62 @@ def section(case: Case) -> None:
     )
     if case.off and question in _INTACT:
         st.caption("Of the network as it was trained, with everything switched on.")
-    _QUESTIONS[question](case)
+    figure, answer = _QUESTIONS[question]
+    with case.subject.figure(figure):
+        answer(case)
 
 
 def _pixels(case: Case) -> None:
     labels = case.subject.dataset.classes
     best = int(case.recording.logits[0].argmax())
     target = st.segmented_control(
-        "Which pixels speak for the class",
+        "Which pixels raise or lower the logit of a class (attribution)?",
         range(len(labels)),
         default=best,
         required=True,
         format_func=lambda number: labels[number],
         key=f"class.{case.subject.run.id}.{best}",
     )
-    convolutions = [layer.path for layer in layers(case.recording.parts) if layer.kind == "Conv2d"]
-    layer = ""
-    if convolutions:
-        outside = [path for path in convolutions if not _is_within(path, case)] or convolutions
-        last = convolutions.index(outside[-1])
-        layer = st.selectbox("Grad-CAM of", convolutions, last, key=f"cam {case.subject.run.id}")
-    found = case.subject.attributions(case.chosen.pixels, case.off, target, layer)
+    found: list[tuple[str, NDArray[Any]]] = []
+    for method in METHODS:
+        with case.subject.figure(f"Attribution by {method}"):
+            values = case.session.attribution(case.chosen.image, target, method, case.off)
+            found.append((method, values.numpy()))
+    if shown := cam_layers(case.recording.parts):
+        last = len(shown) - 1
+        layer = st.selectbox("Grad-CAM of", shown, last, key=f"cam {case.subject.run.id}")
+        try:
+            cam = case.session.grad_cam(case.chosen.image, target, layer, case.off)
+        except AttributionError as error:  # no gradient may reach it
+            st.caption(str(error))
+        else:
+            found.append((f"Grad-CAM of {layer}", cam.numpy()))
     chart(map_charts.saliency(case.chosen.pixels, found), key="saliency")
     st.caption(
-        "Blue speaks for the class, orange against it. Integrated gradients sum to what the logit "
-        "gains over a black image; occlusion paints 4×4 pixels black and sees how far the logit "
-        "falls; Grad-CAM weights the layer's maps by the gradient of the logit."
+        "Blue raises the logit of the class, orange lowers it. Integrated gradients sum to the "
+        "difference between this logit and that of a black image; occlusion paints 4×4 pixels "
+        "black and measures how far the logit falls; Grad-CAM weights the layer's maps by the "
+        "gradient of the logit."
     )
 
 
-def _is_within(path: str, case: Case) -> bool:
-    return any(f"{path}.".startswith(f"{branch}.") for branch in case.subject.branches)
+def cam_layers(parts: Sequence[Part]) -> list[str]:
+    """Return the paths of the convolutions and blocks that give maps, in the order of their output.
+
+    The last of them is closest to the logits, and the most usual choice for Grad-CAM.
+    """
+    found: list[str] = []
+    for part in parts:
+        if isinstance(part, Block):
+            for branch in part.branches.values():
+                found += cam_layers(branch)
+        if len(part.shape) == 3 and (isinstance(part, Block) or part.kind == "Conv2d"):
+            found.append(part.path)
+    return list(dict.fromkeys(reversed(found)))[::-1]  # what runs twice is where it runs last
 
 
 def _filters(case: Case) -> None:
-    found = case.subject.filters()
+    found = case.session.filters()
     if not found:
         st.info("This network has no two-dimensional convolution.")
         return
@@ -79,12 +99,13 @@ def _filters(case: Case) -> None:
     chosen = found[path]
     outputs, inputs, height, width = chosen.values.shape
     chart(map_charts.filters(chosen.values.numpy()), key="filters")
-    averaged = f", each the mean over its {inputs} input channels" if inputs > 1 else ""
+    averaged = f", each averaged over its {inputs} input channels" if inputs > 1 else ""
     norms = chosen.norms
     st.caption(
-        f"{outputs} filters of {height}×{width}{averaged}. All weights: mean {chosen.mean:.3g}, "
-        f"standard deviation {chosen.std:.3g}. Norms from {norms.min():.3g} to "
-        f"{norms.max():.3g}; the most alike two have a cosine of {chosen.likeness:.2f}."
+        f"`{path}.weight` in the state dict: {outputs} filters of {height}×{width}{averaged}. All "
+        f"weights: mean {chosen.mean:.3g}, standard deviation {chosen.std:.3g}. L2 norms from "
+        f"{norms.min():.3g} to {norms.max():.3g}; the two most similar filters have a cosine of "
+        f"±{chosen.likeness:.2f}."
     )
 
 
@@ -92,17 +113,22 @@ def _gradients(case: Case) -> None:
     run, store = state.find_run(case.subject.run.id)
     recorded = store.gradients(run.id)
     left, right = st.columns([3, 2], gap="large")
-    with left:
-        st.markdown("**How strongly did the loss pull at each layer while it learned?**")
+    with left, case.subject.figure("The gradients during training"):
+        st.markdown("**How large was the gradient of the loss in each layer during training?**")
         if recorded and run.started:
-            chart(gradient_history(recorded, run.started.steps_per_epoch), key="gradients")
+            order = case.session.in_running_order(recorded[0].norms)
+            events = [
+                replace(event, norms={path: event.norms.get(path, 0.0) for path in order})
+                for event in recorded
+            ]
+            chart(gradient_history(events, run.started.steps_per_epoch), key="gradients")
             if any(norm == 0 for event in recorded for norm in event.norms.values()):
-                st.caption("Blank: no gradient arrives there at all.")
+                st.caption("Blank: no gradient reaches this layer.")
         else:
             st.info("This run did not record its gradients; the recipe has a switch for it.")
-    with right:
+    with right, case.subject.figure("Gradients"):
         st.markdown(f"**And now**, on 64 training images, after epoch {case.subject.epoch}")
-        norms, by_branch = gradient_table(case.subject)
+        norms, by_branch = case.session.gradients()
         rows = [{"part": path, "gradient norm": norm} for path, norm in norms.items()]
         rows += [{"part": f"branch {path}", "gradient norm": n} for path, n in by_branch.items()]
         st.dataframe(
@@ -113,8 +139,9 @@ def _gradients(case: Case) -> None:
 
 
 def _cost(case: Case) -> None:
-    st.markdown("**What does each part cost?** Multiply-adds of one image, milliseconds of 64")
-    rows = cost_table(case.subject, case.recording)
+    st.markdown(
+        "**What does each part cost?** Multiply-adds (MACs) of one image, milliseconds of 64 images"
+    )
     st.dataframe(
         [
             {
@@ -124,7 +151,7 @@ def _cost(case: Case) -> None:
                 "multiply-adds": row.macs,
                 "milliseconds": row.milliseconds,
             }
-            for row in rows
+            for row in case.session.costs
         ],
         hide_index=True,
         column_config={
@@ -137,40 +164,42 @@ def _cost(case: Case) -> None:
 
 def _linearity(case: Case) -> None:
     st.markdown(
-        "**Is a block more than one layer?** Where it acts as one affine map, a single layer could "
-        "stand for it"
+        "**Is a block more than one layer?** If it is an affine map, a single layer could replace "
+        "it"
     )
-    found = verdicts(case.subject)
+    found = case.session.linearity()
     if not found:
         st.info("This network has no blocks: its author named no `Branches`.")
     for verdict in found:
         with st.container(border=True):
-            if verdict.replacement:
-                exactly = "exactly" if verdict.replacement.exact else "all but the borders"
-                st.markdown(
-                    f":orange[:material/linear_scale:] **{verdict.block}** is affine. One "
-                    f"`{verdict.replacement.text}` does what it does, {exactly}. That layer has "
-                    f"{verdict.replacement.parameters:,} parameters, the block has "
-                    f"{verdict.parameters:,}."
-                )
-            else:
-                st.markdown(
-                    f":blue[:material/ssid_chart:] **{verdict.block}** is not affine: no single "
-                    "layer does what it does."
-                )
-            if verdict.tail_replacement:
-                st.markdown(
-                    f"From its input to the logits all is affine: one "
-                    f"`{verdict.tail_replacement.text}` with "
-                    f"{verdict.tail_replacement.parameters:,} "
-                    f"parameters does what {verdict.tail_parameters:,} do there."
-                )
-            st.caption(
-                "Tested with random inputs: an affine map answers a mix of two inputs with the "
-                f"same mix of its two answers. The block misses that by {_share(verdict.error)} "
-                f"of its greatest answer, all from it to the logits by "
-                f"{_share(verdict.tail_error)}."
-            )
+            _verdict(verdict)
+
+
+def _verdict(verdict: Linearity) -> None:
+    if verdict.replacement:
+        exactly = "exactly" if verdict.replacement.exact else "except at the borders"
+        st.markdown(
+            f":orange[:material/linear_scale:] **{verdict.block}** is affine. One "
+            f"`{verdict.replacement.text}` computes the same, {exactly}. That layer has "
+            f"{verdict.replacement.parameters:,} parameters, the block has "
+            f"{verdict.parameters:,}."
+        )
+    else:
+        st.markdown(
+            f":blue[:material/ssid_chart:] **{verdict.block}** is not affine: no single layer "
+            "computes the same."
+        )
+    if verdict.tail_replacement:
+        st.markdown(
+            f"From its input to the logits everything is affine: one "
+            f"`{verdict.tail_replacement.text}` with {verdict.tail_replacement.parameters:,} "
+            f"parameters computes the same as the {verdict.tail_parameters:,} parameters there."
+        )
+    st.caption(
+        "Tested with random inputs: an affine map gives for a mix of two inputs the same mix of "
+        f"their outputs. The block misses that by {_share(verdict.error)} of its largest output, "
+        f"everything from it to the logits by {_share(verdict.tail_error)}."
+    )
 
 
 def _share(error: float) -> str:
@@ -178,46 +207,47 @@ def _share(error: float) -> str:
 
 
 def _mistakes(case: Case) -> None:
-    subject, labels = case.subject, case.subject.dataset.classes
+    labels = case.subject.dataset.classes
     with st.spinner("Scoring the test images"):
-        found = score(subject, case.off, None)
+        found = case.session.answers(case.off)
     wrong = found.mistakes()
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(
-            f"**What is taken for what?** {len(wrong):,} of {len(found.labels):,} test images are "
-            "told wrong"
+            "**Which class is taken for which (confusion matrix)?** "
+            f"{len(wrong):,} of {len(found.labels):,} test images are classified incorrectly"
         )
         chart(confusion(found.confusion.tolist(), labels), key="confusion")
     with right:
-        st.markdown("**Where is it surest, and wrong?**")
+        st.markdown("**Where is it most confident, and wrong?**")
         if not wrong:
-            st.info("Nowhere: it tells every test image right.")
+            st.info("Nowhere: it classifies every test image correctly.")
         for start in range(0, min(GALLERY, len(wrong)), 4):
             for column, number in zip(st.columns(4), wrong[start : start + 4], strict=False):
-                given, sure = int(found.predicted[number]), float(found.confidence[number])
-                pixels = subject.data.test.images[number].cpu().numpy()
-                column.image(
-                    pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
-                    caption=f"{labels[int(found.labels[number])]} taken for {labels[given]}, "
-                    f"{100 * sure:.0f} %",
-                    width="stretch",
-                )
-                column.button(
-                    f"Open {number}",
-                    key=f"mistake {number}",
-                    on_click=open_test_image,
-                    args=(number,),
-                )
+                with column:
+                    _mistake(case, found, number)
 
 
-_QUESTIONS: dict[str, Callable[[Case], None]] = {
-    "Branches": worth.answer,
-    "Pixels": _pixels,
-    "Filters": _filters,
-    "Gradients": _gradients,
-    "Cost": _cost,
-    "Linearity": _linearity,
-    "Mistakes": _mistakes,
+def _mistake(case: Case, found: Answers, number: int) -> None:
+    labels = case.subject.dataset.classes
+    label, predicted = (labels[int(classes[number])] for classes in (found.labels, found.predicted))
+    pixels = case.session.data.test.images[number].cpu().numpy()
+    st.image(
+        pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
+        caption=f"{label} taken for {predicted}, {100 * float(found.confidence[number]):.0f} %",
+        width="stretch",
+    )
+    st.button(f"Open {number}", key=f"mistake {number}", on_click=open_test_image, args=(number,))
+
+
+# What each question is called, what its figure shows, and who answers it.
+_QUESTIONS: dict[str, tuple[str, Callable[[Case], None]]] = {
+    "Branches": ("What each branch is worth", worth.answer),
+    "Pixels": ("Attribution", _pixels),
+    "Filters": ("Filters", _filters),
+    "Gradients": ("Gradients", _gradients),
+    "Cost": ("Cost", _cost),
+    "Linearity": ("Linearity", _linearity),
+    "Mistakes": ("The confusion matrix", _mistakes),
 }
-_INTACT = ("Filters", "Gradients", "Cost", "Linearity")  # what switches have no part in
+_INTACT = ("Filters", "Gradients", "Cost", "Linearity")  # that switches have no effect on

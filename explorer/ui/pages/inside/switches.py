@@ -1,6 +1,6 @@
-"""What a visitor has opened and switched off on *Look inside*; both stand in the query_params."""
+"""What a visitor has opened and switched off on *Look inside*; the address has both."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import streamlit as st
@@ -8,14 +8,14 @@ import streamlit as st
 from explorer.charts.stages import Stage, stage_name, stages
 from explorer.inspection.activations import Recording
 from explorer.inspection.parts import Block, blocks
+from explorer.inspection.session import Session
 from explorer.ui import query_params
-from explorer.ui.pages.inside.subject import Subject
 
 OFF, PART = "off", "part"  # session keys, and names in the address
 
 
 def follow(is_another: bool) -> None:
-    """Do what the address newly says; else forget what was off in another network."""
+    """Take over what is new in the address; otherwise forget what was off in another network."""
     if (said := query_params.news(OFF)) is not None:
         st.session_state[OFF] = tuple(dict.fromkeys(said))
     elif is_another or OFF not in st.session_state:
@@ -27,12 +27,15 @@ def follow(is_another: bool) -> None:
             _open(said[0])
 
 
-def off(shown: Sequence[Subject]) -> list[tuple[str, ...]]:
-    """What is off in each of these networks, by path."""
+def off(session: Session) -> tuple[str, ...]:
+    """Return the paths of what is off in this network."""
+    return tuple(path for path in st.session_state[OFF] if session.can_be_off(path))
+
+
+def keep_in_address(found: Sequence[Collection[str]]) -> None:
+    """Write into the address what is off in any of these networks."""
     asked = st.session_state[OFF]
-    found = [tuple(path for path in asked if one.can_be_off(path)) for one in shown]
     query_params.put(OFF, *(path for path in asked if any(path in own for own in found)))
-    return found
 
 
 def switch(path: str, on: bool) -> None:
@@ -42,7 +45,7 @@ def switch(path: str, on: bool) -> None:
 
 
 def is_on(path: str) -> bool:
-    """Whether a branch or a channel is on."""
+    """Tell whether a branch or a channel is on."""
     return path not in st.session_state[OFF]
 
 
@@ -52,7 +55,7 @@ def switch_all_on() -> None:
 
 
 def open_part(name: str) -> None:
-    """Open a block or a stage, in every network that has one of that name."""
+    """Open a block or a stage in each network that has one of that name."""
     _open(name)
     query_params.put(PART, name)
 
@@ -63,7 +66,7 @@ def _open(name: str) -> None:
 
 
 def opened(recording: Recording) -> Stage:
-    """The part that was opened last of those that this network has, else its first block."""
+    """Return the part of this network that was opened last, or else its first block."""
     found: dict[str, Any] = {stage_name(stage): stage for stage in stages(recording.parts)}
     found |= {block.name: block for block in blocks(recording.parts)}
     for name in st.session_state.get(PART, ()):

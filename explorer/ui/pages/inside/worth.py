@@ -1,4 +1,4 @@
-"""What each branch is worth on the test images, and what it said about one image."""
+"""What each branch is worth on the test images, and what it contributed to one prediction."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,18 +6,19 @@ import streamlit as st
 
 from explorer.charts.bars import Worth, shares, worths
 from explorer.charts.style import branch_hues
-from explorer.inspection.parts import blocks
+from explorer.inspection.parts import Block, blocks
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside.case import Case
-from explorer.ui.pages.inside.subject import Subject, score
+from explorer.ui.pages.inside.subject import Subject
 
 SCORED = "scored"  # session key: what was scored on all test images, at the visitor's request
 SAMPLE = 1000  # test images that are scored without being asked
 
 
 def images(subject: Subject, off: Collection[str]) -> int | None:
-    """How many of the test images to score on: all (`None`) where the visitor asked for it."""
-    if len(subject.data.test) <= SAMPLE or _key(subject, off) in st.session_state.get(SCORED, ()):
+    """Return how many test images to score on: all (`None`) if the visitor asked for them."""
+    total = len(subject.session.data.test)
+    if total <= SAMPLE or _key(subject, off) in st.session_state.get(SCORED, ()):
         return None
     return SAMPLE
 
@@ -27,51 +28,56 @@ def _key(subject: Subject, off: Collection[str]) -> tuple[object, ...]:
 
 
 def answer(case: Case) -> None:
-    """Both, side by side."""
-    if not case.subject.branches:
+    """Show both, side by side."""
+    if not case.session.branches:
         st.info(
             "This network has no branches: its author named none with `Branches`. A click on a map "
             "opens it, and its channel can be switched off there."
         )
         return
     left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("**What is each branch worth?** Accuracy without it, everything else as it is")
+    with left, case.subject.figure("Ablation"):
+        st.markdown(
+            "**What is each branch worth (ablation)?** Accuracy with this branch switched off, "
+            "everything else on"
+        )
         _worths(case)
-    with right:
-        _shares(case)
+    with right, case.subject.figure("Logit attribution"):
+        _logit_attribution(case)
 
 
-def _shares(case: Case) -> None:
+def _logit_attribution(case: Case) -> None:
     found = {block.path: block for block in blocks(case.recording.parts) if block.call == 1}
+    outermost = [part.path for part in case.recording.parts if isinstance(part, Block)]
     path = st.selectbox(
-        "What did each branch of this block say about this image?",
+        "What did each branch of this block contribute to the logits (logit attribution)?",
         list(found),
-        index=len(found) - 1,
+        index=list(found).index(outermost[-1]),
         key="shares of",
     )
-    told = case.subject.shares(path, case.chosen.pixels, case.off)
+    attributed = case.session.logit_attribution(case.chosen.image, path, case.off)
     chart(
         shares(
-            {branch: share[0].tolist() for branch, share in told.shares.items()},
-            None if told.bias is None else told.bias.tolist(),
+            {branch: values[0].tolist() for branch, values in attributed.branches.items()},
+            None if attributed.bias is None else attributed.bias.tolist(),
             branch_hues(found[path].branches),
             case.subject.dataset.classes,
         ),
         key="shares",
     )
     st.caption(
-        "Exact: all that follows is linear, so the shares and the bias sum to the logits, marked "
-        "by red lines."
-        if told.exact
-        else "Not exact: what follows is not linear, so the logits cannot be shared out. Shown is "
-        "how far each logit falls when the branch is switched off."
+        "Exact: all that follows is linear, so the contributions and the bias sum to the logits, "
+        "marked by red lines."
+        if attributed.exact
+        else "Not exact: what follows is not linear, so the logits cannot be divided among the "
+        "branches. Shown is how far each logit falls when the branch is switched off."
     )
 
 
 def _worths(case: Case) -> None:
-    subject, total = case.subject, len(case.subject.data.test)
-    each = [(), *((path,) for path in subject.branches)]
+    subject, session = case.subject, case.session
+    total = len(session.data.test)
+    each = [(), *((path,) for path in session.branches)]
     if any(images(subject, off) for off in (*each, case.off)):
         _offer_all(subject, [case.off, *each])
     # All or none of them, so that they can be compared.
@@ -82,11 +88,11 @@ def _worths(case: Case) -> None:
         for name, hue in branch_hues(block.branches).items()
     }
     with st.spinner("Scoring without each branch"):
-        intact = score(subject, (), most)
-        without = {path: score(subject, (path,), most) for path in subject.branches}
+        intact = session.answers((), most)
+        without = {path: session.answers((path,), most) for path in session.branches}
     found = [
-        Worth(path, hues.get(path, "#888888"), told.accuracy, told.loss)
-        for path, told in without.items()
+        Worth(path, hues.get(path, "#888888"), answers.accuracy, answers.loss)
+        for path, answers in without.items()
     ]
     chart(worths(found, intact.accuracy), key="worths")
     on = f"the first {most:,}" if most else f"all {total:,}"
@@ -99,10 +105,10 @@ def _worths(case: Case) -> None:
 
 
 def _offer_all(subject: Subject, sets: Sequence[Collection[str]]) -> None:
-    """The button that scores on all test images, one set of switches after the other."""
+    """Offer to score on all test images, one set of switches after the other."""
     place = st.empty()
     if not place.button(
-        f"Re-score on all {len(subject.data.test):,} test images",
+        f"Re-score on all {len(subject.session.data.test):,} test images",
         icon=":material/calculate:",
         key="score",
     ):
@@ -110,17 +116,17 @@ def _offer_all(subject: Subject, sets: Sequence[Collection[str]]) -> None:
     for done, off in enumerate(sets):
         words = f"without {', '.join(off)}" if off else "intact"
         place.progress(done / len(sets), f"Scoring on all test images: {words}")
-        score(subject, off, None)
-        # At once, so that what is done stays when the visitor does not wait for the rest.
+        subject.session.answers(off)
+        # At once, so that what is done is kept when the visitor does not wait for the rest.
         st.session_state.setdefault(SCORED, set()).add(_key(subject, off))
     st.rerun()
 
 
 def _by_class(case: Case) -> None:
-    intact, now = score(case.subject, (), None), score(case.subject, case.off, None)
+    intact, now = case.session.answers(), case.session.answers(case.off)
     percent = st.column_config.NumberColumn(format="%.2f %%")
     labels = case.subject.dataset.classes
-    shares = zip(labels, intact.accuracy_by_class, now.accuracy_by_class, strict=True)
+    pairs = zip(labels, intact.accuracy_by_class, now.accuracy_by_class, strict=True)
     st.dataframe(
         [
             {
@@ -129,7 +135,7 @@ def _by_class(case: Case) -> None:
                 "as switched": 100 * after,
                 "points": 100 * (after - before),
             }
-            for label, before, after in shares
+            for label, before, after in pairs
         ],
         hide_index=True,
         column_config={
