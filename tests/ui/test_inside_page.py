@@ -1,15 +1,26 @@
+import json
+import re
 from dataclasses import replace
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
+from torch import nn
+from typer.testing import CliRunner
 from ui.test_pages import IdleEngine, spec, texts, trained
 
+from explorer.branches import Branches
+from explorer.charts.bars import shares, worths
+from explorer.cli import app as cli
 from explorer.engines.perform import perform
+from explorer.inspection.session import Session
+from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.runs.recorded import open_examples
-from explorer.runs.run import Status
+from explorer.runs.run import RunSpec, Status
+from explorer.training.recipe import preset
 from explorer.ui import state
-from explorer.ui.pages.inside import subject
+from explorer.ui.pages.inside import feature_map, questions, subject, worth
 
 
 def inside_page():
@@ -219,6 +230,232 @@ def test_a_run_of_older_code_is_shown_with_a_warning(app, store, settings):
     app.run()
     assert not app.exception
     assert "The code of plain has changed since this run was made" in texts(app)
+
+
+PLUGIN = """
+from torch import nn
+from explorer import hookimpl
+
+
+@hookimpl
+def register_architectures(register):
+    register(Wide)
+
+
+class Wide(nn.Sequential):
+    def __init__(self, images):
+        super().__init__()
+        self.conv = nn.Conv2d(images.channels, 4, 3, padding=DILATION, dilation=DILATION)
+        self.relu = nn.ReLU()
+        self.flatten = nn.Flatten()
+        self.linear = nn.Linear(4 * images.size**2, images.num_classes)
+"""
+
+
+@pytest.fixture
+def wide(tmp_path, monkeypatch, app):
+    """Write the plugin's code, with this dilation of its kernel; its weights fit each."""
+
+    def write(dilation):
+        folder = tmp_path / "plugins"
+        folder.mkdir(exist_ok=True)
+        (folder / "wide.py").write_text(PLUGIN.replace("DILATION", str(dilation)), encoding="utf-8")
+        monkeypatch.setenv("EXPLORER_PLUGINS", str(folder))
+        state.settings.clear()
+        state.reload_plugins()
+
+    return write
+
+
+def test_after_a_reload_every_epoch_is_shown_by_the_new_code_with_its_own_fields(
+    app, store, settings, wide
+):
+    wide(1)
+    architecture = state.registry()["wide"]
+    recipe = preset("fast").changed(train_size=256, epochs=2)
+    asked = RunSpec("wide", architecture.complete({}), "mnist", recipe, architecture.fingerprint)
+    run = store.claim(store.add(asked).id, "me")
+    for _ in perform(run, "me", store, state.registry(), settings):
+        pass
+
+    def fields():
+        shown = [subject.load(run.id, epoch) for epoch in (1, 2)]
+        return [(one.session.model.conv.dilation, str(one.session.fields["conv"])) for one in shown]
+
+    before = subject.load(run.id, 1)
+    assert str(before.session.fields["conv"]) == "3×3"
+    wide(3)
+    assert fields() == [((3, 3), "7×7")] * 2
+    assert not subject.load(run.id, 1).is_current
+    wide(1)
+    assert fields() == [((1, 1), "3×3")] * 2
+    assert subject.load(run.id, 1) is before
+    app.query_params["net"] = run.id
+    app.run()
+    assert not app.exception
+    assert "The code of wide has changed" not in texts(app)
+    wide(3)
+    app.run()
+    assert not app.exception
+    assert "The code of wide has changed" in texts(app)
+    assert re.search(r'"field[^,]*7\\+u00d77', drawn(app))
+
+
+def numbers(element) -> list[dict]:
+    return element.value.to_dict("records")
+
+
+def test_the_page_and_the_command_show_the_same_numbers(app, monkeypatch):
+    arguments = ["inspect", example("inception"), "--image", "8", "--test-images", "1000"]
+    printed = CliRunner().invoke(cli, [*arguments, "--off", "mix1.5x5", "--json"]).stdout
+    found = json.loads(printed)
+    app.query_params["net"] = example("inception")
+    app.query_params["image"] = "8"
+    app.query_params["off"] = "mix1.5x5"
+    bars, contributions = [], []
+    monkeypatch.setattr(worth, "worths", lambda *given: bars.append(given) or worths(*given))
+    monkeypatch.setattr(
+        worth, "shares", lambda *given: contributions.append(given) or shares(*given)
+    )
+    app.run()
+    assert not app.exception
+    said, score = texts(app), found["score"]
+    best = found["prediction"]
+    assert f"**Predicted: {best['class']} ({100 * best['probability']:.1f} %)" in said
+    assert f"Accuracy on the first 1,000 test images: **{100 * score['accuracy']:.2f} %**" in said
+    assert f"loss {score['loss']:.3f} instead of" in said
+    [(each, accuracy)] = bars
+    rows = {row["branch"]: row for row in found["ablation"]}
+    assert [bar.branch for bar in each] == list(rows)
+    for bar in each:
+        row = rows[bar.branch]
+        assert (bar.accuracy, bar.loss) == (row["accuracy"], row["loss"])
+        assert row["accuracy_difference"] == bar.accuracy - accuracy
+    [(values, bias, _, _)] = contributions
+    assert (values, bias) == tuple(
+        found["logit_attribution"][-1][key] for key in ("branches", "bias")
+    )
+
+    def asked(question):
+        app.query_params["ask"] = question
+        app.session_state["ask"] = question
+        app.run()
+        assert not app.exception
+        return texts(app)
+
+    asked("Cost")
+    shown = [
+        (row["part"].strip(), row["parameters"], row["multiply-adds"])
+        for row in numbers(app.dataframe[0])
+    ]
+    assert shown == [(row["name"], row["parameters"], row["macs"]) for row in found["cost"]]
+    asked("Gradients")
+    shown = {row["part"]: row["gradient norm"] for row in numbers(app.dataframe[0])}
+    branches = {f"branch {path}": norm for path, norm in found["gradients"]["branches"].items()}
+    assert shown == found["gradients"]["layers"] | branches
+    said = asked("Linearity")
+    for verdict in found["linearity"]:
+        layer = verdict["replacement"]
+        assert f"One `{layer['text']}` computes the same" in said
+        assert f"That layer has {layer['parameters']:,} parameters" in said
+    said = asked("Filters")
+    first = found["filters"][0]
+    assert f"`{first['path']}.weight` in the state dict" in said
+    assert f"mean {first['mean']:.3g}, standard deviation {first['std']:.3g}" in said
+
+
+@pytest.mark.parametrize(
+    ("question", "broken", "sentence"),
+    [
+        ("Linearity", "linearity", "Linearity cannot be measured: "),
+        ("Branches", "logit_attribution", "Logit attribution cannot be measured: "),
+        ("Branches", "answers", "Ablation cannot be measured: "),
+        ("Pixels", "attribution", "Attribution by occlusion cannot be measured: "),
+        ("Gradients", "gradients", "Gradients cannot be measured: "),
+        ("Filters", "filters", "Filters cannot be measured: "),
+        ("Mistakes", "answers", "The confusion matrix cannot be measured: "),
+    ],
+)
+def test_a_figure_that_fails_says_why_and_the_rest_of_the_page_is_there(
+    app, monkeypatch, question, broken, sentence
+):
+    def fail(*_, **__):
+        raise IndexError("on purpose")
+
+    monkeypatch.setattr(Session, broken, fail)
+    app.query_params["net"] = example("inception")
+    app.query_params["ask"] = question
+    app.run()
+    assert not app.exception
+    said = texts(app)
+    assert sentence in said
+    assert "on purpose" in said
+    assert "**Predicted: 7 (" in said
+    assert "mix1.5x5.1" in drawn(app)
+
+
+def test_a_network_that_runs_no_image_gets_a_sentence_and_the_other_one_is_shown(app, monkeypatch):
+    record = Session.record
+
+    def fail(session, *rest):
+        if not session.branches:
+            raise RuntimeError("on purpose")
+        return record(session, *rest)
+
+    monkeypatch.setattr(Session, "record", fail)
+    app.query_params["net"] = example("plain")
+    app.query_params["other"] = example("residual")
+    app.run()
+    assert not app.exception
+    assert "The output of plain cannot be measured: " in texts(app)
+    assert texts(app).count("**Predicted: 7 (") == 1
+    app.query_params["other"] = []
+    app.session_state["other"] = None
+    app.run()
+    assert not app.exception
+    assert "**Predicted" not in texts(app)
+
+
+def parts_of(model):
+    return trace(model, torch.zeros(1, 2, 8, 8), keep=id).parts
+
+
+def test_the_filter_of_a_map_is_that_of_the_convolution_on_the_way_to_it_not_beside_it():
+    mix = Branches(
+        {
+            "wide": nn.Sequential(nn.Conv2d(3, 3, 5, padding=2), nn.ReLU()),
+            "pool": nn.Sequential(nn.AvgPool2d(3, 1, 1), nn.Conv2d(3, 3, 1)),
+            "skip": nn.Identity(),
+        }
+    )
+    last = [
+        nn.BatchNorm2d(9),
+        nn.ConvTranspose2d(9, 9, 1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(576, 9),
+    ]
+    parts = parts_of(nn.Sequential(nn.Conv2d(2, 3, 1), nn.ReLU(), mix, *last))
+    sources = {
+        **{"0": "0", "1": "0", "2.wide.0": "2.wide.0", "2.wide.1": "2.wide.0"},
+        **{"2.pool.0": "0", "2.pool.1": "2.pool.1", "2.skip": "0"},
+        **dict.fromkeys(["3", "4", "5", "6", "7", "2", "2.pool"]),
+    }
+    assert {name: feature_map.source_of(parts, name) for name in sources} == sources
+
+
+def test_grad_cam_begins_with_the_maps_that_are_closest_to_the_logits():
+    def block():
+        paths = {"a": nn.Conv2d(2, 2, 1), "b": nn.Sequential(nn.Conv2d(2, 2, 1), nn.ReLU())}
+        return Branches(paths, merge="add")
+
+    end = [nn.Flatten(), nn.Linear(128, 3)]
+    stem = nn.Conv2d(2, 2, 1)
+    layers = ["0", "1.a", "1.b.0", "1"]
+    assert questions.cam_layers(parts_of(nn.Sequential(stem, block(), *end))) == layers
+    model = nn.Sequential(stem, block(), stem, nn.ReLU(), *end)
+    assert questions.cam_layers(parts_of(model)) == ["1.a", "1.b.0", "1", "0"]
+    assert questions.cam_layers(parts_of(nn.Sequential(nn.ReLU(), *end))) == []
 
 
 def test_of_two_runs_that_differ_in_their_code_alone_the_one_that_was_asked_for_stays(
