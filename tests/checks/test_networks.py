@@ -371,6 +371,15 @@ def test_what_the_author_s_code_raises_in_a_check_is_a_finding(tmp_path, data):
     assert not report.passed
 
 
+def test_a_network_that_makes_a_table_at_its_first_run_can_still_learn(tmp_path, data):
+    table = "self.table = torch.full((4, 4), 0.5) if self.table is None else self.table"
+    architecture, _ = network(
+        tmp_path, init="self.table = None", early=f"{table}; y = y * self.table"
+    )
+    for check in ("logits", "answers"):
+        assert [found.verdict for found in findings(architecture, data, check)] == ["ok"]
+
+
 def test_checks_leave_torch_s_random_numbers_unchanged(tmp_path, data):
     architecture, _ = network(tmp_path, init="self.drop = nn.Dropout()", early="y = self.drop(y)")
     before = torch.get_rng_state()

@@ -416,6 +416,28 @@ def test_a_network_that_runs_no_image_gets_a_sentence_and_the_other_one_is_shown
     assert "**Predicted" not in texts(app)
 
 
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("relu1", ["sees 6×6 pixels", "one of conv1's, has the norm", "10 channels of relu1"]),
+        ("mix1.pool.0", ["sees 10×10 pixels", "one of conv1's", "10 channels of mix1.pool.0"]),
+        ("mix2", ["sees the whole image", "88 channels of mix2 are 0"]),
+    ],
+)
+def test_a_map_that_was_clicked_is_shown_with_what_it_sees_its_filter_and_dead_filters(
+    app, name, facts
+):
+    app.query_params["net"] = example("inception")
+    app.session_state["map"] = (0, name, 9)
+    app.run()
+    assert not app.exception
+    said = texts(app)
+    assert f"**{name}**, channel 9 of" in said
+    for fact in [*facts, "dead filters"]:
+        assert fact in said
+    assert ("Its filter" in said) == ("conv1's" in "".join(facts))
+
+
 def parts_of(model):
     return trace(model, torch.zeros(1, 2, 8, 8), keep=id).parts
 
