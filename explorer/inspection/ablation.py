@@ -39,11 +39,11 @@ def ablated(model: nn.Module, off: Collection[str]) -> Iterator[None]:
     """
     branches, channels = _sort(model, off)
     with ExitStack() as undo:
-        for block, silent in branches.items():
+        for block, names in branches.items():
             undo.callback(setattr, block, "merge", block.merge)
-            block.merge = _without(silent, block)
+            block.merge = _without(names, block)
         for module, numbers in channels.items():
-            undo.callback(module.register_forward_hook(_silence(numbers)).remove)
+            undo.callback(module.register_forward_hook(_zero(numbers)).remove)
         yield
 
 
@@ -71,13 +71,13 @@ def _sort(
     return branches, channels
 
 
-def _without(silent: Collection[str], block: Branches) -> Callable[[Sequence[Tensor]], Tensor]:
+def _without(off: Collection[str], block: Branches) -> Callable[[Sequence[Tensor]], Tensor]:
     merge = block.merge
 
     def merged(outputs: Sequence[Tensor]) -> Tensor:
         return merge(
             [
-                torch.zeros_like(output) if name in silent else output
+                torch.zeros_like(output) if name in off else output
                 for name, output in zip(block, outputs, strict=True)
             ]
         )
@@ -86,7 +86,7 @@ def _without(silent: Collection[str], block: Branches) -> Callable[[Sequence[Ten
     return merged
 
 
-def _silence(channels: Sequence[int]) -> Callable[..., Tensor]:
+def _zero(channels: Sequence[int]) -> Callable[..., Tensor]:
     def hook(module: nn.Module, _: object, output: object) -> Tensor:
         if not isinstance(output, Tensor) or output.ndim < 2:
             raise AblationError(f"{type(module).__name__} gives no channels to switch off.")

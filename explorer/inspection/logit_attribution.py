@@ -35,7 +35,7 @@ class LogitAttribution:
         exact: Whether the contributions and the bias sum to the logits, for these images and for
             random ones.
         branches: If exact, each branch's contribution to each logit, `(N, num_classes)`. If not,
-            how far each logit falls when the branch is switched off, which is all that can be said.
+            how far each logit falls when the branch is switched off.
         bias: `(num_classes,)`: the logits without any branch; `None` if not exact, since they then
             depend on the rest.
     """

@@ -138,5 +138,5 @@ def in_running_order(paths: Iterable[str], begun: Sequence[str]) -> list[str]:
 
 
 def is_skip(parts: Sequence[Part]) -> bool:
-    """Tell whether a branch of these parts passes its input on unchanged."""
+    """Return whether a branch of these parts passes its input on unchanged."""
     return all(isinstance(part, Layer) and part.kind == "Identity" for part in parts)

@@ -1,4 +1,4 @@
-"""All that a session can say about one test image, as plain values."""
+"""Everything that a session finds out about one test image, as plain values."""
 
 import math
 from collections.abc import Callable, Collection, Mapping

@@ -99,9 +99,9 @@ class Session:
     """A network that is looked into, and what was found in it so far.
 
     Args:
-        model: The network, on the device of the images; unchanged by whatever is asked.
+        model: The network, on the device of the images; unchanged by all questions.
         data: The images that it was trained on.
-        location: The file or folder of the plugin that it comes from, to tell its errors from ours.
+        location: The file or folder of its plugin, whose errors are the author's.
         network: Identifies its code, its options and its data set in a shared cache. Sessions of
             equal `network` share what does not depend on the weights.
         weights: Identifies its weights among those, such as the epoch.
@@ -128,8 +128,8 @@ class Session:
     def explain(self, figure: str, error: BaseException) -> str:
         """Say in a sentence why a figure cannot be shown, and log the traceback.
 
-        Each question below may fail, with whatever the author's code raises, while the others have
-        an answer. Whoever shows the answers catches that, and shows this sentence in its place.
+        Each question below may fail, since the author's code may raise anything, while the others
+        have an answer. Pages and reports catch that and show this sentence in its place.
         """
         _log.warning("%s cannot be measured", figure, exc_info=error)
         return f"{figure} cannot be measured: {explain(error, self.location)}"
@@ -175,7 +175,7 @@ class Session:
         return -self.data.test.mean / self.data.test.std
 
     def can_be_off(self, switch: str) -> bool:
-        """Tell whether there is a branch of that path, or a channel such as `conv1:3`."""
+        """Return whether there is a branch of that path, or a channel such as `conv1:3`."""
         path, _, channel = switch.rpartition(":")
         is_channel = channel.isdecimal() and int(channel) < self.channels.get(path, 0)
         return is_channel or switch in self.branches

@@ -89,7 +89,7 @@ def test_a_branch_that_is_off_leaves_zeros_between_its_neighbours_channels():
     assert whole[:, 16:40].all()
 
 
-def test_a_channel_that_is_off_is_zero_and_the_others_are_as_they_were():
+def test_a_channel_that_is_off_is_zero_and_the_others_do_not_change():
     model, images = two(), torch.randn(3, 1, 4, 5)
     whole = record(model, images).maps
     with unchanged(model), ablated(model, ["0:1"]):
@@ -141,7 +141,7 @@ def test_a_layer_that_hands_its_input_on_does_not_lose_a_channel_of_the_input():
     assert torch.equal(images, before)
 
 
-def test_switches_may_lie_within_each_other():
+def test_switches_may_be_nested():
     model, images = two(add), torch.randn(2, 1, 4, 4)
     with torch.no_grad(), unchanged(model):
         with ablated(model, ["1.left"]):
@@ -177,7 +177,7 @@ def test_a_module_that_serves_in_two_branches_can_be_off_in_one_of_them():
         assert torch.equal(model(x), torch.cat([conv(x), torch.zeros(1, 2, 3, 3)], 1))
 
 
-def test_a_merge_of_ones_own_gets_zeros_and_keeps_its_name():
+def test_an_authors_own_merge_gets_zeros_and_keeps_its_name():
     def last_minus_first(outputs):
         return outputs[-1] - outputs[0]
 
@@ -190,7 +190,7 @@ def test_a_merge_of_ones_own_gets_zeros_and_keeps_its_name():
 
 
 @pytest.mark.parametrize("merge", [concat, add])
-def test_the_merges_name_is_still_told_while_a_branch_is_off(merge):
+def test_the_merges_name_is_still_printed_while_a_branch_is_off(merge):
     model = two(merge)
     printed = repr(model)
     with ablated(model, ["1.right"]):

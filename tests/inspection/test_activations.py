@@ -113,7 +113,7 @@ def test_the_maps_are_copies_that_nothing_else_writes_into():
     assert torch.equal(recording.maps["2"], before.flatten(1))
 
 
-def test_the_maps_lie_in_the_plain_layout_in_single_precision_and_without_gradients():
+def test_the_maps_are_in_the_plain_layout_in_single_precision_and_without_gradients():
     model = nn.Sequential(nn.Conv2d(2, 3, 1)).double().to(memory_format=torch.channels_last)
     images = torch.randn(2, 2, 4, 4, dtype=torch.float64).to(memory_format=torch.channels_last)
     recording = record(model, images)
@@ -124,7 +124,7 @@ def test_the_maps_lie_in_the_plain_layout_in_single_precision_and_without_gradie
     torch.testing.assert_close(recording.logits, model(images).detach().float())
 
 
-def test_recording_leaves_a_network_in_training_as_it_was_even_after_an_exception():
+def test_recording_leaves_a_network_in_training_unchanged_even_after_an_exception():
     layers = [nn.BatchNorm2d(1), nn.Dropout(), Branches({"a": nn.Identity()})]
     images = torch.randn(2, 1, 4, 4)
     for model in (nn.Sequential(*layers), Breaks(*layers)):
@@ -145,7 +145,7 @@ def test_statistics_are_those_of_plain_python():
     assert (found.low, found.high, found.zeros, found.dead) == (-2, 5, 5 / 8, 1)
 
 
-def test_a_channel_is_silent_only_if_it_is_for_all_images():
+def test_a_channel_is_dead_only_if_it_is_for_all_images():
     output = torch.zeros(2, 3, 2, 2)
     output[1, 0, 1, 1] = 1
     assert statistics(output).dead == 2

@@ -14,7 +14,7 @@ from explorer.training.loop import evaluate
 
 
 @st.composite
-def told(draw):
+def predictions(draw):
     """Answers to a few images; few different logits, so that some are equally sure."""
     classes = draw(st.integers(2, 5))
     logits = st.lists(st.integers(-2, 2), min_size=classes, max_size=classes)
@@ -52,7 +52,7 @@ def test_each_image_gets_its_own_answer_across_the_batches(example, digits):
         )
 
 
-@given(told())
+@given(predictions())
 @property_test
 def test_each_answer_is_the_likeliest_class_with_its_probability(found):
     rows = found.log_probabilities.tolist()
@@ -66,7 +66,7 @@ def test_each_answer_is_the_likeliest_class_with_its_probability(found):
     assert found.loss == pytest.approx(sum(losses) / len(losses), rel=1e-6)
 
 
-@given(told())
+@given(predictions())
 @property_test
 def test_the_confusion_counts_what_was_given_for_what(found):
     pairs = list(zip(found.labels.tolist(), found.predicted.tolist(), strict=True))
@@ -77,7 +77,7 @@ def test_the_confusion_counts_what_was_given_for_what(found):
         assert share == pytest.approx(sum(own) / len(own) if own else math.nan, nan_ok=True)
 
 
-@given(told())
+@given(predictions())
 @property_test
 def test_mistakes_come_surest_first_doubts_come_surest_last_and_equals_in_their_order(found):
     sure, right = found.confidence.tolist(), found.correct.tolist()
@@ -87,7 +87,7 @@ def test_mistakes_come_surest_first_doubts_come_surest_last_and_equals_in_their_
     assert found.doubts() == sorted(numbers, key=lambda number: sure[number])
 
 
-def test_answers_lie_on_the_cpu_in_single_precision():
+def test_answers_are_on_the_cpu_in_single_precision():
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).to(torch.bfloat16)
 
     class Half(nn.Module):
@@ -99,7 +99,7 @@ def test_answers_lie_on_the_cpu_in_single_precision():
     assert found.log_probabilities.exp().sum(1).tolist() == pytest.approx([1] * 12, abs=1e-5)
 
 
-def test_answering_leaves_the_network_as_it_was_even_after_an_exception():
+def test_answering_leaves_the_network_unchanged_even_after_an_exception():
     layers = [nn.BatchNorm2d(1), nn.Dropout(), nn.Flatten(), nn.Linear(16, 3)]
     images = split()
     for model in (nn.Sequential(*layers), Breaks(*layers)):

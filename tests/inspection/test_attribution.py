@@ -245,7 +245,7 @@ def layers():
 
 
 @every_way
-def test_explaining_leaves_the_network_as_it_was_and_explains_evaluation_mode(explain):
+def test_explaining_leaves_the_network_unchanged_and_explains_evaluation_mode(explain):
     model, image = layers(), torch.randn(1, 8, 8)
     before = image.clone()
     with unchanged(model):
@@ -257,7 +257,7 @@ def test_explaining_leaves_the_network_as_it_was_and_explains_evaluation_mode(ex
 
 
 @every_way
-def test_explaining_leaves_the_network_as_it_was_after_an_exception(explain):
+def test_explaining_leaves_the_network_unchanged_after_an_exception(explain):
     model, image = Breaks(*layers(), Noise()), torch.randn(1, 8, 8)
     with unchanged(model), pytest.raises((RuntimeError, AttributionError), match="on purpose"):
         explain(model, image)

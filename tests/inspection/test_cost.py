@@ -180,7 +180,7 @@ def test_a_measurement_is_the_least_of_nine_runs_after_one_that_does_not_count(m
             return self.now
 
     class Takes(nn.Module):
-        """Takes as long as it is told, the next time another time."""
+        """Takes the given seconds, one after the other."""
 
         def __init__(self, *seconds):
             super().__init__()
@@ -199,7 +199,7 @@ def test_a_measurement_is_the_least_of_nine_runs_after_one_that_does_not_count(m
     assert model[0].seconds == []
 
 
-def test_measuring_leaves_the_network_as_it_was_even_after_an_exception():
+def test_measuring_leaves_the_network_unchanged_even_after_an_exception():
     layers = [nn.BatchNorm2d(1), nn.Dropout(), Branches({"a": Noise()})]
     images = torch.randn(2, 1, 4, 4)
     model = nn.Sequential(*layers).train()

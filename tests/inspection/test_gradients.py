@@ -94,7 +94,7 @@ def batch_norm_and_dropout():
     return [nn.BatchNorm2d(1), nn.Dropout(), nn.Flatten(), nn.Linear(16, 3)]
 
 
-def test_weights_gradients_statistics_and_mode_are_left_as_they_were():
+def test_weights_gradients_statistics_and_mode_are_left_unchanged():
     model = nn.Sequential(*batch_norm_and_dropout()).train()
     images, labels = torch.randn(8, 1, 4, 4), torch.arange(8) % 3
     model(images).sum().backward()
@@ -104,7 +104,7 @@ def test_weights_gradients_statistics_and_mode_are_left_as_they_were():
         gradient_norms(model, images, labels)
 
 
-def test_the_statistics_are_left_as_they_were_after_an_exception():
+def test_the_statistics_are_left_unchanged_after_an_exception():
     model, images = Breaks(*batch_norm_and_dropout()).train(), torch.randn(8, 1, 4, 4)
     with unchanged(model), pytest.raises(RuntimeError, match="on purpose"):
         gradient_norms(model, images, torch.arange(8) % 3)

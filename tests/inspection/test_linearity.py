@@ -25,16 +25,16 @@ def convolution(block, channels, kernel):
     """The convolution that answers to single dots as `block` does, as a function."""
     side = 4 * kernel + 1
     middle, half = side // 2, kernel // 2
-    silent = block(torch.zeros(1, channels, side, side, dtype=torch.float64))
+    constant = block(torch.zeros(1, channels, side, side, dtype=torch.float64))
     weight = []
     for channel in range(channels):
         dot = torch.zeros(1, channels, side, side, dtype=torch.float64)
         dot[0, channel, middle, middle] = 1
-        answer = (block(dot) - silent)[0]
+        answer = (block(dot) - constant)[0]
         near = answer[:, middle - half :, middle - half :][:, :kernel, :kernel]
         assert near.abs().sum() == pytest.approx(answer.abs().sum().item())
         weight.append(near.flip(1, 2))
-    weight, bias = torch.stack(weight, 1), silent[0, :, middle, middle]
+    weight, bias = torch.stack(weight, 1), constant[0, :, middle, middle]
     numbers = weight.numel() + bias.numel()
     return numbers, lambda x: F.conv2d(x, weight, bias, padding=half)
 

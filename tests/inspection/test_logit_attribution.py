@@ -148,7 +148,7 @@ def test_a_path_without_a_block_is_refused_with_a_sentence(path):
         logit_attribution(model, path, torch.randn(1, 1, 28, 28))
 
 
-def test_sharing_leaves_the_network_as_it_was_even_after_an_exception():
+def test_attributing_leaves_the_network_unchanged_even_after_an_exception():
     block = Branches({"a": nn.BatchNorm2d(1), "b": nn.Dropout()})
     layers = [block, nn.Flatten(), nn.Linear(32, 10)]
     images = torch.randn(4, 1, 4, 4)

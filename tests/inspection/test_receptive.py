@@ -109,7 +109,7 @@ def test_size_stride_and_offset_of_a_chain_follow_the_textbooks_recursion(drawn)
     field = list(receptive_fields(model, image).values())[-1]
     for extent, side in zip((field.rows, field.columns), sides, strict=True):
         if extent.spans == ((0, side.pixels - 1),) or set(extent.spans) == {NOTHING}:
-            continue  # the one unit sees everything, or none anything: no more can be told
+            continue  # the one unit sees everything, or none anything: no more is known
         assert extent.size in (None, side.size)
         assert extent.stride in (None, side.stride)
         assert extent.offset in (None, side.offset)
@@ -140,7 +140,7 @@ def test_the_border_does_not_hide_how_much_a_layer_sees(layer, size, stride, off
     assert str(field) == text
 
 
-def test_height_and_width_are_told_apart():
+def test_height_and_width_are_distinguished():
     field = receptive_fields(nn.Sequential(nn.Conv2d(1, 1, (3, 5), padding=(0, 2))), (1, 9, 12))
     rows, columns = field["0"].rows, field["0"].columns
     assert (rows.size, rows.offset, rows.pixels, len(rows.spans)) == (3, 0, 9, 7)
@@ -288,7 +288,7 @@ def test_a_network_that_refuses_nan_has_no_fields_and_raises_nothing():
     assert receptive_fields(nn.Sequential(*model), (1, 6, 6)) != {}
 
 
-def test_measuring_leaves_the_network_as_it_was():
+def test_measuring_leaves_the_network_unchanged():
     model = nn.Sequential(
         nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.ReLU(inplace=True)
     )

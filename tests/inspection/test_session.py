@@ -148,7 +148,7 @@ def test_branches_and_channels_that_are_there_can_be_off(session, switch, can_be
         session.record(IMAGE, [switch])
 
 
-def test_asking_leaves_the_network_as_it_was(session, model):
+def test_asking_leaves_the_network_unchanged(session, model):
     model.train()
     with unchanged(model):
         assert session.costs
@@ -244,7 +244,7 @@ def test_a_session_keeps_a_bounded_number_of_answers(model):
 # One thread does it all.
 
 
-class Tells(nn.Module):
+class Watched(nn.Module):
     """Remembers in which threads it ran, and whether two were ever in it at once."""
 
     def __init__(self):
@@ -262,7 +262,7 @@ class Tells(nn.Module):
 
 
 def test_many_visitors_take_turns_in_one_thread_and_what_they_all_ask_is_found_once():
-    model = Tells()
+    model = Watched()
     session = Session(model, DATA, worker=in_one_thread)
     with ThreadPoolExecutor(8) as visitors:
         found = list(visitors.map(lambda _: session.answers(), range(40)))
@@ -274,7 +274,7 @@ def test_many_visitors_take_turns_in_one_thread_and_what_they_all_ask_is_found_o
 
 
 def test_without_a_worker_the_asking_thread_does_the_work():
-    model = Tells()
+    model = Watched()
     Session(model, DATA).answers()
     assert model.threads == {threading.get_ident()}
 

@@ -23,7 +23,7 @@ def shapes(images, model):
     return trace(model, images, keep=lambda output: tuple(output.shape)).kept
 
 
-def test_within_evaluating_every_module_evaluates_and_afterwards_each_is_as_it_was():
+def test_within_evaluating_every_module_evaluates_and_afterwards_each_has_its_own_mode_again():
     model = nn.Sequential(nn.Dropout(), nn.Sequential(nn.BatchNorm2d(1), nn.ReLU())).train()
     model[1].eval()
     model[1][1].train()
@@ -33,18 +33,18 @@ def test_within_evaluating_every_module_evaluates_and_afterwards_each_is_as_it_w
         raise ZeroDivisionError
 
 
-def test_watching_tells_of_every_module_when_it_begins_and_ends_from_the_outside_in():
+def test_watching_reports_when_each_module_begins_and_ends_from_the_outside_in():
     model = nn.Sequential(nn.Sequential(nn.Conv2d(1, 2, 1)), nn.Flatten())
-    told = []
+    seen = []
 
-    def tell(when):
-        return lambda path, module, value: told.append((when, path, module, tuple(value.shape)))
+    def watch(when):
+        return lambda path, module, value: seen.append((when, path, module, tuple(value.shape)))
 
     image = torch.randn(3, 1, 4, 4)
-    with unchanged(model), watched(model, tell("begin"), tell("end")):
+    with unchanged(model), watched(model, watch("begin"), watch("end")):
         model(image)
     model(image)  # nobody watches any more
-    assert told == [
+    assert seen == [
         ("begin", "", model, (3, 1, 4, 4)),
         ("begin", "0", model[0], (3, 1, 4, 4)),
         ("begin", "0.0", model[0][0], (3, 1, 4, 4)),
@@ -86,7 +86,7 @@ def test_a_trace_changes_nothing_about_a_network_in_training():
         trace(model, images, keep=torch.clone)
 
 
-def test_a_network_that_draws_at_random_leaves_the_generator_as_it_was():
+def test_a_network_that_draws_at_random_leaves_the_generator_unchanged():
     model = Noise()
     with unchanged(model):
         run = trace(model, torch.zeros(1, 1, 2, 2), keep=torch.clone)
@@ -133,7 +133,7 @@ def test_parts_come_in_the_order_in_which_the_images_meet_them_not_as_they_are_l
     assert [(part.path, part.kind) for part in parts] == [("1", "Sigmoid"), ("0", "ReLU")]
 
 
-def test_a_layer_is_told_with_the_shapes_of_one_image():
+def test_a_layer_has_the_shapes_of_one_image():
     (conv, flat, linear) = trace(
         nn.Sequential(nn.Conv2d(2, 3, (1, 2)), nn.Flatten(), nn.Linear(3 * 4 * 5, 7)),
         torch.randn(9, 2, 4, 6),
@@ -146,7 +146,7 @@ def test_a_layer_is_told_with_the_shapes_of_one_image():
     assert (linear.inputs, linear.shape, linear.macs) == ((60,), (7,), 420)
 
 
-def test_a_module_that_is_used_twice_is_told_of_twice():
+def test_a_module_that_is_used_twice_is_listed_twice():
     relu = nn.ReLU()
     model = nn.Sequential(relu, nn.Conv2d(1, 2, 1), relu)
     run = trace(model, torch.randn(1, 1, 2, 2), keep=torch.clone)
@@ -156,7 +156,7 @@ def test_a_module_that_is_used_twice_is_told_of_twice():
     assert run.kept["0#2"].shape == (1, 2, 2, 2)
 
 
-def test_a_block_that_is_used_twice_is_told_of_twice_with_its_branches():
+def test_a_block_that_is_used_twice_is_listed_twice_with_its_branches():
     block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(2, 2, 1)}, merge="add")
     run = trace(nn.Sequential(block, block), torch.randn(1, 2, 3, 3), keep=torch.clone)
     first, second = run.parts

@@ -58,7 +58,7 @@ def networks() -> list[Subject]:
 
 
 def is_playing() -> bool:
-    """Tell whether the epochs are being played."""
+    """Return whether the epochs are being played."""
     return bool(st.session_state.get(PLAYING))
 
 

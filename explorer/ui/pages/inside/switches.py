@@ -45,7 +45,7 @@ def switch(path: str, on: bool) -> None:
 
 
 def is_on(path: str) -> bool:
-    """Tell whether a branch or a channel is on."""
+    """Return whether a branch or a channel is on."""
     return path not in st.session_state[OFF]
 
 
