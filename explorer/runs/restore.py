@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from explorer.data.dataset import DataSet, UnknownDataSetError
-from explorer.data.loader import Data, default_device, resident
+from explorer.data.loader import Data, default_device, load_data
 from explorer.errors import ExplorerError, explain
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.options import OptionError
@@ -15,6 +15,7 @@ from explorer.plugin.registry import Registry
 from explorer.runs.run import Run, RunSpec
 from explorer.runs.store import RunStore
 from explorer.training.checkpoint import CheckpointError, load_weights
+from explorer.training.layout import settle
 from explorer.training.recipe import Recipe
 
 
@@ -54,8 +55,7 @@ def load_network(
         load_weights(model, store.weights(run.id, epoch))
     except (CheckpointError, LookupError, OptionError, _BuildError) as error:
         raise NetworkError(f"The network of this run cannot be shown: {error}") from error
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.eval()
+    return model.to(device).eval()
 
 
 def open_network(
@@ -71,15 +71,18 @@ def open_network(
         cache: The folder of the decoded data sets.
 
     Returns:
-        Both on the machine's accelerator, if it has one.
+        Both on the machine's accelerator, if it has one, in the fastest memory layout that the
+        network takes.
 
     Raises:
         NetworkError: The network cannot be brought back.
         DataError: The images cannot be read.
     """
     device = default_device()
-    data = resident(dataset_of(run, registry), device, cache)
-    return load_network(run, epoch, store, registry, device), data
+    data = load_data(dataset_of(run, registry), device, cache)
+    model = load_network(run, epoch, store, registry, device)
+    data, _ = settle(model, data)
+    return model, data
 
 
 def dataset_of(run: Run, registry: Registry) -> DataSet:
