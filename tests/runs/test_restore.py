@@ -9,7 +9,7 @@ from torch import nn
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import Registry, discover
 from explorer.runs.recorded import open_examples
-from explorer.runs.restore import NetworkError, is_current, load_network
+from explorer.runs.restore import NetworkError, is_current, load_network, open_network, spec_of
 from explorer.runs.run import RunSpec, UnknownRunError
 from explorer.runs.store import RunStore, find_run
 from explorer.training.checkpoint import pack_weights
@@ -80,7 +80,6 @@ def test_a_network_that_is_brought_back_is_as_accurate_as_was_recorded(examples,
 def test_it_comes_back_ready_to_be_looked_at(examples):
     model = load_network(example(examples, "residual"), 10, examples, REGISTRY, CPU)
     assert not any(module.training for module in model.modules())
-    assert model.conv2.weight.is_contiguous(memory_format=torch.channels_last)
     assert {p.device for p in model.parameters()} == {CPU}
 
 
@@ -131,7 +130,7 @@ def test_weights_of_another_shape_are_said_not_to_fit(store):
     narrow = BN.build(MNIST.images, {"width": 8})
     sentence = refused(trained(store, spec(width=16), narrow), 1, store)
     assert "The recorded weights do not fit ResidualBN" in sentence
-    assert sentence.endswith("Train it anew.")
+    assert sentence.endswith("Train it again.")
 
 
 def test_a_run_is_found_in_the_first_store_that_has_it(store, other_store):
@@ -182,3 +181,40 @@ def test_a_plugin_whose_constructor_fails_now_gets_a_sentence(store):
     )
     with pytest.raises(NetworkError, match=r"cannot be shown: .*no width"):
         load_network(run, 1, store, registry, CPU)
+
+
+OWN = """
+from torch import nn
+
+from explorer import hookimpl
+
+
+@hookimpl
+def register_architectures(register):
+    register(Own)
+
+
+class Own(nn.Module):
+    def __init__(self, images):
+        super().__init__()
+        self.conv = nn.Conv2d(images.channels, 4, 3)
+        self.linear = nn.Linear(4 * (images.size - 2) ** 2, images.num_classes)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.linear(x.FLATTEN)
+"""
+
+
+@pytest.mark.parametrize("flatten", ["flatten(1)", "view(len(x), -1)"])
+def test_a_network_is_opened_in_a_layout_in_which_it_runs(store, settings, tmp_path, flatten):
+    (tmp_path / "own.py").write_text(OWN.replace("FLATTEN", flatten))
+    registry = discover([tmp_path])
+    own = registry["own"]
+    run = trained(store, spec_of(own, {}, MNIST, Recipe(epochs=1)), own.build(MNIST.images))
+    model, data = open_network(run, 1, store, registry, settings.cache)
+    images, _ = data.test.gather(torch.arange(4))
+    assert model(images).shape == (4, 10)
+    plain = torch.contiguous_format if "view" in flatten else torch.channels_last
+    assert data.test.memory_format is plain
+    assert model.conv.weight.is_contiguous(memory_format=plain)

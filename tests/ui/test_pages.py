@@ -144,7 +144,7 @@ def test_a_failed_run_says_why_and_can_be_taken_up_again(app, store, engine):
 def test_an_impossible_recipe_gets_a_sentence_and_no_train_button(app):
     app.run()
     app.selectbox(key="fast.optimiser").set_value("nesterov").run()
-    app.slider(key="fast.momentum").set_value(0.0).run()
+    app.number_input(key="fast.momentum").set_value(0.0).run()
     assert "momentum must be above 0 for the nesterov optimiser" in texts(app)
     assert app.button[0].disabled
 
@@ -353,7 +353,7 @@ def test_a_plugin_that_is_broken_by_an_edit_is_told_after_the_reload(app, folder
     app.run()
     app.button(key="reload").click().run()
     assert not app.exception
-    assert "**own** is broken: It raised AttributeError, line 12:" in texts(app)
+    assert "**own** is broken: It raised AttributeError, line 13:" in texts(app)
     assert "**own** is broken" not in texts(app.run())
 
 
