@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from explorer.errors import ExplorerError
+
 if TYPE_CHECKING:
     from explorer.plugin.registry import BrokenPlugin, Registry
     from explorer.runs.store import RunStore
@@ -28,21 +30,21 @@ def refuse(sentence: str) -> NoReturn:
 
 def settings_or_refuse() -> "Settings":
     """The settings of the environment."""
-    from explorer.settings import SettingsError, read_settings
+    from explorer.settings import read_settings
 
     try:
         return read_settings()
-    except SettingsError as error:
+    except ExplorerError as error:
         refuse(str(error))
 
 
 def open_store(settings: "Settings") -> "RunStore":
     """Where runs are kept."""
-    from explorer.runs.store import RunStore, StoreError
+    from explorer.runs.store import RunStore
 
     try:
         return RunStore(settings.database_url)
-    except StoreError as error:
+    except ExplorerError as error:
         refuse(str(error))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from explorer.cli.common import AsJson, load_registry, open_store, refuse, settings_or_refuse
+from explorer.errors import ExplorerError
 
 
 def inspect(
@@ -33,7 +34,6 @@ def inspect(
 ) -> None:
     """Look inside a trained network: prediction, ablation, logit attribution, cost, linearity."""
     from explorer.cli.output import print_inspection
-    from explorer.errors import ExplorerError
     from explorer.inspection.activations import to_npz
     from explorer.inspection.report import report
     from explorer.inspection.session import Session

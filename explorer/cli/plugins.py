@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from explorer.cli.common import AsJson, load_registry, print_broken, refuse, settings_or_refuse
+from explorer.errors import ExplorerError
 
 
 def new_plugin(
@@ -23,7 +24,7 @@ def new_plugin(
     try:
         chosen = templates.read_kind(kind)
         made = templates.new_plugin(name, chosen, Path(), load_registry().architectures)
-    except templates.TemplateError as error:
+    except ExplorerError as error:
         refuse(str(error))
     if as_json:
         print(json.dumps({"path": str(made)}))
@@ -48,12 +49,12 @@ def check(
     """Check plugins as the app will use them; exit with status 1 if something does not work."""
     from explorer.checks.plugins import examine, load_beside_built_ins
     from explorer.cli.output import print_checks
-    from explorer.plugin.sources import PluginError, find_sources
+    from explorer.plugin.sources import find_sources
     from explorer.text import suggest
 
     try:
         registry = load_beside_built_ins(find_sources(target))
-    except PluginError as error:
+    except ExplorerError as error:
         refuse(str(error))
     offered = [*registry.architectures, *registry.datasets]
     if only and only not in offered:

@@ -9,33 +9,19 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
-from explorer.data.cache import DataError
-from explorer.data.dataset import UnknownDataSetError
 from explorer.data.loader import default_device, load_data
 from explorer.errors import ExplorerError, explain
 from explorer.plugin.architecture import Architecture
-from explorer.plugin.registry import Registry, UnknownArchitectureError
+from explorer.plugin.registry import Registry
 from explorer.runs.run import Run, Status
 from explorer.runs.store import LEASE_SECONDS, RunStore
 from explorer.settings import Settings
-from explorer.training.checkpoint import CheckpointError
 from explorer.training.events import Epoch, Event
-from explorer.training.loop import DivergedError, train
+from explorer.training.loop import train
 
 
 class ChangedPluginError(ExplorerError, RuntimeError):
     """The code or the images are no longer those that the run was asked for with."""
-
-
-# Their message is already a sentence for the person who asked for the run.
-_SENTENCES = (
-    ChangedPluginError,
-    CheckpointError,
-    DataError,
-    DivergedError,
-    UnknownArchitectureError,
-    UnknownDataSetError,
-)
 
 
 def perform(
@@ -80,11 +66,8 @@ def perform(
         store.end(run.id, owner, Status.STOPPED)
         raise
     except BaseException as error:  # a plugin's forward may even call sys.exit
-        if isinstance(error, _SENTENCES) or architecture is None:
-            reason = str(error)
-        else:
-            reason = explain(error, architecture.location)
-        store.end(run.id, owner, Status.FAILED, reason)
+        location = architecture.location if architecture else None
+        store.end(run.id, owner, Status.FAILED, explain(error, location))
         raise
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.runs.store import StoreError
-from explorer.settings import SettingsError
+from explorer.errors import ExplorerError
 from explorer.ui import reload, state
 from explorer.ui.pages import plugins, runs, train
 
@@ -46,5 +45,5 @@ def main() -> None:
         reload.offer()
         page.run()
         state.settle(page.title)
-    except (SettingsError, StoreError) as error:
+    except ExplorerError as error:
         st.error(str(error))
