@@ -1,22 +1,48 @@
 """Errors that are sentences for a person, and sentences for the errors of other people's code.
 
-Every error of the explorer derives from `ExplorerError`, so that a page and a command line need to
-know one class only.
+Every error of the explorer derives from `ExplorerError`, so a page and a command line need to know
+one class only.
 """
 
+import re
+import sysconfig
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
+
+from explorer.text import cut
 
 _PACKAGE = Path(__file__).parent
+_PYTHON = Path(sysconfig.get_path("stdlib"))
+LONGEST_MESSAGE = 1_000  # characters of another's message that a sentence repeats
 
-# Below these, the author's network is running, even if no line of the traceback is the author's
-# own: an `nn.Sequential` has no `forward` that could be named.
-_NETWORK = ("/torch/nn/modules/module.py", "/torch/_tensor.py", "/torch/autograd/")
+# Within these, the author's network is built, run, differentiated or updated, even if no line of
+# the traceback is the author's: an `nn.Sequential` has no `forward` of its own.
+_NETWORK = ("/torch/nn/", "/torch/_tensor.py", "/torch/autograd/", "/torch/optim/")
 
-# What the explorer calls.
-_LIBRARIES = ("/torch/", "/numpy/", "/PIL/", "/safetensors/", "/sqlalchemy/", "/captum/")
+# What the explorer calls for its own purposes; whoever called it answers for its errors.
+_LIBRARIES = (
+    *("captum", "numpy", "pebble", "PIL", "platformdirs", "pluggy", "psutil", "pydantic"),
+    *("safetensors", "sqlalchemy", "torch"),
+)
+
+# What an author calls; whoever called it answers for its errors.
+_INTERFACE = (
+    *("__init__.py", "branches.py", "spec.py", "testing.py"),
+    *("data/dataset.py", "data/readers.py", "plugin/options.py"),
+)
+
+# Functions in which the explorer calls the author's code or takes what it gives. Where that cannot
+# be called or taken so, Python raises the error here.
+DOORS = {
+    "data/cache.py": ("_read", "_checked", "_split"),
+    "plugin/architecture.py": ("build",),
+    "plugin/loading.py": ("_probe", "load_plugin", "register_architecture", "register_dataset"),
+    "plugin/sources.py": ("import_plugin",),
+}
+
+# What torch says on a CPU, and on devices that have no error class for it.
+_NO_MEMORY = re.compile("memory: you tried to allocate")
+_NO_DEVICE_MEMORY = re.compile("out of memory", re.IGNORECASE)
 
 
 class ExplorerError(Exception):
@@ -33,50 +59,70 @@ def explain(error: BaseException, location: Path | None) -> str:
         error: Raised by a plugin's code, or by the explorer while it ran that code.
         location: The plugin's file or folder.
     """
+    if isinstance(error, ExplorerError):
+        text = str(error)
+        return text[:1].upper() + text[1:]
+    if isinstance(error, MemoryError) or _says(error, _NO_MEMORY):
+        return "There is not enough memory; take a smaller batch or a smaller network."
+    if _is_torchs(error) or _says(error, _NO_DEVICE_MEMORY):
+        return "The device is out of memory; take a smaller batch or a smaller network."
+    if is_ours(error, location):
+        return explain_ours(error)
     match error:
-        case ExplorerError():
-            text = str(error)
-            return text[:1].upper() + text[1:]
         case ModuleNotFoundError(name=str(name)):
             return f"It imports {name!r}, which is not installed; install it, or do without."
         case SyntaxError():
             return f"It is not valid Python: {error.msg}, line {error.lineno}."
         case SystemExit():
             return "It ends the program (sys.exit) where it should only define things; remove that."
-        case MemoryError():
-            return "There is not enough memory; take a smaller batch or a smaller network."
-    if type(error).__name__ == "OutOfMemoryError":  # torch's own, which nothing here may import
-        return "The device is out of memory; take a smaller batch or a smaller network."
-    message = message_of(error)
-    if is_ours(error, location):
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        return (
-            f"The explorer itself failed, not the plugin: {type(error).__name__} in "
-            f"{Path(last.filename).name}, line {last.lineno}: {message}. Please report it; the "
-            "log has the traceback."
-        )
     frame = _last_own_frame(error, location)
     line = f", line {frame.lineno}" if frame else ""
-    return f"It raised {type(error).__name__}{line}: {message}."
+    return f"It raised {type(error).__name__}{line}: {message_of(error)}."
+
+
+def explain_ours(error: BaseException) -> str:
+    """Say in one sentence that the explorer itself failed, and where."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _ours(f.filename)]
+    where = f" in {_ours(frames[-1].filename)}, line {frames[-1].lineno}" if frames else ""
+    return (
+        f"The explorer itself failed, not a plugin: {type(error).__name__}{where}: "
+        f"{message_of(error)}. Please report it with the traceback."
+    )
 
 
 def message_of(error: BaseException) -> str:
-    """Return an error's message on one line, without the full stop at its end."""
+    """Return an error's message on one line, without the full stop at its end, and not too long."""
     try:
-        return " ".join(str(error).split()).rstrip(".") or "without a message"
+        text = " ".join(str(error).split())
     except Exception:  # the author's own class may fail even here
-        return "without a message"
+        text = ""
+    return cut(text, LONGEST_MESSAGE).rstrip(".") or "without a message"
 
 
 def is_ours(error: BaseException, location: Path | None) -> bool:
-    """Tell whether an error is a fault of the explorer's code, or of how it uses a library.
+    """Return whether an error is a fault of the explorer's code, or of how it uses a library.
 
-    It is the author's if the author's code or network was running when it was raised.
+    Whose it is decides the innermost frame that is somebody's: the author's, the network's or the
+    explorer's. So it is the author's where the network runs, and ours where a hook of ours in that
+    network raises.
+
+    Args:
+        error: As it was caught, with its traceback.
+        location: The plugin's file or folder.
     """
-    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    if any(_is_own(file, location) or _is_within(file, _NETWORK) for file in files):
-        return False
-    return bool(files) and (_is_explorer(files[-1]) or _is_within(files[-1], _LIBRARIES))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename).as_posix()
+        if _is_own(path, location) or any(part in path for part in _NETWORK):
+            return False
+        if frame.name in ("__torch_function__", "__torch_dispatch__"):
+            continue  # it runs what another calls
+        if ours := _ours(path):
+            if ours in _INTERFACE:
+                continue
+            return frame.name not in DOORS.get(ours, ())
+        if not _is_library(path):
+            return False  # a package that the author uses
+    return False
 
 
 def place(error: BaseException, location: Path | None) -> str:
@@ -108,9 +154,17 @@ def own_trace(error: BaseException, location: Path | None) -> str:
 
 
 def full_trace(error: BaseException) -> str:
-    """Return the whole traceback, for a log."""
-    frames: TracebackType | None = error.__traceback__
-    return "".join(traceback.format_exception(type(error), error, frames)).rstrip()
+    """Return the whole traceback."""
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _says(error: BaseException, pattern: re.Pattern[str]) -> bool:
+    return isinstance(error, RuntimeError) and pattern.search(message_of(error)) is not None
+
+
+def _is_torchs(error: BaseException) -> bool:
+    """Return whether it is a `torch.OutOfMemoryError`, which nothing here may import."""
+    return any(cls.__name__ == "OutOfMemoryError" for cls in type(error).__mro__)
 
 
 def _last_own_frame(error: BaseException, location: Path | None) -> traceback.FrameSummary | None:
@@ -122,10 +176,17 @@ def _is_own(filename: str, location: Path | None) -> bool:
     return location is not None and Path(filename).is_relative_to(location)
 
 
-def _is_explorer(filename: str) -> bool:
-    return Path(filename).is_relative_to(_PACKAGE)
+def _ours(filename: str) -> str:
+    """Return the path of a module of the explorer within its package, or nothing."""
+    path = Path(filename)
+    return path.relative_to(_PACKAGE).as_posix() if path.is_relative_to(_PACKAGE) else ""
 
 
-def _is_within(filename: str, places: Iterable[str]) -> bool:
-    path = Path(filename).as_posix()
-    return any(place in path for place in places)
+def _is_library(path: str) -> bool:
+    """Return whether a file belongs to Python itself or to a library that the explorer calls."""
+    if path.startswith("<"):  # an import that fails here is the plugin's; ours leave no such frame
+        return not path.startswith(("<frozen importlib", "<string>", "<stdin>"))
+    _, found, inside = path.rpartition("-packages/")  # of site-packages, dist-packages
+    if found:
+        return inside.partition("/")[0] in _LIBRARIES
+    return Path(path).is_relative_to(_PYTHON)
