@@ -102,7 +102,7 @@ def plugin(tmp_path, monkeypatch):
 # explorer list
 
 
-def test_list_names_every_architecture_with_its_weights_and_parameters():
+def test_list_names_every_architecture_with_its_parameters_and_options():
     result = explorer("list")
     assert result.exit_code == 0
     assert result.stderr == ""
@@ -120,11 +120,11 @@ def test_list_json_is_one_array_of_all_that_loaded():
     assert result.exit_code == 0
     assert result.stderr == ""
     listed = {architecture["name"]: architecture for architecture in strictly(result.stdout)}
-    weights = {"plain": 8_490, "residual": 41_514, "residual-as-printed": 41_514}
-    weights |= {"inception": 97_298}
-    assert {name: listed[name]["parameters"] for name in weights} == weights
+    parameters = {"plain": 8_490, "residual": 41_514, "residual-as-printed": 41_514}
+    parameters |= {"inception": 97_298}
+    assert {name: listed[name]["parameters"] for name in parameters} == parameters
     for architecture in listed.values():
-        assert {"name", "summary", "options", "weights"} <= set(architecture)
+        assert {"name", "summary", "options", "parameters"} <= set(architecture)
         assert architecture["summary"]
         assert "\n" not in architecture["summary"]
     assert listed["plain"]["options"] == []
@@ -191,7 +191,7 @@ def test_train_shows_people_what_is_trained_each_epoch_and_the_run_s_id(store):
     assert text.splitlines()[-1] == f"run {run.id}"
 
 
-def test_train_takes_recipe_and_parameters_as_they_are_given(store):
+def test_train_takes_recipe_and_options_as_they_are_given(store):
     result = explorer(
         *("train", "residual-bn", "--recipe", "tutorial", "--epochs", 1, "--train-size", 16),
         *("--set", "width=8", "--set", "skip=off", "--set", "blocks=1"),

@@ -370,7 +370,7 @@ def test_a_network_without_anything_to_train_fails_with_a_sentence(ask, store, m
     run, start = ask()
     build = nn.Flatten
     monkeypatch.setattr("explorer.plugin.registry.Architecture.build", lambda *_: build())
-    with pytest.raises(ValueError, match="empty option list"):
+    with pytest.raises(ValueError, match="empty parameter list"):
         list(start())
     assert store.run(run.id).status is Status.FAILED
-    assert "empty option list" in store.run(run.id).reason
+    assert "empty parameter list" in store.run(run.id).reason

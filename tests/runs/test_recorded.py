@@ -90,7 +90,7 @@ def test_what_the_readme_says_of_weights_and_multiply_adds_is_so(mnist):
     direct = [24 * channels * 5 * 5 * side**2 for channels, side in ((10, 12), (20, 4))]
     for number in (macs["mix1.5x5"], macs["mix2.5x5"], *direct, last.tail_parameters):
         assert f"{number:,}" in readme
-    assert f"{last.tail_replacement.weights:,}" in readme
+    assert f"{last.tail_replacement.parameters:,}" in readme
 
 
 def test_they_cannot_be_changed(examples):

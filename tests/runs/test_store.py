@@ -343,7 +343,7 @@ def test_deleting_a_run_takes_all_that_belongs_to_it_and_nothing_else(store, tmp
     store.delete(id)
     assert [run.id for run in store.runs()] == [other]
     with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        for table in ("events", "weights", "progress"):
+        for table in ("events", "weights", "training_states"):
             left = connection.execute(f"SELECT DISTINCT run FROM {table}").fetchall()
             assert left == [(other,)], table
     connection.close()
