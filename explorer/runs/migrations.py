@@ -1,11 +1,16 @@
 """Brings the database of an earlier version of the explorer up to date, one step for each version.
 
-A new step is a function at the end of `MIGRATIONS`. Steps are written in SQL of their own, since
-the tables of `schema.py` are those of the newest version only.
+A new step is a function at the end of `MIGRATIONS`; it does in SQL what was changed in `schema.py`,
+whose tables it must not use, since those change again. A column is added by one line:
+
+    connection.execute(sql.text("ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''"))
+
+New tables need no line. All steps run in one transaction, so a step that fails changes nothing.
 """
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sql
@@ -17,25 +22,63 @@ from explorer.runs.schema import METADATA, VERSION
 
 FIRST = 1  # of databases that have no table of versions
 
+_log = logging.getLogger(__name__)
+
 
 class SchemaError(ExplorerError, RuntimeError):
-    """The database was made by a newer version; the message says so, as a part of a sentence."""
+    """The tables are of a version that cannot be used; the message is a part of a sentence."""
 
 
-def read_version(connection: Connection) -> int | None:
-    """Return the version of the database's tables; `None` if it has none."""
-    tables = set(sql.inspect(connection).get_table_names())
-    if VERSION.name in tables:
-        return int(connection.scalars(sql.select(VERSION.c.version)).one())
-    return FIRST if "runs" in tables else None
-
-
-def demand_known(version: int) -> None:
-    """Refuse a version that this explorer does not know.
+def migrate(connection: Connection) -> None:
+    """Create the tables, or bring them up to date, within the connection's transaction.
 
     Raises:
-        SchemaError: It is newer.
+        SchemaError: They are of a newer version.
     """
+    version = _read_version(connection)
+    if version == CURRENT:
+        return
+    if version is not None:
+        _demand_known(version)
+        _log.info("The database is brought up to date, from version %s to %s", version, CURRENT)
+        for step in MIGRATIONS[version - FIRST :]:
+            step(connection)
+    METADATA.create_all(connection)
+    connection.execute(VERSION.delete())
+    connection.execute(VERSION.insert().values(version=CURRENT))
+
+
+def demand_current(connection: Connection) -> None:
+    """Refuse tables that are not of the current version.
+
+    Raises:
+        SchemaError: They are of another version, or there are none.
+    """
+    version = _read_version(connection)
+    if version is None:
+        raise SchemaError("it holds no runs, and none can be written, since it is read-only")
+    _demand_known(version)
+    if version < CURRENT:
+        raise SchemaError(
+            f"it was made by an earlier version of the explorer (its tables have version "
+            f"{version}, this explorer needs {CURRENT}) and cannot be brought up to date, since it "
+            "is read-only; open it once without mode=ro"
+        )
+
+
+def _read_version(connection: Connection) -> int | None:
+    """Return the version of the database's tables; `None` if it has none."""
+    tables = sql.inspect(connection).get_table_names()
+    if VERSION.name not in tables:
+        return FIRST if "runs" in tables else None
+    match connection.scalars(sql.select(VERSION.c.version)).all():
+        case [int(version)] if version >= FIRST:
+            return version
+        case found:
+            raise SchemaError(f"its table {VERSION.name} should hold one number, not {found}")
+
+
+def _demand_known(version: int) -> None:
     if version > CURRENT:
         raise SchemaError(
             f"it was made by a newer version of the explorer (its tables have version {version}, "
@@ -43,65 +86,65 @@ def demand_known(version: int) -> None:
         )
 
 
-def migrate(connection: Connection) -> None:
-    """Create the tables, or bring them up to date, within one transaction.
-
-    Raises:
-        SchemaError: They are of a newer version.
-    """
-    version = read_version(connection)
-    if version is None:
-        METADATA.create_all(connection)
-        connection.execute(VERSION.insert().values(version=CURRENT))
-        return
-    demand_known(version)
-    for step in MIGRATIONS[version - FIRST :]:
-        step(connection)
-    if version < CURRENT:
-        METADATA.create_all(connection)
-        connection.execute(VERSION.delete())
-        connection.execute(VERSION.insert().values(version=CURRENT))
-
-
 def _plain_words(connection: Connection) -> None:
     """Version 2: options and parameters, longer kinds of events, tracebacks."""
 
-    def run(statement: str, **values: Any) -> Any:
-        return connection.execute(sql.text(statement), values)
+    def run(statement: str) -> None:
+        connection.execute(sql.text(statement))
 
     run("ALTER TABLE progress RENAME TO training_states")
     run("ALTER TABLE runs ADD COLUMN traceback TEXT NOT NULL DEFAULT ''")
+    for table in ("events", "weights", "progress"):  # the primary keys begin with the same column
+        run(f"DROP INDEX IF EXISTS ix_{table}_run")
     if connection.dialect.name != "sqlite":  # which checks no lengths, and cannot alter a column
         run("ALTER TABLE events ALTER COLUMN kind TYPE VARCHAR(16)")
-    for id, spec in run("SELECT id, spec FROM runs").all():
-        values = _renamed(spec, "parameters", "options")
-        new = spec_id(values)
-        columns = "status, reason, created, owner, lease, stop"
+    _rename_in_specs(connection)
+    _rename_in_starts(connection)
+
+
+def _rename_in_specs(connection: Connection) -> None:
+    plain = ("id", "status", "reason", "created", "owner", "lease", "stop")
+    runs = sql.table("runs", *map(sql.column, plain), sql.column("spec", sql.JSON))
+    rows = sql.select(*(runs.c[name] for name in plain), _text(runs.c.spec))
+    for row in connection.execute(rows).all():
+        if (spec := _renamed(row.spec, "parameters", "options")) is None:
+            continue
+        new = spec_id(spec)
         # The rows that refer to a run need it to be there, so it is copied, not renamed.
-        run(
-            f"INSERT INTO runs (id, spec, {columns}) SELECT :new, :spec, {columns} FROM runs "
-            "WHERE id = :id",
-            new=new,
-            spec=json.dumps(values),
-            id=id,
-        )
-        for table in ("events", "weights", "training_states"):
-            run(f"UPDATE {table} SET run = :new WHERE run = :id", new=new, id=id)
-        run("DELETE FROM runs WHERE id = :id", id=id)
-    started = "SELECT run, number, content FROM events WHERE kind = 'started'"
-    for id, number, content in run(started).all():
-        run(
-            "UPDATE events SET content = :content "
-            "WHERE run = :id AND number = :number AND kind = 'started'",
-            content=json.dumps(_renamed(content, "weights", "parameters")),
-            id=id,
-            number=number,
-        )
+        connection.execute(runs.insert().values({**row._mapping, "id": new, "spec": spec}))
+        for name in ("events", "weights", "training_states"):
+            table = sql.table(name, sql.column("run"))
+            connection.execute(table.update().where(table.c.run == row.id).values(run=new))
+        connection.execute(runs.delete().where(runs.c.id == row.id))
 
 
-def _renamed(content: Any, old: str, new: str) -> dict[str, Any]:
-    """Return the values of a JSON column with one key renamed."""
-    values = json.loads(content) if isinstance(content, str) else content
+def _rename_in_starts(connection: Connection) -> None:
+    names = ("run", "kind", "number")
+    events = sql.table("events", *map(sql.column, names), sql.column("content", sql.JSON))
+    is_start = events.c.kind == "started"
+    rows = sql.select(events.c.run, events.c.number, _text(events.c.content)).where(is_start)
+    for row in connection.execute(rows).all():
+        if content := _renamed(row.content, "weights", "parameters"):
+            this = (is_start, events.c.run == row.run, events.c.number == row.number)
+            connection.execute(events.update().where(*this).values(content=content))
+
+
+def _text(column: sql.ColumnElement[Any]) -> sql.ColumnElement[str]:
+    """Select a JSON column as it is written, since what is damaged must not end the migration."""
+    return sql.cast(column, sql.Text).label(column.key)
+
+
+def _renamed(text: str, old: str, new: str) -> Mapping[str, Any] | None:
+    """Return the values of a JSON object with one key renamed; `None` if there is none to rename.
+
+    What cannot be read stays as it is, and the store lists its run as unreadable.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(values, dict) or old not in values:
+        return None
     return {new if key == old else key: value for key, value in values.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a run's network is asked for with, and the network brought back as it was after an epoch."""
+"""Makes the spec of a run, and restores the network that a run had after an epoch."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,15 +6,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from explorer.data.dataset import DataSet, UnknownDataSetError
+from explorer.data.dataset import DataSet
 from explorer.data.loader import Data, default_device, load_data
 from explorer.errors import ExplorerError, explain
 from explorer.plugin.architecture import Architecture
-from explorer.plugin.options import OptionError
 from explorer.plugin.registry import Registry
 from explorer.runs.run import Run, RunSpec
 from explorer.runs.store import RunStore
-from explorer.training.checkpoint import CheckpointError, load_weights
+from explorer.training.checkpoint import load_weights
 from explorer.training.layout import settle
 from explorer.training.recipe import Recipe
 
@@ -22,7 +21,7 @@ from explorer.training.recipe import Recipe
 def spec_of(
     architecture: Architecture, values: Mapping[str, object], dataset: DataSet, recipe: Recipe
 ) -> RunSpec:
-    """What a run of this network on these images is asked for with, as they are now.
+    """Return the spec of a run of this network on these images, as both are now.
 
     Raises:
         OptionError: A value does not fit its option.
@@ -38,22 +37,21 @@ def spec_of(
 
 
 class NetworkError(ExplorerError, RuntimeError):
-    """The network cannot be brought back; the message says why."""
+    """The network or the data set of a run cannot be restored; the message says why."""
 
 
 def load_network(
     run: Run, epoch: int, store: RunStore, registry: Registry, device: torch.device
 ) -> nn.Module:
-    """Build a run's network on `device`, with the weights that it had after `epoch`.
+    """Build a run's network on `device`, in evaluation mode, with its weights after `epoch`.
 
     Raises:
-        NetworkError: Its plugin is gone or does not fit the weights any more, or they were not
-            kept.
+        NetworkError: Its plugin is gone or no longer fits the weights, or they were not kept.
     """
     try:
         model = _build(run, registry)
         load_weights(model, store.weights(run.id, epoch))
-    except (CheckpointError, LookupError, OptionError, _BuildError) as error:
+    except ExplorerError as error:
         raise NetworkError(f"The network of this run cannot be shown: {error}") from error
     return model.to(device).eval()
 
@@ -86,19 +84,15 @@ def open_network(
 
 
 def dataset_of(run: Run, registry: Registry) -> DataSet:
-    """The data set that a run's network learned from.
+    """Return the data set that a run's network was trained on.
 
     Raises:
         NetworkError: Its plugin is gone.
     """
     try:
         return registry.dataset(run.spec.dataset)
-    except UnknownDataSetError as error:
+    except ExplorerError as error:
         raise NetworkError(f"The images of this run cannot be shown: {error}") from error
-
-
-class _BuildError(ExplorerError, RuntimeError):
-    pass
 
 
 def _build(run: Run, registry: Registry) -> nn.Module:
@@ -106,14 +100,14 @@ def _build(run: Run, registry: Registry) -> nn.Module:
     images = registry.dataset(run.spec.dataset).images
     try:
         return architecture.build(images, run.spec.options)
-    except OptionError:
+    except ExplorerError:
         raise
     except Exception as error:  # its code may have changed in any way since the run was made
-        raise _BuildError(explain(error, architecture.location)) from error
+        raise ExplorerError(explain(error, architecture.location)) from error
 
 
 def is_current(run: Run, registry: Registry) -> bool:
-    """Whether code and images are still those that the run was made with."""
+    """Return whether code and images are still those that the run was made with."""
     architecture = registry.architectures.get(run.spec.architecture)
     dataset = registry.datasets.get(run.spec.dataset)
     return (

@@ -1,7 +1,7 @@
-"""Runs: what was asked, how it stands, what came of it.
+"""Runs: what was asked for, their status, and the epochs that they finished.
 
 A run's id is the hash of its spec, so the same question is the same run, for everyone who shares a
-store. No torch and no database needed.
+store. Nothing here needs torch or a database.
 """
 
 import enum
@@ -9,35 +9,43 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from explorer.errors import ExplorerError
 from explorer.plugin.options import Value
+from explorer.text import suggest
 from explorer.training.events import Epoch, Started
 from explorer.training.recipe import PRESETS, Recipe
 
 KEPT_BETWEEN = 10
-_ASIDE = (
-    "epochs",
-    "seed",
-    "train_size",
-    "gradients_every",
-    "score_every",
-)  # told of elsewhere, or of no effect
+# Said elsewhere, or without effect on what is learned.
+_ASIDE = ("epochs", "seed", "train_size", "gradients_every", "score_every")
 
 
 class UnknownRunError(ExplorerError, LookupError):
-    """The store holds no run of that id."""
+    """The store holds no run with this id."""
 
 
 class RunIsBusyError(ExplorerError, RuntimeError):
     """The run is being trained, so it cannot be deleted or trained by another."""
 
 
+class SpecError(ExplorerError, ValueError):
+    """A spec cannot be read; the message says why, as a sentence."""
+
+
+class UnreadableRunError(ExplorerError, ValueError):
+    """The record of a run cannot be read; the message says why."""
+
+
+class MissingWeightsError(ExplorerError, LookupError):
+    """The weights after an epoch were not kept; the message says which were."""
+
+
 class Status(enum.StrEnum):
-    """How a run stands."""
+    """Where a run is between its request and its end."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -48,18 +56,18 @@ class Status(enum.StrEnum):
 
     @property
     def is_live(self) -> bool:
-        """Whether someone is at it, or about to be."""
+        """Whether it is being trained, or waits for it."""
         return self in (Status.QUEUED, Status.RUNNING)
 
     @property
     def is_resumable(self) -> bool:
-        """Whether it ended before its time and may be taken up again."""
+        """Whether it ended before its last epoch, so that it can be continued."""
         return self in (Status.STOPPED, Status.FAILED, Status.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """All that decides what a training comes to.
+    """All that decides the outcome of a training.
 
     Attributes:
         architecture: The architecture's name.
@@ -83,7 +91,7 @@ class RunSpec:
         return spec_id(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """The spec as plain values."""
+        """Return the spec as plain values."""
         version = {"dataset_version": self.dataset_version} if self.dataset_version else {}
         return {
             "architecture": self.architecture,
@@ -95,9 +103,38 @@ class RunSpec:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "RunSpec":
-        """A spec from plain values."""
+    def from_json(cls, values: Any) -> "RunSpec":
+        """Make a spec from plain values.
+
+        Raises:
+            SpecError: A field is missing, unknown, as one of a later version, or of a wrong type.
+            RecipeError: The same, in the recipe.
+        """
+        if not isinstance(values, dict):
+            raise SpecError(f"A spec is an object with named fields, not {values!r}.")
+        for field in fields(cls):
+            if field.name not in values and field.default is MISSING:
+                raise SpecError(f"Its {field.name} is missing.")
+        for name, value in values.items():
+            if name not in _TYPES:
+                raise SpecError(f"A spec has no {name}; {suggest(name, _TYPES)}")
+            if not isinstance(value, _TYPES[name]):
+                raise SpecError(f"Its {name} cannot be {value!r}.")
+        for name, value in values["options"].items():
+            if not isinstance(value, str | int | float):
+                raise SpecError(f"Its option {name} cannot be {value!r}.")
         return cls(**{**values, "recipe": Recipe.from_json(values["recipe"])})
+
+
+# Of the fields as plain values.
+_TYPES: Mapping[str, type] = {
+    "architecture": str,
+    "options": dict,
+    "dataset": str,
+    "recipe": dict,
+    "fingerprint": str,
+    "dataset_version": str,
+}
 
 
 def spec_id(values: Mapping[str, Any]) -> str:
@@ -108,16 +145,17 @@ def spec_id(values: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the store knows of a run, but for its steps and its weights.
+    """What the store knows of a run, except its steps and its weights.
 
     Attributes:
         id: The hash of its spec.
-        spec: What was asked.
-        status: How it stands.
-        reason: Why it failed, or was stopped; may be empty.
+        spec: What was asked for.
+        status: Where it is between its request and its end.
+        reason: Why it failed, as a sentence; may be empty.
         created: When it was first asked for.
-        started: What its last start said of itself, if it ever started.
-        epochs: The epochs that are finished, in order.
+        started: The event of its last start, if there was one.
+        epochs: The finished epochs, in order.
+        traceback: Of the error that it failed with; may be empty.
     """
 
     id: str
@@ -127,10 +165,11 @@ class Run:
     created: datetime
     started: Started | None
     epochs: tuple[Epoch, ...]
+    traceback: str = ""
 
     @property
     def recipe_name(self) -> str:
-        """The preset that it is nearest to, and what it does otherwise."""
+        """The preset that it is nearest to, and the values that differ from it."""
         own = self.spec.recipe.to_json()
         names = [name for name in own if name not in _ASIDE]
         changed = {
@@ -151,7 +190,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        """What it is, in a line: architecture, options, data set, recipe, seed."""
+        """Architecture, options, data set, recipe and seed, in a line."""
         recipe = self.spec.recipe
         values = self.options_text
         network = f"{self.spec.architecture} ({values})" if values else self.spec.architecture
@@ -177,26 +216,39 @@ class Run:
         return sum(epoch.seconds for epoch in self.epochs)
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableRun:
+    """A run whose record cannot be read, such as one of a later version of the explorer.
+
+    Attributes:
+        id: The hash of its spec.
+        reason: Why it cannot be read, in a sentence or two.
+    """
+
+    id: str
+    reason: str
+
+
 def titles(runs: Sequence[Run]) -> dict[str, str]:
-    """A title for each run, by id, that no other of them has."""
-    told = {run.id: run.title for run in runs}
-    for tell in (lambda run: f"code {run.spec.fingerprint[:6]}", lambda run: run.id):
-        counts = Counter(told.values())
-        told |= {r.id: f"{told[r.id]} · {tell(r)}" for r in runs if counts[told[r.id]] > 1}
-    return told
+    """Return a title for each run, by id, that no other of them has."""
+    found = {run.id: run.title for run in runs}
+    for fact in (lambda run: f"code {run.spec.fingerprint[:6]}", lambda run: run.id):
+        counts = Counter(found.values())
+        found |= {r.id: f"{found[r.id]} · {fact(r)}" for r in runs if counts[found[r.id]] > 1}
+    return found
 
 
 def distinguish(runs: Sequence[Run]) -> dict[str, str]:
-    """A short label for each run, by id: its architecture and what tells it from the others."""
+    """Return a short label for each run, by id: its architecture and what differs between them."""
     facts = [_facts(run) for run in runs]
     labels = {}
     for run, own in zip(runs, facts, strict=True):
-        telling = [
+        differing = [
             text
             for key, text in own.items()
             if any(other.get(key, text) != text for other in facts)
         ]
-        labels[run.id] = " · ".join([run.spec.architecture, *telling])
+        labels[run.id] = " · ".join([run.spec.architecture, *differing])
     return labels
 
 
@@ -220,7 +272,11 @@ def _epochs(recipe: Recipe) -> str:
 
 
 def epochs_to_keep(epochs: int) -> set[int]:
-    """Whose weights to keep of a run of `epochs`: the first, the last and up to ten between."""
+    """Return the epochs whose weights are kept: the first, the last and up to ten between.
+
+    Args:
+        epochs: How many the run has.
+    """
     most = KEPT_BETWEEN + 1
     if epochs <= most + 1:
         return set(range(1, epochs + 1))

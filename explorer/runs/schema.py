@@ -1,4 +1,8 @@
-"""The tables in which runs are kept."""
+"""The tables in which runs are kept, as the newest version of the explorer has them.
+
+To change them, change them here and add the same change to `migrations.MIGRATIONS`. A new column
+needs a `server_default`, which the rows of older databases get.
+"""
 
 import sqlalchemy as sql
 
@@ -10,22 +14,21 @@ RUNS = sql.Table(
     sql.Column("id", sql.String(12), primary_key=True),
     sql.Column("spec", sql.JSON, nullable=False),
     sql.Column("status", sql.String(12), nullable=False),
-    sql.Column("reason", sql.Text, nullable=False, default=""),
-    sql.Column("traceback", sql.Text, nullable=False, default=""),
+    sql.Column("reason", sql.Text, nullable=False, server_default=""),
     sql.Column("created", sql.Float, nullable=False),
-    sql.Column("owner", sql.String(80), nullable=False, default=""),
-    sql.Column("lease", sql.Float, nullable=False, default=0.0),
-    sql.Column("stop", sql.Boolean, nullable=False, default=False),
+    sql.Column("owner", sql.String(80), nullable=False, server_default=""),
+    sql.Column("lease", sql.Float, nullable=False, server_default="0"),
+    sql.Column("stop", sql.Boolean, nullable=False, server_default=sql.false()),
+    sql.Column("traceback", sql.Text, nullable=False, server_default=""),
 )
 
 
 def _run() -> sql.Column[str]:
-    return sql.Column(
-        "run", sql.ForeignKey(RUNS.c.id, ondelete="CASCADE"), primary_key=True, index=True
-    )
+    return sql.Column("run", sql.ForeignKey(RUNS.c.id, ondelete="CASCADE"), primary_key=True)
 
 
-# Steps and epochs have their own number; a start has that of the epochs finished before it.
+# A step, and what is recorded after one, has the step's number; an epoch its own; a start the
+# number of the epochs finished before it.
 EVENTS = sql.Table(
     "events",
     METADATA,

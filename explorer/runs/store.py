@@ -1,25 +1,28 @@
 """The store: where runs are kept, and all that a trainer and its watchers share.
 
-Whoever trains a run owns it and renews a lease on it. A run whose lease ran out is interrupted,
-whatever became of its owner: nothing has to be cleaned up after a crash.
+Whoever trains a run owns it and renews a lease on it. A run whose lease has run out is interrupted,
+whatever happened to its owner: nothing needs cleaning up after a crash.
 """
 
+import contextlib
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from explorer.runs.database import StoreError, connect
+from explorer.runs.database import StoreError, connect, store_error
+from explorer.runs.records import read_event, read_runs
 from explorer.runs.run import (
+    MissingWeightsError,
     Run,
     RunIsBusyError,
     RunSpec,
     Status,
     UnknownRunError,
+    UnreadableRun,
+    UnreadableRunError,
     epochs_to_keep,
 )
 from explorer.runs.schema import EVENTS, RUNS, TRAINING_STATES, WEIGHTS
@@ -30,148 +33,181 @@ __all__ = ["LEASE_SECONDS", "RunStore", "StoreError", "find_run"]
 
 LEASE_SECONDS = 6.0
 
+_E = TypeVar("_E", bound=Event)
+
+# An event has the number of its step, apart from these.
+_NUMBERS: Mapping[type[Event], str] = {Started: "finished_epochs", Epoch: "epoch"}
+_UNFINISHED = [str(status) for status in Status if status is not Status.FINISHED]
+_LASTING = [cls.__name__.lower() for cls in _NUMBERS]  # kinds that every reading of a run needs
+
 
 class RunStore:
     """Runs in a database: SQLite for one machine, PostgreSQL or another where several share it.
 
-    Args:
-        url: Where, as SQLAlchemy writes it, such as `sqlite:////home/me/runs.sqlite`. An SQLite
-            URL with `mode=ro` is only read from.
-
     Each method is one transaction, so a reader never sees half an epoch.
 
+    Args:
+        url: Where it is, as a SQLAlchemy URL, such as `sqlite:////home/me/runs.sqlite`. An SQLite
+            URL with `mode=ro` is only read from.
+
     Raises:
-        StoreError: The database cannot be opened.
+        StoreError: The database cannot be opened; each method raises it where the database cannot
+            be read or written.
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._engine = connect(url)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sql.exc.IntegrityError:
+            raise  # `add` expects it
+        except sql.exc.SQLAlchemyError as error:
+            raise store_error(self._url, error) from error
 
     # What anyone may ask.
 
     def add(self, spec: RunSpec) -> Run:
-        """The run of this spec: the one there is, or a new one that waits to be claimed."""
+        """Return the run of this spec: the one there is, or a new one that waits to be claimed.
+
+        Raises:
+            UnreadableRunError: There is one, and it cannot be read.
+        """
         row = {"id": spec.id, "spec": spec.to_json(), "status": "queued", "created": time.time()}
         try:
-            with self._engine.begin() as connection:
+            with self._transaction() as connection:
                 connection.execute(RUNS.insert().values(row))
         except sql.exc.IntegrityError:
-            pass  # it is there, perhaps since a moment ago
+            pass  # it is there, possibly since a moment ago
         return self.run(spec.id)
 
     def run(self, id: str) -> Run:
-        """The run of that id.
+        """Return the run with this id.
 
         Raises:
             UnknownRunError: There is none.
+            UnreadableRunError: Its record cannot be read.
         """
-        if found := self._read(RUNS.c.id == id):
-            return found[0]
-        raise UnknownRunError(f"There is no run {id!r}; `explorer runs` lists all there are.")
+        return _one(id, self._read(RUNS.c.id == id))
 
     def runs(self) -> list[Run]:
-        """All runs, the newest first."""
-        return self._read(sql.true())
+        """Return all runs that can be read, the newest first."""
+        return [run for run in self._read(sql.true()) if isinstance(run, Run)]
+
+    def unreadable(self) -> list[UnreadableRun]:
+        """Return the runs that cannot be read, and why; they can be deleted."""
+        return [run for run in self._read(sql.true()) if isinstance(run, UnreadableRun)]
 
     def steps(self, id: str, after: int = 0) -> list[Step]:
-        """What a run reported after its step `after`."""
-        return [Step(**content) for content in self._events(id, "step", after)]
+        """Return what a run reported after its step `after`."""
+        return self._events(id, Step, after)
 
     def gradients(self, id: str) -> list[Gradients]:
-        """The gradient norms that a run recorded, in order; none if its recipe did not ask."""
-        return [Gradients(**content) for content in self._events(id, "gradients", 0)]
+        """Return the gradient norms that a run recorded, in order; its recipe may ask for none."""
+        return self._events(id, Gradients, 0)
 
-    def _events(self, id: str, kind: str, after: int) -> list[dict[str, Any]]:
+    def _events(self, id: str, cls: type[_E], after: int) -> list[_E]:
+        kind = cls.__name__.lower()
         query = (
-            sql.select(EVENTS.c.content)
+            sql.select(_text(EVENTS.c.content))
             .where(EVENTS.c.run == id, EVENTS.c.kind == kind, EVENTS.c.number > after)
             .order_by(EVENTS.c.number)
         )
-        with self._engine.connect() as connection:
-            return list(connection.scalars(query))
+        with self._transaction() as connection:
+            found = (read_event(id, kind, text) for text in connection.scalars(query))
+            return [event for event in found if isinstance(event, cls)]
 
     def kept_epochs(self, id: str) -> list[int]:
-        """The epochs of a run whose weights are kept: first, last and up to ten between."""
+        """Return the epochs of a run whose weights are kept: first, last and up to ten between."""
         query = sql.select(WEIGHTS.c.epoch).where(WEIGHTS.c.run == id).order_by(WEIGHTS.c.epoch)
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             return list(connection.scalars(query))
 
     def weights(self, id: str, epoch: int) -> bytes:
-        """The weights that a run had after `epoch`, as safetensors.
+        """Return the weights that a run had after `epoch`, as safetensors.
 
         Raises:
-            LookupError: They were not kept.
+            MissingWeightsError: They were not kept.
         """
         query = sql.select(WEIGHTS.c.content).where(WEIGHTS.c.run == id, WEIGHTS.c.epoch == epoch)
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             if (content := connection.scalar(query)) is not None:
                 return bytes(content)
-        raise LookupError(
+        raise MissingWeightsError(
             f"Run {id} has no weights of epoch {epoch}; kept are {self.kept_epochs(id)}."
         )
 
     def request_stop(self, id: str) -> None:
-        """Ask whoever trains the run to stop at its next event."""
-        with self._engine.begin() as connection:
+        """Ask the owner of the run to stop it at its next event."""
+        with self._transaction() as connection:
             connection.execute(RUNS.update().where(RUNS.c.id == id).values(stop=True))
 
     def delete(self, id: str) -> None:
-        """Forget a run, its weights included.
+        """Delete a run, its weights included, whether it can be read or not.
 
         Raises:
             RunIsBusyError: It is being trained.
         """
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             gone = connection.execute(RUNS.delete().where(RUNS.c.id == id, _is_free()))
-        if not gone.rowcount and self._read(RUNS.c.id == id):
+            found = connection.scalar(sql.select(RUNS.c.id).where(RUNS.c.id == id))
+        if found and not gone.rowcount:
             raise RunIsBusyError(f"Run {id} is being trained; stop it before you delete it.")
 
-    # What the one who trains a run says. All but `claim` are in vain for anyone else.
+    # What the owner of a run says. All but `claim` does nothing for anyone else.
 
     def claim(self, id: str, owner: str) -> Run:
-        """Take a run on, to train it from where it ended.
+        """Become the owner of a run, to train it from its last finished epoch.
 
-        What was reported after the last finished epoch is forgotten: it will be reported again.
+        What was reported after that epoch is deleted: it will be reported again.
 
         Raises:
+            UnknownRunError: There is no such run.
+            UnreadableRunError: Its record cannot be read.
             RunIsBusyError: Another has it, or it is finished.
         """
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             claimed = connection.execute(
                 RUNS.update()
-                .where(RUNS.c.id == id, RUNS.c.status != "finished", _is_free())
-                .values(status="queued", reason="", owner=owner, lease=_lease(), stop=False)
+                .where(RUNS.c.id == id, RUNS.c.status.in_(_UNFINISHED), _is_free())
+                .values(
+                    status="queued",
+                    reason="",
+                    traceback="",
+                    owner=owner,
+                    lease=_lease(),
+                    stop=False,
+                )
             )
+            run = _one(id, _read(connection, RUNS.c.id == id))  # an error undoes the claim
             if claimed.rowcount:
                 last = connection.scalar(
                     sql.select(TRAINING_STATES.c.epoch).where(TRAINING_STATES.c.run == id)
                 )
-                start = connection.scalar(
-                    sql.select(EVENTS.c.content)
-                    .where(EVENTS.c.run == id, EVENTS.c.kind == "started")
-                    .limit(1)
-                )
-                steps = (last or 0) * (start or {"steps_per_epoch": 0})["steps_per_epoch"]
+                steps = last * run.started.steps_per_epoch if last and run.started else 0
                 connection.execute(
                     EVENTS.delete().where(
                         EVENTS.c.run == id,
-                        EVENTS.c.kind.in_(("step", "gradients")),
+                        EVENTS.c.kind.not_in(_LASTING),
                         EVENTS.c.number > steps,
                     )
                 )
-        run = self.run(id)
         if not claimed.rowcount:
             state = "finished" if run.status is Status.FINISHED else "being trained already"
             raise RunIsBusyError(f"Run {id} is {state}.")
         return run
 
     def begin(self, id: str, owner: str) -> None:
-        """Say that a claimed run is now being worked on."""
-        with self._engine.begin() as connection:
+        """Say that the training of a claimed run begins."""
+        with self._transaction() as connection:
             connection.execute(
                 RUNS.update()
                 .where(RUNS.c.id == id, RUNS.c.owner == owner, RUNS.c.status == "queued")
@@ -179,14 +215,14 @@ class RunStore:
             )
 
     def append(self, id: str, owner: str, event: Event) -> bool:
-        """Write down what happened; an epoch takes its checkpoint with it.
+        """Store an event; an epoch with its checkpoint.
 
         Returns:
-            Whether to go on: not if a stop was asked for, or if the run is no longer `owner`'s, in
-            which case nothing was written.
+            Whether to proceed: not if a stop was requested, or if the run is no longer `owner`'s,
+            in which case nothing was stored.
         """
         checkpoint = event.checkpoint() if isinstance(event, Epoch) and event.checkpoint else None
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             # Writing first takes SQLite's write lock at once, instead of failing to get it later.
             owned = connection.execute(
                 RUNS.update()
@@ -195,31 +231,41 @@ class RunStore:
             )
             if not owned.rowcount:
                 return False
-            number = {Started: "finished_epochs", Epoch: "epoch"}.get(type(event), "step")
-            key = {"run": id, "kind": events.kind(event), "number": getattr(event, number)}
+            number = getattr(event, _NUMBERS.get(type(event), "step"))
+            key = {"run": id, "kind": events.kind(event), "number": number}
             _replace(connection, EVENTS, key, events.to_json(event))
             if isinstance(event, Epoch) and checkpoint:
                 self._keep(connection, id, event.epoch, checkpoint)
             return not connection.scalar(sql.select(RUNS.c.stop).where(RUNS.c.id == id))
 
     def checkpoint(self, id: str) -> tuple[int, Checkpoint] | None:
-        """The last finished epoch and all that is needed to go on from it; `None` at the start."""
+        """Return the last finished epoch and what is needed to continue from it, if any."""
         query = (
             sql.select(TRAINING_STATES.c.epoch, WEIGHTS.c.content, TRAINING_STATES.c.content)
             .join(WEIGHTS, WEIGHTS.c.run == TRAINING_STATES.c.run)
             .where(TRAINING_STATES.c.run == id, WEIGHTS.c.epoch == TRAINING_STATES.c.epoch)
         )
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             row = connection.execute(query).first()
         return (row[0], Checkpoint(bytes(row[1]), bytes(row[2]))) if row else None
 
-    def end(self, id: str, owner: str, status: Status, reason: str = "") -> bool:
-        """Close the run, if it is live and still `owner`'s; return whether it was."""
-        with self._engine.begin() as connection:
+    def end(
+        self, id: str, owner: str, status: Status, reason: str = "", traceback: str = ""
+    ) -> bool:
+        """End the run, if it is live and still `owner`'s; return whether it was.
+
+        Args:
+            id: The run.
+            owner: Who says so.
+            status: How it ended.
+            reason: Why, in a sentence, if it failed.
+            traceback: Of the error that it failed with.
+        """
+        with self._transaction() as connection:
             ended = connection.execute(
                 RUNS.update()
                 .where(RUNS.c.id == id, RUNS.c.owner == owner, _is_live())
-                .values(status=str(status), reason=reason, lease=0.0)
+                .values(status=str(status), reason=reason, traceback=traceback, lease=0.0)
             )
             if ended.rowcount and status is Status.FINISHED:
                 connection.execute(TRAINING_STATES.delete().where(TRAINING_STATES.c.run == id))
@@ -227,7 +273,7 @@ class RunStore:
 
     def renew(self, owner: str) -> None:
         """Renew `owner`'s lease on all runs that it has claimed."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 RUNS.update().where(RUNS.c.owner == owner, _is_live()).values(lease=_lease())
             )
@@ -239,45 +285,45 @@ class RunStore:
         passing = WEIGHTS.c.epoch.not_in(epochs_to_keep((spec or {})["recipe"]["epochs"]) | {epoch})
         connection.execute(WEIGHTS.delete().where(WEIGHTS.c.run == id, passing))
 
-    def _read(self, which: sql.ColumnElement[bool]) -> list[Run]:
-        happened = (
-            sql.select(EVENTS.c.run, EVENTS.c.kind, EVENTS.c.content)
-            .join(RUNS, RUNS.c.id == EVENTS.c.run)
-            .where(which, EVENTS.c.kind != "step")
-            .order_by(EVENTS.c.number)
-        )
-        now = time.time()
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sql.select(RUNS).where(which).order_by(RUNS.c.created.desc())
-            ).all()
-            started: dict[str, Started] = {}
-            epochs: dict[str, list[Epoch]] = defaultdict(list)
-            for id, kind, content in connection.execute(happened):
-                event = events.from_json(kind, content)
-                if isinstance(event, Started):
-                    started[id] = event
-                elif isinstance(event, Epoch):
-                    epochs[id].append(event)
-        return [
-            Run(
-                id=row.id,
-                spec=RunSpec.from_json(row.spec),
-                status=_status(row.status, row.lease, now),
-                reason=row.reason,
-                created=datetime.fromtimestamp(row.created, UTC),
-                started=started.get(row.id),
-                epochs=tuple(epochs[row.id]),
-            )
-            for row in rows
-        ]
+    def _read(self, which: sql.ColumnElement[bool]) -> list[Run | UnreadableRun]:
+        with self._transaction() as connection:
+            return _read(connection, which)
+
+
+def _read(connection: Connection, which: sql.ColumnElement[bool]) -> list[Run | UnreadableRun]:
+    happened = (
+        sql.select(EVENTS.c.run, EVENTS.c.kind, _text(EVENTS.c.content))
+        .join(RUNS, RUNS.c.id == EVENTS.c.run)
+        .where(which, EVENTS.c.kind.in_(_LASTING))
+        .order_by(EVENTS.c.number)
+    )
+    plain = (column for column in RUNS.c if column is not RUNS.c.spec)
+    rows = sql.select(*plain, _text(RUNS.c.spec)).where(which).order_by(RUNS.c.created.desc())
+    return read_runs(
+        connection.execute(rows).all(), connection.execute(happened).all(), time.time()
+    )
+
+
+def _one(id: str, found: Sequence[Run | UnreadableRun]) -> Run:
+    match found:
+        case [Run() as run]:
+            return run
+        case [UnreadableRun(reason=reason)]:
+            raise UnreadableRunError(reason)
+    raise UnknownRunError(f"There is no run {id!r}; `explorer runs` lists all there are.")
+
+
+def _text(column: sql.ColumnElement[Any]) -> sql.ColumnElement[str]:
+    """Select a JSON column as text, since what cannot be read must not end the query."""
+    return sql.cast(column, sql.Text).label(column.key)
 
 
 def find_run(id: str, stores: Sequence[RunStore]) -> tuple[Run, RunStore]:
-    """A run and the first of these stores that has it.
+    """Return a run and the first of these stores that has it.
 
     Raises:
         UnknownRunError: None has it.
+        UnreadableRunError: The first that has it cannot read it.
     """
     for store in stores[:-1]:
         try:
@@ -297,11 +343,6 @@ def _is_live() -> sql.ColumnElement[bool]:
 
 def _is_free() -> sql.ColumnElement[bool]:
     return sql.or_(sql.not_(_is_live()), RUNS.c.lease < time.time())
-
-
-def _status(written: str, lease: float, now: float) -> Status:
-    status = Status(written)
-    return Status.INTERRUPTED if status.is_live and lease < now else status
 
 
 def _replace(

@@ -2,7 +2,6 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from explorer.data.mnist import MNIST
 from explorer.inspection.ablation import ablated
@@ -14,6 +13,7 @@ from explorer.plugin.registry import discover
 from explorer.runs.recorded import ARCHITECTURES, open_examples
 from explorer.runs.restore import load_network
 from explorer.runs.run import Status
+from explorer.runs.store import StoreError
 from explorer.training.checkpoint import load_weights
 from explorer.training.loop import evaluate
 from explorer.training.recipe import preset
@@ -94,5 +94,5 @@ def test_what_the_readme_says_of_weights_and_multiply_adds_is_so(mnist):
 
 
 def test_they_cannot_be_changed(examples):
-    with pytest.raises(OperationalError, match="readonly"):
+    with pytest.raises(StoreError, match="readonly"):
         examples.delete(examples.runs()[0].id)

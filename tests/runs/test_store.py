@@ -1,3 +1,4 @@
+import json
 import sqlite3
 import subprocess
 import sys
@@ -6,10 +7,17 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-import sqlalchemy
 
-from explorer.runs.run import RunIsBusyError, RunSpec, Status, UnknownRunError, epochs_to_keep
-from explorer.runs.store import LEASE_SECONDS, RunStore, StoreError
+from explorer.runs.run import (
+    RunIsBusyError,
+    RunSpec,
+    Status,
+    UnknownRunError,
+    UnreadableRunError,
+    epochs_to_keep,
+)
+from explorer.runs.store import LEASE_SECONDS, RunStore, StoreError, find_run
+from explorer.training import events
 from explorer.training.events import Checkpoint, Epoch, Started, Step
 from explorer.training.recipe import Recipe
 
@@ -154,6 +162,14 @@ def test_a_run_that_nobody_has_claimed_can_be_claimed(store):
     run = store.add(SPEC)
     assert run.status in (Status.QUEUED, Status.INTERRUPTED)
     assert store.claim(run.id, "me").status is Status.QUEUED
+
+
+def test_a_run_that_failed_keeps_its_traceback_until_it_is_claimed_again(store):
+    id = begun(store)
+    assert store.run(id).traceback == ""
+    store.end(id, "me", Status.FAILED, "a reason", "Traceback: …")
+    assert (store.run(id).reason, store.run(id).traceback) == ("a reason", "Traceback: …")
+    assert store.claim(id, "me").traceback == ""
 
 
 def test_a_run_ends_only_once(store):
@@ -623,21 +639,155 @@ def test_a_read_only_store_shows_all_and_takes_nothing(store, tmp_path):
         lambda: reader.delete(id),
         lambda: reader.request_stop(id),
     ):
-        with pytest.raises(sqlalchemy.exc.OperationalError, match="readonly"):
+        with pytest.raises(StoreError, match="readonly"):
             attempt()
     assert reader.runs() == [written]
     reader.close()
 
 
 def test_a_read_only_store_is_never_made(tmp_path):
-    reader = RunStore(f"sqlite:///file:{tmp_path / 'none.sqlite'}?mode=ro&uri=true")
-    with pytest.raises(sqlalchemy.exc.OperationalError):
-        reader.runs()
-    reader.close()
+    with pytest.raises(StoreError, match="unable to open database file"):
+        RunStore(f"sqlite:///file:{tmp_path / 'none.sqlite'}?mode=ro&uri=true")
     assert list(tmp_path.iterdir()) == []
 
 
+# Runs that cannot be read.
+
+FIELDS = SPEC.to_json()
+RECIPE = FIELDS["recipe"]
+SCORES = events.to_json(epoch(1))
+
+# What was written in place of what column, and a part of the sentence.
+DAMAGES = {
+    "a later field of the recipe": (
+        "spec",
+        {**FIELDS, "recipe": {**RECIPE, "warmup": 3}},
+        "warmup",
+    ),
+    "a later value in the recipe": (
+        "spec",
+        {**FIELDS, "recipe": {**RECIPE, "optimiser": "muon"}},
+        "optimiser must be one of",
+    ),
+    "a later field of the spec": ("spec", {**FIELDS, "ensemble": 5}, "A spec has no ensemble"),
+    "a field that is missing": ("spec", {"architecture": "plain"}, "Its options is missing"),
+    "a name that is none": ("spec", {**FIELDS, "architecture": 5}, "architecture cannot be 5"),
+    "an option that is none": ("spec", {**FIELDS, "options": {"w": [1]}}, "option w cannot be [1]"),
+    "a recipe that is none": ("spec", {**FIELDS, "recipe": "fast"}, "recipe cannot be 'fast'"),
+    "no object": ("spec", [1, 2], "named fields"),
+    "no JSON": ("spec", '{"architecture": "pl', "Unterminated string"),
+    "nothing": ("spec", "", "Expecting value"),
+    "no text": ("spec", b'{"architecture": "\xff', "Unterminated string"),
+    "a later status": ("status", "imported", "'imported' is not a valid Status"),
+    "a date that is none": ("created", "yesterday", "Its record: "),
+    "a later field of an event": ("content", {**SCORES, "f1": 0.9}, "'f1'"),
+    "a number that is none": (
+        "content",
+        {**SCORES, "test_accuracy": "high"},
+        "test_accuracy cannot be 'high'",
+    ),
+    "an event without JSON": ("content", "{", "Its event 'epoch': "),
+}
+
+
+@pytest.fixture(params=DAMAGES.values(), ids=DAMAGES)
+def damaged(store, tmp_path, request):
+    """A run that cannot be read, beside one that can; its id and a part of the sentence."""
+    column, value, part = request.param
+    id, other = begun(store), begun(store, spec=spec(1))
+    for each in (id, other):
+        tell(store, each, STARTED, step(1), epoch(1))
+        store.end(each, "me", Status.STOPPED)
+    text = json.dumps(value) if isinstance(value, dict | list) else value
+    table, key = ("events", "kind = 'epoch' AND run") if column == "content" else ("runs", "id")
+    as_text = f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE {key} = ?"
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        assert connection.execute(as_text, (text, id)).rowcount == 1
+    connection.close()
+    return id, part
+
+
+def test_a_run_that_cannot_be_read_is_listed_as_such_and_takes_no_other_down(store, damaged):
+    id, part = damaged
+    assert [run.id for run in store.runs()] == [spec(1).id]
+    [found] = store.unreadable()
+    assert found.id == id
+    assert found.reason.startswith(
+        f"Run {id} cannot be read: it was made by a newer version of the explorer, or is damaged. "
+    )
+    assert part in found.reason
+    assert found.reason.endswith(".")
+
+
+def test_a_run_that_cannot_be_read_is_refused_with_that_sentence(store, damaged, tmp_path):
+    id, _ = damaged
+    [found] = store.unreadable()
+    before = rows_of(tmp_path)
+    for attempt in (
+        lambda: store.run(id),
+        lambda: store.add(SPEC),
+        lambda: store.claim(id, "another"),
+        lambda: find_run(id, [store, store]),
+    ):
+        with pytest.raises(UnreadableRunError) as refusal:
+            attempt()
+        assert str(refusal.value) == found.reason
+    assert rows_of(tmp_path) == before
+
+
+def rows_of(folder):
+    with sqlite3.connect(folder / "runs.sqlite") as connection:
+        connection.text_factory = bytes
+        rows = connection.execute("SELECT * FROM runs").fetchall()
+    connection.close()
+    return rows
+
+
+def test_a_run_that_cannot_be_read_can_be_deleted_and_asked_for_again(store, damaged):
+    id, _ = damaged
+    store.delete(id)
+    assert store.unreadable() == []
+    with pytest.raises(UnknownRunError):
+        store.run(id)
+    assert store.add(SPEC).epochs == ()
+
+
+def test_a_step_that_cannot_be_read_is_refused_with_a_sentence(store, tmp_path):
+    id = begun(store)
+    tell(store, id, STARTED, step(1))
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        connection.execute("UPDATE events SET content = '{\"step\": 1}' WHERE kind = 'step'")
+    connection.close()
+    with pytest.raises(UnreadableRunError, match=rf"Run {id} cannot be read: .* event 'step': "):
+        store.steps(id)
+    assert store.run(id).status is Status.RUNNING
+
+
+def test_an_event_of_a_later_kind_is_passed_over(store, tmp_path):
+    id = begun(store)
+    tell(store, id, STARTED, epoch(1))
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        connection.execute("INSERT INTO events VALUES (?, 'landscape', 7, '{}')", (id,))
+    connection.close()
+    assert len(store.run(id).epochs) == 1
+
+
 # Stores that cannot be used.
+
+
+def test_a_database_that_fails_while_it_is_used_is_refused_with_a_sentence(store, tmp_path):
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        connection.execute("DROP TABLE weights")
+    connection.close()
+    with pytest.raises(StoreError) as refusal:
+        store.kept_epochs("0123456789ab")
+    assert "runs.sqlite, cannot be used: no such table: weights; set EX" in str(refusal.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///a\0b", "postgresql://host:port/runs"])
+def test_an_address_that_is_none_is_refused_with_a_sentence(url):
+    with pytest.raises(StoreError, match="cannot be used: "):
+        RunStore(url)
 
 
 def test_a_database_that_cannot_be_used_is_refused_with_a_sentence_that_hides_the_password():
