@@ -14,6 +14,7 @@ from explorer.text import cut
 _PACKAGE = Path(__file__).parent
 _PYTHON = Path(sysconfig.get_path("stdlib"))
 LONGEST_MESSAGE = 1_000  # characters of another's message that a sentence repeats
+LONGEST_TRACE = 50_000  # characters of a traceback, the last ones
 
 # Within these, the author's network is built, run, differentiated or updated, even if no line of
 # the traceback is the author's: an `nn.Sequential` has no `forward` of its own.
@@ -154,8 +155,8 @@ def own_trace(error: BaseException, location: Path | None) -> str:
 
 
 def full_trace(error: BaseException) -> str:
-    """Return the whole traceback."""
-    return "".join(traceback.format_exception(error)).rstrip()
+    """Return the traceback with all frames and causes; of a very long one, the end."""
+    return "".join(traceback.format_exception(error)).rstrip()[-LONGEST_TRACE:]
 
 
 def _says(error: BaseException, pattern: re.Pattern[str]) -> bool:

@@ -1,8 +1,8 @@
-"""What can be set from outside, as environment variables that begin with `EXPLORER_`."""
+"""Settings, read from environment variables that begin with `EXPLORER_`."""
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -14,20 +14,22 @@ _NAME = "architecture-explorer"
 
 
 class SettingsError(ExplorerError, ValueError):
-    """A variable that cannot be used; the message names it."""
+    """An environment variable has a value that cannot be used; the message names it."""
 
 
 class Settings(BaseSettings):
     """The explorer's settings.
 
     Attributes:
-        database_url: Where runs are kept (`EXPLORER_DATABASE_URL`), as SQLAlchemy writes it; by
-            default an SQLite file in the user's data directory.
+        database_url: Where runs are kept (`EXPLORER_DATABASE_URL`), as a SQLAlchemy URL; by default
+            an SQLite file in the user's data directory.
         cache: The folder of the decoded data sets (`EXPLORER_CACHE`).
         plugins: Folders with more plugins (`EXPLORER_PLUGINS`), separated as in `PATH`.
         time_limit: Seconds that one run may take (`EXPLORER_TIME_LIMIT`).
-        stop_grace: Seconds that a run has to stop by itself (`EXPLORER_STOP_GRACE`).
+        stop_grace: Seconds that a run has to stop by itself before its process is killed
+            (`EXPLORER_STOP_GRACE`).
         workers: How many runs are trained at once (`EXPLORER_WORKERS`); they share the cores.
+        log_level: How serious a message must be to enter the app's log (`EXPLORER_LOG_LEVEL`).
     """
 
     model_config = SettingsConfigDict(env_prefix="EXPLORER_", frozen=True)
@@ -42,6 +44,7 @@ class Settings(BaseSettings):
     time_limit: float = Field(default=4 * 3600, gt=0)
     stop_grace: float = Field(default=10, gt=0)
     workers: int = Field(default=1, ge=1, le=64)
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
 
     @field_validator("plugins", mode="before")
     @classmethod
@@ -52,7 +55,7 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """The settings as the environment has them.
+    """Read the settings from the environment.
 
     Raises:
         SettingsError: One of them cannot be used.

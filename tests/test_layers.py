@@ -30,7 +30,7 @@ HOMES = {
 # The rooms, from the ground up. What is in one of them imports from those below it, and from its
 # own. Where a module is named, it belongs to that floor wherever its file is.
 FLOORS = [
-    ["errors", "text", "settings", "spec", "branches"],
+    ["errors", "logs", "text", "settings", "spec", "branches"],
     ["data"],
     ["plugin", "hooks"],
     ["training"],

@@ -1,7 +1,11 @@
 """The explorer without a browser."""
 
+from typing import Annotated
+
 import typer
 
+from explorer import logs
+from explorer.cli.common import in_sentences
 from explorer.cli.inspecting import inspect
 from explorer.cli.listing import list_architectures, list_datasets, runs
 from explorer.cli.plugins import check, new_plugin
@@ -10,18 +14,31 @@ from explorer.cli.training import train
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="See why convolutional architectures work.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
+
+@app.callback()
+def main(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print the log, and the traceback of each error.")
+    ] = False,
+) -> None:
+    """See why convolutional architectures work."""
+    # Without it a command says what is wrong in a sentence of its own.
+    logs.start("debug" if debug else "critical")
+    context.call_on_close(logs.stop)
+
+
 # In the order in which `explorer --help` shows them.
-app.command("list")(list_architectures)
-app.command("datasets")(list_datasets)
-app.command()(train)
-app.command("new-plugin")(new_plugin)
-app.command()(check)
-app.command()(inspect)
-app.command()(runs)
+app.command("list")(in_sentences(list_architectures))
+app.command("datasets")(in_sentences(list_datasets))
+app.command("train")(in_sentences(train))
+app.command("new-plugin")(in_sentences(new_plugin))
+app.command("check")(in_sentences(check))
+app.command("inspect")(in_sentences(inspect))
+app.command("runs")(in_sentences(runs))

@@ -1,11 +1,14 @@
-"""What all commands share: settings, plugins, and how bad input is refused."""
+"""What all commands share: settings, plugins, and how errors are printed."""
 
+import functools
+import logging
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, explain
 
 if TYPE_CHECKING:
     from explorer.plugin.registry import BrokenPlugin, Registry
@@ -14,22 +17,45 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
+_log = logging.getLogger(__name__)
+
+
+def in_sentences(command: Callable[..., None]) -> Callable[..., None]:
+    """Make a command end with a sentence where it raises; `--debug` prints the traceback first."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except ExplorerError as error:
+            refuse(str(error))
+        except Exception as error:
+            _log.debug("Failed", exc_info=True)
+            print(explain(error, None), file=sys.stderr)
+            print("`explorer --debug …` prints the traceback.", file=sys.stderr)
+            raise typer.Exit(1) from error
+
+    return run
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End with status 2 and a sentence that says what would be right."""
+    _log.debug("Refused", exc_info=sys.exc_info()[1])
+    print(sentence, file=sys.stderr)
+    raise typer.Exit(2)
+
 
 def print_broken(broken: "BrokenPlugin") -> None:
-    """Print what is wrong with a plugin, beside what a command prints."""
+    """Print to standard error what is wrong with a plugin."""
     print(f"broken  {broken.source.origin}: {broken.reason}", file=sys.stderr)
     if broken.trace:
         print("    " + broken.trace.replace("\n", "\n    "), file=sys.stderr)
 
 
-def refuse(sentence: str) -> NoReturn:
-    """End with status 2 and a sentence that says what would be right."""
-    print(sentence, file=sys.stderr)
-    raise typer.Exit(2)
-
-
 def settings_or_refuse() -> "Settings":
-    """The settings of the environment."""
+    """Read the settings from the environment."""
     from explorer.settings import read_settings
 
     try:
@@ -39,7 +65,7 @@ def settings_or_refuse() -> "Settings":
 
 
 def open_store(settings: "Settings") -> "RunStore":
-    """Where runs are kept."""
+    """Open the store of the user's runs."""
     from explorer.runs.store import RunStore
 
     try:
@@ -49,7 +75,7 @@ def open_store(settings: "Settings") -> "RunStore":
 
 
 def load_registry() -> "Registry":
-    """All plugins."""
+    """Load all plugins."""
     from explorer.plugin.registry import discover
 
     return discover(settings_or_refuse().plugins)

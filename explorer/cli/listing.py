@@ -8,7 +8,7 @@ import typer
 from explorer.cli.common import AsJson, load_registry, open_store, print_broken, settings_or_refuse
 
 if TYPE_CHECKING:
-    from explorer.runs.run import Run
+    from explorer.runs.run import Run, UnreadableRun
 
 
 def list_architectures(as_json: AsJson = False) -> None:
@@ -53,13 +53,13 @@ def list_architectures(as_json: AsJson = False) -> None:
 
 
 def list_datasets(as_json: AsJson = False) -> None:
-    """List the data sets that can be learned from."""
+    """List the data sets that networks can be trained on."""
     settings = settings_or_refuse()
     registry = load_registry()
     from explorer.data.cache import is_cached
 
     if as_json:
-        told = [
+        found = [
             {
                 "name": dataset.name,
                 "title": dataset.title,
@@ -73,7 +73,7 @@ def list_datasets(as_json: AsJson = False) -> None:
             }
             for dataset in registry.datasets.values()
         ]
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(json.dumps(found, indent=2, ensure_ascii=False))
         return
     width = max(map(len, registry.datasets), default=0)
     for name, dataset in registry.datasets.items():
@@ -83,32 +83,59 @@ def list_datasets(as_json: AsJson = False) -> None:
 
 
 def runs(
+    id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Show one run, and why it failed.")
+    ] = None,
     examples: Annotated[
         bool, typer.Option("--examples", help="Also those that ship with the explorer.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List all runs, the newest first."""
+    """List all runs, the newest first; or show one."""
+    from explorer.runs.recorded import open_examples
     from explorer.runs.run import titles
+    from explorer.runs.store import find_run
 
-    found = open_store(settings_or_refuse()).runs()
+    store = open_store(settings_or_refuse())
+    if id is not None:
+        _show(find_run(id, [store, open_examples()])[0], as_json)
+        return
+    found, unreadable = store.runs(), store.unreadable()
     if examples:
-        from explorer.runs.recorded import open_examples
-
         found += open_examples().runs()
     if as_json:
-        print(json.dumps([_describe(run) for run in found], indent=2, ensure_ascii=False))
+        described = [*map(_describe, found), *map(_describe_unreadable, unreadable)]
+        print(json.dumps(described, indent=2, ensure_ascii=False))
         return
-    if not found:
+    if not found and not unreadable:
         print("No runs yet; `explorer train residual` makes one.")
     names = titles(found)
     for run in found:
-        accuracy = "" if run.best_accuracy is None else f"{100 * run.best_accuracy:.2f} %"
+        print(_line(run, names[run.id]))
+    for unreadable_run in unreadable:
+        print(f"{unreadable_run.id}  {'unreadable':<11}  {unreadable_run.reason}")
+
+
+def _show(run: "Run", as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(_describe(run), indent=2, ensure_ascii=False))
+        return
+    print(_line(run, run.title))
+    for epoch in run.epochs:
         print(
-            f"{run.id}  {run.status:<11}  {accuracy:>8}  "
-            f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s  "
-            f"{names[run.id]}"
+            f"    epoch {epoch.epoch:>3}  train {100 * epoch.train_accuracy:.2f} %  "
+            f"test {100 * epoch.test_accuracy:.2f} %"
         )
+    for text in filter(None, (run.reason, run.traceback)):
+        print("    " + text.replace("\n", "\n    "))
+
+
+def _line(run: "Run", title: str) -> str:
+    accuracy = "" if run.best_accuracy is None else f"{100 * run.best_accuracy:.2f} %"
+    return (
+        f"{run.id}  {run.status:<11}  {accuracy:>8}  "
+        f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s  {title}"
+    )
 
 
 def _describe(run: "Run") -> dict[str, Any]:
@@ -119,9 +146,14 @@ def _describe(run: "Run") -> dict[str, Any]:
         **run.spec.to_json(),
         "status": str(run.status),
         "reason": run.reason,
+        "traceback": run.traceback,
         "created": run.created.isoformat(timespec="seconds"),
         "best_accuracy": run.best_accuracy,
         "last_accuracy": run.last_accuracy,
         "seconds": run.seconds,
         "epochs": [events.to_json(epoch) for epoch in run.epochs],
     }
+
+
+def _describe_unreadable(run: "UnreadableRun") -> dict[str, Any]:
+    return {"run": run.id, "status": "unreadable", "reason": run.reason}

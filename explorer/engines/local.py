@@ -1,12 +1,13 @@
-"""Runs runs in worker processes on this machine, one after the other or several at once.
+"""Trains runs in worker processes on this machine, one after the other or several at once.
 
 Workers are kept warm: torch is imported, the plugins are loaded and MNIST is in memory before the
-first run asks for them. They are niced so that pages stay quick, and die with the process that
+first run needs them. They are niced so that pages stay quick, and die with the process that
 started them.
 """
 
 import contextlib
 import functools
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -19,10 +20,12 @@ import psutil
 import torch
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from explorer import logs
 from explorer.data.loader import default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.engines.machine import prepare
 from explorer.engines.perform import leased, new_owner, perform
+from explorer.errors import full_trace
 from explorer.plugin.registry import Registry, discover
 from explorer.runs.restore import is_current
 from explorer.runs.run import Run, RunIsBusyError, RunSpec, Status
@@ -32,6 +35,8 @@ from explorer.training.events import Step
 from explorer.training.loop import train
 from explorer.training.recipe import PRESETS
 
+_log = logging.getLogger(__name__)
+
 
 class _Task(NamedTuple):
     owner: str
@@ -39,10 +44,10 @@ class _Task(NamedTuple):
 
 
 class LocalEngine:
-    """A queue of runs and the warm workers that take them up.
+    """A queue of runs, and the warm worker processes that train them.
 
     Args:
-        store: Where runs are kept. The worker opens the same database.
+        store: Where runs are kept. The workers open the same database.
         settings: Time limits and folders.
     """
 
@@ -50,21 +55,28 @@ class LocalEngine:
         self._store = store
         self._settings = settings
         self._tasks: dict[str, _Task] = {}
-        self._pool = self._start()
-        # The worker renews the lease of the run it is at; those that wait are renewed from here.
-        self._leased = leased(store, self._waiting)
-        self._leased.__enter__()
+        with contextlib.ExitStack() as opened:
+            # A worker renews the lease of the run that it trains; those of waiting runs are renewed
+            # from here.
+            opened.enter_context(leased(store, self._waiting))
+            self._pool = self._start()
+            opened.callback(lambda: _end(self._pool))
+            self._opened = opened.pop_all()
 
     def submit(self, spec: RunSpec) -> Run:
-        """Queue the run of this spec, from where it ended; a finished or live run is left alone."""
+        """Queue the run of this spec, to continue from its last finished epoch.
+
+        A run that is finished or live is left alone.
+        """
         run = self._store.add(spec)
-        # A name of its own for each attempt: what is left of an earlier one must not speak for it.
+        # Each attempt has its own name, so that what is left of an earlier one cannot write.
         owner = new_owner()
         try:
             run = self._store.claim(run.id, owner)
         except RunIsBusyError:
             return self._store.run(run.id)
-        if not self._pool.active:  # the worker died with nothing to do
+        if not self._pool.active:  # the worker died while it was idle
+            _log.warning("The worker process died while it was idle; another is started")
             self._pool = self._start()
         future = self._pool.schedule(
             _work, args=(run.id, owner, self._settings), timeout=self._settings.time_limit
@@ -88,10 +100,8 @@ class LocalEngine:
             task.future.cancel()
 
     def close(self) -> None:
-        """End the worker; what it was at is interrupted, and may be resumed."""
-        self._leased.__exit__(None, None, None)
-        self._pool.stop()
-        self._pool.join()
+        """End the workers; the runs that they train are interrupted, and can be resumed."""
+        self._opened.close()
 
     def _start(self) -> ProcessPool:
         prepare()  # the worker inherits the environment
@@ -102,7 +112,11 @@ class LocalEngine:
             # A forked child of a process that has threads, as a server has, may hang.
             context=multiprocessing.get_context("spawn"),
         )
-        pool.schedule(_nothing)  # starts the worker now, not with the first run
+        try:
+            pool.schedule(_nothing)  # starts the worker now, not with the first run
+        except BaseException:
+            _end(pool)
+            raise
         return pool
 
     def _waiting(self) -> list[str]:
@@ -111,7 +125,7 @@ class LocalEngine:
     def _ended(self, id: str, owner: str, future: ProcessFuture[Any]) -> None:
         if (task := self._tasks.get(id)) and task.owner == owner:
             del self._tasks[id]
-        status, reason = Status.FAILED, ""
+        status, reason, trace = Status.FAILED, "", ""
         try:
             future.result()
             return
@@ -122,16 +136,24 @@ class LocalEngine:
             reason = f"It took longer than the limit of {minutes:g} minutes (EXPLORER_TIME_LIMIT)."
         except ProcessExpired as error:
             reason = (
-                f"The worker process died (exit code {error.exitcode}), perhaps for want of "
-                "memory. Finished epochs are kept: resume it to go on from there."
+                f"The worker process died (exit code {error.exitcode}), possibly out of memory. "
+                "Finished epochs are kept: resume the run to continue from there."
             )
         except Exception as error:
-            reason = f"The worker could not be used: {error}"
-        self._store.end(id, owner, status, reason)
+            reason, trace = f"The worker could not be used: {error}", full_trace(error)
+        if reason:
+            _log.error("Run %s failed: %s", id, "\n".join(filter(None, [reason, trace])))
+        self._store.end(id, owner, status, reason, trace)
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()
+    pool.join()
 
 
 def _warm_up(settings: Settings) -> None:
     prepare()
+    logs.start(settings.log_level)
     if settings.workers > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // settings.workers))
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -140,9 +162,10 @@ def _warm_up(settings: Settings) -> None:
             psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         else:
             psutil.Process().nice(10)
-    # What fails here fails again, with a sentence, when a run needs it.
-    with contextlib.suppress(Exception):
+    try:
         _rehearse(settings)
+    except Exception:  # it fails again, with a sentence, when a run needs it
+        _log.warning("The worker could not be warmed up", exc_info=True)
 
 
 def _rehearse(settings: Settings) -> None:
@@ -175,12 +198,13 @@ def _store(settings: Settings) -> RunStore:
 
 
 def _work(id: str, owner: str, settings: Settings) -> None:
+    multiprocessing.current_process().name = f"run {id}"  # in each line of the log
     store = _store(settings)
     run = store.run(id)
     if not is_current(run, _registry(settings)):
         _registry.cache_clear()  # a plugin was added or edited since this worker loaded them
-    # The store has the reason. The exception itself may be of a class that only this process
-    # knows, and sending it to the other would break the pool.
+    # The store and the log have the reason. The exception itself may be of a class that only this
+    # process knows, and sending it to the other would break the pool.
     with contextlib.suppress(BaseException):
         for _ in perform(run, owner, store, _registry(settings), settings):
             pass

@@ -1,6 +1,7 @@
-"""Performs a run: trains what its spec says, and writes down each event before passing it on."""
+"""Performs a run: trains what its spec says, and stores each event before passing it on."""
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 
 from explorer.data.loader import default_device, load_data
-from explorer.errors import ExplorerError, explain
+from explorer.errors import ExplorerError, explain, full_trace
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.registry import Registry
 from explorer.runs.run import Run, Status
@@ -19,22 +20,24 @@ from explorer.settings import Settings
 from explorer.training.events import Epoch, Event
 from explorer.training.loop import train
 
+_log = logging.getLogger(__name__)
+
 
 class ChangedPluginError(ExplorerError, RuntimeError):
-    """The code or the images are no longer those that the run was asked for with."""
+    """The code or the images are no longer those of the run's spec."""
 
 
 def perform(
     run: Run, owner: str, store: RunStore, registry: Registry, settings: Settings
 ) -> Iterator[Event]:
-    """Train a run that `owner` has claimed, from where its record ends.
+    """Train a run that `owner` has claimed, from its last finished epoch.
 
-    Each event is in the store before it is yielded. However it ends, the store says so: finished
-    when the events run out, stopped when a stop was asked for or the generator is closed, failed
-    when an exception passes through.
+    Each event is in the store before it is yielded. However it ends, the store has the run's
+    status: finished when the events run out, stopped when a stop was requested or the generator is
+    closed, failed when an exception passes through.
 
     Raises:
-        Exception: Whatever training raised; the store has its sentence.
+        Exception: Whatever training raised; the store has its sentence and its traceback.
     """
     architecture: Architecture | None = None
     try:
@@ -51,23 +54,28 @@ def perform(
                     f"The images of {dataset.title} have changed since this run was begun; start a "
                     "new run with those that are there now."
                 )
+            _log.info("Run %s begins: %s", run.id, run.title)
             store.begin(run.id, owner)
             data = load_data(dataset, default_device(), settings.cache)
             torch.manual_seed(run.spec.recipe.seed)
             model = architecture.build(data.spec, run.spec.options)
             for event in train(model, data, run.spec.recipe, store.checkpoint(run.id)):
-                go_on = store.append(run.id, owner, event)
-                if not go_on and not _is_last(event, run):
+                proceed = store.append(run.id, owner, event)
+                if not proceed and not _is_last(event, run):
+                    _log.info("Run %s is stopped", run.id)
                     store.end(run.id, owner, Status.STOPPED)
                     return
                 yield event
         store.end(run.id, owner, Status.FINISHED)
+        _log.info("Run %s is finished", run.id)
     except (GeneratorExit, KeyboardInterrupt):
+        _log.info("Run %s is stopped", run.id)
         store.end(run.id, owner, Status.STOPPED)
         raise
     except BaseException as error:  # a plugin's forward may even call sys.exit
+        _log.error("Run %s failed", run.id, exc_info=True)
         location = architecture.location if architecture else None
-        store.end(run.id, owner, Status.FAILED, explain(error, location))
+        store.end(run.id, owner, Status.FAILED, explain(error, location), full_trace(error))
         raise
 
 
@@ -76,26 +84,28 @@ def _is_last(event: Event, run: Run) -> bool:
 
 
 def new_owner() -> str:
-    """A name for one who trains runs, unlike any other's."""
+    """Return a unique name for one who trains runs, of at most 80 characters."""
     return f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 @contextlib.contextmanager
 def leased(store: RunStore, owners: Callable[[], Iterable[str]]) -> Iterator[None]:
-    """Keep the owners' leases on their runs alive, from a thread, until the block is left.
+    """Renew the owners' leases on their runs, from a thread, until the block is left.
 
     Args:
         store: Where the runs are kept.
-        owners: Asked anew each time for those whose leases are to be renewed.
+        owners: Returns those whose leases are to be renewed; called for each renewal.
     """
     done = threading.Event()
 
     def renew() -> None:
         while not done.wait(LEASE_SECONDS / 4):
             # A database that is away for a moment must not end the renewal.
-            with contextlib.suppress(Exception):
+            try:
                 for owner in owners():
                     store.renew(owner)
+            except Exception:
+                _log.warning("A lease could not be renewed", exc_info=True)
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()

@@ -1,7 +1,9 @@
 import json
+import logging
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ import torchvision.datasets
 from typer.testing import CliRunner
 
 from explorer.cli import app
+from explorer.errors import ExplorerError
 from explorer.plugin.registry import discover
 from explorer.runs.recorded import open_examples
 from explorer.runs.run import RunSpec, Status
@@ -652,6 +655,67 @@ def test_runs_lists_all_the_newest_first(store, clock_of_store):
     assert [epoch["test_accuracy"] for epoch in older["epochs"]] == [0.9123, 0.9012]
 
 
+def test_runs_shows_one_run_with_its_reason_and_traceback(plugin, store):
+    plugin("raise LookupError('nothing here')")
+    id = lines(explorer("train", "own", *SMALL, "--json"))[-1]["run"]
+    result = explorer("runs", id)
+    assert (result.exit_code, result.stderr) == (0, "")
+    first, reason, trace, *_, last = result.stdout.splitlines()
+    assert first.split()[:2] == [id, "failed"]
+    assert reason.startswith("    It raised LookupError, line ")
+    assert trace == "    Traceback (most recent call last):"
+    assert last == "    LookupError: nothing here"
+    told = strictly(explorer("runs", id, "--json").stdout)
+    assert (told["run"], told["reason"], told["epochs"]) == (id, reason.strip(), [])
+    assert told["traceback"] == store.run(id).traceback
+
+
+def test_runs_shows_the_epochs_of_one_run_an_example_too(examples):
+    result = explorer("runs", examples["plain"])
+    first, *epochs = result.stdout.splitlines()
+    assert first.split()[:2] == [examples["plain"], "finished"]
+    assert len(epochs) == 10
+    assert all(line.startswith("    epoch ") for line in epochs)
+
+
+def test_runs_refuses_a_run_that_is_not_there():
+    assert_refused(explorer("runs", "0123456789ab"), "There is no run '0123456789ab'; ")
+
+
+@pytest.fixture
+def unreadable(store, tmp_path):
+    """A run of a later version beside one that can be read; its id."""
+    specs = [
+        RunSpec("plain", {}, "mnist", preset("tutorial").changed(seed=seed), "0") for seed in (0, 1)
+    ]
+    for spec in specs:
+        store.add(spec)
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        connection.execute(
+            "UPDATE runs SET spec = json_set(spec, '$.recipe.warmup', 3) WHERE id = ?",
+            (specs[0].id,),
+        )
+    connection.close()
+    return specs[0].id
+
+
+def test_runs_lists_those_that_cannot_be_read_with_the_reason(unreadable):
+    result = explorer("runs")
+    assert result.exit_code == 0
+    readable, line = result.stdout.splitlines()
+    assert "plain · mnist" in readable
+    assert line.split()[:2] == [unreadable, "unreadable"]
+    assert "A recipe has no warmup" in line
+    _, told = strictly(explorer("runs", "--json").stdout)
+    assert (told["run"], told["status"]) == (unreadable, "unreadable")
+    assert "A recipe has no warmup" in told["reason"]
+
+
+@pytest.mark.parametrize("command", [["runs"], ["inspect"]], ids=" ".join)
+def test_a_run_that_cannot_be_read_is_refused_with_one_sentence(unreadable, command):
+    assert_refused(explorer(*command, unreadable), f"Run {unreadable} cannot be read: ")
+
+
 @pytest.fixture
 def clock_of_store(monkeypatch):
     class Clock:
@@ -707,6 +771,60 @@ def test_a_store_that_cannot_be_opened_is_refused_with_one_sentence(
     result = explorer(*command)
     assert_refused(result)
     assert url in result.stderr
+
+
+# Errors
+
+
+def test_debug_prints_the_traceback_of_what_is_refused():
+    result = explorer("--debug", "runs", "0123456789ab")
+    assert result.exit_code == 2
+    assert "UnknownRunError: There is no run '0123456789ab'" in result.stderr
+    assert "Traceback (most recent call last)" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("There is no run '0123456789ab'; ")
+
+
+def test_debug_prints_the_log_and_the_traceback_of_a_failed_run(plugin):
+    plugin("raise LookupError('nothing here')")
+    result = explorer("--debug", "train", "own", *SMALL, "--json")
+    assert result.exit_code == 1
+    assert lines(result)[-1]["event"] == "failed"
+    assert "explorer.engines.perform: Run " in result.stderr
+    assert "in forward" in result.stderr
+    assert "LookupError: nothing here" in result.stderr
+
+
+class ForgottenError(ExplorerError):
+    """An error that no list of errors has."""
+
+
+def test_an_error_of_any_class_of_ours_is_its_sentence(monkeypatch):
+    def fail():
+        raise ForgottenError("It is too late.")
+
+    monkeypatch.setattr("explorer.cli.listing.load_registry", fail)
+    assert_refused(explorer("list"), "It is too late.")
+    assert "in fail" in explorer("--debug", "list").stderr
+
+
+def test_a_fault_of_ours_says_so_and_how_to_see_the_traceback(monkeypatch):
+    monkeypatch.setattr("explorer.cli.listing.load_registry", lambda: None)
+    result = explorer("list")
+    assert (result.exit_code, result.stdout) == (1, "")
+    sentence, hint = result.stderr.splitlines()
+    assert sentence.startswith(
+        "The explorer itself failed, not a plugin: AttributeError in cli/listing.py, line "
+    )
+    assert hint == "`explorer --debug …` prints the traceback."
+    debugged = explorer("--debug", "list")
+    assert debugged.exit_code == 1
+    assert "Traceback (most recent call last)" in debugged.stderr
+    assert "in list_architectures" in debugged.stderr
+
+
+def test_the_log_is_silent_again_after_a_command():
+    explorer("--debug", "list")
+    assert logging.getLogger("explorer").handlers == []
 
 
 # The program itself

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -301,6 +302,7 @@ def test_a_run_that_fails_says_why_and_the_same_worker_goes_on(engine, store, as
     failing, following = engine.submit(ask(name)).id, engine.submit(ask("quick")).id
     failed = ended(store, failing)
     assert (failed.status, failed.reason) == (Status.FAILED, reason)
+    assert failed.traceback.startswith("Traceback")
     assert ended(store, following).status is Status.FINISHED
     assert workers() == before
 
@@ -338,8 +340,8 @@ def test_a_worker_killed_in_mid_epoch_loses_no_finished_epoch_and_a_new_one_take
     run = ended(store, id)
     assert run.status is Status.FAILED
     assert run.reason == (
-        "The worker process died (exit code -9), perhaps for want of memory. Finished epochs are "
-        "kept: resume it to go on from there."
+        "The worker process died (exit code -9), possibly out of memory. Finished epochs are kept: "
+        "resume the run to continue from there."
     )
     assert [epoch.epoch for epoch in run.epochs] == [1]
     assert store.kept_epochs(id) == [1]
@@ -488,6 +490,18 @@ def test_a_worker_killed_while_it_is_idle_is_replaced(store, ask, settings):
         engine.close()
 
 
+def test_the_worker_s_log_names_the_run_and_has_its_traceback(store, ask, settings, capfd):
+    engine = LocalEngine(store, settings)
+    try:
+        id = engine.submit(ask("raises")).id
+        ended(store, id)
+    finally:
+        engine.close()
+    log = capfd.readouterr().err
+    assert f"ERROR [run {id}] explorer.engines.perform: Run {id} failed\nTraceback" in log
+    assert "ZeroDivisionError: on purpose" in log
+
+
 # With a pool that does nothing, what may happen in any order can be put into the wrong one.
 
 
@@ -517,6 +531,38 @@ def idle(monkeypatch, store, settings):
     engine = LocalEngine(store, settings)
     yield engine
     engine.close()
+
+
+def test_an_engine_whose_pool_fails_to_start_leaves_nothing_running(monkeypatch, store, settings):
+    ended = []
+
+    class FailingPool(IdlePool):
+        def schedule(self, *_, **__):
+            assert "lease" in {thread.name for thread in threading.enumerate()}
+            raise OSError("no more processes")
+
+        def stop(self):
+            ended.append("stopped")
+
+        def join(self):
+            ended.append("joined")
+
+    monkeypatch.setattr("explorer.engines.local.ProcessPool", FailingPool)
+    before = threading.active_count()
+    with pytest.raises(OSError, match="no more processes"):
+        LocalEngine(store, settings)
+    assert ended == ["stopped", "joined"]
+    assert threading.active_count() == before
+
+
+def test_an_engine_is_closed_as_often_as_one_likes(monkeypatch, store, settings):
+    monkeypatch.setattr("explorer.engines.local.ProcessPool", IdlePool)
+    before = threading.active_count()
+    engine = LocalEngine(store, settings)
+    assert threading.active_count() == before + 1
+    engine.close()
+    engine.close()
+    assert threading.active_count() == before
 
 
 def begin_last(engine, store):

@@ -205,6 +205,39 @@ def test_what_a_network_raises_fails_the_run_with_a_sentence_and_reaches_the_cal
     assert found.status.is_resumable
 
 
+def test_the_traceback_of_a_failed_run_is_kept_and_logged(ask, store, caplog):
+    run, start = ask("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        list(start())
+    trace = store.run(run.id).traceback
+    assert trace.startswith("Traceback (most recent call last)")
+    assert f'misfit.py", line {DEED_LINE}, in forward' in trace
+    assert trace.endswith("ZeroDivisionError: division by zero")
+    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage() == f"Run {run.id} failed"
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_a_fault_of_ours_fails_the_run_and_is_said_to_be_ours(ask, store, monkeypatch):
+    run, start = ask()
+    monkeypatch.setattr(RunStore, "checkpoint", lambda *_: ("one",))
+    with pytest.raises(IndexError):
+        list(start())
+    assert store.run(run.id).reason.startswith(
+        "The explorer itself failed, not a plugin: IndexError in training/"
+    )
+
+
+def test_a_lease_that_cannot_be_renewed_is_logged(settings, impatient, caplog):
+    store = Watched(settings.database_url)
+    store.failures = 1
+    with leased(store, lambda: ["me"]):
+        while not store.renewals:
+            time.sleep(0.001)
+    assert "A lease could not be renewed" in caplog.text
+    store.close()
+
+
 def test_an_interrupt_stops_the_run_and_reaches_the_caller(ask, store):
     run, start = ask("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
