@@ -2,6 +2,6 @@
 
 from streamlit import App
 
-from explorer.ui.server import ROUTES, SCRIPT, lifespan
+from explorer.ui.server import ROUTES, SCRIPT, lifespan, show_failure
 
-app = App(SCRIPT, routes=ROUTES, lifespan=lifespan)
+app = App(SCRIPT, routes=ROUTES, lifespan=lifespan, on_script_error=show_failure)

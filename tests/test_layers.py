@@ -188,6 +188,7 @@ def test_the_app_file_imports_the_pages_and_nothing_else():
         "explorer.ui.server.ROUTES",
         "explorer.ui.server.SCRIPT",
         "explorer.ui.server.lifespan",
+        "explorer.ui.server.show_failure",
     }
 
 
@@ -324,6 +325,7 @@ def test_what_promises_to_start_quickly_does_without_torch(module):
         "pages.train",
         "pages.runs",
         "pages.plugins",
+        "failure",
         "live",
         "state",
     ],

@@ -84,7 +84,7 @@ def list_datasets(as_json: AsJson = False) -> None:
 
 def runs(
     id: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Show one run, and why it failed.")
+        str | None, typer.Argument(metavar="RUN", help="Show one run, and why it failed.")
     ] = None,
     examples: Annotated[
         bool, typer.Option("--examples", help="Also those that ship with the explorer.")

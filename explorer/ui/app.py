@@ -1,4 +1,4 @@
-"""The frame of all pages: title, navigation, and what to say when nothing can be shown."""
+"""The frame of all pages: title, navigation, and what is shown where a page cannot be."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     try:
-        state.store()  # a fragment would show its failure as a traceback
+        state.store()  # where it cannot be opened, no page can be shown
         reload.offer()
         page.run()
         state.settle(page.title)

@@ -1,4 +1,4 @@
-"""Shows runs as they are: progress, what went wrong, and curves that move while one is live."""
+"""Shows runs: their progress, what went wrong, and curves that grow while one is live."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,22 @@ import streamlit as st
 
 from explorer.charts.curves import Trace
 from explorer.data.cache import is_cached
+from explorer.errors import ExplorerError
 from explorer.runs.progress import Progress, progress
 from explorer.runs.run import Run, Status, distinguish
 from explorer.runs.store import RunStore
 from explorer.training.events import Step
-from explorer.ui import state
+from explorer.ui import failure, state
 from explorer.ui.components.chart import chart
 
 LIVE_SECONDS, WAITING_SECONDS = 0.5, 5.0  # between two looks at the store
 
 
 def panel(runs: Sequence[Run], key: str) -> None:
-    """The state of each run that is not finished, then the curves of all of them.
+    """Show the status of each run that is not finished, then the curves of all of them.
 
-    While one of them is live, the panel reads the store by itself; while one waits to be resumed,
-    which another visitor may do, it does so now and then.
+    While one of them is live, the panel reads the store by itself; while one may be resumed, which
+    another visitor can do, it does so less often.
     """
     live = any(run.status.is_live for run in runs)
     waiting = any(run.status.is_resumable for run in runs)
@@ -29,12 +30,17 @@ def panel(runs: Sequence[Run], key: str) -> None:
 
 
 def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
-    found = [state.find_run(id) for id in ids]
+    found = []
+    for id in ids:
+        try:
+            found.append(state.find_run(id))
+        except ExplorerError as error:  # it was deleted since, from another window
+            st.warning(str(error))
     runs = [run for run, _ in found]
     labels = distinguish(runs)
     traces = [Trace(run, _steps(run, store), labels[run.id]) for run, store in found]
     for trace in traces:
-        _standing(trace.run, trace.steps, key)
+        _status(trace.run, trace.steps, key)
     accuracy, loss = state.curves(traces)
     st.markdown("**Accuracy** — solid: on test images, dashed: on training images")
     chart(accuracy, key=f"{key}.accuracy")
@@ -44,19 +50,19 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
     )
     st.markdown("**Loss** — cross-entropy, on a logarithmic scale")
     chart(loss, key=f"{key}.loss")
-    _say_what_is_older(runs)
+    _note_older_code(runs)
     if was_live != any(run.status.is_live for run in runs):
         st.rerun()  # the page looks at the store more often from now on, or less
 
 
-def _say_what_is_older(runs: Sequence[Run]) -> None:
+def _note_older_code(runs: Sequence[Run]) -> None:
     from explorer.runs.restore import is_current  # needs torch, which the curves above do without
 
     for run in runs:
         if not is_current(run, state.registry()):
             st.caption(
                 f":material/history: {run.spec.architecture} was trained with earlier code "
-                f"(`{run.spec.fingerprint[:6]}`) or images than are here now. Its record stays."
+                f"(`{run.spec.fingerprint[:6]}`) or images than are here now. Its record is kept."
             )
 
 
@@ -66,7 +72,7 @@ def _steps(run: Run, store: RunStore) -> Sequence[Step]:
     return state.recorded_steps(run.id, len(run.epochs), store)
 
 
-def _standing(run: Run, steps: Sequence[Step], key: str) -> None:
+def _status(run: Run, steps: Sequence[Step], key: str) -> None:
     name, epochs = run.spec.architecture, run.spec.recipe.epochs
     if run.status.is_live:
         now = progress(run, steps)
@@ -93,6 +99,7 @@ def _standing(run: Run, steps: Sequence[Step], key: str) -> None:
                 on_click=state.resume,
                 args=([run.spec],),
             )
+        failure.details(run.traceback)
     elif _learned_nothing(run):
         st.warning(
             f"**{name}** learned nothing: it is no better than guessing. A lower learning rate "
@@ -102,7 +109,7 @@ def _standing(run: Run, steps: Sequence[Step], key: str) -> None:
 
 def _learned_nothing(run: Run) -> bool:
     accuracy = run.last_accuracy or 0
-    if accuracy > 0.75:  # guessing among two is no better; and the registry would load torch first
+    if accuracy > 0.75:  # more than guessing among two; and the registry loads torch first
         return False
     dataset = state.registry().datasets.get(run.spec.dataset)
     return dataset is not None and accuracy < 1.5 / dataset.images.num_classes

@@ -7,11 +7,11 @@ import streamlit as st
 from explorer.ui import state
 
 SECONDS = 2.0  # between two looks at the files
-BROKEN = "broken"  # session key: what a reload found broken, said once
+BROKEN = "broken"  # session key: what a reload found broken, shown once
 
 
 def offer() -> None:
-    """A line with the button *Reload*, as soon as there is something to reload."""
+    """Show a line with the button *Reload* as soon as there is something to reload."""
     for sentence in st.session_state.pop(BROKEN, ()):
         st.error(sentence)
     st.fragment(_offer, run_every=SECONDS)()

@@ -1,4 +1,4 @@
-"""The server around the pages: what it serves beside them, and what it does before anyone comes."""
+"""The server around the pages: what else it serves, and what it does before the first visitor."""
 
 import contextlib
 import threading
@@ -9,9 +9,14 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from streamlit import App
 
+from explorer import logs
 from explorer.charts.style import LIBRARY
 from explorer.engines.machine import prepare
+from explorer.errors import ExplorerError
 from explorer.ui import state
+from explorer.ui.failure import show as show_failure
+
+__all__ = ["ROUTES", "SCRIPT", "lifespan", "show_failure"]
 
 prepare()
 
@@ -24,6 +29,10 @@ ROUTES = [Mount("/plotly", StaticFiles(directory=LIBRARY))]
 @contextlib.asynccontextmanager
 async def lifespan(_: App) -> AsyncIterator[None]:
     """Load the plugins and start the worker while the first visitor is still on the way."""
+    try:
+        logs.start(state.settings().log_level)
+    except ExplorerError:  # the first page shows it
+        logs.start("info")
     threading.Thread(target=state.warm_up, name="warm-up", daemon=True).start()
     yield
     state.shut_down()

@@ -348,12 +348,14 @@ def test_an_edited_plugin_is_offered_to_be_reloaded_and_then_is_new(app, folder)
 def test_a_plugin_that_is_broken_by_an_edit_is_told_after_the_reload(app, folder):
     (folder / "own.py").write_text(OWN)
     app.run()
-    (folder / "own.py").write_text(OWN.replace("nn.Flatten", "nn.Flat"))
+    broken = OWN.replace("nn.Flatten", "nn.Flat")
+    (folder / "own.py").write_text(broken)
     state.changed_plugins.clear()
     app.run()
     app.button(key="reload").click().run()
     assert not app.exception
-    assert "**own** is broken: It raised AttributeError, line 13:" in texts(app)
+    line = next(n for n, text in enumerate(broken.splitlines(), 1) if "nn.Flat(" in text)
+    assert f"**own** is broken: It raised AttributeError, line {line}:" in texts(app)
     assert "**own** is broken" not in texts(app.run())
 
 

@@ -1,4 +1,4 @@
-"""The page *Runs*: all runs in a table; some of them over one another."""
+"""The page *Runs*: all runs in a table, and the curves of those that are chosen."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from explorer.runs.run import Run, RunIsBusyError
+from explorer.errors import ExplorerError
+from explorer.runs.run import Run, UnreadableRun
 from explorer.ui import live, state
 
 
 def page(train: Page, inside: Page) -> None:
-    """The table, what can be done with the chosen runs, and their curves."""
+    """Show the table, what can be done with the chosen runs, and their curves."""
     st.markdown("#### All runs")
     own, recorded = state.store().runs(), state.example_runs()
     if not own:
@@ -20,15 +21,23 @@ def page(train: Page, inside: Page) -> None:
             "below.",
             icon=":material/school:",
         )
+    _unreadable(state.store().unreadable())
     runs = state.with_examples(own)
     with st.skeleton(height=400):
         rows = _table(runs, recorded)
     chosen = [runs[row] for row in rows if row < len(runs)]
     if not chosen:
-        st.caption("Tick runs on the left to see their curves over one another.")
+        st.caption("Tick runs on the left to see their curves in one chart.")
         return
     _actions(chosen, {run.id for run in own}, train, inside)
     live.panel(chosen, "runs")
+
+
+def _unreadable(runs: Sequence[UnreadableRun]) -> None:
+    for run in runs:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning(run.reason)
+            _delete_button([run.id], f"delete.{run.id}")
 
 
 def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
@@ -70,8 +79,8 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
             "seconds": st.column_config.NumberColumn(format="%.1f s"),
             "code": st.column_config.TextColumn(
                 width=120,
-                help="A hash of the plugin's code. *Earlier*: it has changed since, or the images "
-                "have.",
+                help="A hash of the plugin's code. *Earlier*: the code or the images have changed "
+                "since.",
             ),
             "made": st.column_config.DatetimeColumn(format="distance"),
         },
@@ -108,22 +117,20 @@ def _actions(chosen: list[Run], own: set[str], train: Page, inside: Page) -> Non
                 key="stop",
             )
         if mine:
-            with st.popover(f"Delete {len(mine)}", icon=":material/delete:"):
-                st.markdown("Curves and weights will be gone for good.")
-                st.button(
-                    "Yes, delete",
-                    type="primary",
-                    on_click=_delete,
-                    args=([run.id for run in mine],),
-                    key="delete",
-                )
+            _delete_button([run.id for run in mine], "delete")
+
+
+def _delete_button(ids: list[str], key: str) -> None:
+    with st.popover(f"Delete {len(ids)}", icon=":material/delete:"):
+        st.markdown("Curves and weights cannot be restored.")
+        st.button("Yes, delete", type="primary", on_click=_delete, args=(ids,), key=key)
 
 
 def _delete(ids: list[str]) -> None:
     for id in ids:
         try:
             state.store().delete(id)
-        except RunIsBusyError as error:
+        except ExplorerError as error:
             st.toast(str(error), icon=":material/warning:")
 
 

@@ -10,7 +10,7 @@ from explorer.data.dataset import DataSet
 from explorer.errors import ExplorerError
 from explorer.plugin.options import Value
 from explorer.runs.recorded import FIRST_TO_TRAIN
-from explorer.runs.run import Run, RunSpec, UnknownRunError
+from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError
 from explorer.runs.run import titles as unlike
 from explorer.ui import forms, live, state
 from explorer.ui.components.chart import chart
@@ -168,4 +168,6 @@ def _find(ids: list[str]) -> tuple[list[Run], list[str]]:
             runs.append(state.find_run(id)[0])
         except UnknownRunError:
             unknown.append(id)
+        except UnreadableRunError as error:
+            st.warning(str(error))
     return runs, unknown
