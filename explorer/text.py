@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """End a sentence on an unknown `name` with what was probably meant, or with all there is."""
+    """Return the end of a sentence about an unknown `name`: what was meant, or all that is known."""
     names = list(known)
     if close := difflib.get_close_matches(name, names, n=1):
         return f"did you mean {close[0]!r}?"
@@ -15,12 +15,12 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def dimensions(shape: Sequence[int]) -> str:
-    """Write a shape as people do: `1×28×28`."""
+    """Write a shape: `1×28×28`."""
     return "×".join(map(str, shape))
 
 
 def percent(share: float) -> str:
-    """Write a probability, 0–1; a certainty that is not quite one is not called one."""
+    """Write a probability, 0–1, in percent; never as 100 %, since a softmax never gives 1."""
     return f"{100 * share:.1f} %" if share < 0.9995 else ">99.9 %"
 
 

@@ -1,1 +1,1 @@
-"""Who runs a run: this process, a worker process beside it, or another machine."""
+"""Engines train runs: in this process, in worker processes beside it, or on another machine."""

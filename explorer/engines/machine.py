@@ -1,4 +1,4 @@
-"""What training asks of the machine beyond torch: memory that is kept, threads that do not spin."""
+"""Prepares a process for training: memory is kept from step to step, waiting threads do not spin."""
 
 import ctypes
 import os
@@ -7,19 +7,19 @@ import sys
 # glibc's numbers of the two settings (malloc.h).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # bytes; more is refused
-_OWN = {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"}  # set by one who knows better
+_OWN = {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"}  # the user's own settings
 
 
 def prepare() -> None:
-    """Make this process, and those it starts, quick at training; before torch is loaded.
+    """Make this process, and those it starts, fast at training; call it before torch is loaded.
 
-    Waiting threads: GNU's OpenMP lets those that wait for others at the end of a parallel loop
-    spin. Where the other has lost its core to a page or a browser, they would spin for a whole time
-    slice, each time: training beside a busy page would be ten times slower.
+    Waiting threads: GNU's OpenMP lets threads spin while they wait for others at the end of a
+    parallel loop. Where one of these has lost its core to a page or a browser, the others spin for
+    a whole time slice, each time: training beside a busy page would be ten times slower.
 
-    Memory: glibc hands the megabytes of a layer's activations back to the system at each step and
-    asks for them again at the next, page by page. That is up to a quarter of a small network's
-    step; so it is told to keep them.
+    Memory: glibc returns the megabytes of a layer's activations to the system at each step and
+    requests them again at the next, page by page. That is up to a quarter of a small network's
+    step, so glibc is set to keep them.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if sys.platform != "linux" or _OWN & os.environ.keys():

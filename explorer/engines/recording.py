@@ -1,4 +1,7 @@
-"""Records the examples anew: `python -m explorer.runs.recorded`. Takes minutes on a CPU."""
+"""Records the shipped examples: `python -m explorer.engines.recording`. It takes minutes on a CPU.
+
+It is on this floor, not with the recorded file, since it needs an engine to train them.
+"""
 
 import shutil
 import sqlite3
@@ -16,8 +19,8 @@ from explorer.training.events import Epoch
 from explorer.training.recipe import preset
 
 
-def record() -> None:
-    """Train each example and put the store where the package finds it, in one piece."""
+def record(file: Path = FILE) -> None:
+    """Train each example, then put the database into `file`, in one piece."""
     registry, settings, owner = discover(), Settings(), new_owner()
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder, "runs.sqlite")
@@ -36,7 +39,7 @@ def record() -> None:
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("VACUUM INTO ?", (str(compact),))
         connection.close()
-        shutil.move(compact, FILE)
+        shutil.move(compact, file)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Runs: what was asked, where it is kept, and the network of a run brought back."""
+"""Runs: what was asked for, where it is kept, and how the network of a run is restored."""

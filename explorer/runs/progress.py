@@ -1,4 +1,4 @@
-"""How far a run has come, and how long it will still take."""
+"""How far a run is, and how long the rest will take."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from explorer.runs.run import Run, Status
 from explorer.training.events import Step
 
 RECENT = 40  # reports that the speed is averaged over
-ENOUGH_SECONDS = 1.0  # of training, before there is anything to say about its speed
+ENOUGH_SECONDS = 1.0  # of training, before its speed is estimated
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands.
+    """How far a run is.
 
     Attributes:
-        fraction: Of its steps, 0–1.
-        seconds_left: An estimate, or `None` while there is nothing to estimate from.
+        fraction: Share of its steps that are done, 0–1.
+        seconds_left: An estimate, or `None` while there is nothing to estimate it from.
         images_per_second: Over the last reports, or `None` while there are too few.
     """
 
@@ -26,7 +26,7 @@ class Progress:
 
     @property
     def time_left(self) -> str:
-        """The estimate as people say it, such as `2 min 10 s left`; empty without one."""
+        """The estimate in words, such as `2 min 10 s left`; empty without one."""
         if self.seconds_left is None:
             return ""
         seconds = round(self.seconds_left)
@@ -38,7 +38,7 @@ class Progress:
 
 
 def progress(run: Run, steps: Sequence[Step]) -> Progress:
-    """How far `run` has come, by the steps that it reported."""
+    """Return how far `run` is, from the steps that it reported."""
     recent = steps[-RECENT:]
     seconds = sum(step.images / step.images_per_second for step in recent)
     speed = sum(step.images for step in recent) / seconds if seconds > ENOUGH_SECONDS else None
@@ -51,7 +51,7 @@ def progress(run: Run, steps: Sequence[Step]) -> Progress:
     if speed is None:
         return Progress(done / total, None, None)
     images = run.started.train_size * run.spec.recipe.epochs * (1 - done / total)
-    # What an epoch takes beyond its steps is its scoring on the test images.
+    # What an epoch takes beyond its steps is the scoring of the test images.
     scoring = 0.0
     if run.epochs:
         epoch = run.epochs[-1]

@@ -1,7 +1,7 @@
 """Runs that ship with the explorer, so that there is something to see before the first training.
 
-The tutorial's three nets, ten epochs each by its recipe with seed 0, with the weights of every
-epoch. `python -m explorer.runs.recorded` records them anew.
+The tutorial's three networks, trained for ten epochs each by its recipe with seed 0, with the
+weights after each epoch. `python -m explorer.engines.recording` records them again.
 """
 
 from pathlib import Path
@@ -10,10 +10,10 @@ from explorer.runs.store import RunStore
 
 FILE = Path(__file__).parent / "tutorial.sqlite"
 ARCHITECTURES = ("plain", "inception", "residual")
-FIRST_TO_TRAIN = "residual"  # what the page Train offers before anything was chosen
-FIRST_TO_SHOW = "inception"  # what Look inside opens with: it has the most branches to show
+FIRST_TO_TRAIN = "residual"  # what the page Train offers before anything is chosen
+FIRST_TO_SHOW = "inception"  # what Look inside opens with: it has the most branches
 
 
 def open_examples() -> RunStore:
-    """The store of the shipped runs; it can only be read."""
+    """Open the store of the shipped runs, which is read-only."""
     return RunStore(f"sqlite:///{FILE.as_uri()}?mode=ro&immutable=1&uri=true")
