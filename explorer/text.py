@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown `name`: what was meant, or all that is known."""
+    """Return the end of a sentence about an unknown `name`: what was meant, or what there is."""
     names = list(known)
     if close := difflib.get_close_matches(name, names, n=1):
         return f"did you mean {close[0]!r}?"

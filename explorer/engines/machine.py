@@ -1,4 +1,4 @@
-"""Prepares a process for training: memory is kept from step to step, waiting threads do not spin."""
+"""Prepares a process for training: it keeps its memory, and waiting threads do not spin."""
 
 import ctypes
 import os

@@ -46,13 +46,13 @@ def perform(
             if architecture.fingerprint != run.spec.fingerprint:
                 raise ChangedPluginError(
                     f"The code of {architecture.name} ({architecture.origin}) has changed "
-                    "since this run was begun; start a new run with the code as it is now."
+                    "since this run began; start a new run with the current code."
                 )
             dataset = registry.dataset(run.spec.dataset)
             if dataset.version != run.spec.dataset_version:
                 raise ChangedPluginError(
-                    f"The images of {dataset.title} have changed since this run was begun; start a "
-                    "new run with those that are there now."
+                    f"The images of {dataset.title} have changed since this run began; start a new "
+                    "run with the current ones."
                 )
             _log.info("Run %s begins: %s", run.id, run.title)
             store.begin(run.id, owner)

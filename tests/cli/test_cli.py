@@ -436,19 +436,19 @@ def test_ctrl_c_leaves_a_stopped_run_which_the_same_command_takes_up(plugin, sto
 # explorer datasets
 
 
-def test_datasets_lists_what_can_be_learned_from_and_what_is_here(tmp_path, monkeypatch):
+def test_datasets_lists_all_and_says_which_are_here(tmp_path, monkeypatch):
     monkeypatch.setenv("EXPLORER_CACHE", str(tmp_path / "cache"))
     result = explorer("datasets")
     assert result.exit_code == 0
     lines_of = result.stdout.splitlines()
     assert lines_of[0] == "mnist          1×28×28, 10 classes"
     assert lines_of[-1].startswith("cifar-10       3×32×32, 10 classes  downloaded at first use, f")
-    told = strictly(explorer("datasets", "--json").stdout)
-    assert [(each["name"], each["here"]) for each in told][:2] == [
+    found = strictly(explorer("datasets", "--json").stdout)
+    assert [(each["name"], each["here"]) for each in found][:2] == [
         ("mnist", True),
         ("fashion-mnist", False),
     ]
-    assert told[0]["classes"] == list("0123456789")
+    assert found[0]["classes"] == list("0123456789")
 
 
 # explorer check
@@ -665,9 +665,9 @@ def test_runs_shows_one_run_with_its_reason_and_traceback(plugin, store):
     assert reason.startswith("    It raised LookupError, line ")
     assert trace == "    Traceback (most recent call last):"
     assert last == "    LookupError: nothing here"
-    told = strictly(explorer("runs", id, "--json").stdout)
-    assert (told["run"], told["reason"], told["epochs"]) == (id, reason.strip(), [])
-    assert told["traceback"] == store.run(id).traceback
+    found = strictly(explorer("runs", id, "--json").stdout)
+    assert (found["run"], found["reason"], found["epochs"]) == (id, reason.strip(), [])
+    assert found["traceback"] == store.run(id).traceback
 
 
 def test_runs_shows_the_epochs_of_one_run_an_example_too(examples):
@@ -706,9 +706,9 @@ def test_runs_lists_those_that_cannot_be_read_with_the_reason(unreadable):
     assert "plain · mnist" in readable
     assert line.split()[:2] == [unreadable, "unreadable"]
     assert "A recipe has no warmup" in line
-    _, told = strictly(explorer("runs", "--json").stdout)
-    assert (told["run"], told["status"]) == (unreadable, "unreadable")
-    assert "A recipe has no warmup" in told["reason"]
+    _, found = strictly(explorer("runs", "--json").stdout)
+    assert (found["run"], found["status"]) == (unreadable, "unreadable")
+    assert "A recipe has no warmup" in found["reason"]
 
 
 @pytest.mark.parametrize("command", [["runs"], ["inspect"]], ids=" ".join)

@@ -164,7 +164,7 @@ def numbers(run):
 
 
 def assert_same_as_uninterrupted(engine, store, run):
-    """Train the run anew, in one go, and compare all its numbers and its last weights."""
+    """Train the run again, without a stop, and compare all its numbers and its last weights."""
     last = run.spec.recipe.epochs
     weights = store.weights(run.id, last)
     store.delete(run.id)
@@ -232,7 +232,7 @@ def test_runs_are_trained_one_after_the_other_by_the_same_warm_worker(engine, st
     assert workers() == before
 
 
-def test_a_stopped_run_ends_by_itself_and_goes_on_to_the_same_numbers(engine, store, ask):
+def test_a_stopped_run_ends_by_itself_and_continues_to_the_same_numbers(engine, store, ask):
     before = workers()
     spec = ask("steady", epochs=3, train_size=1600)
     id = engine.submit(spec).id
@@ -262,7 +262,7 @@ def test_a_run_that_is_stopped_in_the_queue_never_begins_and_those_behind_it_do(
     assert ended(store, third).status is Status.FINISHED
     assert store.run(second).status is Status.STOPPED
     assert store.run(second).started is None
-    # It may be asked for again.
+    # It can be requested again.
     engine.submit(store.run(second).spec)
     assert ended(store, second).status is Status.FINISHED
 
@@ -370,8 +370,8 @@ def test_a_plugin_edited_after_a_run_was_asked_for_fails_it_and_new_runs_use_the
     failed = ended(store, old)
     assert failed.status is Status.FAILED
     assert failed.reason == (
-        f"The code of edited ({folder / 'edited.py'}) has changed since this run was begun; "
-        "start a new run with the code as it is now."
+        f"The code of edited ({folder / 'edited.py'}) has changed since this run began; "
+        "start a new run with the current code."
     )
 
 

@@ -91,7 +91,7 @@ def numbers(event):
     return event
 
 
-def test_a_run_that_is_gone_through_is_finished_and_all_of_it_is_recorded(ask, store):
+def test_a_run_whose_events_run_out_is_finished_and_all_is_recorded(ask, store):
     run, start = ask()
     events = list(start())
     found = store.run(run.id)
@@ -128,7 +128,7 @@ def test_the_numbers_are_those_of_training_a_network_built_with_the_run_s_seed(
     assert recorded == [numbers(event) for event in events if isinstance(event, Epoch)]
 
 
-def test_a_run_that_is_closed_is_stopped_and_goes_on_to_the_same_numbers(ask, store):
+def test_a_run_that_is_closed_is_stopped_and_continues_to_the_same_numbers(ask, store):
     run, start = ask()
     whole = [numbers(event) for event in start() if isinstance(event, Epoch)]
     weights = store.weights(run.id, 3)
@@ -256,7 +256,7 @@ def test_a_loss_that_is_no_number_fails_the_run_with_that_reason(ask, store):
     )
 
 
-def test_data_that_cannot_be_had_fail_the_run_with_their_own_sentence(ask, store, monkeypatch):
+def test_data_that_cannot_be_read_fail_the_run_with_their_own_sentence(ask, store, monkeypatch):
     def unreachable(*_):
         raise DataError("KMNIST could not be read from far away.")
 
@@ -280,7 +280,7 @@ def test_a_plugin_that_was_edited_since_fails_the_run_and_says_so(ask, store, tm
     assert found.status is Status.FAILED
     assert found.reason == (
         f"The code of misfit ({tmp_path / 'plugins' / 'misfit.py'}) has changed since this run "
-        "was begun; start a new run with the code as it is now."
+        "began; start a new run with the current code."
     )
     assert found.started is None
 
@@ -293,8 +293,8 @@ def test_images_that_have_changed_since_fail_the_run_and_say_so(ask, store, sett
     with pytest.raises(ChangedPluginError):
         list(perform(run, "me", store, registry, settings))
     assert store.run(run.id).reason == (
-        "The images of MNIST have changed since this run was begun; start a new run with those "
-        "that are there now."
+        "The images of MNIST have changed since this run began; start a new run with the current "
+        "ones."
     )
 
 
@@ -340,7 +340,7 @@ def test_one_who_loses_the_run_to_another_ends_at_the_next_event(ask, store, mon
     assert store.run(run.id).status is Status.QUEUED
 
 
-def test_owners_are_unlike_one_another_and_fit_the_store():
+def test_owners_are_unique_and_fit_the_store():
     owners = {new_owner() for _ in range(100)}
     assert len(owners) == 100
     assert all(0 < len(owner) <= 80 for owner in owners)
@@ -348,7 +348,7 @@ def test_owners_are_unlike_one_another_and_fit_the_store():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Renewals come every few milliseconds, and the store's clock stands still."""
+    """Renewals come every few milliseconds, and the store's clock does not move."""
     clock = SimpleNamespace(now=1_700_000_000.0)
     clock.time = lambda: clock.now
     monkeypatch.setattr("explorer.runs.store.time", clock)

@@ -57,7 +57,7 @@ def trained(store, spec, model):
 
 
 def refused(run, epoch, store):
-    """The sentence with which bringing back the network is refused."""
+    """The sentence with which restoring the network is refused."""
     with pytest.raises(NetworkError) as refusal:
         load_network(run, epoch, store, REGISTRY, CPU)
     sentence = str(refusal.value)
@@ -68,7 +68,7 @@ def refused(run, epoch, store):
 
 
 @pytest.mark.parametrize("epoch", [1, 10])
-def test_a_network_that_is_brought_back_is_as_accurate_as_was_recorded(examples, mnist, epoch):
+def test_a_restored_network_is_as_accurate_as_recorded(examples, mnist, epoch):
     run = example(examples, "plain")
     model = load_network(run, epoch, examples, REGISTRY, mnist.device)
     loss, accuracy = evaluate(model, mnist.test)
@@ -77,13 +77,13 @@ def test_a_network_that_is_brought_back_is_as_accurate_as_was_recorded(examples,
     assert loss == pytest.approx(run.epochs[epoch - 1].test_loss, rel=1e-3)
 
 
-def test_it_comes_back_ready_to_be_looked_at(examples):
+def test_a_restored_network_is_in_evaluation_mode_on_its_device(examples):
     model = load_network(example(examples, "residual"), 10, examples, REGISTRY, CPU)
     assert not any(module.training for module in model.modules())
     assert {p.device for p in model.parameters()} == {CPU}
 
 
-def test_it_comes_back_with_the_parameters_and_the_statistics_of_its_run(store):
+def test_a_restored_network_has_the_parameters_and_statistics_of_its_run(store):
     model = BN.build(MNIST.images, {"width": 24, "blocks": 1})
     nn.init.uniform_(model.norm.running_var, 2, 3)
     run = trained(store, spec(width=24, blocks=1), model)
@@ -121,7 +121,7 @@ def test_a_data_set_that_is_gone_is_named(examples):
         ({"depth": 2}, "residual-bn: there is no option 'depth'; "),
     ],
 )
-def test_parameters_that_no_longer_fit_are_said_to(store, options, sentence):
+def test_options_that_no_longer_fit_are_named(store, options, sentence):
     old = replace(spec(), options={**spec().options, **options})
     assert sentence in refused(trained(store, old, BN.build(MNIST.images)), 1, store)
 

@@ -69,7 +69,7 @@ def test_every_field_counts_towards_the_id(other):
     assert other.id != SPEC.id
 
 
-def test_the_order_of_the_parameters_does_not_count():
+def test_the_order_of_the_options_does_not_count():
     assert replace(SPEC, options={"skip": True, "width": 16}).id == SPEC.id
 
 
@@ -197,7 +197,7 @@ def test_a_run_without_a_finished_epoch_has_no_accuracy():
     assert found.seconds == 0
 
 
-def test_runs_are_told_apart_by_what_differs_and_nothing_else():
+def test_labels_name_what_differs_and_nothing_else():
     other = replace(SPEC, recipe=SPEC.recipe.changed(seed=1))
     assert distinguish([run(), run(other)]) == {
         SPEC.id: "residual-bn · seed 0",
@@ -227,17 +227,17 @@ def test_a_data_set_that_never_changes_is_not_part_of_a_run_s_id_beyond_its_name
     assert RunSpec.from_json(later.to_json()) == later
 
 
-def test_runs_that_would_bear_one_title_are_told_apart():
+def test_runs_with_equal_titles_get_different_ones():
     def made(fingerprint, **changes):
         spec = RunSpec("plain", {}, "mnist", Recipe(**changes), fingerprint)
         return Run(spec.id, spec, Status.FINISHED, "", datetime.now(UTC), None, ())
 
     alone, one, other = made("a" * 16, seed=1), made("a" * 16), made("b" * 16)
-    told = titles([alone, one, other])
-    assert told[alone.id] == alone.title
-    assert told[one.id] == f"{one.title} · code aaaaaa"
-    assert told[other.id] == f"{other.title} · code bbbbbb"
+    found = titles([alone, one, other])
+    assert found[alone.id] == alone.title
+    assert found[one.id] == f"{one.title} · code aaaaaa"
+    assert found[other.id] == f"{other.title} · code bbbbbb"
     silent = made("a" * 16, gradients_every=10)
-    told = titles([one, silent])
-    assert told[one.id] == f"{one.title} · code aaaaaa · {one.id}"
-    assert len(set(told.values())) == 2
+    found = titles([one, silent])
+    assert found[one.id] == f"{one.title} · code aaaaaa · {one.id}"
+    assert len(set(found.values())) == 2

@@ -45,7 +45,7 @@ def begun(store, owner="me", spec=SPEC):
     return id
 
 
-def tell(store, id, *events, owner="me"):
+def record(store, id, *events, owner="me"):
     for event in events:
         assert store.append(id, owner, event)
 
@@ -59,10 +59,10 @@ def clock(monkeypatch):
     return clock
 
 
-# What anyone may ask.
+# What anyone may do.
 
 
-def test_a_run_is_added_once_however_often_its_spec_is(store):
+def test_equal_specs_add_one_run(store):
     first, second = store.add(SPEC), store.add(replace(SPEC))
     assert first == second
     assert first.id == SPEC.id
@@ -70,9 +70,9 @@ def test_a_run_is_added_once_however_often_its_spec_is(store):
     assert store.runs() == [first]
 
 
-def test_adding_a_run_again_leaves_what_became_of_it(store):
+def test_adding_a_run_again_changes_nothing(store):
     id = begun(store)
-    tell(store, id, STARTED, epoch(1))
+    record(store, id, STARTED, epoch(1))
     store.end(id, "me", Status.FAILED, "out of luck")
     again = store.add(SPEC)
     assert (again.status, again.reason, len(again.epochs)) == (Status.FAILED, "out of luck", 1)
@@ -86,7 +86,7 @@ def test_an_unknown_run_is_refused_with_a_sentence(store):
     )
 
 
-def test_runs_come_the_newest_first(store, clock):
+def test_runs_are_listed_the_newest_first(store, clock):
     ids = []
     for seed in (2, 0, 1):
         ids.append(store.add(spec(seed)).id)
@@ -98,9 +98,9 @@ def test_an_empty_store_has_no_runs(store):
     assert store.runs() == []
 
 
-def test_what_a_run_told_is_read_back_as_it_was_told(store):
+def test_events_are_read_back_as_they_were_recorded(store):
     id = begun(store)
-    tell(store, id, STARTED, *map(step, (1, 20, 40)), epoch(1), epoch(2))
+    record(store, id, STARTED, *map(step, (1, 20, 40)), epoch(1), epoch(2))
     run = store.run(id)
     assert run.started == STARTED
     assert list(run.epochs) == [epoch(1), epoch(2)]  # a checkpoint does not count
@@ -108,17 +108,17 @@ def test_what_a_run_told_is_read_back_as_it_was_told(store):
     assert store.steps(id) == [step(1), step(20), step(40)]
 
 
-def test_epochs_and_steps_come_in_the_order_of_their_numbers(store):
+def test_epochs_and_steps_are_in_the_order_of_their_numbers(store):
     id = begun(store, spec=replace(SPEC, recipe=Recipe(epochs=12)))
-    tell(store, id, *(step(n) for n in (9, 100, 20)), *(epoch(n) for n in (2, 10, 1)))
+    record(store, id, *(step(n) for n in (9, 100, 20)), *(epoch(n) for n in (2, 10, 1)))
     assert [s.step for s in store.steps(id)] == [9, 20, 100]
     assert [e.epoch for e in store.run(id).epochs] == [1, 2, 10]
 
 
-def test_steps_can_be_asked_for_from_where_one_left_off(store):
+def test_steps_after_a_given_one_can_be_read(store):
     id, other = begun(store), begun(store, spec=spec(1))
-    tell(store, id, *map(step, (1, 20, 40, 60)))
-    tell(store, other, step(30))
+    record(store, id, *map(step, (1, 20, 40, 60)))
+    record(store, other, step(30))
     assert store.steps(id, after=20) == [step(40), step(60)]
     assert store.steps(id, after=60) == []
     assert store.steps("unknown") == []
@@ -126,7 +126,7 @@ def test_steps_can_be_asked_for_from_where_one_left_off(store):
 
 def test_two_stores_on_one_database_see_the_same_runs(store, settings):
     id = begun(store)
-    tell(store, id, STARTED, epoch(1))
+    record(store, id, STARTED, epoch(1))
     other = RunStore(settings.database_url)
     assert other.run(id) == store.run(id)
     assert other.runs() == store.runs()
@@ -158,7 +158,7 @@ def test_a_run_is_queued_when_claimed_running_when_begun_and_ended_as_its_owner_
     assert (store.run(id).status, store.run(id).reason) == (Status.FAILED, "a reason")
 
 
-def test_a_run_that_nobody_has_claimed_can_be_claimed(store):
+def test_a_run_without_an_owner_can_be_claimed(store):
     run = store.add(SPEC)
     assert run.status in (Status.QUEUED, Status.INTERRUPTED)
     assert store.claim(run.id, "me").status is Status.QUEUED
@@ -213,7 +213,7 @@ def test_nothing_is_written_before_a_run_was_begun_or_after_it_ended(store):
     id = store.claim(store.add(SPEC).id, "me").id
     assert not store.append(id, "me", STARTED)
     store.begin(id, "me")
-    tell(store, id, STARTED)
+    record(store, id, STARTED)
     store.end(id, "me", Status.STOPPED)
     assert not store.append(id, "me", epoch(1))
     store.begin(id, "me")
@@ -222,9 +222,9 @@ def test_nothing_is_written_before_a_run_was_begun_or_after_it_ended(store):
     assert store.kept_epochs(id) == []
 
 
-def test_an_event_told_twice_is_kept_once(store):
+def test_an_event_recorded_twice_is_kept_once(store):
     id = begun(store)
-    tell(store, id, STARTED, step(1), epoch(1), STARTED, step(1), epoch(1))
+    record(store, id, STARTED, step(1), epoch(1), STARTED, step(1), epoch(1))
     assert store.steps(id) == [step(1)]
     assert len(store.run(id).epochs) == 1
 
@@ -261,7 +261,7 @@ def test_every_event_renews_the_lease(store, clock):
     id = begun(store)
     for number in (1, 2, 3):
         clock.now += LEASE_SECONDS - 1
-        tell(store, id, step(number))
+        record(store, id, step(number))
     assert store.run(id).status is Status.RUNNING
 
 
@@ -274,7 +274,7 @@ def test_one_owner_s_renewal_leaves_other_owners_runs_alone(store, clock):
     assert store.run(theirs).status is Status.INTERRUPTED
 
 
-def test_an_ended_run_stays_ended_however_much_time_passes(store, clock):
+def test_an_ended_run_stays_ended_after_any_time(store, clock):
     id = begun(store)
     store.end(id, "me", Status.STOPPED)
     store.renew("me")
@@ -284,7 +284,7 @@ def test_an_ended_run_stays_ended_however_much_time_passes(store, clock):
 
 def test_an_owner_that_lost_its_run_to_another_can_no_longer_write(store, clock):
     id = begun(store, "slow")
-    tell(store, id, STARTED, step(1), owner="slow")
+    record(store, id, STARTED, step(1), owner="slow")
     clock.now += LEASE_SECONDS + 1
     store.claim(id, "quick")
     assert not store.append(id, "slow", epoch(1))
@@ -292,7 +292,7 @@ def test_an_owner_that_lost_its_run_to_another_can_no_longer_write(store, clock)
     assert not store.end(id, "slow", Status.FINISHED)
     assert store.run(id).status is Status.QUEUED
     store.begin(id, "quick")
-    tell(store, id, STARTED, owner="quick")
+    record(store, id, STARTED, owner="quick")
     assert not store.append(id, "slow", step(20))
     assert not store.end(id, "slow", Status.FAILED, "in vain")
     clock.now += LEASE_SECONDS - 1
@@ -307,16 +307,16 @@ def test_an_owner_that_was_only_late_goes_on(store, clock):
     id = begun(store)
     clock.now += LEASE_SECONDS + 1
     assert store.run(id).status is Status.INTERRUPTED
-    tell(store, id, STARTED)
+    record(store, id, STARTED)
     assert store.run(id).status is Status.RUNNING
 
 
 # Stopping and deleting.
 
 
-def test_a_stop_is_told_with_the_next_event_which_is_still_written(store):
+def test_a_stop_is_answered_to_the_next_event_which_is_still_stored(store):
     id = begun(store)
-    tell(store, id, STARTED)
+    record(store, id, STARTED)
     store.request_stop(id)
     assert not store.append(id, "me", epoch(1))
     assert len(store.run(id).epochs) == 1
@@ -326,11 +326,11 @@ def test_a_stop_is_told_with_the_next_event_which_is_still_written(store):
 def test_a_stop_concerns_one_run_and_is_over_when_it_is_claimed_again(store):
     id, other = begun(store), begun(store, spec=spec(1))
     store.request_stop(id)
-    tell(store, other, STARTED)
+    record(store, other, STARTED)
     store.end(id, "me", Status.STOPPED)
     store.claim(id, "me")
     store.begin(id, "me")
-    tell(store, id, STARTED)
+    record(store, id, STARTED)
 
 
 def test_stopping_or_deleting_an_unknown_run_is_quiet(store):
@@ -353,8 +353,8 @@ def test_a_live_run_cannot_be_deleted(store, begin):
 @pytest.mark.parametrize("status", [Status.FINISHED, Status.STOPPED, Status.FAILED])
 def test_deleting_a_run_takes_all_that_belongs_to_it_and_nothing_else(store, tmp_path, status):
     id, other = begun(store), begun(store, spec=spec(1))
-    tell(store, id, STARTED, step(1), epoch(1))
-    tell(store, other, STARTED, step(1), epoch(1))
+    record(store, id, STARTED, step(1), epoch(1))
+    record(store, other, STARTED, step(1), epoch(1))
     store.end(id, "me", status)
     store.delete(id)
     assert [run.id for run in store.runs()] == [other]
@@ -381,9 +381,9 @@ def test_a_deleted_run_s_owner_finds_out_with_its_next_event(store, clock):
     assert store.runs() == []
 
 
-def test_a_deleted_run_can_be_asked_for_anew_and_starts_from_nothing(store):
+def test_a_deleted_run_can_be_requested_again_and_starts_from_nothing(store):
     id = begun(store)
-    tell(store, id, STARTED, step(1), epoch(1))
+    record(store, id, STARTED, step(1), epoch(1))
     store.end(id, "me", Status.FINISHED)
     store.delete(id)
     run = store.add(SPEC)
@@ -396,7 +396,7 @@ def test_a_deleted_run_can_be_asked_for_anew_and_starts_from_nothing(store):
 
 def test_of_a_short_run_every_epoch_s_weights_are_kept(store):
     id = begun(store)
-    tell(store, id, *map(epoch, (1, 2, 3)))
+    record(store, id, *map(epoch, (1, 2, 3)))
     assert store.kept_epochs(id) == [1, 2, 3]
     assert [store.weights(id, n) for n in (1, 2, 3)] == [b"weights %d" % n for n in (1, 2, 3)]
 
@@ -404,7 +404,7 @@ def test_of_a_short_run_every_epoch_s_weights_are_kept(store):
 def test_of_a_long_run_twelve_epochs_weights_are_kept_and_always_the_last(store):
     id = begun(store, spec=replace(SPEC, recipe=Recipe(epochs=40)))
     for number in range(1, 41):
-        tell(store, id, epoch(number))
+        record(store, id, epoch(number))
         kept = store.kept_epochs(id)
         assert set(kept) == {n for n in epochs_to_keep(40) if n <= number} | {number}
         assert store.checkpoint(id) == (number, epoch(number).checkpoint())
@@ -413,7 +413,7 @@ def test_of_a_long_run_twelve_epochs_weights_are_kept_and_always_the_last(store)
 
 def test_weights_that_were_not_kept_are_refused_with_those_that_were(store):
     id = begun(store)
-    tell(store, id, epoch(1), epoch(2))
+    record(store, id, epoch(1), epoch(2))
     with pytest.raises(LookupError) as refusal:
         store.weights(id, 7)
     assert str(refusal.value) == f"Run {id} has no weights of epoch 7; kept are [1, 2]."
@@ -421,14 +421,14 @@ def test_weights_that_were_not_kept_are_refused_with_those_that_were(store):
 
 def test_a_run_without_a_finished_epoch_has_no_checkpoint(store):
     id = begun(store)
-    tell(store, id, STARTED, step(1))
+    record(store, id, STARTED, step(1))
     assert store.checkpoint(id) is None
     assert store.checkpoint("unknown") is None
 
 
-def test_a_finished_run_keeps_its_weights_and_no_longer_its_progress(store):
+def test_a_finished_run_keeps_its_weights_and_not_its_training_state(store):
     id = begun(store)
-    tell(store, id, *map(epoch, (1, 2, 3)))
+    record(store, id, *map(epoch, (1, 2, 3)))
     store.end(id, "me", Status.FINISHED)
     assert store.kept_epochs(id) == [1, 2, 3]
     assert store.checkpoint(id) is None
@@ -437,21 +437,21 @@ def test_a_finished_run_keeps_its_weights_and_no_longer_its_progress(store):
 @pytest.mark.parametrize("status", [Status.STOPPED, Status.FAILED])
 def test_a_run_that_ended_early_keeps_all_that_it_needs_to_go_on(store, status):
     id = begun(store)
-    tell(store, id, epoch(1))
+    record(store, id, epoch(1))
     store.end(id, "me", status)
     assert store.checkpoint(id) == (1, epoch(1).checkpoint())
 
 
 def test_an_epoch_without_a_checkpoint_is_recorded_all_the_same(store):
     id = begun(store)
-    tell(store, id, replace(epoch(1), checkpoint=None))
+    record(store, id, replace(epoch(1), checkpoint=None))
     assert len(store.run(id).epochs) == 1
     assert store.kept_epochs(id) == []
 
 
 def test_claiming_forgets_the_steps_after_the_last_finished_epoch_and_no_others(store):
     id = begun(store)
-    tell(store, id, STARTED, step(1), step(20), step(40), epoch(1), step(60), step(80))
+    record(store, id, STARTED, step(1), step(20), step(40), epoch(1), step(60), step(80))
     store.end(id, "me", Status.STOPPED)
     assert [s.step for s in store.steps(id)] == [1, 20, 40, 60, 80]
     store.claim(id, "me")
@@ -461,7 +461,7 @@ def test_claiming_forgets_the_steps_after_the_last_finished_epoch_and_no_others(
 
 def test_claiming_a_run_that_never_finished_an_epoch_forgets_all_its_steps(store):
     id = begun(store)
-    tell(store, id, STARTED, step(1), step(20))
+    record(store, id, STARTED, step(1), step(20))
     store.end(id, "me", Status.FAILED)
     store.claim(id, "me")
     assert store.steps(id) == []
@@ -469,19 +469,19 @@ def test_claiming_a_run_that_never_finished_an_epoch_forgets_all_its_steps(store
 
 def test_a_claim_that_fails_forgets_nothing(store):
     id = begun(store)
-    tell(store, id, STARTED, step(1), step(20))
+    record(store, id, STARTED, step(1), step(20))
     with pytest.raises(RunIsBusyError):
         store.claim(id, "another")
     assert len(store.steps(id)) == 2
 
 
-def test_a_resumed_run_tells_how_it_was_started_last(store):
+def test_a_resumed_run_has_the_event_of_its_last_start(store):
     id = begun(store)
-    tell(store, id, STARTED, epoch(1))
+    record(store, id, STARTED, epoch(1))
     store.end(id, "me", Status.STOPPED)
     store.claim(id, "me")
     store.begin(id, "me")
-    tell(store, id, replace(STARTED, finished_epochs=1, device="cuda"))
+    record(store, id, replace(STARTED, finished_epochs=1, device="cuda"))
     assert store.run(id).started == replace(STARTED, finished_epochs=1, device="cuda")
 
 
@@ -541,8 +541,8 @@ def test_threads_that_write_and_read_do_not_lock_one_another_out(store):
             owner = f"writer {seed}"
             id = begun(store, owner, spec(seed))
             for number in (1, 2, 3):
-                tell(store, id, *(step(40 * number - n) for n in range(10)), owner=owner)
-                tell(store, id, epoch(number), owner=owner)
+                record(store, id, *(step(40 * number - n) for n in range(10)), owner=owner)
+                record(store, id, epoch(number), owner=owner)
             assert store.end(id, owner, Status.FINISHED)
         finally:
             done.append(seed)
@@ -626,7 +626,7 @@ def test_a_new_database_may_be_opened_by_many_at_once(tmp_path):
 
 def test_a_read_only_store_shows_all_and_takes_nothing(store, tmp_path):
     id = begun(store)
-    tell(store, id, STARTED, step(1), epoch(1))
+    record(store, id, STARTED, step(1), epoch(1))
     store.end(id, "me", Status.FINISHED)
     written = store.run(id)
     store.close()
@@ -696,7 +696,7 @@ def damaged(store, tmp_path, request):
     column, value, part = request.param
     id, other = begun(store), begun(store, spec=spec(1))
     for each in (id, other):
-        tell(store, each, STARTED, step(1), epoch(1))
+        record(store, each, STARTED, step(1), epoch(1))
         store.end(each, "me", Status.STOPPED)
     text = json.dumps(value) if isinstance(value, dict | list) else value
     table, key = ("events", "kind = 'epoch' AND run") if column == "content" else ("runs", "id")
@@ -743,7 +743,7 @@ def rows_of(folder):
     return rows
 
 
-def test_a_run_that_cannot_be_read_can_be_deleted_and_asked_for_again(store, damaged):
+def test_a_run_that_cannot_be_read_can_be_deleted_and_requested_again(store, damaged):
     id, _ = damaged
     store.delete(id)
     assert store.unreadable() == []
@@ -754,7 +754,7 @@ def test_a_run_that_cannot_be_read_can_be_deleted_and_asked_for_again(store, dam
 
 def test_a_step_that_cannot_be_read_is_refused_with_a_sentence(store, tmp_path):
     id = begun(store)
-    tell(store, id, STARTED, step(1))
+    record(store, id, STARTED, step(1))
     with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
         connection.execute("UPDATE events SET content = '{\"step\": 1}' WHERE kind = 'step'")
     connection.close()
@@ -765,7 +765,7 @@ def test_a_step_that_cannot_be_read_is_refused_with_a_sentence(store, tmp_path):
 
 def test_an_event_of_a_later_kind_is_passed_over(store, tmp_path):
     id = begun(store)
-    tell(store, id, STARTED, epoch(1))
+    record(store, id, STARTED, epoch(1))
     with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
         connection.execute("INSERT INTO events VALUES (?, 'landscape', 7, '{}')", (id,))
     connection.close()
