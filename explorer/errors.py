@@ -32,12 +32,12 @@ _INTERFACE = (
     *("data/dataset.py", "data/readers.py", "plugin/options.py"),
 )
 
-# Functions in which the explorer calls the author's code or takes what it gives. Where that cannot
-# be called or taken so, Python raises the error here.
+# Functions that call the author's code, or that it calls. Where it cannot be called so, or gives
+# what cannot be used, Python raises the error in these, or in what they call in their own module.
 DOORS = {
-    "data/cache.py": ("_read", "_checked", "_split"),
+    "data/cache.py": ("_read",),
     "plugin/architecture.py": ("build",),
-    "plugin/loading.py": ("_probe", "load_plugin", "register_architecture", "register_dataset"),
+    "plugin/loading.py": ("load_plugin", "register_architecture", "register_dataset"),
     "plugin/sources.py": ("import_plugin",),
 }
 
@@ -111,19 +111,23 @@ def is_ours(error: BaseException, location: Path | None) -> bool:
         error: As it was caught, with its traceback.
         location: The plugin's file or folder.
     """
+    inside = ""  # the module of ours that the error was raised in
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename).as_posix()
+        ours = _ours(path)
+        if inside and ours != inside:
+            return True
         if _is_own(path, location) or any(part in path for part in _NETWORK):
             return False
         if frame.name in ("__torch_function__", "__torch_dispatch__"):
             continue  # it runs what another calls
-        if ours := _ours(path):
-            if ours in _INTERFACE:
-                continue
-            return frame.name not in DOORS.get(ours, ())
-        if not _is_library(path):
+        if frame.name in DOORS.get(ours, ()):
+            return False
+        if ours and ours not in _INTERFACE:
+            inside = ours
+        elif not ours and not _is_library(path):
             return False  # a package that the author uses
-    return False
+    return bool(inside)
 
 
 def place(error: BaseException, location: Path | None) -> str:

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 import explorer
+from explorer.data.cache import _read as read_arrays
+from explorer.data.mnist import MNIST
 from explorer.errors import (
     DOORS,
     ExplorerError,
@@ -224,6 +226,12 @@ def test_an_error_in_a_package_that_the_author_uses_is_the_author_s(tmp_path, mo
     net = importlib.import_module("package_of_networks").net
     error = error_of(replace(discover()["plain"], cls=net).build, IMAGES)
     assert explain(error, tmp_path / "mine.py") == "It raised ValueError: too small."
+
+
+def test_arrays_that_cannot_be_used_are_the_author_s_fault(tmp_path):
+    uneven = replace(MNIST, read=lambda _: ([[1], [1, 2]], [0], [[1]], [0]))
+    error = error_of(read_arrays, uneven, tmp_path, "")
+    assert "could not be read: It raised ValueError: setting an array element" in str(error)
 
 
 @pytest.mark.parametrize(("file", "names"), DOORS.items())
