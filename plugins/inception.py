@@ -42,7 +42,7 @@ class Inception(nn.Sequential):
 
     @staticmethod
     def mix(channels: int) -> Branches:
-        """One block: `channels` in, 88 out, the same height and width."""
+        """Return one block: `channels` in, 88 out, the same height and width."""
         return Branches(
             {
                 "1x1": nn.Conv2d(channels, 16, kernel_size=1),

@@ -21,7 +21,7 @@ def register_architectures(register):
 class Residual(nn.Sequential):
     """Two residual blocks: each output is the block's input plus a learned correction.
 
-    The tutorial's Residual net with its block mended: F(x) = conv2(relu(conv1(x))), then
+    The tutorial's Residual net with its block corrected: F(x) = conv2(relu(conv1(x))), then
     relu(x + F(x)). 41,514 parameters on MNIST. `residual-as-printed` is the same net with the slip.
     """
 
@@ -47,7 +47,7 @@ class Residual(nn.Sequential):
 
     @staticmethod
     def correction(channels: int) -> nn.Module:
-        """F(x) of one block, for `channels` channels in and out."""
+        """Return F(x) of one block, for `channels` channels in and out."""
         return nn.Sequential(
             nn.Conv2d(channels, channels, kernel_size=3, padding=1),
             nn.ReLU(),
@@ -56,7 +56,7 @@ class Residual(nn.Sequential):
 
 
 class ResidualAsPrinted(Residual):
-    """The Residual net with the tutorial's slip: half of each block is computed in vain.
+    """The Residual net with the tutorial's slip: half of each block is computed and never used.
 
     The printed block computes y = relu(conv1(x)) and then y = conv2(x), so conv1's result is thrown
     away and F(x) is conv2 alone. 11,568 of the 41,514 parameters never receive a gradient. It still
@@ -65,7 +65,7 @@ class ResidualAsPrinted(Residual):
 
     @staticmethod
     def correction(channels: int) -> nn.Module:
-        """F(x) as printed."""
+        """Return F(x) as printed."""
         return ForgetsItsFirst(
             nn.Conv2d(channels, channels, kernel_size=3, padding=1),
             nn.ReLU(),
@@ -74,13 +74,13 @@ class ResidualAsPrinted(Residual):
 
 
 class ForgetsItsFirst(nn.Sequential):
-    """A stack that hands its last layer its own input, not what the layers before made of it."""
+    """A stack whose last layer gets the stack's input, not the output of the layers before."""
 
     def forward(self, x):
-        """Run every layer, keep only the last one's view of `x`."""
-        *forgotten, last = self
+        """Run every layer, and return what the last one makes of `x`."""
+        *unused, last = self
         y = x
-        for layer in forgotten:
+        for layer in unused:
             y = layer(y)
         return last(x)
 

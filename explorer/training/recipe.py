@@ -173,7 +173,7 @@ def _demand_known(values: Mapping[str, Any]) -> None:
 
 
 PRESETS: Mapping[str, Recipe] = {
-    "tutorial": Recipe(gradients_every=50, score_every=100),
+    "tutorial": Recipe(gradients_every=50, score_every=300),
     "fast": Recipe(
         "adamw",
         0.006,
@@ -181,7 +181,7 @@ PRESETS: Mapping[str, Recipe] = {
         schedule="one-cycle",
         epochs=1,
         gradients_every=50,
-        score_every=100,
+        score_every=300,
     ),
 }
 
