@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 from common import NETS, machine, parser, show
+from explorer.charts.overview import overview
 
 from explorer.charts.lanes import View, lanes
-from explorer.charts.overview import overview
 from explorer.charts.stages import stages
 from explorer.data.loader import default_device, load_data
 from explorer.data.mnist import MNIST

@@ -1,4 +1,4 @@
-"""The stages of a network, as a drawing shows them: a layer with weights and what follows it."""
+"""The stages of a network: a layer with parameters and what follows it, or a block."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -11,9 +11,9 @@ Stage: TypeAlias = list[Layer] | Block
 
 
 def stages(parts: Sequence[Part]) -> list[Stage]:
-    """Group each layer that has weights with those without that follow it.
+    """Group each layer that has parameters with those without that follow it.
 
-    What turns maps into features for a classifier stands with the classifier.
+    What turns maps into features for a classifier is in the classifier's stage.
     """
     found: list[Stage] = []
     for part in parts:
@@ -28,12 +28,16 @@ def stages(parts: Sequence[Part]) -> list[Stage]:
 
 
 def _begins_stage(layer: Layer, last: Sequence[Layer]) -> bool:
-    if last[0].kind in _FLATTENING:
-        return layer.kind not in _FLATTENING and last[-1].kind not in _FLATTENING
-    heavy = layer.parameters > 0 and "Norm" not in layer.kind
-    return heavy or layer.kind in _FLATTENING
+    if layer.kind in _FLATTENING:
+        return any(other.kind not in _FLATTENING for other in last)
+    is_classifier = last[0].kind in _FLATTENING and not any(map(_is_heavy, last))
+    return _is_heavy(layer) and not is_classifier
+
+
+def _is_heavy(layer: Layer) -> bool:
+    return layer.parameters > 0 and "Norm" not in layer.kind
 
 
 def stage_name(stage: Stage) -> str:
-    """The name by which a stage is opened: its block's, or its first layer's."""
+    """Return the name by which a stage is opened: its block's, or its first layer's."""
     return stage.name if isinstance(stage, Block) else stage[0].name

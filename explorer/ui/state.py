@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
-from explorer.charts.diagram import diagram
+from explorer.charts.svg import network_svg
 from explorer.plugin.sources import Source, all_sources, changed_since, fingerprint
 from explorer.runs.recorded import open_examples
 from explorer.runs.run import Run, RunSpec, UnknownRunError
@@ -123,12 +123,13 @@ def shut_down() -> None:
 @st.cache_resource(show_spinner=False, max_entries=200)
 def network(
     architecture: str, fingerprint: str, values: Mapping[str, Any], images: ImageSpec
-) -> tuple[int, Drawn]:
-    """How many parameters a network of these options has, and its diagram."""
+) -> tuple[int, str]:
+    """Return how many parameters a network of these options has, and its drawing, an SVG."""
     from explorer.inspection.outline import outline
 
     parts = outline(registry()[architecture].build(images, values), images)
-    return sum(part.parameters for part in parts), drawn(diagram(parts, images))
+    svg = network_svg(parts, images, "vertical", opens=False)
+    return sum(part.parameters for part in parts), svg
 
 
 def with_examples(own: Sequence[Run]) -> list[Run]:

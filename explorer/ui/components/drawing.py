@@ -1,15 +1,32 @@
-"""An SVG drawing whose named parts can be opened by a click or the Enter key."""
+"""A drawing of a network, an SVG whose parts can be opened by a click or the Enter key."""
 
 from collections.abc import Callable
+from typing import Any
 
 from explorer.ui.components.component import component
 
-_mount = component("drawing", '<div class="frame-of-it"><div class="drawing"></div></div>')
-
-
-def drawing(svg: str, file: str, key: str, on_open: Callable[[], None]) -> None:
-    """Show `svg`, which is saved as `file`; whatever has a `data-name` in it can be opened.
-
-    The name is in `st.session_state[key].open` when `on_open` is called.
+_mount = component(
+    "drawing",
     """
-    _mount(data={"svg": svg, "file": file}, key=key, on_open_change=on_open)
+<div class="around">
+  <div class="drawing"></div>
+  <div class="side back" hidden><button type="button" aria-label="Scroll back">‹</button></div>
+  <div class="side on" hidden><button type="button" aria-label="Scroll on">›</button></div>
+  <button type="button" class="save">Save as SVG</button>
+</div>
+""",
+)
+
+
+def drawing(svg: str, file: str, key: str, on_open: Callable[[], None] | None = None) -> None:
+    """Show a drawing that `explorer.charts.svg` made.
+
+    Args:
+        svg: The drawing.
+        file: The name under which it is saved, without its ending.
+        key: Tells one drawing from another.
+        on_open: Called when a part was opened; `st.session_state[key].open` then is its name. If
+            there is none, nothing can be opened.
+    """
+    handlers: dict[str, Any] = {"on_open_change": on_open} if on_open else {}
+    _mount(data={"svg": svg, "file": file}, key=key, **handlers)

@@ -12,7 +12,7 @@ from explorer.data.dataset import DataSet
 from explorer.plugin.sources import built_in
 from explorer.text import dimensions
 from explorer.ui import state
-from explorer.ui.components.chart import chart
+from explorer.ui.components.drawing import drawing
 from explorer.ui.pages import checks as reports
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ def _architecture(architecture: "Architecture") -> None:
     with left:
         st.markdown(architecture.summary)
         images = architecture.images
-        parameters, shape = state.network(
+        parameters, svg = state.network(
             architecture.name, architecture.fingerprint, architecture.complete({}), images
         )
-        chart(shape, key="plugins.diagram")
+        drawing(svg, architecture.name, key="plugins.diagram")
     with right:
         report, source, about = st.tabs(["Checks", "Source", "About"])
         with report:

@@ -13,7 +13,7 @@ from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError
 from explorer.runs.run import titles as unlike
 from explorer.ui import forms, live, state
-from explorer.ui.components.chart import chart
+from explorer.ui.components.drawing import drawing
 
 QUERY = "run"
 PICKER = "picker"
@@ -93,14 +93,14 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
 def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
     architecture = state.registry()[name]
     try:
-        parameters, shape = state.network(name, architecture.fingerprint, values, dataset.images)
+        parameters, svg = state.network(name, architecture.fingerprint, values, dataset.images)
     except Exception as error:
         from explorer.errors import explain
 
         st.error(f"This network cannot be built: {explain(error, architecture.location)}")
         return
     st.markdown(f"**{name}** — {parameters:,} parameters")
-    chart(shape, key="diagram")
+    drawing(svg, name, key="diagram")
     with st.expander("About this network"):
         st.markdown(architecture.description or "Its author has not described it.")
         st.caption(f"From {architecture.origin}")

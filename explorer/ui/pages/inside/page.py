@@ -7,9 +7,10 @@ import streamlit as st
 from explorer.charts.bars import probabilities
 from explorer.charts.lanes import SCALES, Maps, Scale, View
 from explorer.charts.lanes import lanes as draw_lanes
-from explorer.charts.overview import overview
 from explorer.charts.stages import Stage, stage_name
+from explorer.charts.svg import network_svg
 from explorer.inspection.activations import to_npz
+from explorer.inspection.receptive import by_reach
 from explorer.runs.run import distinguish
 from explorer.text import percent
 from explorer.ui.components.chart import chart
@@ -119,8 +120,14 @@ def _network(place: int, case: Case, scale: Scale, others: Sequence[Maps]) -> No
 
 def _overview(place: int, case: Case, stage: Stage) -> None:
     subject, recording, off = case.subject, case.recording, case.off
-    spec, fields = case.session.data.spec, case.session.fields
-    svg = overview(recording.parts, spec, fields, stage_name(stage), off)
+    svg = network_svg(
+        recording.parts,
+        case.session.data.spec,
+        "horizontal",
+        order=lambda block: by_reach(block, case.session.fields),
+        opened=stage_name(stage),
+        off=off,
+    )
     key = f"overview.{place}"
     drawing(svg, subject.file, key, on_open=lambda: switches.open_part(st.session_state[key].open))
 

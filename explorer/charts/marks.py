@@ -1,0 +1,159 @@
+"""What a drawing of a network is made of, and how wide its text is.
+
+Places are given along the *flow*, from the image to the classes, and *across* it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, Self, TypeAlias, TypeVar
+
+from explorer.text import cut
+
+SIZE = 12  # pixels of a letter
+LARGE = 15
+LINE = 15  # pixels of a line of text
+LONGEST = 84  # pixels of a word that may stay whole in a narrow place
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    flow: float
+    across: float
+
+    def moved(self, flow: float, across: float) -> Self:
+        """Return it at another place."""
+        return replace(self, flow=self.flow + flow, across=self.across + across)
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle(_Placed):
+    """A rectangle; its place is its corner. It has the look of its style, else its hue."""
+
+    length: float
+    breadth: float
+    style: str = ""
+    hue: str = ""
+    corner: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Words(_Placed):
+    """A line of text; its place is the middle of its height, at its start, middle or end."""
+
+    text: str
+    anchor: Literal["start", "middle", "end"] = "middle"
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Circle(_Placed):
+    """A circle with a sign in it; its place is its centre."""
+
+    radius: float
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ribbon:
+    """A line through points `(flow, across)`, smooth where it changes sides."""
+
+    points: tuple[tuple[float, float], ...]
+    thickness: float
+    hue: str = ""
+    macs: int = 0
+
+    def moved(self, flow: float, across: float) -> Self:
+        """Return it at another place."""
+        return replace(self, points=tuple((f + flow, a + across) for f, a in self.points))
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """An area between edges `(flow, across, across)`, smooth where it changes sides."""
+
+    edges: tuple[tuple[float, float, float], ...]
+    hue: str
+
+    def moved(self, flow: float, across: float) -> Self:
+        """Return it at another place."""
+        edges = tuple((f + flow, low + across, high + across) for f, low, high in self.edges)
+        return replace(self, edges=edges)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Marks that belong together.
+
+    Attributes:
+        marks: The marks.
+        title: What is shown under the pointer.
+        style: Its classes.
+        names: The names by which it can be opened, or the paths of the branch that it draws.
+    """
+
+    marks: tuple["Mark", ...]
+    title: str = ""
+    style: str = ""
+    names: tuple[str, ...] = ()
+
+    def moved(self, flow: float, across: float) -> Self:
+        """Return it at another place."""
+        return replace(self, marks=moved(self.marks, flow, across))
+
+
+Mark: TypeAlias = Rectangle | Words | Circle | Ribbon | Band | Group
+
+
+class _Movable(Protocol):
+    def moved(self, flow: float, across: float) -> Self: ...
+
+
+_M = TypeVar("_M", bound=_Movable)
+
+
+def moved(marks: Iterable[_M], flow: float, across: float) -> tuple[_M, ...]:
+    """Return marks at another place."""
+    return tuple(mark.moved(flow, across) for mark in marks)
+
+
+_NARROW = frozenset("fijlrtI.,:;'|!()[]{}/\\ ·-–")
+_WIDE = frozenset("mwMW@%…→")
+
+
+def text_width(text: str, style: str = "") -> float:
+    """Return how wide text is at most, in pixels, in Source Sans, Helvetica or Arial."""
+    size = LARGE if style == "times" else SIZE
+    return size * sum(map(_ems, text)) * (1.07 if style else 1)
+
+
+def _ems(letter: str) -> float:
+    if letter in _NARROW:
+        return 0.36
+    if letter in _WIDE:
+        return 0.95
+    if letter.isascii() or letter in "×−":
+        return 0.74 if letter.isupper() else 0.58
+    return 1.1 if ord(letter) < 0x10000 else 1.5
+
+
+def fitted(text: str, room: float, style: str = "") -> str:
+    """Return text, cut so that it is at most `room` pixels wide."""
+    length = len(text)
+    while length > 1 and text_width(cut(text, length), style) > room:
+        length -= 1
+    return cut(text, length)
+
+
+def wrapped(words: Sequence[str], room: float) -> list[str]:
+    """Return lines of these words, with dots between those that share a line."""
+    lines: list[str] = []
+    for word in words:
+        pieces = re.split(r" (?!\d)", word) if text_width(word) > room else [word]
+        for place, piece in enumerate(pieces):
+            joint = " " if place else " · "
+            if lines and text_width(f"{lines[-1]}{joint}{piece}") <= room:
+                lines[-1] += f"{joint}{piece}"
+            else:
+                lines.append(fitted(piece, max(room, LONGEST)))
+    return lines

@@ -1,0 +1,259 @@
+"""What the drawing of a network shows: a chain of boxes, forks and repeats, without positions.
+
+Equal neighbours are folded: each `Repeat` stands for as many equal groups as it says. Two nodes are
+equal if they differ in nothing but their names.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from explorer.charts.stages import stages
+from explorer.charts.style import branch_hues
+from explorer.inspection.parts import Block, Layer, Part, is_skip
+from explorer.text import dimensions
+
+Names: TypeAlias = tuple[str, ...]
+Chain: TypeAlias = "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A stage: a layer with parameters and the layers that follow it.
+
+    Attributes:
+        names: The name by which it is opened; of several equal ones that are folded, all names.
+        words: What it does, such as `("conv 5×5", "ReLU")`.
+        facts: One line of details for each layer.
+        shape: The shape of its output.
+        channels: The maps, or features, that it gives.
+        macs: Multiply-adds for one image.
+        keeps_shape: It has no parameters and its output has the shape of its input.
+        is_opened: It is marked.
+    """
+
+    names: Names = field(compare=False)
+    words: tuple[str, ...]
+    facts: tuple[str, ...]
+    shape: str
+    channels: int
+    macs: int
+    keeps_shape: bool = False
+    is_opened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A branch of a fork.
+
+    Attributes:
+        paths: The branch's path; of folded ones, all paths.
+        name: Its name in the block.
+        hue: Its colour.
+        channels: The maps that it gives.
+        macs: Multiply-adds for one image.
+        chain: What it is made of; nothing for a skip.
+        is_off: It is switched off.
+    """
+
+    paths: Names = field(compare=False)
+    name: str
+    hue: str
+    channels: int
+    macs: int
+    chain: Chain
+    is_off: bool = False
+
+    @property
+    def is_skip(self) -> bool:
+        """Whether it passes its input on unchanged."""
+        return not self.chain
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A block: its input takes every lane, and their outputs are merged.
+
+    Attributes:
+        names: The name by which it is opened; of several equal ones that are folded, all names.
+        merge: `concat`, `add` or the name of another function.
+        lanes: In the order in which they are drawn.
+        merged: The names of the lanes in the order in which they are merged.
+        facts: Lines of details.
+        shape: The shape of its output.
+        channels: The maps that it gives.
+        is_opened: It is marked.
+    """
+
+    names: Names = field(compare=False)
+    merge: str
+    lanes: tuple[Lane, ...]
+    merged: Names
+    facts: tuple[str, ...]
+    shape: str
+    channels: int
+    is_opened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A chain that stands for `times` equal ones, one after the other."""
+
+    times: int
+    chain: Chain
+
+
+Node: TypeAlias = Box | Fork | Repeat
+
+
+def network(
+    parts: Sequence[Part],
+    order: Callable[[Block], Sequence[str]] = lambda block: list(block.branches),
+    opened: str | None = None,
+    off: Collection[str] = (),
+) -> Chain:
+    """Return what a drawing of these parts shows.
+
+    Args:
+        parts: What the network is made of.
+        order: Returns a block's branches in the order in which their lanes are drawn.
+        opened: The name of the part that is open.
+        off: The paths of the branches that are switched off.
+    """
+
+    def box(stage: Sequence[Layer]) -> Box:
+        first, last = stage[0], stage[-1]
+        return Box(
+            names=(first.name,),
+            words=tuple(layer.text for layer in stage),
+            facts=tuple(map(_layer_facts, stage)),
+            shape=dimensions(last.shape),
+            channels=_channels(last.shape),
+            macs=sum(layer.macs for layer in stage),
+            keeps_shape=first.inputs == last.shape and not any(p.parameters for p in stage),
+            is_opened=first.name == opened,
+        )
+
+    def lane(block: Block, name: str, hue: str) -> Lane:
+        path, inside = block.branch_path(name), block.branches[name]
+        return Lane(
+            paths=(path,),
+            name=name,
+            hue=hue,
+            channels=block.channels[name],
+            macs=sum(part.macs for part in inside),
+            chain=() if is_skip(inside) else chain(inside),
+            is_off=path in off,
+        )
+
+    def fork(block: Block) -> Fork:
+        hues = branch_hues(block.branches)
+        return Fork(
+            names=(block.name,),
+            merge=block.merge,
+            lanes=tuple(lane(block, name, hues[name]) for name in order(block)),
+            merged=tuple(block.branches),
+            facts=(
+                f"{block.merge} of {', '.join(block.branches)}",
+                dimensions(block.shape),
+                f"{block.parameters:,} parameters",
+                f"{block.macs:,} multiply-adds",
+            ),
+            shape=dimensions(block.shape),
+            channels=_channels(block.shape),
+            is_opened=block.name == opened,
+        )
+
+    def chain(parts: Sequence[Part]) -> Chain:
+        found: list[Node] = []
+        for stage in stages(parts):
+            found.append(fork(stage) if isinstance(stage, Block) else box(stage))
+        return fold(found)
+
+    return chain(parts)
+
+
+def fold(nodes: Sequence[Node]) -> Chain:
+    """Replace equal groups that follow one another by one `Repeat` each, the longest first."""
+    if not (found := _longest_repeat(nodes)):
+        return tuple(nodes)
+    start, length, times = found
+    end = start + length * times
+    groups = [nodes[place : place + length] for place in range(start, end, length)]
+    alike = [_named_together(group) for group in zip(*groups, strict=True)]
+    return (*fold(nodes[:start]), Repeat(times, tuple(alike)), *fold(nodes[end:]))
+
+
+def _longest_repeat(nodes: Sequence[Node]) -> tuple[int, int, int] | None:
+    """Return start, length and number of the equal groups whose folding saves the most nodes.
+
+    Of equally good ones, the shortest group, then one that begins with a fork, then the first.
+    """
+    best: tuple[tuple[int, int, bool, int], tuple[int, int, int]] | None = None
+    for length in range(1, len(nodes) // 2 + 1):
+        same = 0  # nodes up to here that equal the node one group earlier
+        for place in range(length, len(nodes)):
+            same = same + 1 if nodes[place] == nodes[place - length] else 0
+            if times := same // length:
+                start = place + 1 - length * (times + 1)
+                rank = times * length, -length, isinstance(nodes[start], Fork), -start
+                if best is None or rank > best[0]:
+                    best = rank, (start, length, times + 1)
+    return best[1] if best else None
+
+
+def walk(chain: Chain) -> Iterator["Box | Fork | Lane"]:
+    """Yield all boxes, forks and lanes, each fork before its lanes, each lane before its nodes."""
+    for node in chain:
+        if isinstance(node, Repeat):
+            yield from walk(node.chain)
+            continue
+        yield node
+        for lane in node.lanes if isinstance(node, Fork) else ():
+            yield lane
+            yield from walk(lane.chain)
+
+
+def names_of(node: Node) -> Names:
+    """Return the names by which what a node stands for is opened, from first to last."""
+    if not isinstance(node, Repeat):
+        return node.names
+    return tuple(name for inner in node.chain for name in names_of(inner))
+
+
+def _named_together(alike: Sequence[Node]) -> Node:
+    """Return the first of these equal nodes, with the names of all of them."""
+    first = alike[0]
+    if isinstance(first, Repeat):
+        chains = [node.chain for node in alike if isinstance(node, Repeat)]
+        return replace(first, chain=_together(chains))
+    names = tuple(name for node in alike for name in names_of(node))
+    if isinstance(first, Box):
+        return replace(first, names=names)
+    forks = [node for node in alike if isinstance(node, Fork)]
+    lanes = [_lanes_together(lanes) for lanes in zip(*(f.lanes for f in forks), strict=True)]
+    return replace(first, names=names, lanes=tuple(lanes))
+
+
+def _lanes_together(alike: Sequence[Lane]) -> Lane:
+    paths = tuple(path for lane in alike for path in lane.paths)
+    return replace(alike[0], paths=paths, chain=_together([lane.chain for lane in alike]))
+
+
+def _together(chains: Sequence[Chain]) -> Chain:
+    return tuple(_named_together(nodes) for nodes in zip(*chains, strict=True))
+
+
+def _channels(shape: Sequence[int]) -> int:
+    """How many maps `(C, H, W)`, features `(F,)` or features of each token `(T, F)` there are."""
+    if not shape:
+        return 1
+    return shape[0] if len(shape) == 3 else shape[-1]
+
+
+def _layer_facts(layer: Layer) -> str:
+    shapes = " → ".join(map(dimensions, filter(None, (layer.inputs, layer.shape))))
+    facts = [f"{layer.text}: {shapes}"]
+    facts += [f"{layer.parameters:,} parameters"] if layer.parameters else []
+    facts += [f"{layer.macs:,} multiply-adds"] if layer.macs else []
+    return ", ".join(facts)
