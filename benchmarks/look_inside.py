@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 from common import NETS, machine, parser, show
-from explorer.charts.overview import overview
 
 from explorer.charts.lanes import View, lanes
 from explorer.charts.stages import stages
+from explorer.charts.svg import network_svg
 from explorer.data.loader import default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.engines.machine import prepare
@@ -70,7 +70,7 @@ def _views(name: str, data: Any) -> list[dict[str, Any]]:
         found = record(model, image)
         maps = {key: output[0].numpy() for key, output in found.maps.items()}
         view = lanes(View(part, maps, fields), pixels, "layer")
-        return json.dumps(view), overview(found.parts, data.spec, fields)
+        return json.dumps(view), network_svg(found.parts, data.spec, "horizontal")
 
     rows = []
     for part in opened:

@@ -157,7 +157,7 @@ def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
     def first_point(seed: int) -> float:
         train.goto(f"{ours}/?architecture=plain&fast.train_size=3000&fast.seed={seed}")
         train.get_by_text("plain — ").wait_for()
-        train.locator(".js-plotly-plot").nth(2).wait_for()
+        train.locator(".js-plotly-plot").nth(1).wait_for()
         taken = _ask(train, FIRST_POINT)
         train.get_by_role("button", name="Stop").wait_for(state="detached")
         return taken

@@ -42,7 +42,7 @@ def main() -> None:
         page.set_viewport_size({"width": 1360, "height": 1000})
         page.goto(f"{address}/plugins?show=residual-as-printed")
         page.get_by_text("All of it moves to another device").wait_for(timeout=120_000)
-        page.locator(".js-plotly-plot .annotation").first.wait_for()
+        page.locator("svg.vertical").wait_for()
         page.wait_for_timeout(1000)
         page.screenshot(path=DOCS / "plugins.png")
         browser.close()

@@ -187,7 +187,7 @@ class _Layout:
     def box(self, box: Box, hue: str, room: float) -> Piece:
         """A slab as broad as its channels, and its words: below it, or before it in the flow."""
         words = wrapped([_short(word, room) for word in box.words] if hue else box.words, room)
-        shape = [] if hue else [box.shape]
+        shape = [] if hue or not box.shape else [box.shape]
         width, height = max(map(text_width, (*words, *shape))), LINE * (len(words) + len(shape))
         slab = self.breadth(box.channels)
         if self.horizontal:
@@ -260,7 +260,10 @@ class _Layout:
         between = max(lane.length for lane in lanes.values())
         end = SLAB if strip else 2 * RADIUS  # the merge
         length = 2 * (PAD + FAN) + between + end
-        name, merge = fork.names[0] + " …" * (len(fork.names) > 1), f"{fork.merge} {fork.shape}"
+        name, merge = (
+            fork.names[0] + " …" * (len(fork.names) > 1),
+            f"{fork.merge} {fork.shape}".rstrip(),
+        )
         most = max(LONGEST_NAME, (length if self.horizontal else before + after) - 2 * PAD)
         name, merge = fitted(name, most, "bold"), fitted(merge, most)
         widths = text_width(name, "bold") + 2 * PAD, text_width(merge) + 2 * PAD

@@ -124,7 +124,7 @@ _WIDE = frozenset("mwMW@%…→")
 def text_width(text: str, style: str = "") -> float:
     """Return how wide text is at most, in pixels, in Source Sans, Helvetica or Arial."""
     size = LARGE if style == "times" else SIZE
-    return size * sum(map(_ems, text)) * (1.07 if style else 1)
+    return size * sum(map(_ems, text)) * (1.07 if style.startswith(("bold", "times")) else 1)
 
 
 def _ems(letter: str) -> float:

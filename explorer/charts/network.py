@@ -181,7 +181,7 @@ def fold(nodes: Sequence[Node]) -> Chain:
     end = start + length * times
     groups = [nodes[place : place + length] for place in range(start, end, length)]
     alike = [_named_together(group) for group in zip(*groups, strict=True)]
-    return (*fold(nodes[:start]), Repeat(times, tuple(alike)), *fold(nodes[end:]))
+    return (*fold(nodes[:start]), Repeat(times, fold(alike)), *fold(nodes[end:]))
 
 
 def _longest_repeat(nodes: Sequence[Node]) -> tuple[int, int, int] | None:

@@ -421,12 +421,12 @@ def test_runs_of_one_s_own_are_offered_where_none_is_on_the_chart(app, store):
 def drawn(monkeypatch):
     """The names of the figures that were drawn, one after the other."""
     names = []
-    for name in ("accuracy_curves", "loss_curves", "diagram"):
+    for name in ("accuracy_curves", "loss_curves", "network_svg"):
         original = getattr(state, name)
 
-        def draw(*given, name=name, original=original):
+        def draw(*given, name=name, original=original, **options):
             names.append(name)
-            return original(*given)
+            return original(*given, **options)
 
         monkeypatch.setattr(state, name, draw)
     state.network.clear()
@@ -436,7 +436,7 @@ def drawn(monkeypatch):
 
 def test_what_is_over_is_drawn_once_however_often_the_page_runs(app, drawn):
     app.run()
-    assert sorted(drawn) == ["accuracy_curves", "diagram", "loss_curves"]
+    assert sorted(drawn) == ["accuracy_curves", "loss_curves", "network_svg"]
     app.run().run()
     assert len(drawn) == 3
 

@@ -1,0 +1,551 @@
+import json
+import re
+from collections import Counter
+from itertools import count, takewhile
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from explorer.branches import Branches
+from explorer.charts.marks import LARGE, SIZE, fitted, text_width, wrapped
+from explorer.charts.network import Box, Fork, Lane, Repeat, fold, network, walk
+from explorer.charts.stages import stage_name, stages
+from explorer.charts.style import branch_hues
+from explorer.charts.svg import network_svg
+from explorer.inspection.outline import outline
+from explorer.inspection.parts import Block, Layer, blocks, branch_path, is_skip
+from explorer.inspection.receptive import by_reach, receptive_fields
+from explorer.plugin.registry import discover
+from explorer.spec import ImageSpec
+
+MNIST = ImageSpec(1, 28, 10)
+ARCHITECTURES = discover().architectures
+DIRECTIONS = ("horizontal", "vertical")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def read(parts, direction, **options):
+    return ElementTree.fromstring(network_svg(parts, MNIST, direction, **options))
+
+
+def draw(model, direction="horizontal", **options):
+    return read(outline(model, MNIST), direction, **options)
+
+
+def built(name, **options):
+    return ARCHITECTURES[name].build(MNIST, options)
+
+
+def classes(element) -> list[str]:
+    return element.get("class", "").split()
+
+
+def words(svg) -> list[str]:
+    return [text.text for text in svg.iter(f"{SVG}text")]
+
+
+def titles(svg) -> list[str]:
+    return [title.text for title in svg.iter(f"{SVG}title")]
+
+
+def groups(svg, of: str) -> dict[str, ElementTree.Element]:
+    """The groups that have a `data-name` or a `data-branch`, by it."""
+    return {g.get(of): g for g in svg.iter(f"{SVG}g") if g.get(of) is not None}
+
+
+def stands_for(svg, one: str, all: str, style: str = "") -> Counter[str]:
+    """What is named by the groups of a drawing, and how often; of folded ones, all of them."""
+    named = Counter()
+    for group in svg.iter(f"{SVG}g"):
+        if group.get(one) is not None and (not style or style in classes(group)):
+            found = json.loads(group.get(all)) if group.get(all) else [group.get(one)]
+            assert found[0] == group.get(one)
+            named.update(found)
+    return named
+
+
+def box(rectangle) -> tuple[float, float, float, float]:
+    x, y, width, height = (float(rectangle.get(key)) for key in ("x", "y", "width", "height"))
+    return x, y, x + width, y + height
+
+
+def box_of_text(text) -> tuple[float, float, float, float]:
+    style = text.get("class", "")
+    size = LARGE if style == "times" else SIZE
+    width, x = text_width(text.text, style), float(text.get("x"))
+    left = x - {None: 0, "middle": width / 2, "end": width}[text.get("text-anchor")]
+    middle = float(text.get("y")) - 0.35 * size
+    return left, middle - 0.58 * size, left + width, middle + 0.58 * size
+
+
+def is_within(inner, outer, slack=0.11) -> bool:
+    return (
+        inner[0] >= outer[0] - slack
+        and inner[1] >= outer[1] - slack
+        and inner[2] <= outer[2] + slack
+        and inner[3] <= outer[3] + slack
+    )
+
+
+def overlap(one, other) -> bool:
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return across > 0.11 and down > 0.11
+
+
+def is_legible(svg) -> None:
+    """No text is on another one, and everything is within the picture and within its frame."""
+    left, top, width, height = map(float, svg.get("viewBox").split())
+    picture = (left, top, left + width, top + height)
+    texts = [(text.text, box_of_text(text)) for text in svg.iter(f"{SVG}text")]
+    texts.sort(key=lambda text: text[1][1])
+    for place, (one, its_box) in enumerate(texts):
+        for other, other_box in takewhile(lambda t: t[1][1] < its_box[3], texts[place + 1 :]):
+            assert not overlap(its_box, other_box), (one, other)
+    for text, place in texts:
+        assert is_within(place, picture), text
+    for rectangle in svg.iter(f"{SVG}rect"):
+        assert is_within(box(rectangle), picture)
+    for path in svg.iter(f"{SVG}path"):
+        for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", path.get("d")):
+            assert is_within((float(x), float(y)) * 2, picture)
+    for part in svg.iter(f"{SVG}g"):
+        if "part" in classes(part):
+            frame = next(r for r in part.iter(f"{SVG}rect") if "frame" in classes(r))
+            for text in part.iter(f"{SVG}text"):
+                assert is_within(box_of_text(text), box(frame)), text.text
+
+
+def all_branches(parts) -> Counter[str]:
+    return Counter(b.branch_path(name) for b in blocks(parts) for name in b.branches)
+
+
+def all_names(parts) -> Counter[str]:
+    nested = [block.name for block in blocks(parts) if block not in parts]
+    return Counter([*map(stage_name, stages(parts)), *nested])
+
+
+# Built-in networks
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_built_in_is_drawn_whole_and_legibly(name, direction):
+    parts = outline(built(name), MNIST)
+    svg = read(parts, direction)
+    is_legible(svg)
+    assert stands_for(svg, "data-name", "data-names") == all_names(parts)
+    assert stands_for(svg, "data-branch", "data-branches") == all_branches(parts)
+    assert words(svg)[0] == "image"
+    assert "1×28×28" in words(svg)
+    assert "10 classes" in " ".join(words(svg))
+
+
+@pytest.mark.parametrize("name", ["inception", "googlenet", "resnet", "densenet", "mlp"])
+def test_a_vertical_drawing_of_up_to_four_branches_is_at_most_300_pixels_wide(name):
+    assert float(draw(built(name), "vertical").get("width")) <= 300
+
+
+@pytest.mark.parametrize(("direction", "side"), [("horizontal", "width"), ("vertical", "height")])
+def test_three_times_the_equal_blocks_make_no_drawing_longer(direction, side):
+    small, large = (draw(built("resnet", n=n), direction) for n in (3, 9))
+    assert float(large.get(side)) == pytest.approx(float(small.get(side)), abs=2)
+
+
+# Branches
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_each_branch_has_its_name_in_ink_beside_a_square_in_its_hue(direction):
+    model = built("inception")
+    lanes = groups(draw(model, direction), "data-branch")
+    for name, hue in branch_hues(model.mix1).items():
+        label = next(g for g in lanes[f"mix1.{name}"].iter(f"{SVG}g") if "name" in classes(g))
+        square, text = list(label)
+        assert (square.get("fill"), text.text, text.get("fill")) == (hue, name, None)
+        assert square.get("width") == square.get("height") == "8"
+
+
+def test_no_text_has_a_colour_of_its_own_or_is_below_12_pixels():
+    svg = draw(built("inception"))
+    assert {text.get("fill") for text in svg.iter(f"{SVG}text")} == {None}
+    style = svg.find(f"{SVG}style").text
+    assert re.findall(r"^text {(.*)}$", style, re.MULTILINE) == [" fill: currentColor; "]
+    sizes = [float(size) for size in re.findall(r"font(?:-size)?: ([\d.]+)px", style)]
+    assert sorted(sizes) == [SIZE, LARGE]
+    assert SIZE >= 12
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_concatenation_is_a_strip_in_the_branches_hues_as_long_as_their_channels(direction):
+    model = built("inception")
+    first = groups(draw(model, direction), "data-name")["mix1"]
+    side = "height" if direction == "horizontal" else "width"
+    strip = [r for r in first.iter(f"{SVG}rect") if "stripe" in classes(r)]
+    place = "y" if direction == "horizontal" else "x"
+    strip.sort(key=lambda stripe: float(stripe.get(place)))
+    hues = branch_hues(["1x1", "5x5", "3x3", "pool"])
+    assert [stripe.get("fill") for stripe in strip] == list(hues.values())
+    breadths = [float(stripe.get(side)) for stripe in strip]
+    assert [round(88 * b / sum(breadths)) for b in breadths] == [16, 24, 24, 24]
+
+
+def test_lanes_come_in_the_order_that_is_asked_for_and_slabs_are_as_tall_as_their_channels():
+    model = built("inception")
+    fields = receptive_fields(model, (1, 28, 28))
+    svg = draw(model, order=lambda block: by_reach(block, fields))
+    lanes = groups(svg, "data-branch")
+    lasts = {}
+    for name, hue in branch_hues(model.mix1).items():
+        rectangles = lanes[f"mix1.{name}"].iter(f"{SVG}rect")
+        slabs = [r for r in rectangles if r.get("fill") == hue and r.get("width") == "10"]
+        lasts[name] = max(map(box, slabs[1:]), key=lambda slab: slab[0])  # not the stripe
+    heights = {name: bottom - top for name, (_, top, _, bottom) in lasts.items()}
+    assert heights["5x5"] == heights["3x3"] == heights["pool"]
+    assert heights["1x1"] / heights["5x5"] == pytest.approx(16 / 24, rel=0.02)
+    assert sorted(lasts, key=lambda name: lasts[name][1]) == ["1x1", "pool", "5x5", "3x3"]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_ribbons_are_as_thick_as_the_multiply_adds_of_what_they_lead_to(direction):
+    paths = {"little": nn.Conv2d(1, 4, 3, padding=1), "much": nn.Conv2d(1, 4, 5, padding=2)}
+    model = nn.Sequential(Branches(paths), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+    thickness = {
+        path.find(f"{SVG}title").text: float(path.get("stroke-width"))
+        for path in draw(model, direction).iter(f"{SVG}path")
+        if path.find(f"{SVG}title") is not None
+    }
+    little, much = 4 * 9 * 784, 4 * 25 * 784
+    ratio = thickness[f"{little:,} multiply-adds"] / thickness[f"{much:,} multiply-adds"]
+    assert ratio == pytest.approx(9 / 25, rel=0.02)
+
+
+def points(path) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", path.get("d"))]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_skip_is_an_arc_around_the_other_branch_from_the_middle_line_back_to_it(direction):
+    svg = draw(built("residual"), direction)
+    lanes = groups(svg, "data-branch")
+    for block in ("block1", "block2"):
+        skip, residual = (lanes[f"{block}.{name}"] for name in ("skip", "residual"))
+        there, back = skip.findall(f"{SVG}path")
+        across = 1 if direction == "horizontal" else 0
+        middle = points(there)[0][across]
+        outside = points(there)[-1][across]
+        assert points(back)[-1][across] == middle
+        assert points(back)[0][across] == outside
+        assert outside < min(box(r)[across] for r in residual.iter(f"{SVG}rect"))
+        assert [text.text for text in skip.iter(f"{SVG}text")] == ["skip"]
+    assert words(svg).count("+") == 2
+    assert "identity" not in " ".join(words(svg))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_merge_of_an_author_is_a_dot_with_its_name(direction):
+    def rescale(outputs):
+        return outputs[0] * outputs[1]
+
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Sigmoid())
+    block = Branches({"maps": nn.Identity(), "excitation": pool}, merge=rescale)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), block, nn.Flatten(), nn.LazyLinear(10))
+    svg = draw(model, direction)
+    assert "●" in words(svg)
+    assert "rescale 4×26×26" in words(svg)
+    is_legible(svg)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_blocks_within_branches_are_drawn_and_can_be_opened(direction):
+    inner = Branches({"a": nn.Identity(), "b": nn.Conv2d(1, 2, 1)})
+    long = "a very long name for a branch"
+    model = nn.Sequential(
+        Branches({long: inner, "c": nn.Conv2d(1, 3, 1)}), nn.Flatten(), nn.Linear(6 * 784, 10)
+    )
+    svg = draw(model, direction)
+    assert set(groups(svg, "data-name")) == {"0", f"0.{long}", "1"}
+    assert set(groups(svg, "data-branch")) == {
+        f"0.{long}",
+        "0.c",
+        f"0.{long}.a",
+        f"0.{long}.b",
+    }
+    assert "concat 6×28×28" in words(svg)
+    assert any(word.startswith("a very") and word.endswith("…") for word in words(svg))
+    assert any(title.startswith(f"0.{long}\n") for title in titles(svg))
+    is_legible(svg)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_branches_that_are_all_skips_are_side_by_side(direction):
+    paths = {"i": nn.Identity(), "j": nn.Identity()}
+    svg = draw(nn.Sequential(Branches(paths), nn.Flatten(), nn.LazyLinear(10)), direction)
+    assert set(groups(svg, "data-branch")) == {"0.i", "0.j"}
+    is_legible(svg)
+
+
+# What is open, what is off, what can be opened
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_what_is_open_and_what_is_off_can_be_seen(direction):
+    svg = draw(built("residual"), direction, opened="block2", off=["block1.skip"])
+    opened = [name for name, g in groups(svg, "data-name").items() if "opened" in classes(g)]
+    assert opened == ["block2"]
+    off = {path: g for path, g in groups(svg, "data-branch").items() if "off" in classes(g)}
+    assert list(off) == ["block1.skip"]
+    (name,) = off["block1.skip"].iter(f"{SVG}text")
+    assert "struck" in classes(name)
+    assert "switched off: gives zeros" in off["block1.skip"].find(f"{SVG}title").text
+
+
+def test_what_is_within_a_branch_that_is_off_looks_off_too():
+    inner = Branches({"a": nn.Identity(), "b": nn.Conv2d(1, 1, 1)}, "add")
+    outer = Branches({"x": nn.Sequential(inner), "y": nn.Identity()}, "add")
+    svg = draw(nn.Sequential(outer, nn.Flatten(), nn.Linear(784, 10)), off=["0.x", "0.x.0.a"])
+    off = {name for name, group in groups(svg, "data-name").items() if "off" in classes(group)}
+    assert off == {"0.x.0"}
+
+
+@pytest.mark.parametrize("opened", [None, "0"])
+def test_nothing_is_marked_that_is_not_open(opened):
+    class Own(nn.Module):  # its path is empty
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(nn.Linear(784, 10).weight.detach())
+
+        def forward(self, x):
+            return x.flatten(1) @ self.weight.T
+
+    svg = draw(Own(), opened=opened)
+    assert list(groups(svg, "data-name")) == [""]
+    assert not any("opened" in classes(group) for group in svg.iter(f"{SVG}g"))
+    assert "Own" in words(svg)
+
+
+def test_a_network_without_modules_is_drawn_as_what_goes_in_and_out():
+    class Nothing(nn.Sequential):
+        def forward(self, x):
+            return nn.Identity()(x).flatten(1)[:, :10]
+
+    parts = outline(nn.Sequential(Nothing(nn.ReLU())), MNIST)
+    assert parts == ()
+    assert words(read(parts, "vertical")) == ["image", "1×28×28", "10 classes"]
+
+
+def test_names_are_escaped():
+    paths = {"<b>&\"'": nn.Conv2d(1, 2, 1), "x": nn.Conv2d(1, 2, 1)}
+    model = nn.Sequential(Branches(paths, "add"), nn.Flatten(), nn.Linear(2 * 784, 10))
+    svg = draw(model)
+    assert "<b>&\"'" in words(svg)
+    assert "0.<b>&\"'" in groups(svg, "data-branch")
+
+
+def test_what_can_be_opened_is_a_button_and_nothing_where_nothing_can():
+    model = built("residual")
+    for group in groups(draw(model), "data-name").values():
+        assert group.get("role") == "button"
+        assert group.get("tabindex") == "0"
+        assert group.get("aria-label") == f"open {group.get('data-name')}"
+    still = draw(model, opens=False)
+    assert set(groups(still, "data-name")) == set(groups(draw(model), "data-name"))
+    assert not any(group.get("role") or group.get("tabindex") for group in still.iter(f"{SVG}g"))
+    assert still.get("role") == "img"
+
+
+@pytest.mark.parametrize(
+    ("name", "opened"), [("plain", ["conv1", "conv2", "flatten"]), ("mlp", None)]
+)
+def test_a_network_without_blocks_is_a_chain_of_stages(name, opened):
+    parts = outline(built(name), MNIST)
+    found = list(groups(read(parts, "horizontal"), "data-name"))
+    assert found == (opened or [stage_name(stage) for stage in stages(parts)])
+
+
+def test_the_details_of_a_stage_are_under_the_pointer():
+    svg = draw(built("plain"))
+    assert groups(svg, "data-name")["conv1"].find(f"{SVG}title").text == (
+        "conv1\n"
+        "conv 5×5: 1×28×28 → 10×24×24, 260 parameters, 144,000 multiply-adds\n"
+        "max-pool 2: 10×24×24 → 10×12×12\n"
+        "ReLU: 10×12×12 → 10×12×12"
+    )
+
+
+# Folding
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_equal_blocks_with_what_is_between_them_are_drawn_once(direction):
+    svg = draw(built("resnet", n=9), direction)
+    assert [word for word in words(svg) if word.startswith("×")] == ["×9", "×8", "×8"]
+    block = groups(svg, "data-name")["block1_1"]
+    names = [f"block1_{number}" for number in range(1, 10)]
+    assert json.loads(block.get("data-names")) == names
+    assert block.get("aria-label") == "open block1_1, the first of 9 equal ones"
+    assert block.find(f"{SVG}title").text.startswith(", ".join(names))
+    skip = groups(svg, "data-branch")["block1_1.skip"]
+    assert json.loads(skip.get("data-branches")) == [f"{name}.skip" for name in names]
+    relu = groups(svg, "data-name")["relu1_1"]
+    assert json.loads(relu.get("data-names")) == [f"relu1_{number}" for number in range(1, 10)]
+
+
+def test_one_that_is_open_or_has_a_branch_off_is_drawn_by_itself():
+    svg = draw(built("resnet", n=9), opened="block1_4", off=["block1_6.skip"])
+    found = groups(svg, "data-name")
+    assert "opened" in classes(found["block1_4"])
+    assert found["block1_4"].get("data-names") is None
+    assert found["block1_6"].get("data-names") is None
+    assert json.loads(found["block1_1"].get("data-names")) == ["block1_1", "block1_2", "block1_3"]
+    assert json.loads(found["block1_7"].get("data-names")) == ["block1_7", "block1_8", "block1_9"]
+
+
+def test_what_differs_in_its_channels_is_not_folded():
+    svg = draw(built("densenet"))
+    assert not any(word.startswith("×") for word in words(svg))
+
+
+def conv(name: str, text: str = "conv 3×3") -> Box:
+    return Box((name,), (text,), (text,), "1×2×2", 1, 9)
+
+
+def expanded(nodes) -> list:
+    return [
+        same
+        for node in nodes
+        for same in (expanded(node.chain) * node.times if isinstance(node, Repeat) else [node])
+    ]
+
+
+def named(nodes) -> Counter[str]:
+    return Counter(
+        name
+        for node in nodes
+        for name in (named(node.chain).elements() if isinstance(node, Repeat) else node.names)
+    )
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=24))
+def test_folding_loses_nothing_and_leaves_no_equal_neighbours(letters):
+    nodes = [conv(str(place), letter) for place, letter in enumerate(letters)]
+    folded = fold(nodes)
+    assert expanded(folded) == nodes
+    assert named(folded) == Counter(str(place) for place in range(len(letters)))
+    single = [node for node in folded if isinstance(node, Box)]
+    assert len(single) == len({name for node in single for name in node.names})
+    assert all(one != other for one, other in zip(folded, folded[1:], strict=False))
+
+
+def test_the_longest_repeat_is_folded_and_begins_with_a_block():
+    relu, block = conv("r", "ReLU"), Fork(("b",), "add", (), (), (), "1×2×2", 1)
+    assert fold([relu, block] * 3 + [relu]) == (relu, Repeat(3, (block, relu)))
+    assert fold([block, block, relu] * 2) == (Repeat(2, (Repeat(2, (block,)), relu)),)
+
+
+# Any network
+
+LETTERS = st.characters(exclude_categories=("C", "Z", "M"))
+LABELS = st.text(st.one_of(st.sampled_from("mWi <&\"'"), LETTERS), min_size=1, max_size=30)
+SHAPES = st.one_of(
+    st.tuples(st.integers(1, 2048), st.integers(1, 64), st.integers(1, 64)),
+    st.tuples(st.integers(1, 5000)),
+    st.tuples(st.integers(1, 50), st.integers(1, 500)),
+    st.just(()),
+)
+KINDS = st.sampled_from(["Conv2d", "ReLU", "Identity", "Flatten", "BatchNorm2d", "Own"])
+TEXTS = st.one_of(
+    LABELS,
+    st.sampled_from(["conv 3×3", "conv 11×11, stride 4, 12 groups", "batch norm", "max-pool 2"]),
+)
+AMOUNTS = st.sampled_from([0, 0, 1, 10**3, 10**9, 10**12])
+LAYERS = st.tuples(KINDS, TEXTS, SHAPES, SHAPES, AMOUNTS, AMOUNTS)
+
+
+def repeated(things):
+    """Lists in which what follows one another is often equal."""
+    runs = st.lists(st.tuples(st.lists(things, min_size=1, max_size=2), st.integers(1, 3)))
+    return runs.map(lambda runs: [thing for own, times in runs for thing in own * times][:6])
+
+
+@st.composite
+def block_templates(draw, inner):
+    branches = draw(st.dictionaries(LABELS, repeated(inner), min_size=1, max_size=5))
+    merge = draw(st.sampled_from(["concat", "add", "a_merge_of_an_author"]))
+    channels = [draw(st.integers(1, 999)) for _ in branches]
+    return merge, branches, channels, draw(SHAPES), draw(AMOUNTS)
+
+
+TEMPLATES = st.recursive(LAYERS, block_templates, max_leaves=12)
+
+
+def make(template, path: str):
+    """The part at a path: templates may be equal, paths never are."""
+    if isinstance(template[0], str) and len(template) == 6:
+        kind, text, inputs, shape, parameters, macs = template
+        return Layer(path, 1, kind, text, inputs, shape, parameters, macs)
+    merge, branches, channels, shape, amount = template
+    made = {
+        name: tuple(
+            make(inner, f"{branch_path(path, name)}.{place}") for place, inner in enumerate(inside)
+        )
+        for name, inside in branches.items()
+    }
+    counts = dict(zip(branches, channels, strict=True))
+    return Block(path, 1, merge, made, counts, shape, shape, amount, amount)
+
+
+OUTLINES = repeated(st.one_of(LAYERS, TEMPLATES)).map(
+    lambda templates: tuple(make(t, str(place)) for place, t in zip(count(), templates))
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(OUTLINES, st.sampled_from(DIRECTIONS), st.randoms(use_true_random=False))
+def test_any_network_is_drawn_whole_and_legibly(parts, direction, random):
+    branches = all_branches(parts)
+    names = list(all_names(parts))
+    off = random.sample(sorted(branches), min(2, len(branches)))
+    opened = random.choice(names) if names else None
+    svg = read(parts, direction, opened=opened, off=off)
+    is_legible(svg)
+    assert stands_for(svg, "data-branch", "data-branches") == branches
+    assert stands_for(svg, "data-name", "data-names") == all_names(parts)
+    assert sum("opened" in classes(group) for group in svg.iter(f"{SVG}g")) == bool(names)
+    assert stands_for(svg, "data-branch", "data-branches", "off") == Counter(off)
+    lanes = [item for item in walk(network(parts)) if isinstance(item, Lane)]
+    skips = [name for b in blocks(parts) for name, p in b.branches.items() if is_skip(p)]
+    assert sum(len(lane.paths) for lane in lanes if lane.is_skip) == len(skips)
+
+
+# Text
+
+
+@given(LABELS, st.floats(30, 200))
+def test_text_that_is_fitted_fits_and_begins_as_it_did(text, room):
+    short = fitted(text, room)
+    assert text_width(short) <= room
+    assert text.startswith(short.removesuffix("…"))
+
+
+@given(st.lists(LABELS, min_size=1, max_size=5), st.floats(90, 300))
+def test_wrapped_words_fit(words, room):
+    lines = wrapped(words, room)
+    assert all(text_width(line) <= room for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "room", "lines"),
+    [
+        (["conv 5×5", "max-pool 2", "ReLU"], 300, ["conv 5×5 · max-pool 2 · ReLU"]),
+        (["conv 5×5", "max-pool 2", "ReLU"], 70, ["conv 5×5", "max-pool 2", "ReLU"]),
+        (["conv 3×3, stride 2"], 70, ["conv 3×3,", "stride 2"]),
+        (["batch norm"], 40, ["batch", "norm"]),
+        (["AVeryLongNameOfAModuleThatSomebodyWrote"], 40, ["AVeryLong…"]),
+    ],
+)
+def test_lines_break_between_words_and_never_before_a_number(words, room, lines):
+    assert wrapped(words, room) == lines
