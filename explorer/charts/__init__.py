@@ -1,1 +1,1 @@
-"""Turns what the core computed into Plotly figures. Each chart is a pure function."""
+"""Plotly figures and SVG drawings of what the core computed; each is a pure function."""

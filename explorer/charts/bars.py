@@ -1,4 +1,4 @@
-"""Bars: probabilities, what the test set costs without a branch, and shares of the logits."""
+"""Bars: probabilities, the accuracy lost without each branch, and logit attribution."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from explorer.charts.style import GRID, RUNS, SIGNED, figure
 from explorer.text import percent
 
 ROW = 22  # pixels
-LEAST = 0.0005  # probability that is worth a number
+LEAST = 0.0005  # probability that is written out
 NEGATIVE, POSITIVE = SIGNED[0][1], SIGNED[2][1]
 
 
 def probabilities(
-    values: Sequence[float], labels: Sequence[str], right: int | None, row: int = ROW
+    values: Sequence[float], labels: Sequence[str], correct: int | None, row: int = ROW
 ) -> go.Figure:
-    """How likely the network holds each class; the right one, if it is known, is marked.
+    """Draw the predicted probability of each class; the correct one, if it is known, is marked.
 
     Args:
         values: Of each class, 0–1.
         labels: The classes' names.
-        right: The right class.
-        row: The height of a bar and its gap, in pixels.
+        correct: The number of the correct class.
+        row: The height of a bar and the gap below it, in pixels.
     """
     chart = figure(row * len(values) + 8, "probabilities")
     best = max(range(len(values)), key=lambda i: values[i])
@@ -38,7 +38,7 @@ def probabilities(
         cliponaxis=False,
         hoverinfo="skip",
     )
-    ticks = [f"<b>{label} ✓</b>" if i == right else label for i, label in enumerate(labels)]
+    ticks = [f"<b>{label} ✓</b>" if i == correct else label for i, label in enumerate(labels)]
     chart.update_xaxes(range=[0, 1.3], visible=False, fixedrange=True)
     chart.update_yaxes(
         range=[len(values) - 0.5, -0.5],
@@ -54,13 +54,13 @@ def probabilities(
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What a test set says of a network without one of its branches.
+    """How a network scores on test images without one of its branches.
 
     Attributes:
         branch: The branch's path.
         hue: Its colour.
-        accuracy: Without it, 0–1.
-        loss: Without it, in nats.
+        accuracy: Without the branch, 0–1.
+        loss: Without the branch, in nats.
     """
 
     branch: str
@@ -70,7 +70,7 @@ class Worth:
 
 
 def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
-    """What each branch's loss costs in accuracy, the dearest first.
+    """Draw the accuracy that is lost without each branch, the largest loss first.
 
     Args:
         found: One for each branch.
@@ -87,10 +87,13 @@ def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
         text=[f"{100 * worth.accuracy:.2f} %" for worth in order],
         textposition="outside",
         cliponaxis=False,
-        customdata=[[escape(worth.branch), f"{worth.loss:.4f}"] for worth in order],
+        customdata=[
+            [escape(worth.branch), _points(cost), f"{worth.loss:.4f}"]
+            for worth, cost in zip(order, costs, strict=True)
+        ],
         hovertemplate=(
-            "without <b>%{customdata[0]}</b>: %{text}, %{x:.2f} points fewer<br>"
-            "loss %{customdata[1]}<extra></extra>"
+            "without <b>%{customdata[0]}</b>: %{text}, %{customdata[1]}<br>"
+            "loss %{customdata[2]}<extra></extra>"
         ),
     )
     top, least = max(1.0, *costs), min(0.0, *costs)
@@ -114,17 +117,21 @@ def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
     return chart
 
 
+def _points(cost: float) -> str:
+    return f"{abs(cost):.2f} points {'more' if cost < 0 else 'less'}"
+
+
 def shares(
     values: Mapping[str, Sequence[float]],
     bias: Sequence[float] | None,
     hues: Mapping[str, str],
     labels: Sequence[str],
 ) -> go.Figure:
-    """What each branch brought to the logit of each class; positive and negative parts stacked.
+    """Draw the share of each branch in the logit of each class; both signs are stacked.
 
     Args:
         values: The shares by branch, one for each class.
-        bias: What no branch brought, if shares and bias sum to the logits.
+        bias: The part that comes from no branch, if shares and bias sum to the logits.
         hues: The branches' colours.
         labels: The classes' names.
     """

@@ -1,7 +1,7 @@
-"""Learning curves: accuracy and loss over the epochs, several runs over one another.
+"""Learning curves: accuracy and loss over the epochs, several runs on one chart.
 
-Runs that differ only in their seed share a hue: each is thin, their mean is bold. Axes are fixed
-from the start, so nothing jumps while a run is live.
+Runs that differ only in their seed share a hue: each line is thin, their mean is bold. Axes are
+fixed from the start, so nothing jumps while a run is live.
 """
 
 import math
@@ -14,14 +14,15 @@ import plotly.graph_objects as go
 
 from explorer.charts.style import GRID, RUNS, figure, translucent
 from explorer.runs.run import Run
+from explorer.text import cut
 from explorer.training.events import Step
 
 MOST_POINTS = 80  # of one line; more is noise
-LEAST_IMAGES = 1000  # behind one point; the accuracy of a handful jumps about
+LEAST_IMAGES = 1000  # averaged in one point; the accuracy of a few is noisy
 LABELS = 0.28  # share of the width that is kept for the labels at the lines' ends
 LABEL_WIDTH = 24  # characters
 LINE_HEIGHT = 15  # pixels
-MOST_LONG_LABELS = 6  # with more of them, each has one line for its name
+MOST_LONG_LABELS = 6  # with more of them, each has a single line for its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Trace:
     Attributes:
         run: The run.
         steps: What it reported between epochs; may be empty.
-        label: What tells it from the others on the chart.
+        label: What distinguishes it from the others on the chart.
     """
 
     run: Run
@@ -64,7 +65,7 @@ class _Measure:
 
 
 # Errors on a logarithmic scale: from 98 to 99 % is as far as from 80 to 90 % … from 0 to 50 %,
-# since each halves what is told wrong.
+# since each step halves the errors.
 _ACCURACY = _Measure(
     name="accuracy",
     height=400,
@@ -86,21 +87,21 @@ _LOSS = _Measure(
 
 
 def accuracy_curves(traces: Sequence[Trace]) -> go.Figure:
-    """Accuracy by epoch on a scale that stretches towards 100 %: test solid, training dashed."""
+    """Draw accuracy by epoch, on a scale stretched towards 100 %: test solid, training dashed."""
     chart = _curves(traces, _ACCURACY)
     chart.update_yaxes(ticktext=[f"{100 * tick:g} %" for tick in _ACCURACY.ticks])
     return chart
 
 
 def loss_curves(traces: Sequence[Trace]) -> go.Figure:
-    """Cross-entropy by epoch on a logarithmic scale: test solid, training dashed."""
+    """Draw cross-entropy by epoch on a logarithmic scale: test solid, training dashed."""
     chart = _curves(traces, _LOSS)
     chart.update_yaxes(ticktext=[f"{tick:g}" for tick in _LOSS.ticks])
     return chart
 
 
 def run_hues(runs: Sequence[Run]) -> Mapping[str, str]:
-    """A hue for each run by id; runs that differ only in their seed have one together."""
+    """Return a hue for each run by id; runs that differ only in their seed share one."""
     families: dict[str, str] = {}
     for run in sorted(runs, key=lambda run: run.created):  # a new run changes no other's hue
         families.setdefault(_family(run), RUNS[len(families) % len(RUNS)])
@@ -212,7 +213,7 @@ def _label_ends(
 
 
 def _apart(wanted: Sequence[float], rooms: Sequence[float], low: float, high: float) -> list[float]:
-    """Middles near the wanted ones, so that nothing overlaps, from `low` to `high` if all fit."""
+    """Return middles near the wanted ones without overlaps, from `low` to `high` if all fit."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     places = list(wanted)
     ceiling = high
@@ -227,22 +228,22 @@ def _apart(wanted: Sequence[float], rooms: Sequence[float], low: float, high: fl
 
 
 def _lines(label: str, labels: int) -> list[str]:
-    """A label's first words, and what tells it apart on a second line if there is room for it."""
-    name, *telling = label.split(" · ")
-    lines = [name, *filter(None, [", ".join(telling)])]
+    """Return a label's first words, and the others on a second line if there is room for it."""
+    name, *others = label.split(" · ")
+    lines = [name, *filter(None, [", ".join(others)])]
     if labels > MOST_LONG_LABELS:
         lines = [", ".join(lines)]
-    return [line if len(line) <= LABEL_WIDTH else line[: LABEL_WIDTH - 1] + "…" for line in lines]
+    return [cut(line, LABEL_WIDTH) for line in lines]
 
 
 def _training(trace: Trace) -> list[_Point]:
-    """The training curve, from the steps where there are any, else from the epochs."""
+    """Return the training curve, from the steps where there are any, else from the epochs."""
     run = trace.run
     if not trace.steps or run.started is None:
         return [_Point(e.epoch, e.train_loss, e.train_accuracy) for e in run.epochs]
     enough = max(LEAST_IMAGES, sum(step.images for step in trace.steps) // MOST_POINTS)
     groups: list[list[Step]] = [[trace.steps[0]]]
-    images = enough  # the first report stands alone, so that there is something to see at once
+    images = enough  # the first report is a point by itself, so that it is seen at once
     for step in trace.steps[1:]:
         if images >= enough:
             groups.append([])
@@ -269,7 +270,7 @@ def _test(run: Run) -> list[_Point]:
 
 
 def _mean(curves: Sequence[Sequence[_Point]]) -> list[_Point]:
-    """Epoch by epoch, of those that have come as far as most have."""
+    """Return the mean by epoch, of the curves that are at least as long as the median one."""
     lengths = sorted(map(len, curves), reverse=True)
     common = lengths[len(lengths) // 2]
     far = [curve[:common] for curve in curves if len(curve) >= common]

@@ -1,4 +1,4 @@
-"""Grids: gradients by layer and step, and which class is taken for which."""
+"""Grids: gradient norms by layer and step, and the confusion matrix."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from explorer.training.events import Gradients
 
 # One ramp from dark to light that reads the same on a white and on a dark page.
 _RAMP = "Viridis"
-LEAST = 1e-8  # what is below counts as no gradient at all
+LEAST = 1e-8  # a smaller norm is drawn as no gradient at all
 
 
 def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.Figure:
-    """The norm of each layer's gradient over the training, on a logarithmic scale.
+    """Draw the norm of each layer's gradient over the training, on a logarithmic scale.
 
     Args:
         recorded: In order; at least one.
@@ -42,10 +42,10 @@ def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.
 
 
 def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> go.Figure:
-    """How often each class (row) was taken for which (column); right answers are left blank.
+    """Draw the confusion matrix: true class by row, predicted by column; correct ones are blank.
 
     Args:
-        counts: `(classes, classes)`.
+        counts: Test images by true and by predicted class.
         labels: The classes' names.
     """
     wrong = [
@@ -63,11 +63,11 @@ def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> go.Figu
         xgap=1,
         ygap=1,
         hoverongaps=False,
-        hovertemplate="%{z} × <b>%{y}</b> taken for <b>%{x}</b><extra></extra>",
+        hovertemplate="%{z} times <b>%{y}</b>, predicted as <b>%{x}</b><extra></extra>",
     )
     axis: Any = {"type": "category", "showgrid": False, "fixedrange": True}
-    chart.update_xaxes(title={"text": "taken for", "standoff": 4}, side="bottom", **axis)
-    chart.update_yaxes(title={"text": "is"}, autorange="reversed", automargin=True, **axis)
+    chart.update_xaxes(title={"text": "predicted", "standoff": 4}, side="bottom", **axis)
+    chart.update_yaxes(title={"text": "true"}, autorange="reversed", automargin=True, **axis)
     chart.update_layout(margin={"l": 4, "t": 4, "b": 44, "r": 0}, dragmode=False)
     return chart
 

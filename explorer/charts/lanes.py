@@ -1,8 +1,8 @@
 """The view of one block: a lane for each branch, and in it a mosaic of maps for each layer.
 
-A pure function from recorded maps to what the browser draws (`explorer/ui/lanes.js`). Values are
-sent as half-precision floats: three digits are enough to read, and a quarter of a megabyte is
-enough for a block.
+A pure function from recorded maps to what the browser draws (`explorer/ui/components/lanes.js`).
+Values are sent as half-precision floats: three digits are enough to read, and keep a block below
+300 kB.
 """
 
 import base64
@@ -17,18 +17,19 @@ from explorer.charts.stages import Stage
 from explorer.charts.style import POSITIVE, SIGNED, branch_hues
 from explorer.inspection.parts import Block, Layer, Part, is_skip
 from explorer.inspection.receptive import ReceptiveField, by_reach
+from explorer.text import dimensions
 
 Maps: TypeAlias = Mapping[str, NDArray[np.float32]]
 Scale: TypeAlias = Literal["map", "layer", "model"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 
-PERCENTILE = 99  # a single bright pixel must not darken all others
+PERCENTILE = 99  # so that a single bright pixel does not darken all others
 MOST_TILES = 256  # of one mosaic
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a block, or a stage without branches, did with one image.
+    """What a block, or a stage without branches, made of one image.
 
     Attributes:
         stage: The block or the stage.
@@ -44,7 +45,7 @@ class View:
 
 
 def limit(maps: Sequence[NDArray[np.float32]]) -> float:
-    """The value at which colours end: the 99th percentile of all magnitudes, above 0."""
+    """Return the value at which colours end: the 99th percentile of all magnitudes, above 0."""
     found = [np.abs(values[np.isfinite(values)]).ravel() for values in maps]
     magnitudes = np.concatenate(found) if found else np.zeros(0)
     if not magnitudes.size or not magnitudes.max():
@@ -55,14 +56,14 @@ def limit(maps: Sequence[NDArray[np.float32]]) -> float:
 def lanes(
     view: View, image: NDArray[np.uint8], scale: Scale, others: Sequence[Maps] = ()
 ) -> dict[str, Any]:
-    """What the browser needs to draw a view.
+    """Return what the browser needs to draw a view.
 
     Args:
         view: What to draw.
         image: What went in, `(C, H, W)`.
         scale: Which maps share their colours.
-        others: The maps of the networks beside it: what has the same name there shares its colours
-            under `layer`, everything does under `model`.
+        others: The maps of the networks beside it: outputs of the same name share their colours
+            under `layer`, all outputs under `model`.
     """
     colours = _Colours(scale, [view.maps, *others])
     picture = {"pixels": _bytes(_rgb(image)), "height": image.shape[1], "width": image.shape[2]}
@@ -80,8 +81,7 @@ def lanes(
 
 def _title(stage: Stage) -> str:
     if isinstance(stage, Block):
-        shape = "×".join(map(str, stage.shape))
-        return f"{stage.name}: {stage.merge} of {len(stage.branches)}, {shape}"
+        return f"{stage.name}: {stage.merge} of {len(stage.branches)}, {dimensions(stage.shape)}"
     return f"{stage[0].name}: {', '.join(layer.text for layer in stage)}"
 
 
@@ -95,7 +95,7 @@ class _Colours:
         self.end = limit(self.everything) if scale == "model" else 0.0
 
     def of(self, values: NDArray[np.float32], names: Sequence[str]) -> dict[str, Any]:
-        """For a mosaic of `values`, whose colours are those of all outputs of these names."""
+        """Return the colours of a mosaic of `values`, shared by all outputs of these names."""
         group = [maps[name] for maps in self.networks for name in names if name in maps]
         if self.scale == "model":
             group, ends = self.everything, [self.end]
@@ -122,13 +122,13 @@ def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> d
         "path": path,
         "hue": hue,
         "on": path not in view.off,
-        "facts": ["hands its input on", *facts[:1]] if is_skip(parts) else facts,
+        "facts": ["passes its input on unchanged", *facts[:1]] if is_skip(parts) else facts,
         "stages": [] if is_skip(parts) else [_mosaic(view, p, colours) for p in _shown(parts)],
     }
 
 
 def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours) -> dict[str, Any]:
-    """The merged output; of a sum also what is summed, all on one scale."""
+    """Return the merged output; of a sum also what is summed, all on one scale."""
     strip = [
         {"name": name, "hue": hues[name], "channels": channels}
         for name, channels in block.channels.items()
@@ -166,7 +166,7 @@ def _sum(block: Block) -> str:
 
 
 def _shown(parts: Sequence[Part]) -> list[Part]:
-    """Flattening only lays the same values in a row."""
+    """Return the parts that are drawn: flattening only puts the same values in a row."""
     shown = [part for part in parts if isinstance(part, Block) or part.kind != "Flatten"]
     return shown or list(parts)
 
@@ -192,7 +192,7 @@ def _tiles(
     return {
         "name": name,
         "text": text,
-        "shape": "×".join(map(str, shape)),
+        "shape": dimensions(shape),
         "channels": len(values),
         "height": values.shape[1],
         "width": values.shape[2],
@@ -208,7 +208,7 @@ def _tiles(
 
 
 def as_maps(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Features `(F,)` as F maps of one pixel; maps `(C, H, W)` as they are; the rest as rows."""
+    """Return features `(F,)` as F maps of one pixel, maps `(C, H, W)` unchanged, others as rows."""
     if values.ndim == 3:
         return values
     if values.ndim == 1:
@@ -217,7 +217,7 @@ def as_maps(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`(C, H, W)` of one or three channels as `(H, W, 3)`."""
+    """Return an image `(C, H, W)` of one or three channels as `(H, W, 3)`."""
     return np.ascontiguousarray(np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0))
 
 

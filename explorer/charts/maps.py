@@ -1,4 +1,4 @@
-"""Single maps, large: a feature map beside its filter, the pixels that speak for a class."""
+"""Single maps, large: a feature map beside its filter, attributions to pixels, filters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,13 +21,13 @@ def feature_map(
     title: str,
     planes: NDArray[np.float32] | None,
 ) -> go.Figure:
-    """A feature map beside the image, and the filter that made it.
+    """Draw a feature map beside the image, and the filter that made it.
 
     Args:
         image: What went in, `(C, H, W)`.
         values: The map, `(h, w)`.
         end: The magnitude at which its colours end.
-        title: What it is called.
+        title: What is written above it.
         planes: The filter, `(inputs, height, width)`, if a convolution made the map.
     """
     titles = ["image", title]
@@ -47,11 +47,11 @@ def feature_map(
 def saliency(
     image: NDArray[np.uint8], found: Sequence[tuple[str, NDArray[np.float32]]]
 ) -> go.Figure:
-    """The image, and beside it what each method says of its pixels; orange speaks against.
+    """Draw the image, and beside it each method's attributions to its pixels; orange is negative.
 
     Args:
         image: `(C, H, W)`.
-        found: Pairs of a method's name and its values, `(h, w)`.
+        found: Pairs of a method's name and its attributions, `(h, w)`.
     """
     ends = [float(np.percentile(np.abs(values), 99.5)) or 1.0 for _, values in found]
     titles = [
@@ -66,7 +66,7 @@ def saliency(
 
 
 def filters(values: NDArray[np.float32]) -> go.Figure:
-    """All filters of a convolution, one tile each, on one scale.
+    """Draw all filters of a convolution, one tile each, on one scale.
 
     Args:
         values: `(outputs, inputs, height, width)`; of several inputs, the mean over them is shown.
@@ -82,7 +82,7 @@ def filters(values: NDArray[np.float32]) -> go.Figure:
 
 def _limits(values: NDArray[np.float32], end: float) -> str:
     if not values.any():
-        return "nothing"
+        return "all zero"
     return f"±{end:.2g}" if (values < 0).any() else f"0 to {end:.2g}"
 
 
@@ -139,7 +139,7 @@ def _heatmap(
 
 
 def _square(chart: go.Figure, rows: int, columns: int, place: str) -> None:
-    """Pixels are square, and row 0 is at the top."""
+    """Make pixels square, and row 0 the top one."""
     place = "" if place == "1" else place
     edges = [rows - 0.5, -0.5]
     axis = {"visible": False, "constrain": "domain"}
@@ -152,9 +152,9 @@ def _square(chart: go.Figure, rows: int, columns: int, place: str) -> None:
 
 
 def _mosaic(planes: NDArray[np.float32], across: int = 0) -> NDArray[np.float32]:
-    """Planes `(n, h, w)` side by side in rows, with a gap of one pixel that is not a number.
+    """Return planes `(n, h, w)` side by side in rows, with gaps of one pixel, which are NaN.
 
-    Planes of a single pixel stand close together.
+    Planes of a single pixel have no gaps between them.
     """
     count, height, width = planes.shape
     gap = 1 if height * width > 1 else 0

@@ -18,7 +18,7 @@ RUNS = ("#2b8fd6", "#d1495b", "#2e9e5b", "#8e5ea2", "#c98a1b", "#00a3a3", "#b057
 SIGNED = ((0.0, "#f59322"), (0.5, "#e8eaeb"), (1.0, "#0877bd"))
 # What is never below zero, as after a ReLU.
 POSITIVE = ((0.0, "#ffffff"), (1.0, "#0877bd"))
-# Weights, so that nobody takes them for activations.
+# Another ramp for weights, so that nobody mistakes them for activations.
 WEIGHTS = ((0.0, "#762a83"), (0.5, "#f7f7f7"), (1.0, "#1b7837"))
 INK = ((0.0, "#000000"), (1.0, "#ffffff"))
 
@@ -28,18 +28,18 @@ GRID = "rgba(128, 128, 128, 0.22)"
 
 
 def branch_hues(names: Iterable[str]) -> Mapping[str, str]:
-    """One fixed hue for each branch of a block, by its place in the block."""
+    """Return one fixed hue for each branch of a block, by its place in the block."""
     return {name: BRANCHES[place % len(BRANCHES)] for place, name in enumerate(names)}
 
 
 def translucent(colour: str, opacity: float) -> str:
-    """`#rrggbb` with an opacity from 0 to 1."""
+    """Return the colour `#rrggbb` with an opacity from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {opacity})"
 
 
 def figure(height: int, uirevision: str) -> go.Figure:
-    """An empty figure of `height` pixels.
+    """Return an empty figure of `height` pixels.
 
     As long as `uirevision` stays the same, a reader's zoom survives new data.
     """

@@ -30,7 +30,7 @@ def traces(*runs: Run) -> list[Trace]:
     return [Trace(run, [], labels[run.id]) for run in runs]
 
 
-def test_the_end_of_each_line_bears_its_name_and_its_last_value():
+def test_the_end_of_each_line_has_its_name_and_its_last_value():
     chart = accuracy_curves(traces(run("plain"), run("residual", accuracy=0.95)))
     texts = [label.text for label in chart.layout.annotations]
     assert texts == ["plain<br><b>93.00 %</b>", "residual<br><b>98.00 %</b>"]

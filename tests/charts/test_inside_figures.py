@@ -11,10 +11,10 @@ from explorer.training.events import Gradients
 DIGITS = tuple("0123456789")
 
 
-def test_probabilities_mark_the_right_class_and_write_out_what_matters():
+def test_probabilities_mark_the_correct_class_and_write_out_what_matters():
     values = [0.0] * 10
     values[7], values[1] = 0.9, 0.1
-    chart = probabilities(values, DIGITS, right=1)
+    chart = probabilities(values, DIGITS, correct=1)
     assert chart.layout.yaxis.ticktext[1] == "<b>1 ✓</b>"
     assert chart.data[0].text[7] == "90.0 %"
     assert chart.data[0].text[0] == ""
@@ -41,6 +41,12 @@ def test_the_branch_that_costs_most_comes_first():
 def test_a_branch_without_which_it_is_better_has_room_to_the_left():
     chart = worths([Worth("a", "#111111", 0.99, 0.1)], accuracy=0.98)
     assert chart.layout.xaxis.range[0] < chart.data[0].x[0] < 0
+
+
+def test_what_a_branch_costs_is_in_words_under_the_pointer():
+    found = [Worth("a", "#111111", 0.99, 0.1), Worth("b", "#222222", 0.4, 2.0)]
+    costs = [words for _, words, _ in worths(found, accuracy=0.98).data[0].customdata]
+    assert costs == ["58.00 points less", "1.00 points more"]
 
 
 def test_exact_shares_show_the_bias_and_the_logits_that_they_sum_to():
@@ -75,7 +81,7 @@ def test_the_confusion_shows_what_is_wrong_only():
 IMAGE = np.arange(784, dtype=np.uint8).reshape(1, 28, 28)
 
 
-def test_a_map_stands_beside_the_image_and_its_filter_in_colours_of_its_own():
+def test_a_map_is_beside_the_image_and_its_filter_which_has_another_ramp():
     values = np.array([[-1.0, 2.0], [0.5, 0.0]], np.float32)
     planes = np.array([[[0.1, -0.4], [0.2, 0.3]]], np.float32)
     chart = feature_map(IMAGE, values, 2.0, "channel 3", planes)
@@ -114,7 +120,7 @@ def test_filters_are_tiles_with_gaps_between():
     assert np.isnan(mosaic[:, 3]).all()
 
 
-def test_filters_of_one_pixel_stand_close_together():
+def test_filters_of_one_pixel_have_no_gaps_between():
     mosaic = filters(np.ones((6, 3, 1, 1), np.float32)).data[0].z
     assert mosaic.shape == (1, 6)
     assert not any(math.isnan(value) for value in mosaic[0])

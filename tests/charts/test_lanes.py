@@ -168,7 +168,7 @@ def test_one_bright_pixel_does_not_darken_the_rest():
     assert limit([quiet]) == pytest.approx(1)
 
 
-def test_the_branches_of_a_merge_of_one_s_own_bear_their_names_shapes_and_scales():
+def test_the_branches_of_an_author_s_merge_have_their_names_shapes_and_scales():
     def rescale(outputs):
         return outputs[0] * outputs[1]
 

@@ -1,7 +1,7 @@
 import json
 import re
 from collections import Counter
-from itertools import count, takewhile
+from itertools import count, pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -103,7 +103,9 @@ def is_legible(svg) -> None:
     texts = [(text.text, box_of_text(text)) for text in svg.iter(f"{SVG}text")]
     texts.sort(key=lambda text: text[1][1])
     for place, (one, its_box) in enumerate(texts):
-        for other, other_box in takewhile(lambda t: t[1][1] < its_box[3], texts[place + 1 :]):
+        for other, other_box in texts[place + 1 :]:
+            if other_box[1] >= its_box[3]:
+                break
             assert not overlap(its_box, other_box), (one, other)
     for text, place in texts:
         assert is_within(place, picture), text
@@ -437,7 +439,7 @@ def test_folding_loses_nothing_and_leaves_no_equal_neighbours(letters):
     assert named(folded) == Counter(str(place) for place in range(len(letters)))
     single = [node for node in folded if isinstance(node, Box)]
     assert len(single) == len({name for node in single for name in node.names})
-    assert all(one != other for one, other in zip(folded, folded[1:], strict=False))
+    assert all(one != other for one, other in pairwise(folded))
 
 
 def test_the_longest_repeat_is_folded_and_begins_with_a_block():

@@ -87,6 +87,6 @@ def test_a_drawing_grows_with_the_page_and_is_saved_as_a_file_of_its_own(page, a
         page.get_by_role("button", name="Save as SVG").click()
     assert download.value.suggested_filename == "inception-epoch-10.svg"
     saved = ElementTree.parse(download.value.path())
-    texts = [text for text in saved.iter("{http://www.w3.org/2000/svg}text")]
+    texts = list(saved.iter("{http://www.w3.org/2000/svg}text"))
     assert "mix1" in [text.text for text in texts]
     assert all("fill: rgb(" in text.get("style") for text in texts)

@@ -160,7 +160,7 @@ def test_hovering_shows_the_value_that_was_recorded(page, app):
         canvas.hover(position={"x": x, "y": y})
         words = page.locator(".reading").inner_text()
         at = [int(n) for n in re.search(r"channel (\d+), row (\d+), column (\d+)", words).groups()]
-        value = float(re.search(r"value (\S+)", words).group(1))
+        value = float(re.search(r"value (\S+)", words).group(1).replace("−", "-"))
         assert value == pytest.approx(float(maps["relu1"][tuple(at)]), rel=0.01, abs=1e-3)
 
 

@@ -1,12 +1,12 @@
-// A black square to draw on in white. Strokes are kept as lists of points and painted anew on every
-// change, so that one more point, a stroke taken back and the small picture for the server are all the
-// same few lines.
+// A black square to draw on in white. Strokes are kept as lists of points and all painted on every
+// change, so that one more point, an undone stroke and the small picture for the server share the same
+// few lines.
 
 const SIZE = 240; // CSS pixels a side; all points are in these
-const PEN = 20; // as thick for a digit of this size as those of MNIST are
+const PEN = 20; // for a digit of this size, as thick as those of MNIST
 const SENT = 112; // pixels a side of what the server gets
 
-// By the caller's key. It outlives the element, which is made anew when a visitor comes back to a page.
+// By the caller's key. It outlives the element, which is made again when a visitor comes back to a page.
 const drawings = new Map();
 
 function paint(canvas, strokes) {

@@ -25,9 +25,9 @@ def canvas(key: str, *, hint: str = "Draw a digit here") -> bytes | None:
     """Show the square and return what is drawn on it.
 
     Args:
-        key: Tells one drawing from another; a drawing stays while its key does, also when the
-            visitor goes to another page and comes back. A new key is an empty square.
-        hint: What stands on the square while it is empty.
+        key: Identifies the drawing, which is kept while its key is the same, also when the visitor
+            goes to another page and comes back. A new key is an empty square.
+        hint: What is written on the square while it is empty.
 
     Returns:
         A PNG of 112 × 112 pixels, or `None` while nothing is drawn.

@@ -1,5 +1,5 @@
 // A Plotly chart that is updated in place. st.plotly_chart makes a new one for each new figure, which
-// flickers and forgets the reader's zoom.
+// flickers and loses the reader's zoom.
 
 let library;
 

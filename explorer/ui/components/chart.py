@@ -1,4 +1,4 @@
-"""A Plotly chart that is updated in place, and so keeps its reader's zoom while a run is live."""
+"""A Plotly chart that is updated in place, so that a reader's zoom survives while a run is live."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ _mount = st.components.v2.component(
 
 
 class Drawn(NamedTuple):
-    """A figure as it is sent to the page, to be kept where drawing it again would come to the same.
+    """A figure as it is sent to the page; it can be kept and sent again.
 
     Attributes:
         json: Its traces and its layout.
@@ -28,14 +28,14 @@ class Drawn(NamedTuple):
 
 
 def drawn(figure: Figure) -> Drawn:
-    """The figure as it is sent."""
+    """Return the figure as it is sent."""
     return Drawn(figure.to_json(), figure.layout.height)
 
 
 def chart(figure: Figure | Drawn, key: str) -> None:
-    """Draw `figure`, or bring the chart of the same `key` up to date.
+    """Draw `figure`, or update the chart of the same `key`.
 
-    Text takes the page's own font and colour, so that it can be read on light and on dark.
+    Text has the page's font and colour, so that it can be read on light and on dark.
     """
     sent = figure if isinstance(figure, Drawn) else drawn(figure)
     _mount(data=sent.json, key=key, height=sent.height)

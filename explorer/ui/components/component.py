@@ -1,4 +1,4 @@
-"""Components of our own: what they do in the browser lies beside the Python that mounts them."""
+"""Components of this app: their JavaScript and CSS are beside the Python that mounts them."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ _HERE = Path(__file__).parent
 
 
 def component(name: str, html: str) -> Any:
-    """Register the component of `name.js` and `name.css`; returns what mounts it."""
+    """Register the component of `name.js` and `name.css`; return the function that mounts it."""
     return st.components.v2.component(
         f"explorer_{name}",
         html=html,

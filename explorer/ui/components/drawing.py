@@ -23,8 +23,8 @@ def drawing(svg: str, file: str, key: str, on_open: Callable[[], None] | None = 
 
     Args:
         svg: The drawing.
-        file: The name under which it is saved, without its ending.
-        key: Tells one drawing from another.
+        file: The name of the saved file, without its ending.
+        key: Identifies the drawing.
         on_open: Called when a part was opened; `st.session_state[key].open` then is its name. If
             there is none, nothing can be opened.
     """

@@ -3,7 +3,7 @@
 
 const GAP = 2; // pixels between two maps
 const TILE = 46; // pixels that a map is wide, if it can be
-const NARROW = 560; // pixels of the whole, below which the image stands above the lanes
+const NARROW = 560; // pixels of the whole, below which the image is above the lanes
 const MOST_HEIGHT = 170; // pixels of one mosaic
 const SIGN = 30; // pixels of an arrow or a plus, with the room around it
 const CAPTION = 132; // pixels that a caption needs at least
@@ -259,7 +259,7 @@ function scaleBar(stage) {
   return node;
 }
 
-// All mosaics and their captions as one picture, as they stand on the page.
+// All mosaics and their captions as one picture, as on the page.
 function saveButton(flow, file) {
   const button = element("button", "save", "Save as PNG");
   button.addEventListener("click", () => {
@@ -340,7 +340,9 @@ function halves(text) {
 function format(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  return size >= 1000 || size < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  const large = size >= 1000 || size < 0.001;
+  const digits = large ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  return digits.replaceAll("-", "−");
 }
 
 function element(tag, className = "", text = "") {

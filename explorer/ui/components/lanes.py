@@ -1,4 +1,4 @@
-"""The lanes of a block, drawn in the browser: pixels are read and branches switched right there."""
+"""The lanes of a block, drawn in the browser: pixels are read and branches switched there."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,9 +21,9 @@ def lanes(
 
     Args:
         view: The view.
-        notes: What is said below the image, which stays in sight.
-        file: The name under which the picture is saved, without its ending.
-        key: Tells one view from another.
+        notes: Lines below the image, which stays in view.
+        file: The name of the saved picture, without its ending.
+        key: Identifies the view.
         on_switch: Called when a branch was switched; `st.session_state[key].switch` then has its
             `path` and whether it is `on`.
         on_open: Called when a map was clicked; `st.session_state[key].open` then has its `name` and
