@@ -100,7 +100,7 @@ def lay_out(chain: Chain, image: str, classes: str, direction: Direction) -> Pie
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Makes pieces; each method returns one, with all that is in it.
+    """Lays out nodes as pieces, each with all that is in it.
 
     Attributes:
         horizontal: Whether the flow goes from left to right.
@@ -113,7 +113,7 @@ class _Layout:
     macs: int
 
     def turned(self, x: float, y: float) -> tuple[float, float]:
-        """Return flow and across of what is so far to the right and so far down."""
+        """Return along and across the flow what is `x` to the right and `y` down."""
         return (x, y) if self.horizontal else (y, x)
 
     def breadth(self, channels: int) -> float:
@@ -130,7 +130,7 @@ class _Layout:
         ]
 
     def caption(self, lines: Sequence[str]) -> Piece:
-        """Words on the middle line."""
+        """Lay out words on the middle line."""
         width, height = max(map(text_width, lines)), LINE * len(lines)
         length, breadth = self.turned(width, height)
         x, y = (width / 2, -height / 2) if self.horizontal else (0.0, 0.0)
@@ -138,7 +138,7 @@ class _Layout:
         return Piece(length, breadth / 2, breadth / 2, tuple(marks), exit=length)
 
     def row(self, pieces: Sequence[Piece], gap: float, hue: str = "") -> Piece:
-        """Pieces one after the other, with a ribbon to each."""
+        """Put pieces one after the other, with a ribbon to each."""
         ribbons: list[Mark] = []
         marks: list[Mark] = []
         parts: list[Group] = []
@@ -185,7 +185,7 @@ class _Layout:
         return replace(piece, before=before, after=after, marks=(), parts=(part,))
 
     def box(self, box: Box, hue: str, room: float) -> Piece:
-        """A slab as broad as its channels, and its words: below it, or before it in the flow."""
+        """Lay out a slab as broad as its channels, and its words: below it, or before it."""
         words = wrapped([_short(word, room) for word in box.words] if hue else box.words, room)
         shape = [] if hue or not box.shape else [box.shape]
         width, height = max(map(text_width, (*words, *shape))), LINE * (len(words) + len(shape))
@@ -206,7 +206,7 @@ class _Layout:
         return Piece(length, before, after, marks, (), entry, start + SLAB, box.macs, slab)
 
     def capsule(self, box: Box, room: float) -> Piece:
-        """The words of a stage that changes no shape, on the middle line."""
+        """Lay out the words of a stage that changes no shape, on the middle line."""
         words = wrapped(box.words, room)
         width, height = max(map(text_width, words)) + 2 * FRAME, LINE * len(words) + 4
         length, breadth = self.turned(width, height)
@@ -216,7 +216,7 @@ class _Layout:
         return Piece(length, breadth / 2, breadth / 2, marks, exit=length, macs=box.macs)
 
     def repeat(self, repeat: Repeat, hue: str, room: float) -> Piece:
-        """What is there several times, drawn once on a stack of frames."""
+        """Lay out once what is there several times, on a stack of frames."""
         inner = self.chain(repeat.chain, hue, room - 2 * PAD)
         text, style = f"×{repeat.times}", "times"
         width = text_width(text, style)
@@ -251,7 +251,7 @@ class _Layout:
         )
 
     def fork(self, fork: Fork, room: float) -> Piece:
-        """A block: lanes side by side from its split to its merge, in a frame."""
+        """Lay out a block: lanes side by side from its split to its merge, in a frame."""
         lanes = self.lanes(fork, room - 2 * PAD)
         middles, before, after = self.beside(fork, lanes)
         strip = self.strip(fork) if fork.merge == "concat" else {}
@@ -306,7 +306,7 @@ class _Layout:
         ends: tuple[float, float],
         stripe: tuple[float, float] | None,
     ) -> list[Mark]:
-        """The ways from a fork's split to a lane, and from there to its merge, at these ends.
+        """Return what leads from a fork's split to a lane, and from there to its merge.
 
         To a concatenation it is a band that ends in the stripe, to anything else a ribbon.
         """
@@ -326,7 +326,7 @@ class _Layout:
         return [there, Band(edges, lane.hue), last]
 
     def lanes(self, fork: Fork, room: float) -> dict[str, Piece]:
-        """The lanes by name; in a vertical drawing, they share the room."""
+        """Lay out the lanes, by name; in a vertical drawing, they share the room."""
         concat = fork.merge == "concat"
         narrowest = NARROWEST["horizontal" if self.horizontal else "vertical"]
         pieces = {lane.name: self.lane(lane, concat, 0) for lane in fork.lanes if lane.is_skip}
@@ -338,9 +338,9 @@ class _Layout:
         return pieces | {lane.name: self.lane(lane, concat, room) for lane in others}
 
     def beside(self, fork: Fork, lanes: dict[str, Piece]) -> tuple[dict[str, float], float, float]:
-        """Where the middle line of each lane is, and how far they reach to both sides together.
+        """Return the middle line of each lane, and how far all reach to both sides.
 
-        Skips are outside and so become arcs. The others have the fork's middle line amid them.
+        Skips are outside, and so become arcs. The others are around the fork's middle line.
         """
         skips = [lane.name for lane in fork.lanes if lane.is_skip]
         inside = [name for name in lanes if name not in skips] or skips
@@ -360,7 +360,7 @@ class _Layout:
         return middles, before, after
 
     def strip(self, fork: Fork) -> dict[str, tuple[float, float]]:
-        """From where to where each lane's channels are in a concatenation."""
+        """Return from where to where each lane's channels are in a concatenation."""
         breadths = {lane.name: self.breadth(lane.channels) for lane in fork.lanes}
         across = -sum(breadths.values()) / 2
         places = {}
@@ -370,7 +370,7 @@ class _Layout:
         return places
 
     def lane(self, lane: Lane, concat: bool, room: float) -> Piece:
-        """A branch: its name above what it is made of; of a skip, the name alone.
+        """Lay out a branch: its name above what it is made of; of a skip, the name alone.
 
         What is concatenated ends in a slab.
         """

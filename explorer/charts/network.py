@@ -1,7 +1,8 @@
 """What the drawing of a network shows: a chain of boxes, forks and repeats, without positions.
 
-Equal neighbours are folded: each `Repeat` stands for as many equal groups as it says. Two nodes are
-equal if they differ in nothing but their names.
+The chain is all that the layout needs; here it is built from a network's parts. Equal neighbours
+are folded: a `Repeat` stands for as many equal groups as it says. Two nodes are equal if they
+differ in nothing but their names.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -12,6 +13,8 @@ from explorer.charts.stages import stages
 from explorer.charts.style import branch_hues
 from explorer.inspection.parts import Block, Layer, Part, is_skip
 from explorer.text import dimensions
+
+LONGEST_GROUP = 8  # nodes that are folded together
 
 Names: TypeAlias = tuple[str, ...]
 Chain: TypeAlias = "tuple[Node, ...]"
@@ -190,7 +193,7 @@ def _longest_repeat(nodes: Sequence[Node]) -> tuple[int, int, int] | None:
     Of equally good ones, the shortest group, then one that begins with a fork, then the first.
     """
     best: tuple[tuple[int, int, bool, int], tuple[int, int, int]] | None = None
-    for length in range(1, len(nodes) // 2 + 1):
+    for length in range(1, min(LONGEST_GROUP, len(nodes) // 2) + 1):
         same = 0  # nodes up to here that equal the node one group earlier
         for place in range(length, len(nodes)):
             same = same + 1 if nodes[place] == nodes[place - length] else 0
@@ -212,6 +215,19 @@ def walk(chain: Chain) -> Iterator["Box | Fork | Lane"]:
         for lane in node.lanes if isinstance(node, Fork) else ():
             yield lane
             yield from walk(lane.chain)
+
+
+def summary(chain: Chain) -> str:
+    """Return what a chain is made of, in words."""
+    return "; ".join(map(_in_words, chain))
+
+
+def _in_words(node: Node) -> str:
+    if isinstance(node, Repeat):
+        return f"{node.times} times ({summary(node.chain)})"
+    if isinstance(node, Fork):
+        return f"{node.names[0]}, {node.facts[0]}"
+    return ", ".join(node.words)
 
 
 def names_of(node: Node) -> Names:
@@ -245,7 +261,7 @@ def _together(chains: Sequence[Chain]) -> Chain:
 
 
 def _channels(shape: Sequence[int]) -> int:
-    """How many maps `(C, H, W)`, features `(F,)` or features of each token `(T, F)` there are."""
+    """Return the number of maps `(C, H, W)`, of features `(F,)` or of a token's `(T, F)`."""
     if not shape:
         return 1
     return shape[0] if len(shape) == 3 else shape[-1]

@@ -1,4 +1,8 @@
-"""A network as an SVG drawing: slabs as long as their channels, ribbons as thick as their work."""
+"""A network as an SVG drawing, from left to right or from top to bottom.
+
+A slab is as long as its output has channels, and so is its share of a concatenation. A ribbon is as
+thick as what it leads to has multiply-adds. A skip is an arc around the other branches.
+"""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -19,12 +23,13 @@ from explorer.charts.marks import (
     Words,
     moved,
 )
-from explorer.charts.network import network
+from explorer.charts.network import network, summary
 from explorer.inspection.parts import Block, Part
 from explorer.spec import ImageSpec
 from explorer.text import dimensions
 
 MARGIN = 3  # pixels
+_LEGEND = "Length of a bar: channels. Thickness of a line: multiply-adds."
 
 # Within the drawing, so that a saved one looks the same. Grey is seen on white and on black.
 _STYLE = f"""
@@ -81,10 +86,12 @@ def network_svg(
     width, height = pen.turned(piece.length + 2 * MARGIN, piece.before + piece.after + 2 * MARGIN)
     marks = moved((*piece.marks, *piece.parts), MARGIN, MARGIN + piece.before)
     role = "group" if opens else "img"
+    label = escape(f"The network: {summary(chain)}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="network {direction}" role="{role}" '
-        f'aria-label="the network" viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" '
-        f'height="{_n(height)}"><style>{_STYLE}</style>{"".join(map(pen.draw, marks))}</svg>'
+        f'aria-label="{label}" viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" '
+        f'height="{_n(height)}"><title>{_LEGEND}</title><style>{_STYLE}</style>'
+        f"{''.join(map(pen.draw, marks))}</svg>"
     )
 
 

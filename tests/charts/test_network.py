@@ -357,6 +357,7 @@ def test_what_can_be_opened_is_a_button_and_nothing_where_nothing_can():
     assert set(groups(still, "data-name")) == set(groups(draw(model), "data-name"))
     assert not any(group.get("role") or group.get("tabindex") for group in still.iter(f"{SVG}g"))
     assert still.get("role") == "img"
+    assert still.get("aria-label").startswith("The network: conv 5×5, max-pool 2, ReLU; block1, add")
 
 
 @pytest.mark.parametrize(
@@ -440,6 +441,22 @@ def test_folding_loses_nothing_and_leaves_no_equal_neighbours(letters):
     single = [node for node in folded if isinstance(node, Box)]
     assert len(single) == len({name for node in single for name in node.names})
     assert all(one != other for one, other in pairwise(folded))
+
+
+def test_a_long_chain_is_folded_in_no_time_that_grows_with_its_square():
+    nodes = [conv(str(place), f"conv {place}×{place}") for place in range(400)]
+    compared = Counter()
+
+    class Counted(Box):
+        def __eq__(self, other):
+            compared["nodes"] += 1
+            return super().__eq__(other)
+
+        __hash__ = None
+
+    nodes = [Counted(n.names, n.words, n.facts, n.shape, n.channels, n.macs) for n in nodes]
+    assert len(fold(nodes)) == 400
+    assert compared["nodes"] <= 8 * 400
 
 
 def test_the_longest_repeat_is_folded_and_begins_with_a_block():
