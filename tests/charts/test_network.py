@@ -369,6 +369,13 @@ def test_a_network_without_blocks_is_a_chain_of_stages(name, opened):
     assert found == (opened or [stage_name(stage) for stage in stages(parts)])
 
 
+def test_an_activation_is_in_the_stage_of_the_layer_that_it_follows():
+    found = [[layer.text for layer in stage] for stage in stages(outline(built("mlp"), MNIST))]
+    assert found == [["flatten", "linear", "ReLU"], ["linear", "ReLU"], ["linear"]]
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(), nn.Linear(1, 10))
+    assert [len(stage) for stage in stages(outline(head, MNIST))] == [4]
+
+
 def test_the_details_of_a_stage_are_under_the_pointer():
     svg = draw(built("plain"))
     assert groups(svg, "data-name")["conv1"].find(f"{SVG}title").text == (
