@@ -357,7 +357,8 @@ def test_what_can_be_opened_is_a_button_and_nothing_where_nothing_can():
     assert set(groups(still, "data-name")) == set(groups(draw(model), "data-name"))
     assert not any(group.get("role") or group.get("tabindex") for group in still.iter(f"{SVG}g"))
     assert still.get("role") == "img"
-    assert still.get("aria-label").startswith("The network: conv 5×5, max-pool 2, ReLU; block1, add")
+    label = "The network: conv 5×5, max-pool 2, ReLU; block1, add of skip, residual; ReLU; "
+    assert still.get("aria-label").startswith(label)
 
 
 @pytest.mark.parametrize(
