@@ -13,8 +13,9 @@ def register_architectures(register):
 class Plain(nn.Sequential):
     """Two 5×5 convolutions in a row: what the other architectures are measured against.
 
-    The first convolutional net of the tutorial's course: each convolution is followed by 2×2 max-pooling
-    and a ReLU, and one linear layer reads the 20 maps that are left. 8,490 parameters on MNIST.
+    The first convolutional net of the tutorial's course: each convolution is followed by 2×2
+    max-pooling and a ReLU, and one linear layer reads the 20 maps that are left. 8,490 parameters
+    on MNIST.
     """
 
     def __init__(self, images: ImageSpec):

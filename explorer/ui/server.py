@@ -20,7 +20,7 @@ __all__ = ["ROUTES", "SCRIPT", "lifespan", "show_failure"]
 
 prepare()
 
-SCRIPT = Path(__file__).with_name("script.py")
+SCRIPT = Path(__file__).parent / "entry" / "script.py"
 
 # Charts are drawn in the browser by Plotly's library, from the installed package.
 ROUTES = [Mount("/plotly", StaticFiles(directory=LIBRARY))]

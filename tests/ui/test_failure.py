@@ -42,7 +42,7 @@ def handled(monkeypatch):
 
 
 def app():
-    return AppTest.from_file("../../explorer/ui/script.py", default_timeout=60)
+    return AppTest.from_file("../../explorer/ui/entry/script.py", default_timeout=60)
 
 
 def errors(app) -> str:

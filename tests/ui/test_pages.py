@@ -47,7 +47,7 @@ def engine(monkeypatch, store):
 
 @pytest.fixture
 def app(engine):
-    return AppTest.from_file("../../explorer/ui/script.py", default_timeout=60)
+    return AppTest.from_file("../../explorer/ui/entry/script.py", default_timeout=60)
 
 
 def runs_page():
@@ -367,7 +367,7 @@ def test_runs_with_earlier_code_keep_their_fingerprint_and_say_so(folder, store,
     run = store.claim(store.add(RunSpec("own", {"width": 4}, "mnist", recipe, before)).id, "me")
     for _ in perform(run, "me", store, registry, settings):
         pass
-    page = AppTest.from_file("../../explorer/ui/script.py", default_timeout=60)
+    page = AppTest.from_file("../../explorer/ui/entry/script.py", default_timeout=60)
     page.query_params["run"] = run.id
     assert "earlier code" not in texts(page.run())
     table = AppTest.from_function(runs_page, default_timeout=60).run().dataframe[0].value

@@ -1,0 +1,1 @@
+"""The script that Streamlit runs. Beside `pages/`, Streamlit would take that for its own pages."""
