@@ -47,8 +47,6 @@ def test_nothing_in_the_drawing_beside_the_training_can_be_pressed(page, app):
 
 def look(page, app, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
-    page.goto(app)  # a server's first visitor of another page is shown "Page not found" as well
-    expect(page.get_by_text("Train a network")).to_be_visible()
     run = next(run for run in open_examples().runs() if run.spec.architecture == "inception")
     page.goto(f"{app}/inside?net={run.id}&part=mix2")
     expect(page.locator(".lanes canvas").nth(2)).to_be_visible()
