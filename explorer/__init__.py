@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from explorer.data.dataset import DataSet
     from explorer.data.readers import image_folder, npz_file, torchvision_reader
 
+__version__ = "0.1.0"  # the only place: pyproject.toml reads it from here
+
 __all__ = [
     "Branches",
     "DataSet",

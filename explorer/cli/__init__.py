@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from explorer import logs
+from explorer import __version__, logs
 from explorer.cli.common import in_sentences
 from explorer.cli.inspecting import inspect
 from explorer.cli.listing import list_architectures, list_datasets, runs
@@ -21,11 +21,23 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"explorer {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     context: typer.Context,
     debug: Annotated[
         bool, typer.Option("--debug", help="Print the log, and the traceback of each error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
     """See why convolutional architectures work."""
