@@ -1,7 +1,7 @@
 """Choose the `fast` preset: `python benchmarks/choose_recipe.py [--json]`.
 
 Trains the tutorial's three nets for one epoch on 55,000 of MNIST's training images, at several
-learning rates and batch sizes, and scores them on the other 5,000. The test images play no part:
+learning rates and batch sizes, and scores them on the other 5,000. The test images are not used;
 `time_to_accuracy.py` measures on them what was chosen here.
 """
 
@@ -48,7 +48,7 @@ def main() -> None:
                 "batch": batch,
                 "learning rate": rate,
                 "validation accuracy, %": mean(scores),
-                "std": stdev(scores),
+                "std": stdev(scores) if len(scores) > 1 else 0.0,
             }
         )
         line = "{:10} batch {:4} rate {:<6} {:6.2f} % ± {:.2f}".format(*rows[-1].values())
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _held_out(data: Data) -> Data:
-    """The training images alone, the last of them in the place of the test images."""
+    """Put the last training images in the place of the test images."""
     whole = data.train
 
     def part(chosen: slice) -> Split:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: options, processes side by side, the machine they ran on, tables."""
+"""Share between benchmarks: options, processes side by side, facts of the machine, tables."""
 
 import argparse
 import contextlib
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
-    """Options that every benchmark has, described by its docstring's first line."""
+    """Return the options that every benchmark has, described by the first line of its docstring."""
     options = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     options.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return options
@@ -29,15 +29,15 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 def aside(
     make: Callable[..., Mapping[str, Callable[..., Any]]], *given: Any, prepared: bool
 ) -> Iterator[Callable[..., Any]]:
-    """A process beside this one that does what it is asked to, and nothing meanwhile.
+    """Start a process beside this one that works when it is asked to and waits in between.
 
     Args:
         make: Called there once with `given`; the functions that can be asked for, by name.
-        given: What can be pickled.
-        prepared: As the explorer's worker is, or as any other process.
+        given: Arguments of `make`; they are pickled.
+        prepared: Whether to set the process up as the explorer's worker is.
 
     Yields:
-        A function that takes a name and arguments, and returns what was returned there.
+        A function that takes a name and arguments, and returns what that function returned.
     """
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
@@ -46,7 +46,7 @@ def aside(
         prepare()  # what must be set before torch is loaded, the process inherits
     process = spawn.Process(target=_serve, args=(there, make, given, prepared), daemon=True)
     process.start()
-    there.close()  # so that a process that dies is heard of
+    there.close()  # so that the end of the process ends a `recv` here
     os.environ.clear()
     os.environ.update(before)
 
@@ -62,14 +62,14 @@ def aside(
 
 
 def in_turn(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What each way says of itself, round by round; the first round warms up."""
-    said: dict[str, list[float]] = {way: [] for way in ways}
+    """Return what each way measured, round by round, without the first round, which warms up."""
+    measured: dict[str, list[float]] = {way: [] for way in ways}
     for round in range(rounds + 1):
         for way, take in ways.items():
             taken = take()
             if round:
-                said[way].append(taken)
-    return said
+                measured[way].append(taken)
+    return measured
 
 
 def _serve(pipe: Any, make: Callable[..., Any], given: tuple[Any, ...], prepared: bool) -> None:
@@ -83,7 +83,7 @@ def _serve(pipe: Any, make: Callable[..., Any], given: tuple[Any, ...], prepared
 
 
 def machine() -> Row:
-    """Where and when this runs."""
+    """Return where and when this runs."""
     import torch
 
     device = torch.accelerator.current_accelerator(check_available=True)
@@ -98,7 +98,7 @@ def machine() -> Row:
 
 
 def show(results: Row, as_json: bool) -> None:
-    """Print results: rows as tables, all else in a line."""
+    """Print results: lists of rows as tables, everything else in one line."""
     if as_json:
         print(json.dumps(results, indent=2))
         return

@@ -1,10 +1,11 @@
-"""What *Look inside* costs: `python benchmarks/look_inside.py [--json]`.
+"""Measure what *Look inside* costs: `python benchmarks/look_inside.py [--json]`.
 
-Three tables: recording and drawing every block of each built-in (milliseconds of the server, bytes
-sent to the page), scoring the test set, and what it costs a training to record its gradients. All
-times are medians; what is compared runs alternately in this one process.
+Three tables: recording and drawing every block of each built-in (milliseconds in the server, bytes
+sent to the page), scoring the test set, and what recording gradients costs a training. All times
+are medians; what is compared runs in turn in this one process.
 """
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +28,7 @@ from explorer.inspection.parts import Block, blocks
 from explorer.inspection.receptive import receptive_fields
 from explorer.plugin.registry import discover
 from explorer.settings import read_settings
+from explorer.training.events import Step
 from explorer.training.gradient_norms import recorded_norms
 from explorer.training.loop import train
 from explorer.training.recipe import preset
@@ -38,7 +40,7 @@ MOST_MILLISECONDS, MOST_BYTES = 200, 300_000
 def main() -> None:
     """Print the tables."""
     as_json = parser(__doc__).parse_args().json
-    prepare()  # as the server is
+    prepare()  # as the server does
     data = load_data(MNIST, default_device(), read_settings().cache)
     results = {
         **machine(),
@@ -74,7 +76,7 @@ def _views(name: str, data: Any) -> list[dict[str, Any]]:
 
     rows = []
     for part in opened:
-        forward, whole = _alternate(bare, lambda part=part: draw(part))
+        forward, whole = _alternate(bare, functools.partial(draw, part))
         sent = sum(len(text.encode()) for text in draw(part))
         rows.append(
             {
@@ -91,13 +93,13 @@ def _views(name: str, data: Any) -> list[dict[str, Any]]:
 
 def _scoring(name: str, data: Any) -> dict[str, Any]:
     model = discover()[name].build(data.spec)
-    model.to(data.device, memory_format=torch.channels_last)
+    model.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     times = [_seconds(lambda: answers(model, data.test)) for _ in range(6)][1:]
     return {"network": name, "median": round(median(times), 3), "least": round(min(times), 3)}
 
 
 def _gradients(name: str, data: Any) -> dict[str, Any]:
-    """The same training with and without, a slice of one, a slice of the other."""
+    """Train with and without, in turn."""
     recipe = preset("fast").changed(train_size=64 * 200, epochs=1)
 
     def run(recording: bool) -> float:
@@ -108,13 +110,13 @@ def _gradients(name: str, data: Any) -> dict[str, Any]:
         next(events)
         began = perf_counter()
         for event in events:
-            if type(event).__name__ == "Step" and event.step == 200:
+            if isinstance(event, Step) and event.step == 200:
                 break
         return 1000 * (perf_counter() - began) / 200
 
     run(True)
     pairs = []
-    for round in range(ROUNDS):  # in turn first and last, so that neither has the better moments
+    for round in range(ROUNDS):  # each is first in every other round
         first = run(bool(round % 2))
         second = run(not round % 2)
         pairs.append((second, first) if round % 2 else (first, second))
@@ -134,7 +136,7 @@ def _gradients(name: str, data: Any) -> dict[str, Any]:
 
 
 def _alternate(*functions: Callable[[], Any]) -> list[float]:
-    """The median milliseconds of each, run in turn."""
+    """Run each in turn; return the median milliseconds of each."""
     times: list[list[float]] = [[] for _ in functions]
     for run in range(RUNS + 2):
         for place, function in enumerate(functions):

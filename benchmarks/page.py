@@ -1,9 +1,9 @@
-"""The pages in a real browser: `python benchmarks/page.py [--json]`; needs Chromium.
+"""Measure the pages in a real browser: `python benchmarks/page.py [--json]`; needs Chromium.
 
 From starting the server to the first text on the screen; from opening a page of a warm server to
 its first text and to its curves; from a click on *Train* to the first point of the loss; from a
-changed widget to the end of the script's run; from a click on a block to its maps. The least that
-Streamlit can do, an app of one line and one widget, does the same in turn.
+changed widget to the end of the script's run; from a click on a block to its maps. An app of one
+line and one widget, the least that Streamlit can show, does the same in turn.
 """
 
 import sys
@@ -15,7 +15,7 @@ from statistics import median
 from time import perf_counter
 
 from common import Row, machine, parser, show
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -33,7 +33,7 @@ seed = st.number_input("Seed", 0, 1000)
 st.markdown(f"Nothing but {seed}")
 """
 
-# Notes when the server last said something.
+# Notes when the server last sent something.
 LISTEN = """
 const Plain = WebSocket;
 window.WebSocket = class extends Plain {
@@ -44,7 +44,7 @@ window.WebSocket = class extends Plain {
 };
 """
 
-# Presses the Seed's plus and waits until the server has said all that it has to say to that.
+# Presses the Seed's plus and waits until the server has sent everything that follows from that.
 RERUN = """() => new Promise(done => {
   const box = [...document.querySelectorAll("[data-testid=stNumberInput]")]
     .find(box => box.textContent.includes("Seed"));
@@ -57,7 +57,7 @@ RERUN = """() => new Promise(done => {
   look();
 })"""
 
-# Clicks on Train and waits until the loss has a point of the new run alone.
+# Clicks on Train and waits until the loss has a point and shows nothing but the new run.
 FIRST_POINT = """() => new Promise(done => {
   const button = [...document.querySelectorAll("button")]
     .find(button => /Train$/.test(button.textContent.trim()));
@@ -75,7 +75,7 @@ FIRST_POINT = """() => new Promise(done => {
   look();
 })"""
 
-# Clicks on a block of the drawing and waits until its maps are drawn; both lie in shadow trees.
+# Clicks on a block of the drawing and waits until its maps are drawn; both are in shadow trees.
 OPEN = """name => new Promise(done => {
   const find = (selector, root = document) => root.querySelector(selector) ??
     [...root.querySelectorAll("*")].map(element => element.shadowRoot)
@@ -142,7 +142,7 @@ def _middle(rows: list[Row]) -> Row:
 
 
 def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
-    size = {"width": 1400, "height": 1000}
+    size = ViewportSize(width=1400, height=1000)
     train, inside, least = (browser.new_page(viewport=size) for _ in range(3))
     for page in (train, inside, least):
         page.set_default_timeout(120_000)
@@ -192,7 +192,7 @@ def _ask(page: Page, script: str, *given: str) -> float:
 
 
 def _row(what: str, ours: Callable[[int], float], theirs: Callable[[], float]) -> Row:
-    """The medians of both, in turn; the first round warms up."""
+    """Measure both in turn; return the medians, without the first round, which warms up."""
     pairs = [(ours(number), theirs()) for number in range(ROUNDS + 1)][1:]
     one, other = zip(*pairs, strict=True)
     return {

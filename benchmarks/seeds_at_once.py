@@ -1,9 +1,9 @@
-"""Several seeds of one net, together or one after the other: `python benchmarks/seeds_at_once.py`.
+"""Train several seeds together or one after the other: `python benchmarks/seeds_at_once.py`.
 
 Four seeds of a net take the tutorial's steps: one after the other with all threads, two at a time
 with half of the threads each (`EXPLORER_WORKERS=2` does so), and all four in one vectorised step
-(`torch.func`: their weights stacked, each convolution a grouped one). In turn, by rounds; what
-counts is the time of a step of one seed.
+(`torch.func`: their parameters stacked, each convolution a grouped one). They take turns, round by
+round; compared is the time of one step of one seed.
 """
 
 from collections.abc import Callable
@@ -45,8 +45,8 @@ def _compare(net: str) -> list[Row]:
     ):
 
         def side_by_side() -> float:
-            times = list(both.map(lambda ask: ask("alone"), (one, other)))
-            return max(times) / 2  # two seeds went on meanwhile
+            times: list[float] = list(both.map(lambda ask: ask("alone"), (one, other)))
+            return max(times) / 2  # two seeds took a step in this time
 
         ways: dict[str, Callable[[], float]] = {
             "one after the other": lambda: whole("alone"),
@@ -73,7 +73,8 @@ def _ways(net: str, threads: int) -> dict[str, Callable[[], float]]:
     for seed in range(SEEDS):
         torch.manual_seed(seed)
         model = architecture.build(data.spec)
-        models.append(model.to(data.device, memory_format=torch.channels_last).train())
+        model.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        models.append(model.train())
     alone, stacked = _alone(models[0], data), _stacked(models, data)
     return {"alone": lambda: _seconds(alone, data), "stacked": lambda: _seconds(stacked, data)}
 

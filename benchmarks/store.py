@@ -1,8 +1,8 @@
-"""The store under load: `python benchmarks/store.py [--json]`.
+"""Measure the store under load: `python benchmarks/store.py [--json]`.
 
-A worker process writes a run's events, each in a transaction of its own, while others poll it the
-way the pages do: 20 threads, each reading the whole run twice a second, as 20 visitors would. The
-same writer with nobody reading takes turns with it.
+A worker process writes a run's events, one transaction each, while 20 threads poll the store as the
+pages of 20 visitors do, each reading the whole run twice a second. The same writer without readers
+takes turns with it.
 """
 
 import multiprocessing
@@ -22,7 +22,7 @@ from explorer.training.events import Started, Step
 from explorer.training.recipe import preset
 
 READERS = 20
-PAUSE = 0.5  # seconds between a reader's looks, as on the page
+PAUSE = 0.5  # seconds between two reads, as on the page
 SECONDS = 4.0  # of a round
 ROUNDS = 5
 
@@ -37,7 +37,7 @@ def main() -> None:
     pairs = zip(busy, quiet, strict=True)
     ratio = median(one["written a second"] / other["written a second"] for one, other in pairs)
     rows = [_middle(0, quiet), _middle(READERS, busy)]
-    show({**machine(), "written while read, of written alone": ratio, "Events": rows}, as_json)
+    show({**machine(), "written with readers, of written without": ratio, "Events": rows}, as_json)
 
 
 def _middle(readers: int, rounds: list[Row]) -> Row:
@@ -67,8 +67,9 @@ def _round(readers: int, seed: int) -> Row:
             thread.start()
         written, seconds = here.recv()
         done.set()
-        for thread in (*threads, writer):
+        for thread in threads:
             thread.join()
+        writer.join()
         store.close()
     return {
         "written a second": written / seconds,

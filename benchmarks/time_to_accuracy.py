@@ -1,10 +1,10 @@
-"""How soon the tutorial's accuracy is reached: `python benchmarks/time_to_accuracy.py [--json]`.
+"""Measure the time to the tutorial's accuracy: `python benchmarks/time_to_accuracy.py [--json]`.
 
 For each of the tutorial's three nets: the tutorial's script trains for an epoch and scores the test
 images, the explorer trains by its `fast` recipe, in turn, for five seeds. The recipe and its number
-of epochs were chosen beforehand on a part of the training images (`choose_recipe.py`). The accuracy
-to reach is what ten epochs of the tutorial's recipe come to, the mean of three seeds; with
-`--reference 3` it is measured again.
+of epochs were chosen before, on a part of the training images (`choose_recipe.py`). The accuracy to
+reach is that of ten epochs of the tutorial's recipe, the mean of three seeds; `--reference 3`
+measures it again.
 """
 
 import tempfile
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
 from time import perf_counter
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from common import NETS, Row, aside, machine, parser, show
@@ -26,7 +26,7 @@ from explorer.plugin.registry import discover
 from explorer.settings import read_settings
 from explorer.training.events import Epoch
 from explorer.training.loop import train
-from explorer.training.recipe import PRECISIONS, Precision, preset
+from explorer.training.recipe import Precision, preset
 
 REFERENCE = {"plain": 98.70, "residual": 99.07, "inception": 98.78}
 TUTORIAL_EPOCHS = 10
@@ -38,7 +38,8 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--nets", nargs="*", default=NETS, help="which architectures")
     options.add_argument("--seeds", type=int, default=SEEDS, help="trainings of each")
-    options.add_argument("--precision", choices=PRECISIONS, default="float32", help="of products")
+    precisions = get_args(Precision)
+    options.add_argument("--precision", choices=precisions, default="float32", help="of factors")
     options.add_argument("--reference", type=int, metavar="SEEDS", help="measure it again")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +84,7 @@ def _explorer(precision: Precision) -> dict[str, Callable[..., Any]]:
     data = load_data(MNIST, default_device(), read_settings().cache)
 
     def ours(net: str, recipe: str, seed: int) -> tuple[float, float]:
-        """Train; the accuracy it came to, in per cent, and how many seconds it took."""
+        """Train; return the last test accuracy in percent, and the seconds it took."""
         torch.manual_seed(seed)
         model = discover()[net].build(data.spec)
         chosen = preset(recipe).changed(seed=seed, precision=precision)
@@ -102,7 +103,7 @@ def _script(net: str, folder: Path) -> dict[str, Callable[[], float]]:
     number = -(-60_000 // BATCH)
 
     def epoch() -> float:
-        """Train an epoch and score; the seconds it took."""
+        """Train an epoch and score it; return the seconds it took."""
         began = perf_counter()
         model.train()
         for _ in range(number):
@@ -116,12 +117,12 @@ def _script(net: str, folder: Path) -> dict[str, Callable[[], float]]:
 @torch.no_grad()
 def _score(model: nn.Module, tests: DataLoader[object], device: torch.device) -> float:
     model.eval()
-    right = total = 0
+    correct = total = 0
     for inputs, labels in tests:
         inputs, labels = inputs.to(device), labels.to(device)
-        right += (model(inputs).argmax(dim=1) == labels).sum().item()
+        correct += (model(inputs).argmax(dim=1) == labels).sum().item()
         total += len(labels)
-    return right / total
+    return correct / total
 
 
 if __name__ == "__main__":

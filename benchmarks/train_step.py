@@ -1,11 +1,11 @@
-"""A training step against other ways to take it: `python benchmarks/train_step.py [--json]`.
+"""Compare a training step with other ways to take it: `python benchmarks/train_step.py [--json]`.
 
 For the tutorial's three nets and its recipe (SGD at 0.01, momentum 0.5, batch 64): the tutorial's
 own way (PIL images, `ToTensor`, `Normalize`, `DataLoader`, `loss.item()` at each step) in a process
-of its own, as its reader would run it, and in the explorer's; a bare loop over resident tensors;
-the explorer's `train`, also in bfloat16; and Lightning and skorch where they are installed
-(`pip install lightning skorch`). All take slices of steps in turn, so that what the machine does
-beside is shared; ratios are of what was measured in the same round.
+as its reader would start it, and in one set up as the explorer's; a bare loop over resident
+tensors; the explorer's `train`, also in bfloat16; and Lightning and skorch where they are installed
+(`pip install lightning skorch`). All take slices of steps in turn, so that other load on the
+machine slows all of them; ratios are of what was measured in the same round.
 """
 
 import contextlib
@@ -43,9 +43,9 @@ BATCH = 64
 STEPS = 60  # of a slice
 ROUNDS = 11
 
-Slice = Callable[[], float]  # takes a slice of steps, and tells how many seconds each took
+Slice = Callable[[], float]  # takes a slice of steps and returns the seconds of one
 
-# In the explorer's worker process; the others are as their users would have them.
+# In a process set up as the explorer's worker; the others are set up as their users have them.
 OURS = ("script, here", "bare loop", "explorer", "in bfloat16")
 
 
@@ -136,7 +136,7 @@ def _script(model: nn.Module, folder: Path, device: torch.device) -> Slice:
 
 
 def script_loop(model: nn.Module, folder: Path, device: torch.device) -> Iterator[None]:
-    """As the tutorial's script does it, step by step, for ever."""
+    """Train as the tutorial's script does, step by step, without end."""
     loader = DataLoader(mnist(folder), batch_size=BATCH, shuffle=True)
     model.to(device).train()
     optimiser = optim.SGD(model.parameters(), lr=0.01, momentum=0.5)
@@ -154,12 +154,13 @@ def script_loop(model: nn.Module, folder: Path, device: torch.device) -> Iterato
 
 
 def _bare(model: nn.Module, data: Data) -> Slice:
-    """The least that trains: resident images, channels last, a fused update, nothing recorded."""
+    """Train with the least code: resident images, channels last, a fused update, no record."""
     return _steps(_bare_loop(model, data), data.device)
 
 
 def _bare_loop(model: nn.Module, data: Data) -> Iterator[None]:
-    model.to(data.device, memory_format=torch.channels_last).train()
+    model.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.train()
     optimiser = optim.SGD(model.parameters(), lr=0.01, momentum=0.5, fused=True)
     seed = 0
     while True:
@@ -172,7 +173,7 @@ def _bare_loop(model: nn.Module, data: Data) -> Iterator[None]:
 
 
 def _explorer(model: nn.Module, data: Data, recipe: Recipe) -> Slice:
-    """As the worker does it, events and all, the test set left out of the slices."""
+    """Train as the worker does, with all events; scoring the test set is left out of the slices."""
     events = train(model, data, replace(recipe, epochs=1000))
 
     def take() -> float:
@@ -181,7 +182,7 @@ def _explorer(model: nn.Module, data: Data, recipe: Recipe) -> Slice:
         for event in events:
             if isinstance(event, Step):
                 if event.step < start or event.step % (60_000 // BATCH) < STEPS:
-                    start, began = event.step, perf_counter()  # an epoch was scored meanwhile
+                    start, began = event.step, perf_counter()  # an epoch was scored in between
                 elif event.step >= start + STEPS:
                     return (perf_counter() - began) / (event.step - start)
         raise AssertionError("training ended")
@@ -260,7 +261,7 @@ def _skorch(build: Callable[[], nn.Module], folder: Path, device: torch.device) 
 
 
 def _kernels(net: str, data: Data) -> float:
-    """What the GPU itself is busy for in a step of the bare loop, in seconds."""
+    """Return how long the GPU itself is busy in a step of the bare loop, in seconds."""
     loop = _bare_loop(discover()[net].build(data.spec), data)
     for _ in range(STEPS):
         next(loop)
@@ -268,18 +269,19 @@ def _kernels(net: str, data: Data) -> float:
         for _ in range(STEPS):
             next(loop)
         torch.accelerator.synchronize(data.device)
-    return sum(event.self_device_time_total for event in profile.key_averages()) / 1e6 / STEPS
+    busy: float = sum(event.self_device_time_total for event in profile.key_averages())  # in µs
+    return busy / 1e6 / STEPS
 
 
 def mnist(folder: Path, train: bool = True) -> datasets.MNIST:
-    """MNIST as the tutorial opens it."""
+    """Open MNIST as the tutorial does."""
     normalise = transforms.Normalize((0.1307,), (0.3081,))
     whole = transforms.Compose([transforms.ToTensor(), normalise])
     return datasets.MNIST(folder, train=train, transform=whole)
 
 
 def unpack(folder: Path) -> None:
-    """Lay MNIST's files where torchvision looks for them."""
+    """Put MNIST's files where torchvision looks for them."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in CHECKSUMS:
@@ -288,7 +290,7 @@ def unpack(folder: Path) -> None:
 
 
 def _peak(device: torch.device) -> float:
-    """Operations a second of a convolution that fills the machine."""
+    """Return the operations a second of a convolution that fills the machine."""
     layer = nn.Conv2d(128, 128, 3, padding=1, bias=False).to(device)
     layer.to(memory_format=torch.channels_last)
     images = torch.randn(32, 128, 32, 32, device=device).to(memory_format=torch.channels_last)
