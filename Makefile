@@ -23,8 +23,9 @@ format: ## correct what can be corrected
 	ruff check --fix .
 	ruff format .
 
-docs: ## write docs/reference.md from the docstrings
+docs: ## write docs/reference.md and the tables of docs/architecture.md
 	$(PYTHON) docs/make_reference.py
+	$(PYTHON) docs/make_architecture.py
 
 screenshots: ## take the pictures of README.md; needs Chromium
 	$(PYTHON) docs/take_screenshots.py
