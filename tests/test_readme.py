@@ -3,14 +3,20 @@ from pathlib import Path
 
 import pytest
 
-from explorer.plugin.registry import load
+from explorer.plugin.registry import discover, load
 from explorer.plugin.sources import from_target
-from explorer.runs.recorded import open_examples
+from explorer.runs.recorded import ARCHITECTURES, open_examples
 from explorer.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TREE = README.split("## What is where")[1].split("```")[1]
+RESULTS = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+
+
+def row(first: str) -> list[str]:
+    """The cells of the table row that begins with `first`."""
+    [line] = re.findall(rf"^\| {re.escape(first)} \|(.*)\|$", README, re.MULTILINE)
+    return [cell.strip() for cell in line.split("|")]
 
 
 def test_the_plugin_in_the_readme_loads(tmp_path):
@@ -21,30 +27,33 @@ def test_the_plugin_in_the_readme_loads(tmp_path):
     assert list(registry.architectures) == ["my-net"]
 
 
-FILES = sorted(
-    {*(ROOT / "explorer").rglob("*.py")} - {*(ROOT / "explorer").glob("templates/*/**/*")}
-)
+def test_the_readme_lists_the_built_in_architectures_and_no_other():
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \|", README, re.MULTILINE)
+    assert sorted(listed) == sorted(discover().architectures)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
-def test_the_tree_in_the_readme_has_every_file(file):
-    if file.name in ("__init__.py", "__main__.py"):
-        file = file.parent
-    assert re.search(rf"^ *[\w., ]*\b{re.escape(file.name)}\b", TREE, re.MULTILINE), file
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_the_readme_names_every_setting_with_its_default(name):
+    default = Settings.model_fields[name].default
+    *_, said = row(f"`EXPLORER_{name.upper()}`")
+    if isinstance(default, int | float):
+        assert said == f"{default:g}"
+    else:
+        assert said
 
 
-def test_the_readme_names_every_setting():
-    for name in Settings.model_fields:
-        assert f"`EXPLORER_{name.upper()}`" in README
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_accuracies_in_the_readme_are_those_of_the_recorded_runs(name):
+    (run,) = [run for run in open_examples().runs() if run.spec.architecture == name]
+    [table] = re.findall(r"^\| net \| parameters \|.*?\n\n", README, re.MULTILINE | re.DOTALL)
+    [line] = re.findall(rf"^\| {name} \|(.*)\|$", table, re.MULTILINE)
+    parameters, first, last, _ = (cell.strip() for cell in line.split("|"))
+    assert parameters == f"{run.started.parameters:,}"
+    assert first == f"{100 * run.epochs[0].test_accuracy:.2f} %"
+    assert last == f"{100 * run.last_accuracy:.2f} %"
 
 
-def test_the_accuracies_in_the_readme_are_those_of_the_recorded_runs():
-    for run in open_examples().runs():
-        line = next(line for line in README.splitlines() if f"| {run.spec.architecture} |" in line)
-        assert f"{100 * run.last_accuracy:.2f} %" in line
-
-
-def test_both_commands_stand_alone_on_a_line():
+def test_each_of_the_two_commands_has_a_line_of_its_own():
     assert "    pip install -r requirements.txt && streamlit run streamlit_app.py\n" in README
     assert "    pip install -r requirements-dev.txt && pytest\n" in README
 
@@ -54,19 +63,17 @@ BENCHMARKS = [file.name for file in (ROOT / "benchmarks").glob("*.py") if file.n
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_is_named_beside_its_results(name):
-    results = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
-    assert f"`python benchmarks/{name}`" in results
+    assert f"`python benchmarks/{name}`" in RESULTS
     assert f"python benchmarks/{name} " in README
 
 
-def test_the_speeds_in_the_readme_are_those_of_the_results():
-    results = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
-    for net in ("plain", "residual", "inception"):
-        told = re.search(rf"\| {net} \| ([\d.]+) ×.*\| (\d+) × sooner: ([\d.]+) %", README)
-        step = re.search(rf"^{net} +explorer +[\d.]+ +([\d.]+)", results, re.MULTILINE)
-        whole = re.search(rf"^{net} +[\d.]+ +([\d.]+) .* ([\d.]+)$", results, re.MULTILINE)
-        assert told.groups() == (
-            f"{float(step[1]):.1f}",
-            f"{float(whole[2]):.0f}",
-            f"{float(whole[1]):.2f}",
-        )
+@pytest.mark.parametrize("net", ["plain", "residual", "inception"])
+def test_the_speeds_in_the_readme_are_those_of_the_results(net):
+    said = re.search(rf"\| {net} \| ([\d.]+) ×.*\| (\d+) × sooner: ([\d.]+) %", README)
+    step = re.search(rf"^{net} +explorer +[\d.]+ +([\d.]+)", RESULTS, re.MULTILINE)
+    whole = re.search(rf"^{net} +[\d.]+ +([\d.]+) .* ([\d.]+)$", RESULTS, re.MULTILINE)
+    assert said.groups() == (
+        f"{float(step[1]):.1f}",
+        f"{float(whole[2]):.0f}",
+        f"{float(whole[1]):.2f}",
+    )
