@@ -100,6 +100,7 @@ def test_merging_leaves_the_outputs_of_the_paths_as_they_are(merge):
     outputs = [torch.randn(2, 3, 4, 4) for _ in range(3)]
     before = [output.clone() for output in outputs]
     merge(outputs)
+    assert len(outputs) == 3
     assert all(torch.equal(was, now) for was, now in zip(before, outputs, strict=True))
 
 
@@ -107,7 +108,9 @@ def test_merging_leaves_the_outputs_of_the_paths_as_they_are(merge):
 def test_every_path_receives_its_gradient(merge):
     branches = Branches({"a": nn.Conv2d(2, 3, 1), "b": nn.Conv2d(2, 3, 1)}, merge=merge)
     branches(torch.randn(2, 2, 4, 4)).square().sum().backward()
-    assert all(p.grad is not None and p.grad.any() for p in branches.parameters())
+    parameters = list(branches.parameters())
+    assert len(parameters) == 4
+    assert all(p.grad is not None and p.grad.any() for p in parameters)
 
 
 def test_branches_may_be_nested():

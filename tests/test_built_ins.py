@@ -246,18 +246,19 @@ def test_the_inception_block_with_activations_is_not_affine(block, channels):
 
 
 def test_every_convolution_of_inception_bn_is_normalised_and_rectified():
-    for block in blocks(build("inception-bn")):
-        for path in block.values():
-            kinds = [type(module) for module in path.modules() if not [*module.children()]]
-            if kinds[0] is nn.MaxPool2d:
-                kinds = kinds[1:]
-            assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU] * (len(kinds) // 3)
+    paths = [path for block in blocks(build("inception-bn")) for path in block.values()]
+    assert len(paths) == 8
+    for path in paths:
+        kinds = [type(module) for module in path.modules() if not [*module.children()]]
+        if kinds[0] is nn.MaxPool2d:
+            kinds = kinds[1:]
+        assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU] * (len(kinds) // 3)
 
 
 def test_the_pool_branch_of_inception_bn_pools_maxima_and_the_tutorials_means():
     for name, kind in [("inception-bn", nn.MaxPool2d), ("inception", nn.AvgPool2d)]:
-        for block in blocks(build(name)):
-            assert type(block["pool"][0]) is kind
+        pools = [type(block["pool"][0]) for block in blocks(build(name))]
+        assert pools == [kind, kind]
 
 
 # --- options that mean what they say
@@ -271,7 +272,9 @@ def test_the_number_of_blocks_is_the_number_of_branchings(name):
 @pytest.mark.parametrize("name", ["residual-bn", "inception-bn"])
 def test_the_width_is_the_number_of_channels_of_every_branch(name):
     for width in (8, 24):
-        for block in blocks(build(name, width=width)):
+        found = blocks(build(name, width=width))
+        assert found
+        for block in found:
             inputs = next(m for m in block.modules() if isinstance(m, nn.Conv2d)).in_channels
             outputs = {path(torch.randn(2, inputs, 4, 4)).shape[1] for path in block.values()}
             assert outputs == {width}
@@ -279,8 +282,8 @@ def test_the_width_is_the_number_of_channels_of_every_branch(name):
 
 def test_without_the_skip_a_residual_net_has_the_same_parameters_in_a_plain_stack():
     with_skip, without = build("residual-bn", skip=True), build("residual-bn", skip=False)
-    assert all(list(block) == ["skip", "residual"] for block in blocks(with_skip))
-    assert all(list(block) == ["residual"] for block in blocks(without))
+    assert [list(block) for block in blocks(with_skip)] == [["skip", "residual"]] * 3
+    assert [list(block) for block in blocks(without)] == [["residual"]] * 3
     assert count_parameters(with_skip) == count_parameters(without)
     without.load_state_dict(with_skip.state_dict())
 
@@ -333,7 +336,7 @@ def test_resnet_s_projection_is_there_only_where_the_shape_changes():
 
 def test_without_skips_resnet_has_the_same_parameters_in_a_plain_stack():
     with_skip, without = build("resnet", n=2), build("resnet", n=2, skip=False)
-    assert all(list(block) == ["residual"] for block in blocks(without))
+    assert [list(block) for block in blocks(without)] == [["residual"]] * 6
     without.load_state_dict(with_skip.state_dict())
 
 

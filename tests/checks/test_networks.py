@@ -390,6 +390,7 @@ def test_checks_leave_torch_s_random_numbers_unchanged(tmp_path, data):
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_built_in_passes_all_checks(name, data):
     report = networks.examine(BUILT_IN[name], data)
+    assert {f.check for f in report.findings} == set(networks.CHECKS)
     assert [f for f in report.findings if f.verdict == "error"] == []
 
 

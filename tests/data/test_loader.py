@@ -88,7 +88,9 @@ def test_the_order_neither_reads_nor_changes_the_global_generator(seed):
 @given(lengths, batch_sizes, seeds)
 def test_labels_stay_with_their_images(length, batch_size, seed):
     images = split(length)
-    for inputs, labels in images.batches(batch_size, seed=seed):
+    batches = list(images.batches(batch_size, seed=seed))
+    assert batches
+    for inputs, labels in batches:
         assert torch.equal(inputs, images.normalise(images.images[labels]))
 
 
@@ -121,7 +123,9 @@ def test_every_byte_in_every_channel_equals_torchvision_s_to_the_bit():
 
 @pytest.mark.parametrize("options", [{}, {"seed": 3}], ids=["stored", "shuffled"])
 def test_batches_are_float32_in_channels_last_layout_with_int64_labels(options):
-    for inputs, labels in split(20, channels=3).batches(8, **options):
+    batches = list(split(20, channels=3).batches(8, **options))
+    assert len(batches) == 3
+    for inputs, labels in batches:
         assert inputs.dtype == torch.float32
         assert inputs.is_contiguous(memory_format=torch.channels_last)
         assert inputs.shape[1:] == (3, 4, 4)

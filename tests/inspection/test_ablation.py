@@ -49,6 +49,7 @@ def test_with_all_branches_of_every_block_off_each_block_gives_zeros_of_its_shap
     shapes = {name: record(model, images).maps[name].shape for name in blocks}
     with ablated(model, [f"{name}.{branch}" for name in blocks for branch in model[int(name)]]):
         maps = record(model, images).maps
+    assert blocks
     for name in blocks:
         assert torch.equal(maps[name], torch.zeros(shapes[name]))
 
@@ -67,9 +68,9 @@ def test_with_nothing_off_nothing_changes_to_the_bit(drawn):
 def test_a_sum_without_its_skip_is_the_residual_and_without_the_residual_the_input(name):
     model, images = ARCHITECTURES[name].build(MNIST), torch.randn(2, 1, 28, 28)
     whole = record(model, images).maps
-    for path, block in model.named_children():
-        if not isinstance(block, Branches):
-            continue
+    blocks = [path for path, part in model.named_children() if isinstance(part, Branches)]
+    assert blocks
+    for path in blocks:
         assert torch.equal(whole[path], whole[f"{path}.skip"] + whole[f"{path}.residual"])
         with ablated(model, [f"{path}.skip"]):
             assert torch.equal(record(model, images).maps[path], whole[f"{path}.residual"])

@@ -259,7 +259,9 @@ def test_no_activation_and_no_normalisation_of_single_values_loses_sight(activat
 def test_a_block_sees_what_any_of_its_branches_sees(drawn):
     model, images = drawn
     fields = receptive_fields(model, tuple(images.shape[1:]))
-    for block in blocks(trace(model, images, keep=lambda _: None).parts):
+    found_blocks = list(blocks(trace(model, images, keep=lambda _: None).parts))
+    assert found_blocks
+    for block in found_blocks:
         inside = [fields[block.branch_name(name)] for name in block.branches]
         for side in ("rows", "columns"):
             found = getattr(fields[block.name], side).spans

@@ -51,6 +51,7 @@ def unchanged(model):
         yield
     finally:
         after = _state(model)
+        assert before
         for what in before:
             assert after[what] == before[what], what
 

@@ -277,6 +277,7 @@ def test_a_switch_is_parsed_back_from_its_text(value):
 @property_test
 def test_every_choice_is_parsed_back_from_its_text(choices):
     option = Option("pool", str, choices[0], choices=tuple(choices))
+    assert choices
     for choice in choices:
         parsed = option.parse(str(choice))
         assert parsed == option.check(choice) == choice

@@ -41,7 +41,9 @@ def test_the_tutorials_nets_were_trained_by_its_recipe_to_the_end(examples):
 
 def test_they_come_as_far_as_the_tutorial(examples):
     least = {"plain": 0.985, "inception": 0.985, "residual": 0.987}
-    for run in examples.runs():
+    runs = examples.runs()
+    assert len(runs) == len(least)
+    for run in runs:
         assert run.last_accuracy >= least[run.spec.architecture]
 
 
@@ -57,7 +59,9 @@ def test_their_weights_give_the_accuracy_that_was_recorded(examples, mnist, name
 
 
 def test_they_were_made_with_the_plugins_as_they_are(examples):
-    for run in examples.runs():
+    runs = examples.runs()
+    assert len(runs) == len(ARCHITECTURES)
+    for run in runs:
         assert run.spec.fingerprint == REGISTRY[run.spec.architecture].fingerprint
 
 

@@ -331,6 +331,7 @@ def test_a_stop_concerns_one_run_and_is_over_when_it_is_claimed_again(store):
     store.claim(id, "me")
     store.begin(id, "me")
     record(store, id, STARTED)
+    assert store.run(other).status is store.run(id).status is Status.RUNNING
 
 
 def test_stopping_or_deleting_an_unknown_run_is_quiet(store):

@@ -178,9 +178,10 @@ def test_started_says_what_is_about_to_happen():
 
 def test_the_learning_rate_reported_is_the_schedule_s_at_that_step():
     recipe = Recipe("adamw", 0.01, schedule="one-cycle", batch_size=4, epochs=2)
-    for event in train(net(), data(), recipe):
-        if isinstance(event, Step):
-            assert event.learning_rate == recipe.learning_rate_at(event.step - 1, 100)
+    steps = [event for event in train(net(), data(), recipe) if isinstance(event, Step)]
+    assert len(steps) > 2
+    for event in steps:
+        assert event.learning_rate == recipe.learning_rate_at(event.step - 1, 100)
 
 
 def test_the_reports_of_an_epoch_add_up_to_its_own_numbers():
@@ -282,6 +283,7 @@ def test_the_weights_are_those_of_a_plain_loop_over_two_epochs():
     list(train(model, Data(SPEC, recording, images.test), recipe))
     torch.manual_seed(recipe.seed)
     plain_loop(other, recording.drawn, recipe, steps=12)
+    assert model.state_dict()
     for (name, weights), wanted in zip(
         model.state_dict().items(), other.state_dict().values(), strict=True
     ):
@@ -433,24 +435,32 @@ def test_an_epoch_s_checkpoint_is_a_copy_that_training_on_does_not_change():
 
 
 def test_an_epoch_s_checkpoint_scores_what_the_epoch_says():
-    images = data()
+    images, epochs = data(), 0
     for event in train(net(), images, RECIPES["sgd"]):
         if isinstance(event, Epoch):
+            epochs += 1
             model = net(77)
             checkpoint.load_weights(model, event.checkpoint().weights)
             assert evaluate(model, images.test) == pytest.approx(
                 (event.test_loss, event.test_accuracy)
             )
+    assert epochs == RECIPES["sgd"].epochs
 
 
 # Stopping and failing.
 
 
 def test_the_caller_never_finds_gradients_switched_off():
-    for _ in train(net(), data(), RECIPES["sgd"]):
-        assert torch.is_grad_enabled()
-        assert not torch.is_inference_mode_enabled()
-        assert not torch.is_autocast_enabled("cpu")
+    modes = [
+        (
+            torch.is_grad_enabled(),
+            torch.is_inference_mode_enabled(),
+            torch.is_autocast_enabled("cpu"),
+        )
+        for _ in train(net(), data(), RECIPES["sgd"])
+    ]
+    assert len(modes) > 2
+    assert set(modes) == {(True, False, False)}
 
 
 def test_closing_in_mid_epoch_leaves_nothing_switched_and_the_weights_where_they_are():
