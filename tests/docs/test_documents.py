@@ -1,4 +1,7 @@
-"""Every code block of the documents is run, in the order in which a reader meets it."""
+"""Every code block of the documents is run, in the order in which a reader meets it.
+
+Every link of theirs leads somewhere.
+"""
 
 import re
 import shlex
@@ -24,13 +27,22 @@ from explorer.plugin.sources import from_target
 from explorer.runs.recorded import open_examples
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = {
+    str(file.relative_to(ROOT)): file.read_text(encoding="utf-8")
+    for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")]
+}
 FENCE = re.compile(r"^```(\w+)?(?: ([\w./-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A block of no language is a picture made of text, or a signature.
+BLOCKS = {
+    name: [block for block in FENCE.findall(text) if block[0]] for name, text in DOCUMENTS.items()
+}
+RUN = [name for name, blocks in BLOCKS.items() if blocks]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 INDENTED = re.compile(r"(?:^|(?<=\n\n))((?:    .*\n)+)", re.MULTILINE)
 
 
 class Shell:
-    """Runs commands as a reader would, those of the explorer in this process."""
+    """A reader's console; commands of the explorer run in this process."""
 
     def __init__(self, folder, monkeypatch):
         self.folder, self._monkeypatch = folder, monkeypatch
@@ -40,7 +52,7 @@ class Shell:
         self._monkeypatch.setenv(name, value.replace("$PWD", str(self.folder)))
 
     def run(self, command):
-        """Its exit status and all that it says."""
+        """Run a command; return its exit status and all that it printed."""
         if command.startswith("explorer "):
             done = CliRunner().invoke(app, shlex.split(command)[1:])
             return done.exit_code, done.output
@@ -55,7 +67,7 @@ class Shell:
         return done.returncode, done.stdout
 
     def follow(self, text):
-        """Run a console block, command by command, and compare what it says."""
+        """Run a console block, command by command, and compare what each prints."""
         for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
             command, _, expected = part.partition("\n")
             if command.startswith("export "):
@@ -63,9 +75,9 @@ class Shell:
             elif command.startswith("streamlit run "):
                 assert serves(command)
             else:
-                status, said = self.run(command)
-                assert status == 0, f"$ {command}\n{said}"
-                assert pattern(expected).fullmatch(said), f"$ {command}\n{said}"
+                status, printed = self.run(command)
+                assert status == 0, f"$ {command}\n{printed}"
+                assert pattern(expected).fullmatch(printed), f"$ {command}\n{printed}"
 
 
 def serves(command):
@@ -116,11 +128,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_every_block_of_a_document_does_what_it_says(document, folder, monkeypatch):
+@pytest.mark.parametrize("name", RUN)
+def test_every_block_of_a_document_does_what_it_says(name, folder, monkeypatch):
     shell = Shell(folder, monkeypatch)
     names = {name: getattr(explorer, name) for name in explorer.__all__}
-    for language, file, text in FENCE.findall(document.read_text(encoding="utf-8")):
+    assert BLOCKS[name]
+    for language, file, text in BLOCKS[name]:
         if language == "console":
             shell.follow(text)
         elif file:
@@ -130,15 +143,46 @@ def test_every_block_of_a_document_does_what_it_says(document, folder, monkeypat
             path.write_text(text, encoding="utf-8")
             if path.name.startswith("test_"):
                 home = path.parent.parent
-                status, said = shell.run(f"cd {home} && {sys.executable} -m pytest -q {path}")
-                assert status == 0, said
+                status, printed = shell.run(f"cd {home} && {sys.executable} -m pytest -q {path}")
+                assert status == 0, printed
             else:
                 assert load([from_target(str(path))]).broken == ()
         elif language == "python":
             own = names | {"nn": nn, "torch": torch, "Path": Path}
-            exec(compile(text, str(document), "exec"), own | {"__file__": str(folder / "x.py")})
+            exec(compile(text, name, "exec"), own | {"__file__": str(folder / "x.py")})
         else:
-            assert language == "", f"a block of {language} is run by nothing"
+            pytest.fail(f"A block of {language} is run by nothing.")
+
+
+def test_the_documents_that_have_something_to_run_are_found():
+    """A document whose blocks are not recognised would have nothing to run, and pass."""
+    assert {"README.md", "docs/writing-a-plugin.md"} <= set(RUN)
+    for name, text in DOCUMENTS.items():
+        fences = re.findall(r"^ *```", text, re.MULTILINE)
+        assert len(fences) == 2 * len(FENCE.findall(text)), name
+
+
+def anchors(text):
+    """The anchors of a document's headings, as they are made of their words."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+LINKS = [
+    (name, link)
+    for name, text in DOCUMENTS.items()
+    for link in sorted({*LINK.findall(text)})
+    if "://" not in link
+]
+
+
+@pytest.mark.parametrize(("name", "link"), LINKS)
+def test_every_link_leads_somewhere(name, link):
+    path, _, anchor = link.partition("#")
+    target = (ROOT / name).parent / path if path else ROOT / name
+    assert target.exists()
+    if anchor:
+        assert anchor in anchors(target.read_text(encoding="utf-8"))
 
 
 def test_a_block_that_does_something_else_is_found(folder, monkeypatch):
@@ -149,11 +193,11 @@ def test_a_block_that_does_something_else_is_found(folder, monkeypatch):
             shell.follow(wrong)
 
 
-# The README's commands stand indented. The two that set everything up are run by whoever installs
-# the explorer, and by what checks each change.
+# The README's commands are indented. The two that set everything up are run by whoever installs the
+# explorer, and by .ci/run.
 COMMANDS = [
     re.split(r" {2,}", line.strip())[0]
-    for block in INDENTED.findall(FENCE.sub("", (ROOT / "README.md").read_text(encoding="utf-8")))
+    for block in INDENTED.findall(FENCE.sub("", DOCUMENTS["README.md"]))
     for line in block.splitlines()
 ]
 SET_UP = [
@@ -162,7 +206,7 @@ SET_UP = [
 ]
 
 
-# In one process, since each of them imports torch.
+# In one process, since each benchmark imports torch.
 HELP = """
 import runpy, sys
 for file in sys.argv[1:]:
@@ -181,13 +225,14 @@ def test_the_readme_s_commands_run(folder, monkeypatch):
     benchmarks = [command for command in COMMANDS if command.startswith("python benchmarks/")]
     ran = [command for command in COMMANDS if command not in [*SET_UP, *benchmarks]]
     assert len(ran) > 5
+    assert set(SET_UP) <= set(COMMANDS)
     for command in ran:
         if command.startswith("explorer train"):  # all of MNIST, ten times over, takes minutes
             command += " --epochs 1 --train-size 64"
         if command.startswith("explorer inspect"):
             command = command.replace("RUN", run_id) + " --test-images 100"
-        status, said = shell.run(command)
-        assert status == 0, f"{command}\n{said}"
+        status, printed = shell.run(command)
+        assert status == 0, f"{command}\n{printed}"
     files = [str(ROOT / command.split()[1]) for command in benchmarks]
     words = [sys.executable, "-c", HELP, *files]
     helped = subprocess.run(
