@@ -1,4 +1,11 @@
-"""What the tests share: small data, a store and settings of their own."""
+"""What the tests share: small data, a store and settings of their own, and how they are run."""
+
+import os
+
+# Two processes with two threads each would wait for one another's cores. Before torch is imported,
+# and for the processes that tests start as well.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
@@ -7,19 +14,62 @@ import torch
 
 from explorer.data.loader import Data, default_device, load_data
 from explorer.data.mnist import MNIST
+from explorer.plugin.registry import Registry, discover
+from explorer.runs.recorded import open_examples
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
+
+# Folders of tests that take long, first, so that no process is left with one of them at the end.
+LONG = ["e2e", "engines", "ui", "checks", "cli", "docs"]
+
+
+def pytest_collection_modifyitems(items):
+    """Put what takes long first; the tests of a file keep their order."""
+
+    def place(item) -> int:
+        folder = item.path.parent.name
+        return LONG.index(folder) if folder in LONG else len(LONG)
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let one process run all tests of a file, and one all that need a browser."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "browser" if "e2e/" in file else file
+
+    return Files(config, log)
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory) -> Path:
     """A cache folder that all tests share, so that MNIST is unpacked once."""
-    return tmp_path_factory.mktemp("cache")
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
 
 
 @pytest.fixture(scope="session")
 def mnist(cache) -> Data:
     return load_data(MNIST, default_device(), cache)
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The built-in plugins."""
+    return discover()
+
+
+@pytest.fixture(scope="session")
+def examples():
+    """The recorded runs that ship with the explorer."""
+    store = open_examples()
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -36,7 +86,7 @@ def store(settings):
 
 @pytest.fixture(autouse=True)
 def _own_folders(monkeypatch, tmp_path, cache):
-    """Nothing that a test does may touch the user's own runs."""
+    """Keep tests away from the user's own runs and plugins."""
     monkeypatch.setenv("EXPLORER_DATABASE_URL", f"sqlite:///{tmp_path / 'runs.sqlite'}")
     monkeypatch.setenv("EXPLORER_CACHE", str(cache))
     monkeypatch.delenv("EXPLORER_PLUGINS", raising=False)

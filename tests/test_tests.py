@@ -22,6 +22,7 @@ CHECKS = {
     "fail",
     "expect",
     "unchanged",
+    "assert_allclose",
     "assert_close",
     "assert_equal",
     "assert_array_equal",

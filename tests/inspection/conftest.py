@@ -7,8 +7,6 @@ from torch import nn
 from torchvision.models import densenet121, googlenet, resnet18
 
 from explorer.data.loader import Split
-from explorer.plugin.registry import discover
-from explorer.runs.recorded import open_examples
 from explorer.runs.restore import load_network
 
 
@@ -30,18 +28,6 @@ def _stranger(name):
 def stranger(request) -> nn.Module:
     """A network for 1-channel images without any `Branches`, in training mode."""
     return _stranger(request.param)
-
-
-@pytest.fixture(scope="session")
-def registry():
-    return discover()
-
-
-@pytest.fixture(scope="session")
-def examples():
-    store = open_examples()
-    yield store
-    store.close()
 
 
 @pytest.fixture
