@@ -1,1 +1,1 @@
-"""The script that Streamlit runs. Beside `pages/`, Streamlit would take that for its own pages."""
+"""The script that Streamlit runs, in its own folder: pages beside it would be listed twice."""
