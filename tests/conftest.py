@@ -19,16 +19,16 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
 
-# Folders of tests that take long, first, so that no process is left with one of them at the end.
-LONG = ["e2e", "engines", "ui", "checks", "cli", "docs"]
+# Folders and files that take long, first, so that no process is left with one of them at the end.
+LONG = ["e2e", "engines", "test_timm_example", "ui", "checks", "cli", "docs"]
 
 
 def pytest_collection_modifyitems(items):
     """Put what takes long first; the tests of a file keep their order."""
 
     def place(item) -> int:
-        folder = item.path.parent.name
-        return LONG.index(folder) if folder in LONG else len(LONG)
+        names = (item.path.stem, item.path.parent.name)
+        return next((number for number, name in enumerate(LONG) if name in names), len(LONG))
 
     items.sort(key=place)
 

@@ -23,10 +23,8 @@ MODELS = ["mobilenetv3_small_050", "mobilenetv2_035", "lcnet_050", "resnet10t"]
 def python(tmp_path_factory):
     """The Python of an environment that has what is needed, but not the package."""
     folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    # Before Python 3.12 an environment brings a setuptools of its own, older than torch asks for.
-    run(python, "-m", "pip", "uninstall", "--yes", "--quiet", "setuptools")
     packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     # What is installed here is seen there, so that nothing is downloaded.
     here = sysconfig.get_path("purelib")
@@ -40,6 +38,11 @@ def run(python, *arguments):
     return done.stdout
 
 
+def pip(python, *arguments):
+    """Run this environment's pip for that one, which has none."""
+    return run(sys.executable, "-m", "pip", "--python", python, *arguments)
+
+
 def offered(python):
     listed = json.loads(run(python, "-m", "explorer", "list", "--json"))
     return {architecture["name"]: architecture["origin"] for architecture in listed}
@@ -49,14 +52,14 @@ def test_the_package_is_installed_found_checked_and_uninstalled(python, tmp_path
     source = shutil.copytree(HOME, tmp_path / "package")
     # Without an index, so that pip checks what the package declares against what is there.
     options = ["--no-index", "--no-build-isolation", "--no-cache-dir", "--quiet"]
-    run(python, "-m", "pip", "install", *options, str(source))
+    pip(python, "install", *options, str(source))
     assert offered(python)["timm"] == "architecture-explorer-timm 0.1.0"
     result = json.loads(
         run(python, "-m", "explorer", "check", "architecture_explorer_timm", "--json")
     )
     assert result["ok"], result
     assert [report["name"] for report in result["reports"]] == ["timm"]
-    run(python, "-m", "pip", "uninstall", "--yes", "--quiet", "architecture-explorer-timm")
+    pip(python, "uninstall", "--yes", "--quiet", "architecture-explorer-timm")
     assert "timm" not in offered(python)
 
 

@@ -1,4 +1,4 @@
-"""The real app, and a real browser before it."""
+"""The real app, and a real browser in front of it."""
 
 import os
 
@@ -9,9 +9,23 @@ from serving import CHROMIUM, FLAGS, serving
 expect.set_options(timeout=120_000)
 
 
-@pytest.fixture(scope="module")
+def pytest_collection_modifyitems(items):
+    """Mark what needs a browser, which is all that is here."""
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
 def app(tmp_path_factory, cache):
-    """The address of an app with a store of its own."""
+    """The address of an app for tests that look and train nothing: its store stays empty."""
+    with serving(tmp_path_factory.mktemp("app") / "runs.sqlite", cache) as (address, _):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def training_app(tmp_path_factory, cache):
+    """The address of an app with a store of its own, for tests that train."""
     with serving(tmp_path_factory.mktemp("app") / "runs.sqlite", cache) as (address, _):
         yield address
 

@@ -1,8 +1,5 @@
-import pytest
 from playwright.sync_api import expect
 from serving import serving
-
-pytestmark = pytest.mark.browser
 
 
 def choose(page, architecture: str, images: int, epochs: int = 1) -> None:
@@ -34,9 +31,9 @@ def no_exception(page) -> None:
 
 
 def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_after_a_reload(
-    page, app
+    page, training_app
 ):
-    page.goto(app)
+    page.goto(training_app)
     expect(page.get_by_text("No run yet")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
@@ -70,9 +67,9 @@ def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path
     database = tmp_path / "runs.sqlite"
     with serving(database, cache) as (address, server):
         page.goto(address)
-        choose(page, "plain", images=6_000, epochs=15)
+        choose(page, "plain", images=6_000, epochs=8)
         train(page)
-        expect(page.get_by_text("epoch 2 of 15")).to_be_visible()
+        expect(page.get_by_text("epoch 2 of 8")).to_be_visible()
         query = page.url.split("?")[1]
         server.kill()
         server.wait()
@@ -100,16 +97,16 @@ def test_no_page_asks_the_network_for_anything(page, app):
     assert [url for url in asked if not url.startswith((app, "data:", "blob:"))] == []
 
 
-def test_a_page_is_sent_once_and_then_only_what_changes(page, app):
+def test_a_page_is_sent_once_and_then_only_what_changes(page, training_app):
     sizes = []
     page.on(
         "websocket",
         lambda socket: socket.on("framereceived", lambda content: sizes.append(len(content))),
     )
-    page.goto(app)
+    page.goto(training_app)
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     expect(page.locator("svg.vertical")).to_be_visible()
-    page.wait_for_timeout(3000)
+    page.wait_for_timeout(2000)
     assert sum(sizes) < 300_000  # bytes: the examples' curves, the diagram, all widgets
 
     sizes.clear()
@@ -121,14 +118,14 @@ def test_a_page_is_sent_once_and_then_only_what_changes(page, app):
     train(page)
     expect(page.get_by_text("epoch 2 of 30")).to_be_visible()
     sizes.clear()
-    page.wait_for_timeout(5_000)
+    page.wait_for_timeout(3_000)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("plain stopped")).to_be_visible()
-    assert 0 < sum(sizes) < 10 * 2 * 20_000  # ten looks at the store, two curves each
+    assert 0 < sum(sizes) < 6 * 2 * 20_000  # six looks at the store, two curves each
 
 
-def test_a_zoom_survives_while_the_run_is_live(page, app):
-    page.goto(app)
+def test_a_zoom_survives_while_the_run_is_live(page, training_app):
+    page.goto(training_app)
     choose(page, "plain", images=6_000, epochs=20)
     train(page)
     expect(page.get_by_text("epoch 2 of 20")).to_be_visible()
