@@ -1,6 +1,6 @@
-"""Takes the screenshots of the README from the real app: `python docs/take_screenshots.py`.
+"""Take the screenshots of the README from the real app: `python docs/take_screenshots.py`.
 
-Starts the app with an empty store, so that it shows the recorded examples.
+The app is started with an empty store, so that it shows the recorded examples. Needs Chromium.
 """
 
 import sys

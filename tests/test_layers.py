@@ -335,7 +335,16 @@ QUICK = [
 ]
 PAGES = [
     f"explorer.ui.{name}"
-    for name in ("app", "server", "pages.train", "pages.runs", "pages.plugins", "failure", "live", "state")
+    for name in (
+        "app",
+        "server",
+        "pages.train",
+        "pages.runs",
+        "pages.plugins",
+        "failure",
+        "live",
+        "state",
+    )
 ]
 
 

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from explorer.plugin.templates import Kind, TemplateError, new_plugin, read_kind
@@ -14,6 +14,7 @@ words = st.lists(st.from_regex(r"[a-ln-z][a-z0-9]{0,6}", fullmatch=True), min_si
 
 
 @given(words=words, joint=st.sampled_from("-_ "), kind=st.sampled_from([*Kind]))
+@example(words=["class"], joint="-", kind=Kind.PLAIN)
 def test_any_words_become_a_class_a_file_and_a_name(words, joint, kind):
     with tempfile.TemporaryDirectory() as folder:
         try:
