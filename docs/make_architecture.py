@@ -21,7 +21,7 @@ def architecture(text: str) -> str:
 def files(pattern: str) -> list[str]:
     """Return the paths of all modules that match `pattern`, from the top of the checkout.
 
-    A package stands for its `__init__.py`: `explorer/data/`, before the modules in it.
+    A package means its `__init__.py`: `explorer/data/`, before the modules in it.
     """
     found = [file for file in ROOT.glob(pattern) if file.suffix in (".py", ".js")]
     paths = [file.relative_to(ROOT).as_posix().removesuffix("__init__.py") for file in found]

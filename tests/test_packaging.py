@@ -43,7 +43,7 @@ def test_the_commands_are_the_same_program(name):
     assert EntryPoint(name, target, "console_scripts").load() is app
 
 
-def test_type_checkers_are_told_of_the_annotations():
+def test_type_checkers_see_the_annotations():
     assert Path(explorer.__file__).with_name("py.typed").read_text(encoding="utf-8") == ""
 
 

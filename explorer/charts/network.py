@@ -1,7 +1,7 @@
 """What the drawing of a network shows: a chain of boxes, forks and repeats, without positions.
 
 The chain is all that the layout needs; here it is built from a network's parts. Equal neighbours
-are folded: a `Repeat` stands for as many equal groups as it says. Two nodes are equal if they
+are folded: a `Repeat` represents as many equal groups as it says. Two nodes are equal if they
 differ in nothing but their names.
 """
 
@@ -100,7 +100,7 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A chain that stands for `times` equal ones, one after the other."""
+    """A chain that represents `times` equal ones, one after the other."""
 
     times: int
     chain: Chain
@@ -231,7 +231,7 @@ def _in_words(node: Node) -> str:
 
 
 def names_of(node: Node) -> Names:
-    """Return the names by which what a node stands for is opened, from first to last."""
+    """Return the names by which what a node represents is opened, from first to last."""
     if not isinstance(node, Repeat):
         return node.names
     return tuple(name for inner in node.chain for name in names_of(inner))

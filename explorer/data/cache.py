@@ -72,7 +72,7 @@ def read_uncached(dataset: DataSet) -> Arrays:
 
 
 def is_cached(dataset: DataSet, cache: Path) -> bool:
-    """Tell whether a data set can be read without the network."""
+    """Return whether a data set can be read without the network."""
     return not dataset.needs_download or _home(dataset, cache).is_dir()
 
 

@@ -45,7 +45,7 @@ class DataSet:
         citation: Who made it, and under which licence.
         url: Where `read` downloads it from; empty if it needs no network. A request through
             `urllib` that gets no answer for 30 seconds fails.
-        files: The files and folders on this machine that `read` reads; a folder stands for all
+        files: The files and folders on this machine that `read` reads; a folder means all
             files in it. They are part of the default version.
         version: Distinguishes these images from earlier ones of the same name: with another
             version, they are read again, and a run with them is another run. By default a hash of
@@ -140,7 +140,7 @@ class DataSet:
 def stamp_files(files: Iterable[Path]) -> str:
     """Return a hash of the names, sizes and times of files, or nothing if there are no files.
 
-    No file is read, so this costs little. A folder stands for all files in it and in its folders,
+    No file is read, so this costs little. A folder means all files in it and in its folders,
     except hidden ones, whose names begin with a dot.
     """
     states = []

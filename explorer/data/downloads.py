@@ -35,7 +35,7 @@ def request_timeout(seconds: float) -> Iterator[None]:
 class _Timeout(urllib.request.BaseHandler):
     def http_request(self, request: Request) -> Request:
         seconds = getattr(_this_thread, "seconds", None)
-        # Where the caller names none, urllib puts a bare object that stands for the default.
+        # Where the caller names none, urllib puts a bare object that means the default.
         named = request.timeout is None or isinstance(request.timeout, (int, float))
         if seconds is not None and not named:
             request.timeout = seconds

@@ -59,7 +59,7 @@ def load_network(
 def open_network(
     run: Run, epoch: int, store: RunStore, registry: Registry, cache: Path
 ) -> tuple[nn.Module, Data]:
-    """Bring a run's network back as it was after `epoch`, with the images it was trained on.
+    """Restore the network that a run had after `epoch`, with the images it was trained on.
 
     Args:
         run: The run.

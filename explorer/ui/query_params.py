@@ -1,4 +1,4 @@
-"""What stands in the address of *Look inside*, so that a link leads to what somebody saw.
+"""Keeps the state of *Look inside* in the address, so that a link shows what somebody saw.
 
 `bind="query-params"` writes what a widget shows, and a run shows its title, not its id. Here the
 page itself writes the values, and takes over what the address says when it says something new: at
@@ -14,7 +14,7 @@ NETWORK = "net"  # always there; without it the address is that of the bare page
 
 
 def news(key: str) -> list[str] | None:
-    """What the address says of `key`, if that is not what the page wrote there."""
+    """Return the values of `key` in the address, if the page did not write them there."""
     said = st.query_params.get_all(key)
     if NETWORK not in st.query_params or said == st.session_state.get(_written(key)):
         return None
@@ -22,7 +22,7 @@ def news(key: str) -> list[str] | None:
 
 
 def take(key: str, options: Collection[Any]) -> str | None:
-    """Before the widget: give it what the address newly says, and nothing that it does not offer.
+    """Set a widget, before it is shown, to what a link says, if that is one of its options.
 
     Returns:
         What the address says, if it is no option.
@@ -41,7 +41,7 @@ def take(key: str, options: Collection[Any]) -> str | None:
 
 
 def put(key: str, *values: object) -> None:
-    """After the widget: write its value into the address, or take it out if there is none."""
+    """Write a widget's value into the address after it is shown; without one, remove the key."""
     texts = [str(value) for value in values if value is not None]
     if st.query_params.get_all(key) != texts:
         if texts:

@@ -19,7 +19,7 @@ from explorer.training.events import Step
 from explorer.ui.components.chart import Drawn, drawn
 
 # Importing torch takes a second or two. What needs it is imported when it is first asked for, so
-# that the first page already shows its curves meanwhile.
+# that the first page can show its curves before.
 if TYPE_CHECKING:
     from explorer.engines.local import LocalEngine
     from explorer.plugin.registry import Registry
@@ -29,30 +29,30 @@ SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in wh
 
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     return read_settings()
 
 
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
-    """Where this app keeps its runs."""
+    """Return the store in which this app keeps its runs."""
     return RunStore(settings().database_url)
 
 
 @st.cache_resource(show_spinner=False)
 def examples() -> RunStore:
-    """The runs that ship with the explorer."""
+    """Return the store of the runs that ship with the explorer."""
     return open_examples()
 
 
 @st.cache_resource(show_spinner=False)
 def example_runs() -> Sequence[Run]:
-    """The runs that ship with the explorer, which never change."""
+    """Return the runs that ship with the explorer, which never change."""
     return examples().runs()
 
 
 def registry() -> "Registry":
-    """All plugins, loaded once, and again when somebody asks for it."""
+    """Return all plugins, loaded once, and again when somebody asks for it."""
     return _loaded()[0]
 
 
@@ -67,18 +67,18 @@ def _loaded() -> tuple["Registry", Mapping[Source, str]]:
 
 @st.cache_data(show_spinner=False, ttl=1)
 def changed_plugins() -> list[str]:
-    """The names of plugins that were edited, added or taken away since they were loaded."""
+    """Return the names of plugins that were edited, added or removed since they were loaded."""
     return changed_since(_loaded()[1], settings().plugins)
 
 
 @st.cache_data(show_spinner=False, ttl=10)
 def changed_datasets() -> list[str]:
-    """The names of data sets whose files have changed since their plugins were loaded."""
+    """Return the names of data sets whose files have changed since their plugins were loaded."""
     return sorted(name for name, each in registry().datasets.items() if each.has_changed)
 
 
 def reload_plugins() -> None:
-    """Load all plugins anew, for all visitors."""
+    """Load all plugins again, for all visitors."""
     _loaded.clear()
     changed_plugins.clear()
     changed_datasets.clear()
@@ -86,14 +86,14 @@ def reload_plugins() -> None:
 
 @st.cache_resource(show_spinner=False)
 def engine() -> "LocalEngine":
-    """The queue and its worker."""
+    """Return the queue with its workers."""
     from explorer.engines.local import LocalEngine
 
     return LocalEngine(store(), settings())
 
 
 def warm_up() -> None:
-    """Make what every page needs, before anyone asks; what fails here fails again, and is shown."""
+    """Make what every page needs before the first visit; what fails here fails there too."""
     with contextlib.suppress(Exception):
         engine()
         registry()
@@ -102,7 +102,7 @@ def warm_up() -> None:
 
 @st.cache_resource(show_spinner=False)
 def settle(when: str) -> None:
-    """Call all that is in memory here to stay; once for each `when`.
+    """Exempt what is in memory from garbage collection; once for each `when`.
 
     Streamlit collects garbage after every run of a page, and would each time look through the
     hundreds of thousands of objects that torch and the first run of a page load.
@@ -133,13 +133,13 @@ def network(
 
 
 def with_examples(own: Sequence[Run]) -> list[Run]:
-    """One's own runs, and then those examples that are not among them."""
+    """Return the user's runs, and then those examples that are not among them."""
     known = {run.id for run in own}
     return [*own, *(run for run in example_runs() if run.id not in known)]
 
 
 def find_run(id: str) -> tuple[Run, RunStore]:
-    """A run and the store that has it: one's own first, then the examples.
+    """Return a run and the store that has it, the user's before the examples.
 
     Raises:
         UnknownRunError: Neither has it.
@@ -155,12 +155,12 @@ def find_run(id: str) -> tuple[Run, RunStore]:
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def recorded_steps(id: str, epochs: int, _store: RunStore) -> Sequence[Step]:
-    """The steps of a run that is over; `epochs` tells a resumed run from what it was before."""
+    """Return the steps of a run that is over; `epochs` distinguishes a resumed run."""
     return _store.steps(id)
 
 
 def curves(traces: Sequence[Trace]) -> tuple[Drawn, Drawn]:
-    """Accuracy and loss over the epochs; those of runs that are over are drawn once."""
+    """Return accuracy and loss over the epochs; those of finished runs are drawn once."""
     if any(trace.run.status.is_live for trace in traces):
         return drawn(accuracy_curves(traces)), drawn(loss_curves(traces))
     return _recorded_curves(

@@ -155,7 +155,7 @@ def test_list_keeps_broken_plugins_apart(plugin, options):
 # explorer train
 
 
-def test_train_json_tells_each_event_on_a_line_and_ends_with_the_run_s_id(store):
+def test_train_json_prints_each_event_on_a_line_and_ends_with_the_run_s_id(store):
     result = explorer("train", "plain", *SMALL, "--seed", "3", "--json")
     assert result.exit_code == 0
     told = lines(result)
@@ -476,7 +476,7 @@ def test_check_examines_a_plugin_however_it_is_named(plugin, kind, tmp_path, mon
     assert {finding["verdict"] for finding in report["findings"]} == {"ok", "note"}
 
 
-def test_check_tells_people_layers_and_findings_with_their_lines(plugin, monkeypatch):
+def test_check_prints_layers_and_findings_with_their_lines(plugin, monkeypatch):
     path = plugin()
     monkeypatch.chdir(path.parent)
     result = explorer("check", path.name)
@@ -933,7 +933,7 @@ def test_inspect_shows_people_tables(examples):
     assert "block1 is not affine" in result.stdout
 
 
-def test_inspect_switches_off_what_it_is_told(examples):
+def test_inspect_switches_off_what_it_is_asked_to(examples):
     run = examples["residual"]
     arguments = ["inspect", run, "--test-images", 100, "--json"]
     intact = json.loads(explorer(*arguments).stdout)
@@ -986,7 +986,7 @@ def test_runs_lists_the_examples_when_asked(examples):
     assert json.loads(explorer("runs", "--json").stdout) == []
 
 
-def test_train_records_gradients_unless_told_not_to(store):
+def test_train_records_gradients_unless_asked_not_to(store):
     told = lines(explorer("train", "plain", *SMALL, "--json"))
     assert [line["step"] for line in told if line["event"] == "gradients"] == [1]
     [recorded] = store.gradients(told[-1]["run"])

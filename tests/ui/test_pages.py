@@ -200,7 +200,7 @@ def test_the_plugins_page_shows_what_is_broken_its_sentence_first(folder):
     assert next(iter(datasets["data set"])) == "mnist"
 
 
-def test_the_plugins_page_shows_passport_diagram_and_source(folder):
+def test_the_plugins_page_shows_checks_diagram_and_source(folder):
     (folder / "own.py").write_text(OWN)
     app = AppTest.from_function(plugins_page, default_timeout=60)
     app.query_params["show"] = "own"
@@ -345,7 +345,7 @@ def test_an_edited_plugin_is_offered_to_be_reloaded_and_then_is_new(app, folder)
     assert "has changed" not in texts(app)
 
 
-def test_a_plugin_that_is_broken_by_an_edit_is_told_after_the_reload(app, folder):
+def test_a_plugin_that_is_broken_by_an_edit_is_named_after_the_reload(app, folder):
     (folder / "own.py").write_text(OWN)
     app.run()
     broken = OWN.replace("nn.Flatten", "nn.Flat")
@@ -441,7 +441,7 @@ def test_what_is_over_is_drawn_once_however_often_the_page_runs(app, drawn):
     assert len(drawn) == 3
 
 
-def test_a_live_run_is_drawn_anew_each_time(app, drawn, store):
+def test_a_live_run_is_drawn_again_each_time(app, drawn, store):
     run = store.add(spec())
     store.claim(run.id, "worker")
     app.query_params["run"] = run.id

@@ -119,7 +119,7 @@ def _run_checks(target: str, name: str) -> Outcome:
 
 
 def _is_lasting(outcome: Outcome) -> bool:
-    """Tell whether the same code and files would give the same outcome again.
+    """Return whether the same code and files would give the same outcome again.
 
     They may not after a time-out, a crash, or where a data set could not be read.
     """

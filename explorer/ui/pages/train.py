@@ -21,7 +21,7 @@ MISSED = "missed"  # session key: an architecture that was asked for and was not
 
 
 def page(inside: Page) -> None:
-    """Three columns that read from left to right: choose, see, watch."""
+    """Show three columns that read from left to right: choose, see, watch."""
     st.markdown("#### Train a network and watch it learn")
     choose, see, watch = st.columns([3, 3.2, 6], gap="large")
     # The curves need no torch, so they come first and are there while the rest still loads.
