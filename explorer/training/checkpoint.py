@@ -13,7 +13,7 @@ from explorer.training.events import Checkpoint
 
 
 class CheckpointError(ExplorerError, ValueError):
-    """Weights that do not belong to this network."""
+    """Weights that do not belong to this network, or are damaged."""
 
 
 def take(model: nn.Module, optimiser: optim.Optimizer) -> Checkpoint:
@@ -99,9 +99,15 @@ def _to_bytes(tensors: dict[str, Tensor]) -> bytes:
 
 
 def _from_bytes(content: bytes) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
-    return load(content)
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"The recorded weights are damaged ({error}); delete the run and train it again."
+        ) from error
 
 
 def _device(model: nn.Module) -> torch.device:

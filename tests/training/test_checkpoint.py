@@ -6,7 +6,7 @@ from torch import nn, optim
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 from explorer.training import checkpoint
-from explorer.training.checkpoint import CheckpointError
+from explorer.training.checkpoint import CheckpointError, load_weights, pack_weights
 
 GREY = ImageSpec(1, 28, 10)
 
@@ -226,3 +226,12 @@ def test_weights_in_channels_last_layout_are_kept_and_stay_in_it():
     plain = colour(3).to(memory_format=torch.contiguous_format)
     checkpoint.load_weights(plain, checkpoint.pack_weights(model))
     assert equal(states(model), states(plain))
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors", pack_weights(nn.Linear(2, 2))[:-3]])
+def test_damaged_weights_are_refused_and_change_nothing(content):
+    model = nn.Linear(2, 2)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"^The recorded weights are damaged .*again\.$"):
+        load_weights(model, content)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
