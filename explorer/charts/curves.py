@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from explorer.charts.style import GRID, RUNS, figure, translucent
 from explorer.runs.run import Run
 from explorer.text import cut
-from explorer.training.events import Step
+from explorer.training.events import Score, Step
 
 MOST_POINTS = 80  # of one line; more is noise
 LEAST_IMAGES = 1000  # averaged in one point; the accuracy of a few is noisy
@@ -33,11 +33,13 @@ class Trace:
         run: The run.
         steps: What it reported between epochs; may be empty.
         label: What distinguishes it from the others on the chart.
+        scores: Its scores within epochs; may be empty.
     """
 
     run: Run
     steps: Sequence[Step]
     label: str
+    scores: Sequence[Score] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,8 @@ def _curves(traces: Sequence[Trace], measure: _Measure) -> go.Figure:
             paler = translucent(hue, 0.5 if thin else 0.8)
             _line(chart, measure, _training(trace), f"{trace.label}, training", paler, 1.2, "dash")
             test = f"{trace.label}, test"
-            _line(
-                chart, measure, _test(trace.run), test, paler if thin else hue, 1 if thin else 2.6
-            )
-        mean = _mean([_test(trace.run) for trace in family])
+            _line(chart, measure, _test(trace), test, paler if thin else hue, 1 if thin else 2.6)
+        mean = _mean([_test(trace) for trace in family])
         if len(family) > 1:
             _line(chart, measure, mean, f"{label}, test", hue, 3.2)
         if shown := mean or _training(family[0]):
@@ -171,7 +171,8 @@ def _line(
         hovertemplate="epoch %{x:.3~g}: <b>%{customdata}</b><extra>%{fullData.name}</extra>",
         mode="lines+markers" if dash == "solid" else "lines",
         line={"color": colour, "width": width, "dash": dash},
-        marker={"size": 2 * width + 2},
+        # The end of an epoch is larger: all test images are scored there.
+        marker={"size": [2 * width + (2 if float(p.epoch).is_integer() else 0) for p in points]},
     )
 
 
@@ -265,8 +266,14 @@ def _point(group: Sequence[Step], steps_per_epoch: int) -> _Point:
     )
 
 
-def _test(run: Run) -> list[_Point]:
-    return [_Point(e.epoch, e.test_loss, e.test_accuracy) for e in run.epochs]
+def _test(trace: Trace) -> list[_Point]:
+    """Return the test curve: the scores within each epoch, and that at its end."""
+    run = trace.run
+    points = [_Point(e.epoch, e.test_loss, e.test_accuracy) for e in run.epochs]
+    if run.started:
+        steps = run.started.steps_per_epoch
+        points += [_Point(score.step / steps, score.loss, score.accuracy) for score in trace.scores]
+    return sorted(points, key=lambda point: point.epoch)
 
 
 def _mean(curves: Sequence[Sequence[_Point]]) -> list[_Point]:

@@ -42,10 +42,10 @@ def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.
 
 
 def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> go.Figure:
-    """Draw the confusion matrix: true class by row, predicted by column; correct ones are blank.
+    """Draw the confusion matrix, correct class by row, predicted by column; the diagonal is blank.
 
     Args:
-        counts: Test images by true and by predicted class.
+        counts: Test images by correct and by predicted class.
         labels: The classes' names.
     """
     wrong = [
@@ -67,7 +67,7 @@ def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> go.Figu
     )
     axis: Any = {"type": "category", "showgrid": False, "fixedrange": True}
     chart.update_xaxes(title={"text": "predicted", "standoff": 4}, side="bottom", **axis)
-    chart.update_yaxes(title={"text": "true"}, autorange="reversed", automargin=True, **axis)
+    chart.update_yaxes(title={"text": "correct"}, autorange="reversed", automargin=True, **axis)
     chart.update_layout(margin={"l": 4, "t": 4, "b": 44, "r": 0}, dragmode=False)
     return chart
 

@@ -69,7 +69,7 @@ def fits(examined: Examined) -> Found:
 
 def ranges(examined: Examined) -> Found:
     """Does it answer, and learn, at both ends of every option, on all images that it takes?"""
-    tried, reasons = 0, set()
+    tried, failed, reasons = 0, False, set()
     location = examined.architecture.location
     taken = [images for images in examined.kinds if not examined.architecture.misfit(images)]
     for values in corners(examined.architecture.options):
@@ -82,6 +82,7 @@ def ranges(examined: Examined) -> Found:
                 logits = model(noise(images))
                 if not isinstance(logits, Tensor) or logits.shape != (4, images.num_classes):
                     given = tuple(getattr(logits, "shape", ())) or type(logits).__name__
+                    failed = True
                     yield (
                         "error",
                         f"{where}, it answers four images with {given} where (4, num_classes) = "
@@ -91,13 +92,15 @@ def ranges(examined: Examined) -> Found:
                 loss = F.cross_entropy(logits, labels(images))
                 loss.backward()
                 if not loss.isfinite():
+                    failed = True
                     yield "error", f"{where}, its loss is {loss.item()} before it has learned."
             except (Exception, SystemExit) as error:
                 reason = explain(error, location)
                 if reason not in reasons:  # one mistake shows at many ends
                     yield "error", f"{where}: {reason}", place(error, location)
+                failed = True
                 reasons.add(reason)
-    if not reasons:
+    if not failed:
         settings = f"{tried} settings" if tried > 1 else "one setting"
         yield "ok", f"It answers and can be differentiated in {settings}."
 

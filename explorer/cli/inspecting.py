@@ -48,7 +48,8 @@ def inspect(
         if not kept:
             refuse(f"Run {id} has no weights yet; `explorer train` goes on with it.")
         registry = load_registry()
-        model, data = open_network(run, epoch or kept[-1], store, registry, settings.cache)
+        epoch = kept[-1] if epoch is None else epoch
+        model, data = open_network(run, epoch, store, registry, settings.cache)
         if not 0 <= image < len(data.test):
             refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
         session = Session(model, data, location=registry[run.spec.architecture].location)
@@ -60,7 +61,7 @@ def inspect(
         refuse(str(error))
     except OSError as error:
         refuse(f"{maps} cannot be written ({error.strerror}); name a file in an existing folder.")
-    found = {"run": run.id, "epoch": epoch or kept[-1], **found}
+    found = {"run": run.id, "epoch": epoch, **found}
     if as_json:
         print(json.dumps(found, indent=2))
     else:

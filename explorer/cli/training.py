@@ -54,10 +54,12 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="OPTION=VALUE", help="An option of the architecture."),
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="Delete an earlier run of the same first.")] = False,
+    fresh: Annotated[
+        bool, typer.Option(help="Delete the earlier run with the same settings, and start again.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train an architecture. The run is kept; an interrupted one goes on where it ended."""
+    """Train an architecture. The run is kept; an unfinished one continues from its last epoch."""
     from explorer.engines.machine import prepare
 
     prepare()
@@ -108,7 +110,10 @@ def _train(
             for event in perform(run, owner, store, registry, settings):
                 output.event(events.kind(event), events.to_json(event))
     except KeyboardInterrupt:
-        print(f"Stopped; the same command continues from here. Run {run.id}.", file=sys.stderr)
+        print(
+            f"Stopped; the same command continues from the last finished epoch. Run {run.id}.",
+            file=sys.stderr,
+        )
         raise typer.Exit(130) from None
     except BaseException:  # a plugin's forward may even call sys.exit
         run = store.run(run.id)
@@ -131,7 +136,7 @@ def _parse(settings: Sequence[str], options: Sequence[Option]) -> dict[str, Any]
     for setting in settings:
         name, sign, text = setting.partition("=")
         if not sign:
-            raise OptionError(f"write --set OPTION=VALUE, not {setting!r}.")
+            raise OptionError(f"Write --set OPTION=VALUE, not {setting!r}.")
         if name not in known:
             raise OptionError(f"There is no option {name!r}; {suggest(name, known)}")
         values[name] = known[name].parse(text)

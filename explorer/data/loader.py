@@ -104,7 +104,7 @@ class Split:
         return self.normalise(images), labels
 
     def select(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images with these numbers as they are stored.
+        """Return the images with these indices as they are stored, and their labels.
 
         Args:
             indices: `int64`, `(size,)`, on the device.

@@ -29,7 +29,7 @@ class UnknownRunError(ExplorerError, LookupError):
 
 
 class RunIsBusyError(ExplorerError, RuntimeError):
-    """The run is being trained, so it cannot be deleted or trained by another."""
+    """The run is being trained, or is finished, so it cannot be deleted or trained by another."""
 
 
 class SpecError(ExplorerError, ValueError):

@@ -27,7 +27,7 @@ from explorer.runs.run import (
 )
 from explorer.runs.schema import EVENTS, RUNS, TRAINING_STATES, WEIGHTS
 from explorer.training import events
-from explorer.training.events import Checkpoint, Epoch, Event, Gradients, Started, Step
+from explorer.training.events import Checkpoint, Epoch, Event, Gradients, Score, Started, Step
 
 __all__ = ["LEASE_SECONDS", "RunStore", "StoreError", "find_run"]
 
@@ -109,6 +109,10 @@ class RunStore:
     def steps(self, id: str, after: int = 0) -> list[Step]:
         """Return what a run reported after its step `after`."""
         return self._events(id, Step, after)
+
+    def scores(self, id: str) -> list[Score]:
+        """Return the scores within a run's epochs, in order; its recipe may ask for none."""
+        return self._events(id, Score, 0)
 
     def gradients(self, id: str) -> list[Gradients]:
         """Return the gradient norms that a run recorded, in order; its recipe may ask for none."""

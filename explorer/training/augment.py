@@ -14,7 +14,7 @@ SHARE = 8  # an image moves by up to its size over this
 
 
 def augmented(images: Tensor, how: Augment) -> Tensor:
-    """Move each image by its own number of pixels, and perhaps mirror it.
+    """Move each image by its own number of pixels, and mirror it with probability 0.5 if asked to.
 
     What moves in from outside is black. After He et al. 2015, arXiv:1512.03385, section 4.2: 4
     pixels of 32, and a horizontal flip for every second image.

@@ -32,7 +32,7 @@ class Graph(Protocol):
     """What was captured."""
 
     def replay(self) -> None:
-        """Do it again, with what is now in the same memory."""
+        """Launch what was captured again, on what is now in the same memory."""
 
 
 Capture = Callable[[Callable[[], StepOutput]], tuple[Graph, StepOutput]]

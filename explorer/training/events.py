@@ -27,7 +27,7 @@ class Started:
         parameters: Trainable parameters of the network.
         train_size: Training images in each epoch.
         test_size: Test images.
-        steps_per_epoch: Steps in each epoch; the last one may be smaller.
+        steps_per_epoch: Steps in each epoch; the batch of the last one may be smaller.
         epochs: Epochs in all.
         finished_epochs: Epochs that were finished before, when a run is resumed.
         note: What slows it down, as a part of a sentence; may be empty.

@@ -25,7 +25,7 @@ REASON_LENGTH = 120  # characters
 
 
 def settle(model: nn.Module, data: Data) -> tuple[Data, str]:
-    """Put a network into the fastest memory layout in which it computes what it computes plainly.
+    """Put a network into the fastest memory layout in which its output stays the same.
 
     Args:
         model: Moved to the data's device, and else left as it is: mode, buffers, random numbers.

@@ -146,7 +146,7 @@ def _score(model: nn.Module, split: Split) -> tuple[float, float]:
 class _Meter:
     """Keeps losses and logits on the device, and sums and reads them only when a report is due.
 
-    That costs a step no computation at all, which for small networks is a few per cent.
+    So a step computes nothing for it, which saves a few per cent of its time in small networks.
     """
 
     def __init__(self, device: torch.device) -> None:

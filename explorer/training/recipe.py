@@ -51,7 +51,9 @@ class Recipe:
         "SGD, SGD with Nesterov's momentum, or AdamW (Loshchilov & Hutter, arXiv:1711.05101).",
     ] = "sgd"
     learning_rate: Annotated[
-        float, Range(1e-9, 10), "The step size; with the one-cycle schedule, its peak."
+        float,
+        Range(1e-9, 10),
+        "How far an update moves the parameters; with the one-cycle schedule, its peak.",
     ] = 0.01
     momentum: Annotated[
         float,
@@ -65,7 +67,9 @@ class Recipe:
         "Keep the learning rate constant, or raise and lower it once (Smith & Topin, "
         "arXiv:1708.07120).",
     ] = "constant"
-    batch_size: Annotated[int, Range(1, 10_000), "Images in each step."] = 64
+    batch_size: Annotated[
+        int, Range(1, 10_000), "Images in each batch; each step uses one batch."
+    ] = 64
     epochs: Annotated[int, Range(1, 1_000), "Passes over the training images."] = 10
     seed: Annotated[
         int,
@@ -93,8 +97,9 @@ class Recipe:
     ] = "float32"
     augment: Annotated[
         Augment,
-        "Move each training image by up to an eighth of its size at random, and perhaps mirror it "
-        "(He et al. 2015, arXiv:1512.03385, section 4.2). Do not mirror digits.",
+        "Move each training image by up to an eighth of its size at random; shift+flip also "
+        "mirrors half of them (He et al. 2015, arXiv:1512.03385, section 4.2). Digits should not "
+        "be mirrored.",
     ] = "none"
     label_smoothing: Annotated[
         float,

@@ -17,7 +17,13 @@ _LABELS = {
     "clip_norm": "Clip the gradient at norm",
     "score_every": "Score every … steps",
 }
-_WITHOUT = {"train_size": "all"}  # what an empty field means, where it is not "never"
+# What an empty field of the recipe means.
+_WITHOUT = {
+    "train_size": "all",
+    "gradients_every": "never",
+    "clip_norm": "never",
+    "score_every": "never",
+}
 
 
 def options(architecture: str, declared: Sequence[Option]) -> dict[str, Value]:
@@ -107,7 +113,7 @@ def _widget(option: Option, default: Value, key: str, *, typed: bool = False) ->
         return st.slider(label, low, high, value, step, **common)
     low, high = map(number, (limits.low, limits.high)) if limits else (None, None)
     if option.optional:
-        common["placeholder"] = _WITHOUT.get(option.name, "never")
+        common["placeholder"] = _WITHOUT.get(option.name, "none")
     if number is int:
         return st.number_input(label, low, high, value, 1, **common)
     # A tenth of what is there is a step that makes sense for a learning rate and for a share.

@@ -10,7 +10,7 @@ from explorer.errors import ExplorerError
 from explorer.runs.progress import Progress, progress
 from explorer.runs.run import Run, Status, distinguish
 from explorer.runs.store import RunStore
-from explorer.training.events import Step
+from explorer.training.events import Score, Step
 from explorer.ui import failure, state
 from explorer.ui.components.chart import chart
 
@@ -38,7 +38,9 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
             st.warning(str(error))
     runs = [run for run, _ in found]
     labels = distinguish(runs)
-    traces = [Trace(run, _steps(run, store), labels[run.id]) for run, store in found]
+    traces = [
+        Trace(run, _steps(run, store), labels[run.id], _scores(run, store)) for run, store in found
+    ]
     for trace in traces:
         _status(trace.run, trace.steps, key)
     accuracy, loss = state.curves(traces)
@@ -64,6 +66,14 @@ def _note_older_code(runs: Sequence[Run]) -> None:
                 f":material/history: {run.spec.architecture} was trained with earlier code "
                 f"(`{run.spec.fingerprint[:6]}`) or images than are here now. Its record is kept."
             )
+
+
+def _scores(run: Run, store: RunStore) -> Sequence[Score]:
+    if not run.spec.recipe.score_every:
+        return ()
+    if run.status.is_live:
+        return store.scores(run.id)
+    return state.recorded_scores(run.id, len(run.epochs), store)
 
 
 def _steps(run: Run, store: RunStore) -> Sequence[Step]:

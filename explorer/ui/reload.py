@@ -31,7 +31,8 @@ def _offer() -> None:
         if st.button("Reload", key="reload", type="primary"):
             state.reload_plugins()
             st.session_state[BROKEN] = [
-                f"**{broken.source.name}** is broken: {broken.reason} The page *Plugins* has more."
+                f"**{broken.source.name}** is broken: {broken.reason} The page *Plugins* "
+                "shows more."
                 for broken in state.registry().broken
                 if broken.source.name in changed
             ]

@@ -15,7 +15,7 @@ from explorer.runs.run import Run, RunSpec, UnknownRunError
 from explorer.runs.store import RunStore, StoreError
 from explorer.settings import Settings, SettingsError, read_settings
 from explorer.spec import ImageSpec
-from explorer.training.events import Step
+from explorer.training.events import Score, Step
 from explorer.ui.components.chart import Drawn, drawn
 
 # Importing torch takes a second or two. What needs it is imported when it is first asked for, so
@@ -157,6 +157,12 @@ def find_run(id: str) -> tuple[Run, RunStore]:
 def recorded_steps(id: str, epochs: int, _store: RunStore) -> Sequence[Step]:
     """Return the steps of a run that is over; `epochs` distinguishes a resumed run."""
     return _store.steps(id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def recorded_scores(id: str, epochs: int, _store: RunStore) -> Sequence[Score]:
+    """Return the scores within the epochs of a run that is over, as `recorded_steps` does."""
+    return _store.scores(id)
 
 
 def curves(traces: Sequence[Trace]) -> tuple[Drawn, Drawn]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from explorer.charts.curves import Trace, _apart, accuracy_curves, loss_curves, run_hues
 from explorer.runs.run import Run, RunSpec, Status, distinguish
-from explorer.training.events import Epoch, Started, Step
+from explorer.training.events import Epoch, Score, Started, Step
 from explorer.training.recipe import preset
 
 
@@ -28,6 +28,16 @@ def steps(count: int) -> list[Step]:
 def traces(*runs: Run) -> list[Trace]:
     labels = distinguish(runs)
     return [Trace(run, [], labels[run.id]) for run in runs]
+
+
+def test_scores_within_an_epoch_are_points_of_the_test_curve():
+    scores = [Score(step, 1, 0.5, 0.8, 1000) for step in (30, 60)] + [Score(130, 2, 0.3, 0.9, 1000)]
+    chart = accuracy_curves([Trace(run(), [], "plain", scores)])
+    (test,) = [line for line in chart.data if line.name == "plain, test"]
+    assert list(test.x) == pytest.approx([0.3, 0.6, 1, 1.3, 2, 3])
+    assert list(test.customdata)[:2] == ["80.00 %", "80.00 %"]
+    sizes = list(test.marker.size)
+    assert min(sizes[2], sizes[4], sizes[5]) > max(sizes[0], sizes[1], sizes[3])
 
 
 def test_the_end_of_each_line_has_its_name_and_its_last_value():

@@ -263,22 +263,22 @@ def test_a_fresh_run_is_trained_again(store):
         ),
         (["residual-bn", "--set", "width"], "write --set OPTION=VALUE, not 'width'."),
         (["residual-bn", "--set", ""], "write --set OPTION=VALUE, not ''."),
-        (["plain", "--epochs", "0"], "epochs must be a whole number from 1 to 1,000, not 0."),
+        (["plain", "--epochs", "0"], "epochs must be a whole number from 1 to 1,000, not '0'."),
         (
             ["plain", "--seed", "-1"],
-            "seed must be a whole number from 0 to 2,147,483,647, not -1.",
+            "seed must be a whole number from 0 to 2,147,483,647, not '-1'.",
         ),
         (
             ["plain", "--learning-rate", "0"],
-            "learning_rate must be above 0 and at most 10, not 0.0.",
+            "learning_rate must be a number from 1e-09 to 10, not '0'.",
         ),
         (
             ["plain", "--batch-size", "0"],
-            "batch_size must be a whole number from 1 to 10,000, not 0.",
+            "batch_size must be a whole number from 1 to 10,000, not '0'.",
         ),
         (
             ["plain", "--train-size", "0"],
-            "train_size must be a whole number of at least 1, or nothing for all images, not 0.",
+            "train_size must be a whole number from 1 to 10,000,000, or none, not '0'.",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -420,7 +420,9 @@ def test_ctrl_c_leaves_a_stopped_run_which_the_same_command_takes_up(plugin, sto
     _, said = process.communicate()
     assert process.returncode == 130
     [run] = store.runs()
-    assert said.splitlines() == [f"Stopped; the same command goes on from here. Run {run.id}."]
+    assert said.splitlines() == [
+        f"Stopped; the same command continues from the last finished epoch. Run {run.id}."
+    ]
     assert run.status is Status.STOPPED
     assert len(run.epochs) == 1
 

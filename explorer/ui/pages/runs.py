@@ -122,7 +122,7 @@ def _actions(chosen: list[Run], own: set[str], train: Page, inside: Page) -> Non
 
 def _delete_button(ids: list[str], key: str) -> None:
     with st.popover(f"Delete {len(ids)}", icon=":material/delete:"):
-        st.markdown("Curves and weights cannot be restored.")
+        st.markdown("This deletes curves and weights for good.")
         st.button("Yes, delete", type="primary", on_click=_delete, args=(ids,), key=key)
 
 

@@ -118,7 +118,7 @@ def _watch(inside: Page) -> None:
         st.session_state[state.SHOWN] = st.query_params.get_all(QUERY)
     runs, unknown = _find(st.session_state[state.SHOWN])
     for id in unknown:
-        st.warning(f"There is no run `{id}` here; the page *Runs* lists all there are.")
+        st.warning(f"There is no run `{id}` here; the page *Runs* lists all runs.")
     if runs:
         st.query_params[QUERY] = [run.id for run in runs]
         _pick(runs)
@@ -135,7 +135,7 @@ def _watch(inside: Page) -> None:
     none = "No run yet: press **Train**."
     if state.store().runs():
         _pick([])
-        none = "Add a run of yours above, or press **Train**."
+        none = "Add one of your runs above, or press **Train**."
     st.info(
         f"{none} Until then, a recorded example: the tutorial's three nets, each trained for ten "
         "epochs by the tutorial's recipe.",

@@ -80,8 +80,9 @@ def _networks(cases: Sequence[Case], scale: Scale) -> None:
 def _warn(subject: Subject) -> None:
     if not subject.is_current:
         st.warning(
-            f"The code of {subject.run.spec.architecture} has changed since this run was made; its "
-            "weights still fit, but it may not be the same network."
+            f"The code of {subject.run.spec.architecture} or the images of "
+            f"{subject.run.spec.dataset} have changed since this run was made. Its parameters "
+            "still fit, but its results may differ."
         )
 
 
@@ -198,8 +199,8 @@ def _scale_switch(*, beside: bool) -> Scale:
         required=True,
         key=f"{SCALE} of both" if beside else SCALE,
         bind=None if beside else "query-params",
-        format_func=lambda scale: "both models" if beside and scale == "model" else f"a {scale}",
+        format_func=lambda scale: "both networks" if beside and scale == "model" else f"a {scale}",
         width="stretch",
-        help=f"{help} Layers of the same name in both models share it." if beside else help,
+        help=f"{help} Layers of the same name in both networks share it." if beside else help,
     )
     return scale

@@ -125,7 +125,10 @@ def _gradients(case: Case) -> None:
             if any(norm == 0 for event in recorded for norm in event.norms.values()):
                 st.caption("Blank: no gradient reaches this layer.")
         else:
-            st.info("This run did not record its gradients; the recipe has a switch for it.")
+            st.info(
+                "This run did not record its gradients. To record them, set *Record gradients "
+                "every … steps* in the details of the recipe."
+            )
     with right, case.subject.figure("Gradients"):
         st.markdown(f"**And now**, on 64 training images, after epoch {case.subject.epoch}")
         norms, by_branch = case.session.gradients()
@@ -197,13 +200,13 @@ def _verdict(verdict: Linearity) -> None:
         )
     st.caption(
         "Tested with random inputs: an affine map gives for a mix of two inputs the same mix of "
-        f"their outputs. The block misses that by {_share(verdict.error)} of its largest output, "
+        f"their outputs. The block differs from that by {_share(verdict.error)}; "
         f"everything from it to the logits by {_share(verdict.tail_error)}."
     )
 
 
 def _share(error: float) -> str:
-    return "nothing but rounding" if error < TOLERANCE else f"{100 * error:.2g} %"
+    return "rounding only" if error < TOLERANCE else f"{100 * error:.2g} % of its largest output"
 
 
 def _mistakes(case: Case) -> None:

@@ -63,7 +63,7 @@ def load(id: str, epoch: int) -> Subject:
     """Load the network of a run after one of its epochs, by the code that is there now.
 
     Raises:
-        NetworkError: It cannot be brought back.
+        NetworkError: It cannot be restored.
         DataError: Its data set cannot be read.
     """
     spec, registry = state.find_run(id)[0].spec, state.registry()

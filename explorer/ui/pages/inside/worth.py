@@ -38,8 +38,8 @@ def answer(case: Case) -> None:
     left, right = st.columns(2, gap="large")
     with left, case.subject.figure("Ablation"):
         st.markdown(
-            "**What is each branch worth (ablation)?** Accuracy with this branch switched off, "
-            "everything else on"
+            "**What is each branch worth (ablation)?** Points of accuracy lost when this branch "
+            "alone is switched off; at the bar's end, the accuracy that remains"
         )
         _worths(case)
     with right, case.subject.figure("Logit attribution"):
