@@ -561,6 +561,7 @@ def test_text_that_is_fitted_fits_and_begins_as_it_did(text, room):
 @given(st.lists(LABELS, min_size=1, max_size=5), st.floats(90, 300))
 def test_wrapped_words_fit(words, room):
     lines = wrapped(words, room)
+    assert lines
     assert all(text_width(line) <= room for line in lines)
 
 

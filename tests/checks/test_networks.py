@@ -396,7 +396,8 @@ def test_every_built_in_passes_all_checks(name, data):
     architecture, smaller = BUILT_IN[name], SMALLER.get(name, {})
     options = [replace(o, default=smaller.get(o.name, o.default)) for o in architecture.options]
     report = networks.examine(replace(architecture, options=tuple(options)), data)
-    assert {f.check for f in report.findings} == set(networks.CHECKS)
+    # affine speaks of blocks alone
+    assert {f.check for f in report.findings} >= {*networks.CHECKS} - {"affine"}
     assert [f for f in report.findings if f.verdict == "error"] == []
 
 

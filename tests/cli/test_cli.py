@@ -261,8 +261,8 @@ def test_a_fresh_run_is_trained_again(store):
             ["residual-bn", "--set", "skip=maybe"],
             "skip must be true or false, not 'maybe'.",
         ),
-        (["residual-bn", "--set", "width"], "write --set OPTION=VALUE, not 'width'."),
-        (["residual-bn", "--set", ""], "write --set OPTION=VALUE, not ''."),
+        (["residual-bn", "--set", "width"], "Write --set OPTION=VALUE, not 'width'."),
+        (["residual-bn", "--set", ""], "Write --set OPTION=VALUE, not ''."),
         (["plain", "--epochs", "0"], "epochs must be a whole number from 1 to 1,000, not '0'."),
         (
             ["plain", "--seed", "-1"],

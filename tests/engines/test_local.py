@@ -272,7 +272,7 @@ def test_a_run_that_does_not_stop_by_itself_is_killed_and_the_next_one_is_traine
     engine, store, ask, name
 ):
     id = engine.submit(ask(name)).id
-    wait(lambda: store.run(id).started)
+    wait(lambda: store.run(id).status is Status.RUNNING)
     [worker] = workers()
     engine.stop(id)
     following = engine.submit(ask("quick")).id

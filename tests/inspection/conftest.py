@@ -1,5 +1,7 @@
 """Networks that were not written for the explorer."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from inspection.trees import settle
@@ -45,4 +47,10 @@ def example(examples, registry):
 def digits(mnist) -> Split:
     """A few hundred test images of MNIST, on the CPU."""
     some = mnist.test.subset(601)
-    return Split(*(getattr(some, name).cpu() for name in Split.__dataclass_fields__))
+    return replace(
+        some,
+        images=some.images.cpu(),
+        labels=some.labels.cpu(),
+        mean=some.mean.cpu(),
+        std=some.std.cpu(),
+    )

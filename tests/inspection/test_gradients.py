@@ -1,4 +1,5 @@
 import math
+from dataclasses import dataclass, field
 
 import pytest
 import torch
@@ -144,32 +145,31 @@ def net():
     )
 
 
-class Remembers:
-    """A split that remembers the batches that were drawn from it."""
+@dataclass(frozen=True)
+class Remembers(Split):
+    """A split that remembers the batches that an epoch drew from it."""
 
-    def __init__(self, split):
-        self.split, self.device, self.drawn = split, split.device, []
-
-    def __len__(self):
-        return len(self.split)
-
-    def subset(self, size):
-        return self
+    drawn: list = field(default_factory=list)
+    orders: list = field(default_factory=list)
 
     def order(self, size, seed):
-        return self.split.order(size, seed)
+        self.orders.append(seed)
+        return super().order(size, seed)
 
-    def gather(self, chosen):
-        self.drawn.append(self.split.gather(chosen))
-        return self.drawn[-1]
+    def select(self, indices):
+        images, labels = super().select(indices)
+        if self.orders:  # before, the network is only tried out
+            self.drawn.append((self.normalise(images), labels))
+        return images, labels
 
 
 def data():
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (100, 1, 8, 8), generator=generator, dtype=torch.uint8)
     channels = torch.full((1, 1, 1), 0.4), torch.full((1, 1, 1), 0.25)
-    split = Split(images, torch.arange(100) % 3, *channels)
-    return Data(ImageSpec(1, 8, 3), Remembers(split), split)  # 7 steps an epoch
+    labels = torch.arange(100) % 3
+    split = Split(images, labels, *channels)
+    return Data(ImageSpec(1, 8, 3), Remembers(images, labels, *channels), split)  # 7 steps an epoch
 
 
 def recorded(events):

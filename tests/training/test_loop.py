@@ -557,15 +557,12 @@ def test_a_network_that_draws_numbers_while_it_is_scored_learns_the_same():
 def test_a_score_is_that_of_the_first_thousand_test_images():
     images = data(64, test_size=1200)
     model = net()
-    for event in train(model, images, Recipe(batch_size=16, epochs=1, score_every=2)):
-        if isinstance(event, Score):
-            wanted = evaluate(copy.deepcopy(model), images.test.first(1000))
-            assert (event.step, event.epoch, event.images) == (2, 1, 1000)
-            assert (event.loss, event.accuracy) == pytest.approx(wanted)
-            assert model.training
-            break
-    else:
-        pytest.fail("no score")
+    events = train(model, images, Recipe(batch_size=16, epochs=1, score_every=2))
+    score = next(event for event in events if isinstance(event, Score))
+    assert model.training
+    wanted = evaluate(copy.deepcopy(model), images.test.first(1000))
+    assert (score.step, score.epoch, score.images) == (2, 1, 1000)
+    assert (score.loss, score.accuracy) == pytest.approx(wanted)
 
 
 def test_scores_come_every_so_many_steps_but_for_the_last_of_an_epoch():

@@ -229,7 +229,9 @@ def test_a_run_of_older_code_is_shown_with_a_warning(app, store, settings):
     app.query_params["net"] = older.id
     app.run()
     assert not app.exception
-    assert "The code of plain has changed since this run was made" in texts(app)
+    assert "The code of plain or the images of mnist have changed since this run was made" in texts(
+        app
+    )
 
 
 PLUGIN = """
@@ -293,11 +295,11 @@ def test_after_a_reload_every_epoch_is_shown_by_the_new_code_with_its_own_fields
     app.query_params["net"] = run.id
     app.run()
     assert not app.exception
-    assert "The code of wide has changed" not in texts(app)
+    assert "The code of wide or the images of mnist have changed" not in texts(app)
     wide(3)
     app.run()
     assert not app.exception
-    assert "The code of wide has changed" in texts(app)
+    assert "The code of wide or the images of mnist have changed" in texts(app)
     assert re.search(r'"field[^,]*7\\+u00d77', drawn(app))
 
 

@@ -410,7 +410,7 @@ def test_runs_of_one_s_own_are_offered_where_none_is_on_the_chart(app, store):
     run = store.add(spec())
     app.query_params.pop("run", None)
     app.run()
-    assert "Add a run of yours above" in texts(app)
+    assert "Add one of your runs above" in texts(app)
     assert run.title in app.multiselect(key="picker").options
 
 
