@@ -11,17 +11,17 @@ from explorer.text import percent
 
 ROW = 22  # pixels
 LEAST = 0.0005  # probability that is written out
-NEGATIVE, POSITIVE = SIGNED[0][1], SIGNED[2][1]
+POSITIVE = SIGNED[2][1]
 
 
 def probabilities(
-    values: Sequence[float], labels: Sequence[str], correct: int | None, row: int = ROW
+    values: Sequence[float], classes: Sequence[str], correct: int | None, row: int = ROW
 ) -> go.Figure:
     """Draw the predicted probability of each class; the correct one, if it is known, is marked.
 
     Args:
         values: Of each class, 0–1.
-        labels: The classes' names.
+        classes: Their names.
         correct: The number of the correct class.
         row: The height of a bar and the gap below it, in pixels.
     """
@@ -38,7 +38,7 @@ def probabilities(
         cliponaxis=False,
         hoverinfo="skip",
     )
-    ticks = [f"<b>{label} ✓</b>" if i == correct else label for i, label in enumerate(labels)]
+    ticks = [f"<b>{label} ✓</b>" if i == correct else label for i, label in enumerate(classes)]
     chart.update_xaxes(range=[0, 1.3], visible=False, fixedrange=True)
     chart.update_yaxes(
         range=[len(values) - 0.5, -0.5],
@@ -125,7 +125,7 @@ def shares(
     values: Mapping[str, Sequence[float]],
     bias: Sequence[float] | None,
     hues: Mapping[str, str],
-    labels: Sequence[str],
+    classes: Sequence[str],
 ) -> go.Figure:
     """Draw the share of each branch in the logit of each class; both signs are stacked.
 
@@ -133,10 +133,10 @@ def shares(
         values: The shares by branch, one for each class.
         bias: The part that comes from no branch, if shares and bias sum to the logits.
         hues: The branches' colours.
-        labels: The classes' names.
+        classes: Their names.
     """
     chart = figure(300, "shares")
-    columns = list(range(len(labels)))
+    columns = list(range(len(classes)))
     for branch, share in values.items():
         chart.add_bar(
             x=columns,
@@ -148,7 +148,7 @@ def shares(
     if bias is not None:
         grey = "rgba(128, 128, 128, 0.8)"
         chart.add_bar(x=columns, y=list(bias), name="bias", marker={"color": grey})
-        sums = [sum(share[i] for share in values.values()) + bias[i] for i in range(len(labels))]
+        sums = [sum(share[i] for share in values.values()) + bias[i] for i in range(len(classes))]
         chart.add_scatter(
             x=columns,
             y=sums,
@@ -164,6 +164,6 @@ def shares(
         margin={"l": 4, "t": 30, "b": 30},
         dragmode=False,
     )
-    chart.update_xaxes(tickvals=columns, ticktext=list(labels), fixedrange=True)
+    chart.update_xaxes(tickvals=columns, ticktext=list(classes), fixedrange=True)
     chart.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True, fixedrange=True)
     return chart

@@ -41,22 +41,22 @@ def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.
     return chart
 
 
-def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> go.Figure:
+def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Figure:
     """Draw the confusion matrix, correct class by row, predicted by column; the diagonal is blank.
 
     Args:
         counts: Test images by correct and by predicted class.
-        labels: The classes' names.
+        classes: Their names.
     """
     wrong = [
         [None if i == j or not count else count for j, count in enumerate(row)]
         for i, row in enumerate(counts)
     ]
-    chart = figure(30 * len(labels) + 70, "confusion")
+    chart = figure(30 * len(classes) + 70, "confusion")
     chart.add_heatmap(
         z=wrong,
-        x=list(labels),
-        y=list(labels),
+        x=list(classes),
+        y=list(classes),
         colorscale=[[0, "#fbe3c8"], [1, "#c2570c"]],
         showscale=False,
         texttemplate="%{z}",

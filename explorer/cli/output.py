@@ -79,13 +79,13 @@ class ProgressBar:
                 say(f"Failed: {values['reason']}", style="red", markup=False)
 
 
-def print_inspection(found: dict[str, Any], title: str, labels: Sequence[str]) -> None:
+def print_inspection(found: dict[str, Any], title: str, classes: Sequence[str]) -> None:
     """Print what `explorer.inspection.report` found, in tables.
 
     Args:
         found: The report, with `epoch`.
         title: A line that says which run it is.
-        labels: The names of the classes.
+        classes: Their names.
     """
     console = Console(highlight=False)
     console.print(f"{title}, after epoch {found['epoch']}", style="bold", markup=False)
@@ -95,15 +95,15 @@ def print_inspection(found: dict[str, Any], title: str, labels: Sequence[str]) -
         if name in found["failed"]:
             console.print(found["failed"][name], markup=False)
             continue
-        for shown in section(found, labels):
+        for shown in section(found, classes):
             console.print(shown, markup=False)
 
 
-def _prediction(found: dict[str, Any], labels: Sequence[str]) -> Iterator[str]:
+def _prediction(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str]:
     prediction, image = found["prediction"], found["image"]
     yield (
-        f"image {image['number']}: predicted {labels[prediction['class']]} "
-        f"({100 * prediction['probability']:.2f} %), label {labels[image['label']]}"
+        f"image {image['number']}: predicted {classes[prediction['class']]} "
+        f"({100 * prediction['probability']:.2f} %), label {classes[image['label']]}"
     )
 
 
@@ -117,7 +117,7 @@ def _score(found: dict[str, Any], _: Sequence[str]) -> Iterator[str]:
 
 def _parts(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
     table = _table(
-        "part", "what", "shape", "receptive field", "mean", "std", "zeros", "dead filters"
+        "part", "what", "shape", "receptive field", "mean", "std", "zeros", "zero channels"
     )
     for part in found["parts"]:
         numbers = part["statistics"]

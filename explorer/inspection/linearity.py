@@ -64,11 +64,6 @@ class Linearity:
     tail_error: float
     tail_replacement: Replacement | None
 
-    @property
-    def is_affine(self) -> bool:
-        """Whether the block acts as one affine map."""
-        return self.replacement is not None
-
 
 def linearity(model: nn.Module, images: ImageSpec) -> list[Linearity]:
     """Test each block of `model`, and what follows it; the model is unchanged afterwards.

@@ -44,6 +44,6 @@ def main() -> None:
         state.store()  # where it cannot be opened, no page can be shown
         reload.offer()
         page.run()
-        state.settle(page.title)
+        state.freeze_memory(page.title)
     except ExplorerError as error:
         st.error(str(error))

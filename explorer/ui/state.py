@@ -97,11 +97,11 @@ def warm_up() -> None:
     with contextlib.suppress(Exception):
         engine()
         registry()
-        settle("before any page")
+        freeze_memory("before any page")
 
 
 @st.cache_resource(show_spinner=False)
-def settle(when: str) -> None:
+def freeze_memory(when: str) -> None:
     """Exempt what is in memory from garbage collection; once for each `when`.
 
     Streamlit collects garbage after every run of a page, and would each time look through the

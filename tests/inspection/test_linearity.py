@@ -56,7 +56,7 @@ def test_one_5x5_convolution_could_replace_the_tutorials_first_inception_block(e
     model = example("inception")
     with unchanged(model):
         verdict = verdicts(model)["mix1"]
-    assert verdict.is_affine
+    assert verdict.replacement is not None
     assert verdict.error < 1e-12
     assert verdict.replacement.text == "Conv2d(10, 88, 5×5)"
     assert verdict.replacement.parameters == 22_088
@@ -76,7 +76,7 @@ def test_one_5x5_convolution_could_replace_the_tutorials_first_inception_block(e
 def test_one_linear_layer_could_replace_all_from_the_tutorials_second_block_on(example):
     model = example("inception")
     verdict = verdicts(model)["mix2"]
-    assert verdict.is_affine
+    assert verdict.replacement is not None
     assert verdict.tail_error < 1e-12
     assert verdict.tail_replacement.text == "Linear(320, 10)"
     assert verdict.tail_replacement.parameters == 3_210
@@ -110,7 +110,7 @@ def test_blocks_with_activations_are_not_affine(name):
     found = linearity(settle(ARCHITECTURES[name].build(MNIST)), MNIST)
     assert len(found) > 1
     for verdict in found:
-        assert not verdict.is_affine
+        assert not verdict.replacement is not None
         assert verdict.replacement is None
         assert verdict.error > 1e-3
 
@@ -143,7 +143,7 @@ def test_random_blocks_without_activations_are_affine_and_so_is_what_follows(dra
     block, width, images = drawn
     model = with_classifier(block, width, images)
     verdict = linearity(model, images)[0]
-    assert verdict.is_affine
+    assert verdict.replacement is not None
     assert verdict.tail_parameters == sum(p.numel() for p in model.parameters())
     entering = images.channels * images.size**2
     assert verdict.tail_replacement.text == f"Linear({entering}, 3)"
@@ -208,7 +208,7 @@ def block_and_linear(*layers, size=8, **branches):
 )
 def test_a_block_that_is_no_convolution_of_its_maps_would_be_a_linear_layer(branches, text):
     (verdict,) = linearity(block_and_linear(**branches), ImageSpec(1, 8, 3))
-    assert verdict.is_affine
+    assert verdict.replacement is not None
     assert (verdict.replacement.text, verdict.replacement.exact) == (text, True)
     entering, leaving = map(int, text[7:-1].split(", "))
     assert verdict.replacement.parameters == entering * leaving + leaving
@@ -237,7 +237,7 @@ def test_batch_norm_is_affine_in_evaluation_and_the_network_stays_in_training():
 @pytest.mark.parametrize("layer", [nn.MaxPool2d(3, 1, 1), nn.GELU(), nn.InstanceNorm2d(1)], ids=str)
 def test_maxima_activations_and_normalisation_by_the_image_are_not_affine(layer):
     (verdict,) = linearity(block_and_linear(a=layer), ImageSpec(1, 8, 3))
-    assert not verdict.is_affine
+    assert not verdict.replacement is not None
 
 
 def test_a_merge_that_multiplies_is_not_affine():
@@ -246,7 +246,7 @@ def test_a_merge_that_multiplies_is_not_affine():
 
     block = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()}, merge=product)
     (verdict,) = linearity(with_classifier(block, 1, ImageSpec(1, 8, 3)), ImageSpec(1, 8, 3))
-    assert not verdict.is_affine
+    assert not verdict.replacement is not None
 
 
 def test_a_block_that_always_gives_the_same_is_affine():
@@ -254,7 +254,7 @@ def test_a_block_that_always_gives_the_same_is_affine():
     nn.init.zeros_(conv.weight)
     nn.init.constant_(conv.bias, 0.1)
     (verdict,) = linearity(block_and_linear(a=conv), ImageSpec(1, 8, 3))
-    assert verdict.is_affine
+    assert verdict.replacement is not None
 
 
 def test_the_weights_behind_a_block_without_any_count():
@@ -336,7 +336,7 @@ def test_what_follows_the_first_run_of_a_block_includes_its_second():
     for between, affine in ((nn.ReLU(), False), (nn.Identity(), True)):
         model = nn.Sequential(block, between, block, nn.Flatten(), nn.Linear(16, 3))
         (verdict,) = linearity(model, images)
-        assert verdict.is_affine
+        assert verdict.replacement is not None
         assert (verdict.tail_replacement is not None) == affine
 
 
