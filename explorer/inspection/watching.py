@@ -1,0 +1,263 @@
+"""Follows one run of a network: every layer that runs, every tensor operation between layers.
+
+A `TorchFunctionMode` sees each operation, hooks see each module begin and end. The place of each is
+known by four facts: the path of a module, which call of it this is, the name of the operation, and
+its number among the operations of that name in this call. So what one run saw is found again in
+another, which is all that an intervention needs.
+"""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+# These pass on what they are given in another shape, layout or type, and are no nodes.
+TRANSPARENT = frozenset(
+    """
+    alias adjoint as_strided as_tensor atleast_1d atleast_2d atleast_3d bfloat16 broadcast_to chunk
+    clone contiguous cpu cuda detach diagonal double dsplit expand expand_as flatten float get half
+    hsplit moveaxis movedim narrow permute pin_memory positive ravel rename requires_grad reshape
+    reshape_as resolve_conj resolve_neg select split split_with_sizes squeeze swapaxes swapdims t
+    tensor_split to transpose type type_as unbind unflatten unfold unsafe_chunk unsafe_split
+    unsqueeze view view_as view_as_complex view_as_real vsplit
+    """.split()  # noqa: SIM905
+)
+# Modules that count as one layer although they have parts, or whose inside cannot be watched.
+OPAQUE: tuple[type[nn.Module], ...] = (nn.MultiheadAttention, torch.jit.ScriptModule)
+
+
+class Point(NamedTuple):
+    """Where in a network's run something happens.
+
+    Attributes:
+        path: The path of the module that runs, or in whose `forward` the operation is.
+        call: Which call of that module, from 1.
+        operation: The operation's name; empty for the module itself.
+        ordinal: Which operation of that name in this call, from 1; 0 for the module itself.
+    """
+
+    path: str
+    call: int
+    operation: str = ""
+    ordinal: int = 0
+
+
+def is_layer(module: nn.Module) -> bool:
+    """Tell whether a module is watched from outside only."""
+    inner = [name for name, _ in module.named_children() if name != "parametrizations"]
+    return not inner or isinstance(module, OPAQUE)
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Go through the tensors in nested tuples, lists and mappings, in their order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from tensors_in(inner)
+    elif isinstance(value, tuple | list):
+        for inner in value:
+            yield from tensors_in(inner)
+
+
+def with_tensors(value: Any, replaced: Mapping[int, Tensor], start: int = 0) -> tuple[Any, int]:
+    """Return `value` with some of its tensors replaced, counted as `tensors_in` does.
+
+    Returns:
+        The new value, and the number of the tensor that comes next.
+    """
+    if isinstance(value, Tensor):
+        return replaced.get(start, value), start + 1
+    if isinstance(value, Mapping):
+        made: dict[Any, Any] = {}
+        for key, inner in value.items():
+            made[key], start = with_tensors(inner, replaced, start)
+        build: Any = type(value)
+        return build(made), start
+    if isinstance(value, tuple | list):
+        items = []
+        for inner in value:
+            item, start = with_tensors(inner, replaced, start)
+            items.append(item)
+        if hasattr(value, "_fields"):  # a named tuple
+            return type(value)(*items), start
+        return type(value)(items), start
+    return value, start
+
+
+@dataclass(slots=True)
+class Running:
+    """A module that is running."""
+
+    path: str
+    call: int
+    module: nn.Module
+    operations: Counter[str] = field(default_factory=Counter)
+
+
+class Watch(TorchFunctionMode):
+    """Follows a run and knows where it is; what is done there, those say who derive from it.
+
+    `operation` and `layer` may look at and replace what goes in and comes out.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._model = model
+        self._calls: Counter[str] = Counter()
+        self._running: list[Running] = []
+        self._inside = 0  # how many layers are running; what they do is theirs
+        self._layers = {module for module in model.modules() if is_layer(module)}
+
+    def run_begins(self) -> None:
+        """The network itself begins to run."""
+
+    def run_ends(self) -> None:
+        """The network itself has run."""
+
+    def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Run an operation between layers."""
+        return func(*args, **kwargs)
+
+    def before_layer(self, point: Point, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        """A layer begins; return other arguments as a pair, or nothing."""
+
+    def after_layer(
+        self, point: Point, module: nn.Module, args: Any, kwargs: Any, output: Any
+    ) -> Any:
+        """A layer has ended; return another output, or nothing."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if self._inside or not self._running:
+            return func(*args, **kwargs)
+        here = self._running[-1]
+        name = operation_name(func)
+        here.operations[name] += 1
+        point = Point(here.path, here.call, name, here.operations[name])
+        return self.operation(point, func, args, kwargs)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch until the block is left; no hook outlives it, not even after an exception."""
+        with contextlib.ExitStack() as hooks, _slow_paths():
+            for path, module in self._model.named_modules():
+                if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
+                    hooks.enter_context(self._script(path, module))
+                    continue
+                # `always_call` would hide an exception of the author's behind one of ours.
+                hooks.callback(
+                    module.register_forward_pre_hook(self._begin(path), with_kwargs=True).remove
+                )
+                hooks.callback(
+                    module.register_forward_hook(self._end(path), with_kwargs=True).remove
+                )
+            with self:
+                yield
+            self._running.clear()
+
+    @contextlib.contextmanager
+    def _script(self, path: str, module: nn.Module) -> Iterator[None]:
+        """Watch a scripted module by the hooks that all modules share."""
+        if path and isinstance(self._parent(path), torch.jit.ScriptModule):
+            yield  # its own script runs it
+            return
+        begin, end = self._begin(path), self._end(path)
+
+        def begins(ran: nn.Module, args: Any) -> None:
+            if ran is module:
+                begin(ran, args, {})
+
+        def ends(ran: nn.Module, args: Any, output: Any) -> Any:
+            return end(ran, args, {}, output) if ran is module else None
+
+        hooks = torch.nn.modules.module
+        with contextlib.ExitStack() as undo:
+            undo.callback(hooks.register_module_forward_pre_hook(begins).remove)
+            undo.callback(hooks.register_module_forward_hook(ends).remove)
+            yield
+
+    def _parent(self, path: str) -> nn.Module:
+        return self._model.get_submodule(path.rpartition(".")[0])
+
+    def _begin(self, path: str) -> Callable[..., Any]:
+        def begin(module: nn.Module, args: Any, kwargs: Any) -> Any:
+            if self._inside:
+                self._inside += module in self._layers
+                return None
+            if not self._running:
+                self._calls.clear()
+                self.run_begins()
+            self._calls[path] += 1
+            running = Running(path, self._calls[path], module)
+            self._running.append(running)
+            if module not in self._layers:
+                return None
+            self._inside += 1
+            return self.before_layer(Point(path, running.call), module, args, kwargs)
+
+        return begin
+
+    def _end(self, path: str) -> Callable[..., Any]:
+        def end(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+            if self._inside > 1 or (self._inside and module not in self._layers):
+                self._inside -= module in self._layers
+                return None
+            running = self._running.pop()
+            changed = None
+            if module in self._layers:
+                self._inside -= 1
+                changed = self.after_layer(Point(path, running.call), module, args, kwargs, output)
+            if not self._running:
+                self.run_ends()
+            return changed
+
+        return end
+
+
+def operation_name(func: Any) -> str:
+    """Return the plain name of a torch function: `add` for `x + y`, `x += y` and `torch.add`."""
+    name = str(getattr(func, "__name__", type(func).__name__))
+    if name.startswith("__") and name.endswith("__"):
+        inner = name.strip("_")
+        for letter in ("i", "r"):
+            if inner.startswith(letter) and inner[1:] in _ARITHMETIC:
+                return inner[1:]
+        return inner
+    return name.rstrip("_") if name.endswith("_") and not name.startswith("_") else name
+
+
+_ARITHMETIC = {"add", "sub", "mul", "div", "truediv", "floordiv", "matmul", "pow", "mod"}
+_ARITHMETIC |= {"and", "or", "xor", "lshift", "rshift"}
+
+
+def author_frame() -> FrameType | None:
+    """Return the innermost frame that is neither ours nor torch's: where the author's code is."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not any(part in file for part in _FOREIGN):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+_FOREIGN = ("/torch/", "/explorer/inspection/", "<frozen")
+
+
+@contextlib.contextmanager
+def _slow_paths() -> Iterator[None]:
+    """Keep torch from fusing whole layers of a transformer into one operation."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
