@@ -34,7 +34,7 @@ def main() -> None:
         page.set_viewport_size({"width": 1360, "height": 1240})
         page.goto(f"{address}/inside?image=8&off=mix1.3x3")
         page.locator(".lanes canvas").nth(2).wait_for()
-        page.get_by_text("points without").wait_for()
+        page.get_by_text("switched off (ablation)").first.wait_for()
         page.wait_for_timeout(2000)
         page.get_by_role("img", name="mix1.5x5.1").hover(position={"x": 60, "y": 20})
         page.wait_for_timeout(500)
