@@ -12,6 +12,7 @@ from explorer.charts.style import INK, POSITIVE, SIGNED, WEIGHTS, figure
 
 HEIGHT = 300
 MOST_PLANES = 64  # of one filter that are drawn
+MOST_FILTERS = 256  # of one layer that are drawn
 
 
 def feature_map(
@@ -66,12 +67,12 @@ def saliency(
 
 
 def filters(values: NDArray[np.float32]) -> go.Figure:
-    """Draw all filters of a convolution, one tile each, on one scale.
+    """Draw the filters of a convolution, one tile each, on one scale; at most `MOST_FILTERS`.
 
     Args:
         values: `(outputs, inputs, height, width)`; of several inputs, the mean over them is shown.
     """
-    planes = values.mean(axis=1)[:256]
+    planes = values.mean(axis=1)[:MOST_FILTERS]
     mosaic = _mosaic(planes, across=min(len(planes), 16))
     rows, columns = mosaic.shape
     chart = figure(max(90, round(52 * rows / (values.shape[2] + 1))), "filters")

@@ -102,6 +102,7 @@ class Option:
             "low": self.range.low if self.range else None,
             "high": self.range.high if self.range else None,
             "choices": list(self.choices),
+            "optional": self.optional,
             "help": self.help,
         }
 

@@ -487,7 +487,7 @@ def test_describe_returns_plain_values():
     ): ...
 
     described = [option.describe() for option in read(init)]
-    nothing = {"low": None, "high": None, "choices": [], "help": ""}
+    nothing = {"low": None, "high": None, "choices": [], "optional": False, "help": ""}
     assert described == [
         nothing
         | {"name": "width", "type": "int", "default": 16}

@@ -100,6 +100,8 @@ def _filters(case: Case) -> None:
     outputs, inputs, height, width = chosen.values.shape
     chart(map_charts.filters(chosen.values.numpy()), key="filters")
     averaged = f", each averaged over its {inputs} input channels" if inputs > 1 else ""
+    if outputs > map_charts.MOST_FILTERS:
+        averaged += f"; the first {map_charts.MOST_FILTERS} are drawn"
     norms = chosen.norms
     st.caption(
         f"`{path}.weight` in the state dict: {outputs} filters of {height}×{width}{averaged}. All "
