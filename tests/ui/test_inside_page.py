@@ -435,7 +435,7 @@ def test_a_map_that_was_clicked_is_shown_with_what_it_sees_its_filter_and_dead_f
     assert not app.exception
     said = texts(app)
     assert f"**{name}**, channel 9 of" in said
-    for fact in [*facts, "zero channels"]:
+    for fact in [*facts, "dead filters"]:
         assert fact in said
     assert ("Its filter" in said) == ("conv1's" in "".join(facts))
 
