@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from explorer.text import dimensions
+
 
 class JsonLines:
     """Prints the events of a training, one JSON object a line."""
@@ -124,7 +126,7 @@ def _parts(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
         table.add_row(
             "  " * part["depth"] + part["name"],
             part["text"],
-            "×".join(map(str, part["shape"])),
+            dimensions(part["shape"]),
             _field(part["receptive_field"]),
             f"{numbers['mean']:.3f}",
             f"{numbers['std']:.3f}",
@@ -185,7 +187,7 @@ def print_checks(found: dict[str, Any]) -> None:
             table.add_row(
                 layer["name"],
                 layer["layer"],
-                "×".join(map(str, layer["shape"])),
+                dimensions(layer["shape"]),
                 f"{layer['parameters']:,}",
                 f"{layer['macs']:,}",
             )

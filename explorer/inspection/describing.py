@@ -5,6 +5,8 @@ from typing import Any
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+from explorer.text import dimensions
+
 
 def describe(module: nn.Module) -> str:
     """Describe a layer in a few words: `conv 5×5`, `max-pool 2`, or the name of its class."""
@@ -14,14 +16,14 @@ def describe(module: nn.Module) -> str:
             if module.groups == module.in_channels > 1:
                 grouped = ", depthwise"
             stride = f", stride {_size(module.stride)}" if _size(module.stride) != "1" else ""
-            kernel = "×".join(map(str, module.kernel_size))
+            kernel = dimensions(module.kernel_size)
             return f"conv {kernel}{stride}{grouped}"
         case nn.MaxPool2d():
             return f"max-pool {_window(module)}"
         case nn.AvgPool2d():
             return f"avg-pool {_window(module)}"
         case nn.AdaptiveAvgPool2d():
-            size = "×".join(map(str, _pair(module.output_size)))
+            size = dimensions(_pair(module.output_size))
             return "global average" if size == "1×1" else f"average to {size}"
         case nn.BatchNorm2d():
             return "batch norm"
@@ -47,4 +49,4 @@ def _pair(value: Any) -> tuple[Any, ...]:
 
 def _size(value: int | tuple[int, ...]) -> str:
     sizes = value if isinstance(value, tuple) else (value,)
-    return str(sizes[0]) if len(set(sizes)) == 1 else "×".join(map(str, sizes))
+    return str(sizes[0]) if len(set(sizes)) == 1 else dimensions(sizes)

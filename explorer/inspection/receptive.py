@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from explorer.inspection.parts import Block
 from explorer.inspection.tracing import trace, twin
+from explorer.text import dimensions
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class ReceptiveField:
         unknown = any(side.size is None for side in sides)
         if self.is_everything or (unknown and all(side.widest == side.pixels for side in sides)):
             return "the whole image"
-        return "×".join(map(str, sizes))
+        return dimensions(sizes)
 
     @property
     def is_everything(self) -> bool:

@@ -17,6 +17,7 @@ import streamlit as st
 
 from explorer.data.dataset import DataSet, stamp_files
 from explorer.plugin.sources import fingerprint
+from explorer.text import dimensions
 
 if TYPE_CHECKING:
     from explorer.plugin.architecture import Architecture
@@ -83,7 +84,7 @@ def _findings(report: Mapping[str, Any]) -> None:
                     {
                         "layer": layer["name"],
                         "what": layer["layer"],
-                        "shape": "×".join(map(str, layer["shape"])),
+                        "shape": dimensions(layer["shape"]),
                         "parameters": layer["parameters"],
                         "multiply-adds": layer["macs"],
                     }
