@@ -1,5 +1,4 @@
 import math
-from dataclasses import dataclass, field
 
 import pytest
 import torch
@@ -7,6 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from inspection.trees import Breaks, networks, property_test, settle, unchanged
 from torch import nn
+from training.splits import Remembers
 
 from explorer.data.loader import Data, Split
 from explorer.inspection.gradients import branch_norms, gradient_norms
@@ -143,24 +143,6 @@ def net():
     return nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)
     )
-
-
-@dataclass(frozen=True)
-class Remembers(Split):
-    """A split that remembers the batches that an epoch drew from it."""
-
-    drawn: list = field(default_factory=list)
-    orders: list = field(default_factory=list)
-
-    def order(self, size, seed):
-        self.orders.append(seed)
-        return super().order(size, seed)
-
-    def select(self, indices):
-        images, labels = super().select(indices)
-        if self.orders:  # before, the network is only tried out
-            self.drawn.append((self.normalise(images), labels))
-        return images, labels
 
 
 def data():

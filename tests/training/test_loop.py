@@ -1,11 +1,12 @@
 import copy
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from training.splits import Remembers
 
 from explorer.data.loader import Data, Split
 from explorer.spec import ImageSpec
@@ -94,26 +95,8 @@ def trained(model, images, recipe, resume=None):
     return events, checkpoints
 
 
-@dataclass(frozen=True)
-class Recording(Split):
-    """A split that remembers which batches an epoch drew from it."""
-
-    drawn: list = field(default_factory=list)
-    orders: list = field(default_factory=list)
-
-    def order(self, size, seed):
-        self.orders.append(seed)
-        return super().order(size, seed)
-
-    def select(self, indices):
-        images, labels = super().select(indices)
-        if self.orders:  # before, the network is only tried out
-            self.drawn.append((self.normalise(images), labels))
-        return images, labels
-
-
 def recorded(images):
-    return Recording(images.images, images.labels, images.mean, images.std)
+    return Remembers(images.images, images.labels, images.mean, images.std)
 
 
 # What is yielded, and when.
