@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _compare(net: str, data: Data, folder: Path, peak: float) -> Iterator[Row]:
-    parts = outline(discover()[net].build(data.spec), data.spec)
+    parts = outline(discover()[net].build(data.spec), data.spec).parts
     # Forward once, backward twice as much; two operations a multiply-add.
     work = 2 * 3 * BATCH * sum(part.macs for part in parts)
     others = [way for way in ("lightning", "skorch") if importlib.util.find_spec(way)]

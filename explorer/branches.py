@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import handle_torch_function, has_torch_function
 
 from explorer.errors import ExplorerError
 from explorer.text import dimensions
@@ -49,6 +50,15 @@ def add(outputs: Sequence[Tensor]) -> Tensor:
 
 
 _MERGES: Mapping[str, Callable[[Sequence[Tensor]], Tensor]] = {"concat": concat, "add": add}
+
+
+def merge_named(merge: Merge, outputs: Sequence[Tensor], names: Sequence[str]) -> Tensor:
+    """Merge the outputs; whoever watches the run by a `TorchFunctionMode` sees their names."""
+    if has_torch_function(outputs):
+        merged: Tensor = handle_torch_function(merge_named, outputs, merge, outputs, names)
+        return merged
+    assert callable(merge)
+    return merge(outputs)
 
 
 class Branches(nn.ModuleDict):
@@ -99,7 +109,7 @@ class Branches(nn.ModuleDict):
         outputs = [path(x) for path in self.values()]
         if self.merge is add or self.merge is concat:
             self._refuse_misfits(outputs)
-        return self.merge(outputs)
+        return merge_named(self.merge, outputs, tuple(self))
 
     def _refuse_misfits(self, outputs: Sequence[Tensor]) -> None:
         # Beforehand, since a sum would broadcast and train quietly, and since a merge that fails

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from explorer.charts.stages import Stage
 from explorer.charts.style import POSITIVE, SIGNED, branch_hues
-from explorer.inspection.parts import Block, Layer, Part, is_skip
+from explorer.inspection.parts import Block, Branch, Part
 from explorer.inspection.receptive import ReceptiveField, by_reach
 from explorer.text import dimensions
 
@@ -81,7 +81,7 @@ def lanes(
 
 def _title(stage: Stage) -> str:
     if isinstance(stage, Block):
-        return f"{stage.name}: {stage.merge} of {len(stage.branches)}, {dimensions(stage.shape)}"
+        return f"{stage.name}: {stage.kind} of {len(stage.branches)}, {dimensions(stage.shape)}"
     return f"{stage[0].name}: {', '.join(layer.text for layer in stage)}"
 
 
@@ -109,60 +109,59 @@ class _Colours:
 
 
 def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> dict[str, Any]:
-    parts = block.branches[name]
-    field = view.fields.get(block.branch_name(name))
-    parameters = sum(part.parameters for part in parts)
+    branch = block.branches[name]
+    field = view.fields.get(branch.path)
     facts = [f"sees {field}" + ("" if str(field).startswith("the") else " pixels")] if field else []
-    facts += [f"{parameters:,} parameters"] if parameters else []
-    macs = sum(part.macs for part in parts)
-    facts += [f"{_thousands(macs)} multiply-adds"] if macs else []
-    path = block.branch_path(name)
+    facts += [f"{branch.parameters:,} parameters"] if branch.parameters else []
+    facts += [f"{_thousands(branch.macs)} multiply-adds"] if branch.macs else []
+    facts += [f"goes on from {branch.shared[-1]}"] if branch.shared else []
     return {
         "name": name,
-        "path": path,
+        "path": branch.path,
         "hue": hue,
-        "on": path not in view.off,
-        "facts": ["passes its input on unchanged", *facts[:1]] if is_skip(parts) else facts,
-        "stages": [] if is_skip(parts) else [_mosaic(view, p, colours) for p in _shown(parts)],
+        "on": branch.path not in view.off,
+        "facts": ["passes its input on unchanged", *facts[:1]] if branch.is_skip else facts,
+        "stages": [_mosaic(view, part, colours) for part in _shown(branch.parts)],
     }
 
 
 def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours) -> dict[str, Any]:
     """Return the merged output; of a sum also what is summed, all on one scale."""
-    strip = [
-        {"name": name, "hue": hues[name], "channels": channels}
-        for name, channels in block.channels.items()
-    ]
-    terms = []
-    if block.merge != "concat":
-        names = [block.branch_name(name) for name in block.branches]
-        # A sum's terms are compared, so they share their colours even where layers do not.
-        group = [*names, block.name] if block.merge == "add" else [block.name]
-        for branch, name in zip(block.branches, names, strict=True):
-            shape, own = view.maps[name].shape, group if block.merge == "add" else [name]
-            mosaic = _tiles(view, name, _term(block, branch), shape, colours, own)
-            silent = block.branch_path(branch) in view.off
-            terms.append({**mosaic, "hue": hues[branch], "on": not silent})
-        total = _tiles(view, block.name, _sum(block), block.shape, colours, group)
-    else:
+    branches, axis = block.branches.values(), block.axis
+    if axis is not None:
+        sizes = {branch.name: branch.shape[axis] for branch in branches}
+        strip = [{"name": n, "hue": hues[n], "channels": size} for n, size in sizes.items()]
         total = _tiles(view, block.name, "concat", block.shape, colours, [block.name])
-        total["hues"] = [hues[name] for name, count in block.channels.items() for _ in range(count)]
-    return {"kind": block.merge, "strip": strip, "terms": terms, "total": total}
+        if axis == 0:
+            total["hues"] = [hues[name] for name, size in sizes.items() for _ in range(size)]
+        return {"kind": "concat", "strip": strip, "terms": [], "total": total}
+    is_sum = block.kind == "sum"
+    # A sum's terms are compared, so they share their colours even where layers do not.
+    group = [*(branch.path for branch in branches), block.name]
+    terms = []
+    for branch in branches:
+        own = group if is_sum else [branch.path]
+        mosaic = _tiles(view, branch.path, _term(block, branch), branch.shape, colours, own)
+        on = branch.path not in view.off
+        terms.append({**mosaic, "hue": hues[branch.name], "on": on})
+    own = group if is_sum else [block.name]
+    total = _tiles(view, block.name, _merged(block), block.shape, colours, own)
+    return {"kind": block.kind, "strip": [], "terms": terms, "total": total}
 
 
-def _term(block: Block, branch: str) -> str:
-    if block.merge != "add":
-        return branch
-    if is_skip(block.branches[branch]):
+def _term(block: Block, branch: Branch) -> str:
+    if block.kind != "sum":
+        return branch.name
+    if branch.is_skip:
         return "x"
-    skips = [name for name, parts in block.branches.items() if is_skip(parts)]
-    return "F(x)" if len(block.branches) == 2 and skips else branch
+    is_residual = len(block.branches) == 2 and any(b.is_skip for b in block.branches.values())
+    return "F(x)" if is_residual else branch.name
 
 
-def _sum(block: Block) -> str:
-    if block.merge != "add":
-        return block.merge
-    return " + ".join(_term(block, branch) for branch in block.branches)
+def _merged(block: Block) -> str:
+    if block.kind != "sum":
+        return block.kind
+    return " + ".join(_term(block, branch) for branch in block.branches.values())
 
 
 def _shown(parts: Sequence[Part]) -> list[Part]:
@@ -172,7 +171,7 @@ def _shown(parts: Sequence[Part]) -> list[Part]:
 
 
 def _mosaic(view: View, part: Part, colours: _Colours) -> dict[str, Any]:
-    text = part.text if isinstance(part, Layer) else f"block {part.path}"
+    text = f"block {part.name}" if isinstance(part, Block) else part.text
     mosaic = _tiles(view, part.name, text, part.shape, colours, [part.name])
     if isinstance(part, Block):
         mosaic["opens"] = part.name

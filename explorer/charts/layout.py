@@ -47,6 +47,8 @@ RADIUS = 9  # of a sum
 MARK = 8  # the coloured square beside a name
 STACK = 4  # by which the frames of a repeat are shifted
 
+SIGNS = {"sum": "+", "product": "×"}
+
 # Pixels of text, before it is wrapped.
 TRUNK = {"horizontal": 70.0, "vertical": 232.0}
 LONGEST_NAME = 110.0
@@ -292,7 +294,7 @@ class _Layout:
             nested = moved(piece.parts, split + FAN, middle)
             parts += [_switched_off(part) for part in nested] if lane.is_off else nested
         if not strip:
-            sign = "+" if fork.merge == "add" else "●"
+            sign = SIGNS.get(fork.merge, "●")
             marks.append(Circle(merged + RADIUS, 0, RADIUS, sign))
         style = _style("part", opened=fork.is_opened)
         own = Group(tuple(marks), _title(fork), style, fork.names)

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from explorer.charts.stages import stages
 from explorer.charts.style import branch_hues
-from explorer.inspection.parts import Block, Layer, Part, is_skip
+from explorer.inspection.parts import Block, Branch, Part, channels
+from explorer.inspection.parts import Node as Step
 from explorer.text import dimensions
 
 LONGEST_GROUP = 8  # nodes that are folded together
@@ -79,7 +80,7 @@ class Fork:
 
     Attributes:
         names: The name by which it is opened; of several equal ones that are folded, all names.
-        merge: `concat`, `add` or the name of another function.
+        merge: How its lanes are merged, such as `concat` or `sum`.
         lanes: In the order in which they are drawn.
         merged: The names of the lanes in the order in which they are merged.
         facts: Lines of details.
@@ -124,46 +125,48 @@ def network(
         off: The paths of the branches that are switched off.
     """
 
-    def box(stage: Sequence[Layer]) -> Box:
+    def box(stage: Sequence[Step]) -> Box:
         first, last = stage[0], stage[-1]
         return Box(
             names=(first.name,),
             words=tuple(layer.text for layer in stage),
             facts=tuple(map(_layer_facts, stage)),
             shape=dimensions(last.shape),
-            channels=_channels(last.shape),
+            channels=channels(last.shape),
             macs=sum(layer.macs for layer in stage),
-            keeps_shape=first.inputs == last.shape and not any(p.parameters for p in stage),
+            keeps_shape=first.input_shape == last.shape and not any(p.parameters for p in stage),
             is_opened=first.name == opened,
         )
 
     def lane(block: Block, name: str, hue: str) -> Lane:
-        path, inside = block.branch_path(name), block.branches[name]
+        branch = block.branches[name]
+        # What it shares with another lane is drawn there, once.
+        via = [_via(branch.shared[-1], branch)] if branch.shared else []
         return Lane(
-            paths=(path,),
+            paths=(branch.path,),
             name=name,
             hue=hue,
-            channels=block.channels[name],
-            macs=sum(part.macs for part in inside),
-            chain=() if is_skip(inside) else chain(inside),
-            is_off=path in off,
+            channels=channels(branch.shape),
+            macs=branch.macs,
+            chain=(*via, *chain(branch.parts)),
+            is_off=branch.path in off,
         )
 
     def fork(block: Block) -> Fork:
         hues = branch_hues(block.branches)
         return Fork(
             names=(block.name,),
-            merge=block.merge,
+            merge=block.kind,
             lanes=tuple(lane(block, name, hues[name]) for name in order(block)),
             merged=tuple(block.branches),
             facts=(
-                f"{block.merge} of {', '.join(block.branches)}",
+                f"{block.kind} of {', '.join(block.branches)}",
                 dimensions(block.shape),
                 f"{block.parameters:,} parameters",
                 f"{block.macs:,} multiply-adds",
             ),
             shape=dimensions(block.shape),
-            channels=_channels(block.shape),
+            channels=channels(block.shape),
             is_opened=block.name == opened,
         )
 
@@ -260,15 +263,14 @@ def _together(chains: Sequence[Chain]) -> Chain:
     return tuple(_named_together(nodes) for nodes in zip(*chains, strict=True))
 
 
-def _channels(shape: Sequence[int]) -> int:
-    """Return the number of maps `(C, H, W)`, of features `(F,)` or of a token's `(T, F)`."""
-    if not shape:
-        return 1
-    return shape[0] if len(shape) == 3 else shape[-1]
+def _via(name: str, branch: Branch) -> Box:
+    """Return the box by which a lane says that it goes on from something in another lane."""
+    words = (f"via {name}",)
+    return Box((), words, words, "", channels(branch.shape), 0, keeps_shape=True)
 
 
-def _layer_facts(layer: Layer) -> str:
-    shapes = " → ".join(map(dimensions, filter(None, (layer.inputs, layer.shape))))
+def _layer_facts(layer: Step) -> str:
+    shapes = " → ".join(map(dimensions, filter(None, (layer.input_shape, layer.shape))))
     facts = [f"{layer.text}: {shapes}"]
     facts += [f"{layer.parameters:,} parameters"] if layer.parameters else []
     facts += [f"{layer.macs:,} multiply-adds"] if layer.macs else []

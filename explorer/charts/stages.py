@@ -3,11 +3,18 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from explorer.inspection.parts import Block, Layer, Part
+from explorer.inspection.parts import Block, Node, Part
 
-_FLATTENING = ("Flatten", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d")
+_FLATTENING = (
+    "Flatten",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
+    "mean",
+)
 
-Stage: TypeAlias = list[Layer] | Block
+Stage: TypeAlias = list[Node] | Block
 
 
 def stages(parts: Sequence[Part]) -> list[Stage]:
@@ -27,14 +34,14 @@ def stages(parts: Sequence[Part]) -> list[Stage]:
     return found
 
 
-def _begins_stage(layer: Layer, last: Sequence[Layer]) -> bool:
+def _begins_stage(layer: Node, last: Sequence[Node]) -> bool:
     if layer.kind in _FLATTENING:
         return any(other.kind not in _FLATTENING for other in last)
     is_classifier = last[0].kind in _FLATTENING and not any(map(_is_heavy, last))
     return _is_heavy(layer) and not is_classifier
 
 
-def _is_heavy(layer: Layer) -> bool:
+def _is_heavy(layer: Node) -> bool:
     return layer.parameters > 0 and "Norm" not in layer.kind
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from explorer.checks.findings import place_of
 from explorer.data.loader import Data, Split
 from explorer.inspection.outline import outline
-from explorer.inspection.parts import Part
+from explorer.inspection.tracing import Trace
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.options import Option, Value
 from explorer.spec import ImageSpec
@@ -75,8 +75,8 @@ class Examined:
         return place_of_option(self.architecture.cls, option)
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
-        """The layers and blocks through which an image passes."""
+    def seen(self) -> Trace[None]:
+        """What a run of the network does."""
         return outline(self.build(), self.images)
 
 

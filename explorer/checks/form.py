@@ -6,11 +6,11 @@ from torch import Tensor
 
 from explorer.branches import Branches
 from explorer.checks.examined import Examined, corners, labels, listed, noise, same
-from explorer.checks.findings import Found, place_of
+from explorer.checks.findings import Found
 from explorer.errors import explain, place
 from explorer.inspection.linearity import linearity
-from explorer.inspection.parts import branch_path, layers
-from explorer.inspection.tracing import evaluating, trace
+from explorer.inspection.parts import Block, blocks, nodes
+from explorer.inspection.tracing import evaluating
 from explorer.plugin.architecture import try_out
 from explorer.text import dimensions
 
@@ -41,12 +41,12 @@ def options(examined: Examined) -> Found:
 
 def size(examined: Examined) -> Found:
     """How large is it?"""
-    parts = examined.parts
+    seen = examined.seen
+    steps = len(seen.graph.nodes) - 1
     yield (
         "ok",
-        f"{examined.architecture.parameters:,} parameters in {len(list(layers(parts)))} layers, "
-        f"{sum(part.macs for part in parts):,} multiply-adds for an image of "
-        f"{dimensions(examined.images.shape)}.",
+        f"{examined.architecture.parameters:,} parameters in {steps} layers and operations, "
+        f"{seen.macs:,} multiply-adds for an image of {dimensions(examined.images.shape)}.",
     )
 
 
@@ -156,42 +156,27 @@ def gradients(examined: Examined) -> Found:
 
 
 def branches(examined: Examined) -> Found:
-    """Are branches named, and merged as they are declared?"""
-    model = examined.build()
-    found = [(name, part) for name, part in model.named_modules() if isinstance(part, Branches)]
-    if not found:
+    """Which branches does it have?"""
+    found, ran = list(blocks(examined.seen.parts)), examined.seen.begun
+    for path, module in examined.build().named_modules():
+        if isinstance(module, Branches) and path not in ran:
+            yield "note", f"The block {path} is not run."
+    if found:
+        named = "; ".join(f"{block.name} = {', '.join(block.branches)}" for block in found)
+        yield "ok", f"Its branches: {named}."
+    else:
         yield (
             "note",
-            "It names no branches, so there is none to switch off: put parallel paths, skips too, "
-            "into `Branches`.",
+            "It has no branches that could be switched off: each of its layers takes what the last "
+            "one gave.",
         )
-        return
-    outputs = trace(model, examined.noise(), keep=Tensor.clone).kept
-    merged = []
-    for name, block in found:
-        paths = [branch_path(name, branch) for branch in block]
-        given = [outputs[path] for path in paths if path in outputs]
-        if name not in outputs or len(given) < len(block):
-            yield "note", f"The block {name} is not run, or not all of its branches are."
-        elif not same(block.merge(given), outputs[name]):
-            yield (
-                "error",
-                f"The output of the block {name} is not what its merge makes of its branches: "
-                "override nothing of Branches; pass another function as `merge`.",
-                place_of(type(block)) or examined.home,
-            )
-        else:
-            merged.append(f"{name} = {', '.join(block)}")
-    if merged:
-        yield "ok", "; ".join(merged) + "."
 
 
 def affine(examined: Examined) -> Found:
     """Could one layer replace a block?"""
-    model = examined.build()
-    verdicts = linearity(model, examined.images)
-    modules = dict(model.named_modules())
-    deep = [v for v in verdicts if v.replacement and len(list(modules[v.block].children())) > 1]
+    found = {block.name: block for block in blocks(examined.seen.parts)}
+    verdicts = linearity(examined.build(), examined.images)
+    deep = [v for v in verdicts if v.replacement and _is_deep(found[v.block])]
     for verdict in deep:
         assert verdict.replacement
         yield (
@@ -201,3 +186,8 @@ def affine(examined: Examined) -> Found:
         )
     if verdicts and not deep:
         yield "ok", "No block of several layers is one affine map."
+
+
+def _is_deep(block: Block) -> bool:
+    """Tell whether several layers of a block have parameters."""
+    return sum(bool(node.weights) for node in nodes([block])) > 1

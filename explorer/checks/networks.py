@@ -9,7 +9,6 @@ from explorer.checks import behaviour, form
 from explorer.checks.examined import Examined
 from explorer.checks.findings import Finding, Found, Report, run_check
 from explorer.data.loader import Data
-from explorer.inspection.parts import layers
 from explorer.plugin.architecture import Architecture
 
 
@@ -64,11 +63,11 @@ def _facts(examined: Examined) -> dict[str, Any]:
         "options": [option.describe() for option in architecture.options],
     }
     try:
-        parts = examined.parts
+        seen = examined.seen
     except (Exception, SystemExit):  # a check has said so
         return facts | {"macs": None, "layers": []}
     return facts | {
-        "macs": sum(part.macs for part in parts),
+        "macs": seen.macs,
         "layers": [
             {
                 "name": layer.name,
@@ -77,6 +76,6 @@ def _facts(examined: Examined) -> dict[str, Any]:
                 "parameters": layer.parameters,
                 "macs": layer.macs,
             }
-            for layer in layers(parts)
+            for layer in seen.graph.nodes[1:]
         ],
     }

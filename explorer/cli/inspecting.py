@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ def inspect(
     off: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="PATH", help="Switch off a branch, as mix1.5x5, or a channel, as conv1:3."
+            metavar="PATH", help="Switch off a branch, as block2.skip, or a channel, as conv1:3."
         ),
     ] = None,
     test_images: Annotated[
@@ -29,6 +29,16 @@ def inspect(
     ] = 0,
     maps: Annotated[
         Path | None, typer.Option(metavar="FILE.npz", help="Write all activations to this file.")
+    ] = None,
+    instead: Annotated[
+        Literal["zero", "mean"],
+        typer.Option(help="What a branch that is off gives in the ablation: zeros, or its mean."),
+    ] = "zero",
+    patch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART=IMAGE", help="Give a part what it gives for another test image."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +63,8 @@ def inspect(
         if not 0 <= image < len(data.test):
             refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
         session = Session(model, data, location=registry[run.spec.architecture].location)
-        found = report(session, image, off or [], test_images)
+        given = _patch(patch, len(data.test)) if patch else None
+        found = report(session, image, off or [], test_images, instead, given)
         if maps:
             pixels = data.test.images[image]
             maps.write_bytes(to_npz(pixels, session.record(pixels, off or [])))
@@ -66,3 +77,14 @@ def inspect(
         print(json.dumps(found, indent=2))
     else:
         print_inspection(found, run.title, dataset_of(run, registry).classes)
+
+
+def _patch(text: str, images: int) -> tuple[str, int]:
+    """Read a part and the index of a test image, as `block2.skip=17`."""
+    part, _, number = text.rpartition("=")
+    if not part or not number.isdecimal() or int(number) >= images:
+        refuse(
+            f"--patch takes a part and a test image from 0 to {images - 1:,}, such as "
+            f"block2.skip=17, not {text!r}."
+        )
+    return part, int(number)

@@ -109,6 +109,14 @@ def _prediction(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str]:
     )
 
 
+def _patching(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str]:
+    if patched := found["patching"]:
+        yield (
+            f"with {patched['part']} as for image {patched['image']} (patching): predicted "
+            f"{classes[patched['class']]} ({100 * patched['probability']:.2f} %)"
+        )
+
+
 def _score(found: dict[str, Any], _: Sequence[str]) -> Iterator[str]:
     score = found["score"]
     yield (
@@ -138,7 +146,8 @@ def _parts(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
 
 def _ablation(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
     if found["ablation"]:
-        table = _table("switched off", "accuracy", "points", "loss")
+        gives = "its mean" if found["ablation"][0]["instead"] == "mean" else "zeros"
+        table = _table(f"gives {gives}", "accuracy", "points", "loss")
         for row in sorted(found["ablation"], key=lambda row: float(row["accuracy"])):
             table.add_row(
                 row["branch"],
@@ -169,6 +178,7 @@ def _linearity(found: dict[str, Any], _: Sequence[str]) -> Iterator[str]:
 # The sections of a report that are printed; its JSON has more.
 _SECTIONS: Mapping[str, Callable[[dict[str, Any], Sequence[str]], Iterator[str | Table]]] = {
     "prediction": _prediction,
+    "patching": _patching,
     "score": _score,
     "parts": _parts,
     "ablation": _ablation,

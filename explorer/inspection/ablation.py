@@ -1,23 +1,32 @@
 """Ablation: run a network with some of its parts switched off.
 
-A part that is off gives zeros. So a sum x + F(x) without its skip is F(x), without its residual it
-is x; a concatenation without a branch keeps its shape, with zeros in the channels of that branch.
+A branch that is off gives zeros. So a sum x + F(x) without its skip is F(x), without its residual
+it is x; a concatenation without a branch keeps its shape, with zeros in the channels of that
+branch. Of a product, a branch that is off gives ones. In place of that, a branch can give its mean
+over many images, which leaves what follows closer to what it is used to: then what is lost is what
+the branch says of this image.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 
-from explorer.branches import Branches
+from explorer.data.loader import Split, evaluation_batch
 from explorer.errors import ExplorerError
-from explorer.inspection.parts import branch_path
+from explorer.inspection.intervene import Change, Target, intervening
+from explorer.inspection.parts import Branch, Graph, Point, blocks, branches
+from explorer.inspection.tracing import Trace, evaluating
 from explorer.text import suggest
 
-_CHANNEL = re.compile(r"(?P<path>.*):(?P<channel>\d+)")
+Means: TypeAlias = Mapping[Target, Tensor]
+Instead: TypeAlias = Literal["zero", "mean"]
+INSTEAD: tuple[Instead, ...] = get_args(Instead)
+
+_CHANNEL = re.compile(r"(?P<name>.*):(?P<channel>\d+)")
 
 
 class AblationError(ExplorerError, ValueError):
@@ -25,78 +34,148 @@ class AblationError(ExplorerError, ValueError):
 
 
 @contextmanager
-def ablated(model: nn.Module, off: Collection[str]) -> Iterator[None]:
+def ablated(
+    model: nn.Module, seen: Trace[Any], off: Collection[str], means: Means | None = None
+) -> Iterator[None]:
     """Switch some parts of `model` off until the `with` block is left.
 
     Args:
-        model: Changed within the `with` block, for everyone who uses it at that time.
+        model: Whoever else runs it within the block runs the changed network.
+        seen: What was seen of it.
         off: Branches by their path, such as `mix1.5x5` or `block2.skip`, and single channels of
-            any module's output by path and number, such as `conv1:3`.
+            any layer, branch or block by name and number, such as `conv1:3`.
+        means: What the branches give in place of zeros, as `mean_outputs` returns it.
 
     Raises:
-        AblationError: One of them is no branch, no module, or no channel of it. A channel's number
-            can be refused only when the module runs.
+        AblationError: One of them is no branch, no part, or no channel of it.
+        InterventionError: A run does not pass one of them.
     """
-    branches, channels = _sort(model, off)
-    with ExitStack() as undo:
-        for block, names in branches.items():
-            undo.callback(setattr, block, "merge", block.merge)
-            block.merge = _without(names, block)
-        for module, numbers in channels.items():
-            undo.callback(module.register_forward_hook(_zero(numbers)).remove)
+    with intervening(model, switched_off(seen, off, means)):
         yield
 
 
-def _sort(
-    model: nn.Module, off: Collection[str]
-) -> tuple[dict[Branches, set[str]], dict[nn.Module, list[int]]]:
-    modules = dict(model.named_modules())
-    branches: dict[Branches, set[str]] = defaultdict(set)
-    channels: dict[nn.Module, list[int]] = defaultdict(list)
-    for switch in off:
-        path, _, name = switch.rpartition(".")
-        block = modules.get(path)
-        if isinstance(block, Branches) and name in block:
-            branches[block].add(name)
-        elif (match := _CHANNEL.fullmatch(switch)) and match["path"] in modules:
-            channels[modules[match["path"]]].append(int(match["channel"]))
+def switched_off(
+    seen: Trace[Any], off: Collection[str], means: Means | None = None
+) -> Mapping[Target, Change]:
+    """Return the changes that switch branches and channels off; the arguments are `ablated`'s.
+
+    Raises:
+        AblationError: One of them is no branch, no part, or no channel of it.
+    """
+    known, outputs = branches(seen.parts), places(seen)
+    changes: dict[Target, Change] = {}
+    channels: dict[str, list[int]] = {}
+    for name in off:
+        if name in known:
+            block, branch = known[name]
+            for target in targets(seen.graph, branch):
+                absent = one if block.kind == "product" else zero
+                changes[target] = means[target] if means else absent
+        elif (match := _CHANNEL.fullmatch(name)) and match["name"] in outputs:
+            channels.setdefault(match["name"], []).append(int(match["channel"]))
         else:
-            known = [
-                branch_path(path, name)
-                for path, block in modules.items()
-                if isinstance(block, Branches)
-                for name in block
-            ] or [f"{path}:0" for path in modules if path]
-            raise AblationError(f"There is no branch {switch!r}; {suggest(switch, known)}")
-    return branches, channels
+            names = list(known) or [f"{name}:0" for name in outputs]
+            raise AblationError(f"There is no branch {name!r}; {suggest(name, names)}")
+    for name, numbers in channels.items():
+        target, shape = outputs[name]
+        _refuse_unknown(name, max(numbers), shape)
+        # After what switches the whole branch off, if that is asked for too.
+        changes.setdefault(target, _without(numbers, shape))
+    return changes
 
 
-def _without(off: Collection[str], block: Branches) -> Callable[[Sequence[Tensor]], Tensor]:
-    merge = block.merge
+def channels_of(shape: tuple[int, ...]) -> int:
+    """Return how many channels of an output of this shape can be switched off."""
+    return shape[0] if len(shape) in (1, 3) else 0
 
-    def merged(outputs: Sequence[Tensor]) -> Tensor:
-        return merge(
-            [
-                torch.zeros_like(output) if name in off else output
-                for name, output in zip(block, outputs, strict=True)
-            ]
+
+def _refuse_unknown(name: str, channel: int, shape: tuple[int, ...]) -> None:
+    count = channels_of(shape)
+    if not count:
+        raise AblationError(f"{name} gives no channels to switch off.")
+    if channel >= count:
+        raise AblationError(
+            f"{name} has {count} channels, 0 to {count - 1}, so there is no channel {channel}."
         )
 
-    merged.__name__ = getattr(merge, "__name__", type(merge).__name__)
-    return merged
+
+def mean_outputs(
+    model: nn.Module, seen: Trace[Any], split: Split, off: Collection[str] = ()
+) -> Means:
+    """Return what each branch gives to its merge on average over the images of `split`.
+
+    Args:
+        model: Unchanged afterwards.
+        seen: What was seen of it.
+        split: The images.
+        off: What is switched off meanwhile.
+
+    Returns:
+        Tensors `(1, …)` by target.
+
+    Raises:
+        AblationError: A branch gives something that is not for one image each.
+        InterventionError: An image does not pass a branch.
+    """
+    sums: dict[Target, Tensor] = {}
+
+    def summing(target: Target) -> Callable[[Tensor], Tensor]:
+        def add(value: Tensor) -> Tensor:
+            if len(value) != count:
+                raise AblationError(f"{target.point.name} mixes images, so it has no mean.")
+            total = value.sum(0, dtype=torch.float64 if value.device.type == "cpu" else None)
+            sums[target] = sums[target] + total if target in sums else total
+            return value
+
+        return add
+
+    ways = [branch for _, branch in branches(seen.parts).values()]
+    found = [target for branch in ways for target in targets(seen.graph, branch)]
+    with evaluating(model), torch.no_grad(), intervening(model, {t: summing(t) for t in found}):
+        for images, _ in split.batches(evaluation_batch(split.device)):
+            count = len(images)
+            model(images)
+    return {target: (total / len(split))[None] for target, total in sums.items()}
 
 
-def _zero(channels: Sequence[int]) -> Callable[..., Tensor]:
-    def hook(module: nn.Module, _: object, output: object) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim < 2:
-            raise AblationError(f"{type(module).__name__} gives no channels to switch off.")
-        if max(channels) >= output.shape[1]:
-            raise AblationError(
-                f"{type(module).__name__} has {output.shape[1]} channels, 0 to "
-                f"{output.shape[1] - 1}, so there is no channel {max(channels)}."
-            )
-        output = output.clone()
-        output[:, list(channels)] = 0
-        return output
+def targets(graph: Graph, branch: Branch) -> list[Target]:
+    """Return where a branch meets its merge."""
+    operands: dict[Point, list[int]] = {}
+    for number, operand in branch.operands:
+        operands.setdefault(graph[number].point, []).append(operand)
+    return [Target(point, (which,)) for point, all_ in operands.items() for which in all_]
 
-    return hook
+
+def places(seen: Trace[Any]) -> dict[str, tuple[Target, tuple[int, ...]]]:
+    """Return each part and branch by name: where its output is, and its shape for one image."""
+    found: dict[str, tuple[Target, tuple[int, ...]]] = {}
+    for branch_path, (_, branch) in branches(seen.parts).items():
+        where = targets(seen.graph, branch)
+        if len(where) == 1:
+            found[branch_path] = (where[0], branch.shape)
+    found |= {node.name: (Target(node.point), node.shape) for node in seen.graph.nodes[1:]}
+    found |= {block.name: (Target(block.merge.point), block.shape) for block in blocks(seen.parts)}
+    return found
+
+
+def zero(value: Tensor) -> Tensor:
+    """Return zeros in place of a tensor."""
+    return torch.zeros_like(value)
+
+
+def one(value: Tensor) -> Tensor:
+    """Return ones in place of a tensor: a factor that changes nothing."""
+    return torch.ones_like(value)
+
+
+def _without(channels: Collection[int], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    """Return a function that replaces some channels of a tensor `(N, *shape)` by zeros."""
+
+    def change(value: Tensor) -> Tensor:
+        if tuple(value.shape[1:]) != shape:
+            raise AblationError("Its channels cannot be switched off: the images are not first.")
+        kept = torch.ones(shape[0], dtype=value.dtype, device=value.device)
+        kept[list(channels)] = 0
+        return value * kept.view(-1, *[1] * (value.ndim - 2))
+
+    return change

@@ -1,4 +1,4 @@
-"""Activations: the output of every layer, branch and block for some images."""
+"""Activations: the output of every layer, operation, branch and block for some images."""
 
 import io
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ class Recording:
     """The outputs of one forward pass.
 
     Attributes:
-        parts: The layers and blocks that the images met, in that order.
-        maps: The output of each layer, branch and block by name, `(N, C, H, W)` or `(N, features)`,
-            `float32`, copied to the CPU.
+        parts: The layers, operations and blocks that the images met, in that order.
+        maps: The output of each of them and of each branch by name, `(N, C, H, W)` or
+            `(N, features)`, `float32`, copied to the CPU.
         logits: `(N, num_classes)`, likewise.
     """
 
@@ -104,5 +104,4 @@ def to_npz(image: Tensor, recording: Recording) -> bytes:
 
 def _copy(output: Tensor) -> Tensor:
     # A later operation may write into the tensor itself, and other layouts are slow to index.
-    copied = output.detach().to("cpu", torch.float32, copy=True).contiguous()
-    return copied if copied.ndim > 1 else copied.view(-1, 1)  # one number for each image
+    return output.detach().to("cpu", torch.float32, copy=True).contiguous()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from explorer.data.loader import Split, evaluation_batch
 from explorer.inspection.tracing import evaluating
+from explorer.outputs import first_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ def answers(model: nn.Module, split: Split) -> Answers:
     """Predict all images of `split` in evaluation mode; the model is unchanged afterwards."""
     with evaluating(model):
         logits = torch.cat(
-            [model(images) for images, _ in split.batches(evaluation_batch(split.device))]
+            [
+                first_output(model(images))
+                for images, _ in split.batches(evaluation_batch(split.device))
+            ]
         )
     return Answers(logits.float().log_softmax(dim=1).cpu(), split.labels.cpu())

@@ -1,14 +1,17 @@
-"""Attribution: which pixels raise or lower the logit of a class. The methods are captum's."""
+"""Attribution: which pixels, or which places of a map, raise or lower the logit of a class."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.inspection.tracing import evaluating
+from explorer.inspection.intervene import Target, intervening
+from explorer.inspection.parts import blocks
+from explorer.inspection.tracing import Trace, evaluating
+from explorer.outputs import first_output
 
 Method: TypeAlias = Literal["integrated gradients", "occlusion"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -46,14 +49,18 @@ def attribution(
 
     batch = image[None].detach()
     baseline = black.to(image).expand_as(image)[None]
+
+    def logits(images: Tensor) -> Tensor:
+        return first_output(model(images))
+
     with _quiet(model):
         if method == "integrated gradients":
-            found = IntegratedGradients(model).attribute(
+            found = IntegratedGradients(logits).attribute(
                 batch, baseline, target, n_steps=STEPS, internal_batch_size=STEPS
             )
         else:
             channels = image.shape[0]
-            found = Occlusion(model).attribute(
+            found = Occlusion(logits).attribute(
                 batch,
                 sliding_window_shapes=(channels, PATCH, PATCH),
                 strides=(channels, STRIDE, STRIDE),
@@ -66,44 +73,46 @@ def attribution(
     return summed.detach().float().cpu()
 
 
-def grad_cam(model: nn.Module, path: str, image: Tensor, target: int) -> Tensor:
-    """Compute Grad-CAM: where the maps of one layer raise the logit of a class.
+def grad_cam(model: nn.Module, seen: Trace[Any], name: str, image: Tensor, target: int) -> Tensor:
+    """Compute Grad-CAM: where the maps of one part raise the logit of a class.
 
     The maps, each weighted by the mean gradient of the logit with respect to it, are summed and
     clipped at 0 from below (Selvaraju et al., arXiv:1610.02391, eq. 1 and 2).
 
     Args:
         model: Unchanged afterwards.
-        path: The path of any module whose output is `(N, C, H, W)`.
+        seen: What was seen of it.
+        name: The name of a layer, an operation or a block whose output is `(N, C, H, W)`.
         image: `(C, H, W)`, normalised, on the model's device.
         target: The class.
 
     Returns:
-        `(H, W)`, the size of the layer's maps, on the CPU.
+        `(H, W)`, the size of the part's maps, on the CPU.
 
     Raises:
-        AttributionError: There is no such module, or it gives no maps.
+        AttributionError: There is no such part, or it gives no maps.
     """
-    from captum.attr import LayerGradCam
+    points = {node.name: node.point for node in seen.graph.nodes}
+    points |= {block.name: block.merge.point for block in blocks(seen.parts)}
+    if name not in points:
+        raise AttributionError(f"There is no layer {name!r} in this network.")
+    found: list[Tensor] = []
 
-    layer = dict(model.named_modules()).get(path)
-    if layer is None:
-        raise AttributionError(f"There is no layer {path!r} in this network.")
-    with _quiet(model), _unwritten(layer):
-        try:
-            found = LayerGradCam(model, layer).attribute(
-                image[None].detach(), target, relu_attributions=True
-            )
-        except (AssertionError, IndexError) as error:
-            raise AttributionError(f"{path} has no Grad-CAM: {error}.") from error
-        except RuntimeError as error:
-            raise AttributionError(
-                f"{path} has no Grad-CAM: no gradient of the logit reaches it ({error})."
-            ) from error
-    if found.ndim != 4:
-        raise AttributionError(f"{path} gives no maps, so there is no Grad-CAM of it.")
-    cam: Tensor = found[0, 0]
-    return cam.detach().float().cpu()
+    def cut(value: Tensor) -> Tensor:
+        found.append(value.detach().clone().requires_grad_())
+        return found[-1].clone()  # later operations may write into it
+
+    with _quiet(model), torch.enable_grad(), intervening(model, {Target(points[name]): cut}):
+        logit = first_output(model(image[None].detach()))[0, target]
+    maps = found[0]
+    if maps.ndim != 4 or len(maps) != 1:
+        raise AttributionError(f"{name} gives no maps, so there is no Grad-CAM of it.")
+    if logit.requires_grad:
+        logit.backward()  # not `autograd.grad`, which reentrant checkpoints refuse
+    if maps.grad is None:
+        raise AttributionError(f"{name} has no Grad-CAM: no gradient of the logit reaches it.")
+    weighted = (maps.grad.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1)[0]
+    return weighted.detach().relu().float().cpu()
 
 
 @contextmanager
@@ -118,19 +127,3 @@ def _quiet(model: nn.Module) -> Iterator[None]:
         finally:
             for weight in weights:
                 weight.requires_grad_(True)
-
-
-@contextmanager
-def _unwritten(layer: nn.Module) -> Iterator[None]:
-    """Keep later operations from writing into the output of `layer` in place."""
-
-    def copy(_module: nn.Module, _inputs: object, output: object) -> Tensor:
-        if not isinstance(output, Tensor):
-            raise AttributionError(f"{type(layer).__name__} gives no maps.")
-        return output.clone()
-
-    handle = layer.register_forward_hook(copy)
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -1,69 +1,73 @@
-"""Finds the blocks of a graph: a split, the branches between, and their merge."""
+"""Finds the blocks of a graph: a split, the branches between, and their merge.
+
+A *merge* is an operation with two or more operands that come from the image. Its *block* begins at
+the merge's immediate dominator, the last node through which everything that reaches the merge must
+pass (Lengauer & Tarjan 1979, section 1); a *branch* is what is between the two on the way to one
+operand, and an operand that is the dominator itself is a *skip*.
+"""
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TypeAlias
+from types import MappingProxyType
 
-from explorer.inspection.graph import IMAGE, KINDS, SAYS_NOTHING, Graph, Kind, Node
+from explorer.inspection.graph import SAYS_NOTHING
+from explorer.inspection.parts import (
+    IMAGE,
+    Block,
+    Branch,
+    Graph,
+    Kind,
+    Node,
+    Operand,
+    Part,
+    blocks,
+    joined,
+    nodes,
+    run_name,
+)
 
-Operand: TypeAlias = tuple[int, int]  # the number of a node, and which of its tensors
+KINDS: Mapping[str, Kind] = {
+    "add": "sum",
+    "sub": "sum",
+    "cat": "concat",
+    "concat": "concat",
+    "concatenate": "concat",
+    "hstack": "concat",
+    "vstack": "concat",
+    "dstack": "concat",
+    "stack": "stack",
+    "mul": "product",
+    "multiply": "product",
+    "div": "product",
+    "truediv": "product",
+    "maximum": "maximum",
+    "max": "maximum",
+    "minimum": "maximum",
+    "matmul": "matrix product",
+    "bmm": "matrix product",
+    "einsum": "matrix product",
+    "baddbmm": "matrix product",
+    "scaled_dot_product_attention": "matrix product",
+    "setitem": "write",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One way from a block's split to its merge.
+def find_parts(
+    graph: Graph, shapes: Mapping[Operand, tuple[int, ...]] = MappingProxyType({})
+) -> tuple[Part, ...]:
+    """Return what the image passes on its way to the answer: nodes, and blocks of them.
 
-    Attributes:
-        name: What its author calls it, or what it is.
-        operands: The operands that it gives: of the merge, or of sums that are a part of it.
-        source: The number of the node that gives them; the split itself if it is a skip.
-        parts: What is on the way, in running order; empty for a skip.
-        shared: The numbers of the nodes on the way that belong to another branch or part.
+    Args:
+        graph: One run of a network.
+        shapes: The shape of each operand of a merge for one image, where it is not that of the node
+            that it comes from.
     """
-
-    name: str
-    operands: tuple[Operand, ...]
-    source: int
-    parts: tuple["Part", ...]
-    shared: tuple[int, ...] = ()
-
-    @property
-    def is_skip(self) -> bool:
-        """Whether it passes the split's output on unchanged."""
-        return not self.parts and not self.shared
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A split, its branches and their merge.
-
-    Attributes:
-        name: What tells it from all other blocks, from run to run.
-        kind: How the branches are merged.
-        split: The number of the node at which the branches begin.
-        merge: The merge; of `a + b + c` the last sum.
-        inner: The sums that are a part of the merge, such as `a + b`.
-        branches: The branches by name, in the order of the merge's operands.
-    """
-
-    name: str
-    kind: Kind
-    split: int
-    merge: Node
-    inner: tuple[Node, ...]
-    branches: Mapping[str, Branch]
-
-
-Part: TypeAlias = Node | Block
-
-
-def find_parts(graph: Graph) -> tuple[Part, ...]:
-    """Return what the image passes on its way to the answer: nodes, and blocks of them."""
-    parts = _Finder(graph).parts()
-    return _renamed(parts, _block_names(list(blocks(parts))))
+    parts = _Finder(graph, shapes).parts()
+    names = _block_names(list(blocks(parts)))
+    return _renamed(parts, names, {node.name: node.number for node in graph.nodes})
 
 
 def _block_names(found: Sequence[Block]) -> Mapping[int, str]:
@@ -77,38 +81,31 @@ def _block_names(found: Sequence[Block]) -> Mapping[int, str]:
     }
 
 
-def _renamed(parts: Sequence[Part], names: Mapping[int, str]) -> tuple[Part, ...]:
+def _renamed(
+    parts: Sequence[Part], names: Mapping[int, str], taken: Mapping[str, int]
+) -> tuple[Part, ...]:
+    """Return the parts with the final names of the blocks, and paths for the branches.
+
+    Args:
+        parts: The parts.
+        names: The name of each block, by its merge.
+        taken: The nodes by their names, which no branch may have unless it is that node.
+    """
+
     def renamed(part: Part) -> Part:
         if not isinstance(part, Block):
             return part
-        branches = {
-            name: replace(branch, parts=_renamed(branch.parts, names))
-            for name, branch in part.branches.items()
-        }
-        return replace(part, name=names[part.merge.number], branches=branches)
+        block = names[part.merge.number]
+        branches = {}
+        for name, branch in part.branches.items():
+            path = joined(block, name)
+            if taken.get(path, branch.source) != branch.source:
+                path += " (branch)"
+            inner = _renamed(branch.parts, names, taken)
+            branches[name] = replace(branch, path=path, parts=inner)
+        return replace(part, name=block, branches=branches)
 
     return tuple(map(renamed, parts))
-
-
-def blocks(parts: Sequence[Part]) -> Iterator[Block]:
-    """Go through all blocks, those within branches after the one that holds them."""
-    for part in parts:
-        if isinstance(part, Block):
-            yield part
-            for branch in part.branches.values():
-                yield from blocks(branch.parts)
-
-
-def nodes(parts: Sequence[Part]) -> Iterator[Node]:
-    """Go through all nodes, the merges included, each block's branches before its merge."""
-    for part in parts:
-        if isinstance(part, Block):
-            for branch in part.branches.values():
-                yield from nodes(branch.parts)
-            yield from part.inner
-            yield part.merge
-        else:
-            yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +117,9 @@ class _Group:
 
 
 class _Finder:
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.live = graph.live()
-        self.order = sorted(self.live)
+    def __init__(self, graph: Graph, shapes: Mapping[Operand, tuple[int, ...]]) -> None:
+        self.graph, self.shapes = graph, shapes
+        self.order = sorted(graph.live)
         self.users: Counter[int] = Counter()
         for number in self.order:
             self.users.update(set(graph[number].inputs))
@@ -147,7 +143,7 @@ class _Finder:
 
         A concatenation that begins with all operands of an earlier one begins with its output, as
         each layer of a dense block does (Huang et al. 2016, arXiv:1608.06993, eq. 2). A sum of a
-        sum that nothing else uses is one sum.
+        sum that nothing else uses is one sum, if both are in one `forward`.
         """
         found: list[_Group] = []
         for operand, source in zip(node.operands, node.inputs, strict=True):
@@ -174,6 +170,7 @@ class _Finder:
         other = self.graph[source]
         return (
             node.kind == other.kind == "add"
+            and node.point[:2] == other.point[:2]
             and self.users[source] == 1
             and len(set(other.inputs)) > 1
             and node.shape == other.shape
@@ -212,27 +209,37 @@ class _Finder:
         inner = sorted({n for group in groups for n, _ in group.operands} - {number})
         inner = [n for n in inner if self._belongs(n, number)]
         self.listed.update([number, *inner])
-        if len({group.source for group in groups}) < 2:
+        if len({group.source for group in groups}) < (1 if node.is_declared else 2):
             return [node]
         ways = []
         for group in groups:
             parts, shared = self.between(split, group.source)
             ways.append(_Way(group, parts, shared))
         merged = tuple(self.graph[n] for n in inner)
-        learns = node.uses_parameters or any(
-            n.uses_parameters for way in ways for n in nodes(way.parts)
-        )
-        if not learns and KINDS.get(node.kind) != "attention":
+        kind = KINDS.get(node.kind, "merge")
+        learns = node.weights or any(n.weights for way in ways for n in nodes(way.parts))
+        if not (learns or node.is_declared or kind == "matrix product"):
             flat = [part for way in ways for part in way.parts]
             return [*sorted([*flat, *merged], key=_order), node]
         names = _branch_names(node, split, ways, self.graph)
         branches = {
-            name: Branch(name, way.group.operands, way.group.source, way.parts, way.shared)
+            name: Branch(
+                name,
+                "",
+                way.group.operands,
+                way.group.source,
+                way.parts,
+                tuple(self.graph[n].name for n in way.shared),
+                self._shape(way.group),
+            )
             for name, way in zip(names, ways, strict=True)
         }
-        path = node.point.path + (f"#{node.point.call}" if node.point.call > 1 else "")
-        kind = KINDS.get(node.kind, "merge")
-        return [Block(path or node.name, kind, split, node, merged, branches)]
+        name = run_name(node.path, node.point.call) or node.name
+        return [Block(name, kind, split, node, merged, branches, self.graph[split].shape)]
+
+    def _shape(self, group: "_Group") -> tuple[int, ...]:
+        source = self.graph[group.source].shape
+        return self.shapes.get(group.operands[0], source) if len(group.operands) == 1 else source
 
     def _belongs(self, inner: int, number: int) -> bool:
         """Tell whether a node is one of the sums that a merge is made of."""

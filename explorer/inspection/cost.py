@@ -1,7 +1,7 @@
 """Cost: parameters, multiply-adds and milliseconds of every layer, branch and block."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal
@@ -9,8 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from explorer.inspection.parts import Block, Layer, Part, run_name
-from explorer.inspection.tracing import evaluating, watched
+from explorer.inspection.parts import Block, Node, Part, Point, blocks, branches, nodes
+from explorer.inspection.tracing import evaluating
+from explorer.inspection.watching import Watch
 
 RUNS = 9
 
@@ -21,7 +22,7 @@ class Cost:
 
     Attributes:
         name: The part's name.
-        kind: Whether it is a layer, a branch or a block.
+        kind: Whether it is a layer (or an operation between layers), a branch or a block.
         depth: How many blocks and branches it is nested in.
         text: What it is, in a few words.
         parameters: How many trainable parameters it has.
@@ -38,71 +39,99 @@ class Cost:
     milliseconds: float | None
 
 
-def costs(parts: Sequence[Part], milliseconds: Mapping[str, float] | None = None) -> list[Cost]:
+def costs(
+    parts: Sequence[Part],
+    milliseconds: Mapping[str, float] | None = None,
+    unused: Sequence[Node] = (),
+) -> list[Cost]:
     """Return the cost of each part, each block before its branches, each branch before its layers.
 
     Args:
         parts: The parts of a network, in running order.
         milliseconds: Those of each part by name, as `measure` returns them.
+        unused: What is computed and does not reach the answer; it comes last.
     """
-    return list(_rows(parts, milliseconds or {}, 0))
+    times = milliseconds or {}
+    wasted = [_row(node, times, 0, f"{node.text}, never used") for node in unused]
+    return [*_rows(parts, times, 0), *wasted]
 
 
 def _rows(parts: Sequence[Part], times: Mapping[str, float], depth: int) -> Iterable[Cost]:
     for part in parts:
-        time = times.get(part.name)
         if not isinstance(part, Block):
-            yield Cost(part.name, "layer", depth, part.text, part.parameters, part.macs, time)
+            yield _row(part, times, depth, part.text)
             continue
-        words = f"{part.merge} of {len(part.branches)}"
+        words = f"{part.kind} of {len(part.branches)}"
+        time = times.get(part.name)
         yield Cost(part.name, "block", depth, words, part.parameters, part.macs, time)
-        for branch, inside in part.branches.items():
-            name = part.branch_name(branch)
+        for branch in part.branches.values():
+            inside = branch.parts
+            words = ", ".join(p.name if isinstance(p, Block) else p.text for p in inside)
+            time = times.get(branch.path)
             yield Cost(
-                name,
-                "branch",
-                depth + 1,
-                ", ".join(p.name if isinstance(p, Block) else p.text for p in inside),
-                sum(inner.parameters for inner in inside),
-                sum(inner.macs for inner in inside),
-                times.get(name),
+                branch.path, "branch", depth + 1, words, branch.parameters, branch.macs, time
             )
             # A branch of one layer is that layer.
-            if [part.name for part in inside if isinstance(part, Layer)] != [name]:
+            if [part.name for part in inside if isinstance(part, Node)] != [branch.path]:
                 yield from _rows(inside, times, depth + 2)
 
 
-def measure(model: nn.Module, images: Tensor) -> Mapping[str, float]:
-    """Measure the milliseconds that each module takes for `images`, by name.
+def _row(node: Node, times: Mapping[str, float], depth: int, text: str) -> Cost:
+    time = times.get(node.name)
+    return Cost(node.name, "layer", depth, text, node.parameters, node.macs, time)
+
+
+def measure(model: nn.Module, images: Tensor, parts: Sequence[Part]) -> Mapping[str, float]:
+    """Measure the milliseconds that each part takes for `images`, by name.
 
     The minimum of several forward passes in evaluation mode, since other work of the machine can
-    only make one slower.
+    only make one slower. A block or a branch takes as long as its layers and operations together.
 
     Args:
         model: Unchanged afterwards.
         images: `(N, C, H, W)`, normalised, on the model's device.
+        parts: What the network is made of.
     """
-    taken: dict[str, list[float]] = defaultdict(list)
-    running: list[tuple[str, float]] = []
-    calls: Counter[str] = Counter()
-
-    def now() -> float:
-        if images.device.type != "cpu":
-            torch.accelerator.synchronize(images.device)
-        return perf_counter()
-
-    def begin(path: str, _: nn.Module, __: Any) -> None:
-        calls[path] += 1
-        running.append((run_name(path, calls[path]), now()))
-
-    def end(_: str, __: nn.Module, ___: Any) -> None:
-        name, began = running.pop()
-        taken[name].append(1000 * (now() - began))
-
+    timer = _Timer(model, images.device)
     with evaluating(model), torch.random.fork_rng(devices=[]), torch.no_grad():
         model(images)
-        with watched(model, begin, end):
+        with timer.watching():
             for _ in range(RUNS):
-                calls.clear()
                 model(images)
-    return {name: min(times) for name, times in taken.items()}
+    taken = {point.name: min(times) for point, times in timer.taken.items()}
+
+    def together(found: Iterable[Node]) -> float:
+        return sum(taken.get(node.name, 0.0) for node in found)
+
+    inside = {block.name: together(nodes([block])) for block in blocks(parts)}
+    ways = {path: together(nodes(branch.parts)) for path, (_, branch) in branches(parts).items()}
+    return inside | ways | taken
+
+
+class _Timer(Watch):
+    """Takes the time of each layer and each operation."""
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        super().__init__(model)
+        self.taken: dict[Point, list[float]] = defaultdict(list)
+        self._device = device
+        self._began = 0.0
+
+    def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        began = self._now()
+        output = func(*args, **kwargs)
+        self.taken[point].append(1000 * (self._now() - began))
+        return output
+
+    def before_layer(self, point: Point, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self._began = self._now()
+
+    def after_layer(
+        self, point: Point, module: nn.Module, args: Any, kwargs: Any, output: Any
+    ) -> None:
+        self.taken[point].append(1000 * (self._now() - self._began))
+
+    def _now(self) -> float:
+        if self._device.type != "cpu":
+            torch.accelerator.synchronize(self._device)
+        return perf_counter()

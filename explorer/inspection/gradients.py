@@ -1,12 +1,14 @@
 """Gradients: the norm of the loss's gradient in each layer and in each branch."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from explorer.inspection.parts import Part, branches, modules_of, nodes
+from explorer.outputs import first_output
 from explorer.training.gradient_norms import layer_norms
 
 
@@ -26,27 +28,34 @@ def gradient_norms(model: nn.Module, images: Tensor, labels: Tensor) -> Mapping[
     """
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     weights = [p for p in model.parameters() if p.requires_grad]
+    gradients = [p.grad for p in weights]
     try:
+        for weight in weights:
+            weight.grad = None
         with torch.random.fork_rng(devices=[]):
-            loss = F.cross_entropy(model(images), labels)
-            found = torch.autograd.grad(loss, weights, allow_unused=True)
+            # Not `autograd.grad`, which reentrant checkpoints refuse.
+            F.cross_entropy(first_output(model(images)), labels).backward()
+        return layer_norms(model, {id(p): p.grad for p in weights if p.grad is not None})
     finally:
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
         with torch.no_grad():
             for buffer, before in buffers:
                 buffer.copy_(before)
-    gradients = dict(zip(map(id, weights), found, strict=True))
-    return layer_norms(model, {key: grad for key, grad in gradients.items() if grad is not None})
 
 
-def branch_norms(branches: Iterable[str], norms: Mapping[str, float]) -> Mapping[str, float]:
+def branch_norms(parts: Sequence[Part], norms: Mapping[str, float]) -> Mapping[str, float]:
     """Compute the norm of all parameters of each branch together, from those of the layers.
 
     Args:
-        branches: The paths of the branches. Those without parameters, such as a skip, are left out.
+        parts: What the network is made of.
         norms: The norm of each layer, by its path.
+
+    Returns:
+        By the path of the branch; those without parameters, such as a skip, are left out.
     """
     inside = {
-        branch: [norm for path, norm in norms.items() if f"{path}.".startswith(f"{branch}.")]
-        for branch in branches
+        path: [norms[module] for module in modules_of(nodes(branch.parts)) if module in norms]
+        for path, (_, branch) in branches(parts).items()
     }
-    return {branch: math.hypot(*own) for branch, own in inside.items() if own}
+    return {path: math.hypot(*own) for path, own in inside.items() if own}

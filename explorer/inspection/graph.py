@@ -1,186 +1,50 @@
-"""What one run of a network did: layers and operations as nodes, tensors as edges.
+"""Records what one run of a network does: layers and operations as nodes, tensors as edges.
 
 Nothing is asked of the author: `x + self.conv(x)` and `torch.cat([a, b], 1)` are found by watching
-the tensors. A *merge* is an operation with two or more operands that come from the image. Its
-*block* begins at the merge's immediate dominator, the last node through which everything that
-reaches the merge must pass (Lengauer & Tarjan 1979, section 1); a *branch* is what is between the
-two on the way to one operand, and an operand that is the dominator itself is a *skip*.
+the tensors. A tensor is known by its identity, and by the memory that it shares with others: what
+was written in place is known by the count of writes that torch keeps.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from types import FrameType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import type_before_parametrizations
 
-from explorer.inspection.describing import describe
+from explorer.errors import ExplorerError
+from explorer.inspection.describing import describe, describe_operation
+from explorer.inspection.macs import MacCounter
+from explorer.inspection.parts import IMAGE, Graph, Node, Point, image_shape
 from explorer.inspection.watching import (
     TRANSPARENT,
-    Point,
     Watch,
     author_frame,
+    plain,
     tensors_in,
+    unseen,
+    with_tensors,
+    write_count,
 )
 
 T = TypeVar("T")
-Kind: TypeAlias = Literal[
-    "sum", "concat", "stack", "product", "maximum", "attention", "write", "merge"
-]
 
-IMAGE = 0  # the number of the node that is the image itself
-
-KINDS: Mapping[str, Kind] = {
-    "add": "sum",
-    "sub": "sum",
-    "cat": "concat",
-    "concat": "concat",
-    "concatenate": "concat",
-    "hstack": "concat",
-    "vstack": "concat",
-    "dstack": "concat",
-    "stack": "stack",
-    "mul": "product",
-    "multiply": "product",
-    "div": "product",
-    "truediv": "product",
-    "maximum": "maximum",
-    "max": "maximum",
-    "minimum": "maximum",
-    "matmul": "attention",
-    "bmm": "attention",
-    "einsum": "attention",
-    "baddbmm": "attention",
-    "scaled_dot_product_attention": "attention",
-    "setitem": "write",
-    "merge_branches": "merge",
-}
+# Names that say nothing about what they hold.
 SAYS_NOTHING = frozenset(
-    [
-        "a",
-        "b",
-        "c",
-        "h",
-        "i",
-        "o",
-        "t",
-        "u",
-        "v",
-        "w",
-        "x",
-        "y",
-        "z",
-        "fx",
-        "hx",
-        "out",
-        "outs",
-        "output",
-        "outputs",
-        "outputs",
-        "res",
-        "result",
-        "results",
-        "ret",
-        "tmp",
-        "inp",
-        "inputs",
-        "input",
-        "feat",
-        "feats",
-        "feature",
-        "features",
-        "data",
-        "img",
-        "image",
-        "images",
-        "hidden",
-        "self",
-    ]
+    """
+    a b c h i o t u v w x y z fx hx out outs output outputs res result results ret tmp inp inputs
+    input feat feats feature features data img image images hidden self
+    """.split()  # noqa: SIM905
 )
 _MAKES_NEW = ("new_", "zeros_like", "ones_like", "empty_like", "full_like", "rand")
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One layer that ran, or one operation between layers.
-
-    Attributes:
-        number: Its place in the running order; the image is 0.
-        point: Where it is found again in another run.
-        kind: The layer's class, such as `Conv2d`, or the operation's name, such as `add`.
-        text: What it is in a few words, such as `conv 5×5`.
-        inputs: The numbers of the nodes that its operands come from, in their order; operands that
-            do not come from the image are left out.
-        operands: For each of `inputs`, which of the operation's tensors it is.
-        input_shape: The shape of its first input for one image; empty if it has none.
-        shape: The shape of its output for one image: `(C, H, W)` or `(features,)`.
-        parameters: Its trainable parameters; a parameter that is used twice counts where it is
-            used first.
-        uses_parameters: Whether any parameter is used in it, counted or not.
-        names: What the author calls each operand; empty where there is no name.
-        place: The file and line of an operation in the author's code; may be empty.
-    """
-
-    number: int
-    point: Point
-    kind: str
-    text: str
-    inputs: tuple[int, ...]
-    operands: tuple[int, ...]
-    input_shape: tuple[int, ...]
-    shape: tuple[int, ...]
-    parameters: int
-    uses_parameters: bool
-    names: tuple[str, ...] = ()
-    place: str = ""
-
-    @property
-    def is_layer(self) -> bool:
-        """Whether it is a module, and not an operation between modules."""
-        return not self.point.operation
-
-    @property
-    def name(self) -> str:
-        """What tells it from all other nodes, from run to run: `conv1`, `conv1#2`, `block.add`."""
-        return point_name(self.point)
-
-
-def point_name(point: Point) -> str:
-    """Write a point as people read it, and as links carry it."""
-    path = point.path + (f"#{point.call}" if point.call > 1 else "")
-    if not point.operation:
-        return path
-    operation = point.operation + (f"@{point.ordinal}" if point.ordinal > 1 else "")
-    return f"{path}.{operation}" if path else operation
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """One run of a network.
-
-    Attributes:
-        nodes: The image, and then all nodes in the order in which they ran.
-        output: The number of the node that gave the answer.
-        outputs: The nodes of all outputs, if the network has several, the answer first.
-    """
-
-    nodes: tuple[Node, ...]
-    output: int
-    outputs: tuple[int, ...]
-
-    def __getitem__(self, number: int) -> Node:
-        return self.nodes[number]
-
-    def live(self) -> frozenset[int]:
-        """Return the nodes between the image and the answer."""
-        reached: set[int] = set()
-        waiting = [self.output]
-        while waiting:
-            number = waiting.pop()
-            if number not in reached:
-                reached.add(number)
-                waiting += self.nodes[number].inputs
-        return frozenset(reached)
+class GraphError(ExplorerError, ValueError):
+    """The run of a network cannot be followed; the message says where it is lost."""
 
 
 @dataclass(slots=True)
@@ -191,110 +55,177 @@ class Seen:
         node: The node that made it; `None` if it does not come from the image.
         version: How often its memory had been written to then.
         parameters: The parameters that it depends on, if it does not come from the image.
+        is_output: It is the node's first output itself, and not a view or another one of it.
     """
 
     node: int | None
     version: int
     parameters: tuple[nn.Parameter, ...] = ()
+    is_output: bool = False
 
 
-class Recorder(Watch):
-    """Builds the graph while a network runs, and keeps what it is asked to keep."""
+class _Given(NamedTuple):
+    """An operand, as it is before the operation."""
 
-    def __init__(self, model: nn.Module, keep: Callable[[Tensor], T]) -> None:
+    tensor: Tensor
+    version: int
+    shape: tuple[int, ...]
+    seen: Seen | None
+
+
+class Recorder(Watch, Generic[T]):
+    """Builds the graph while a network runs, and keeps what it is asked to keep.
+
+    Args:
+        model: The network.
+        keep: Called with the output of each node, and with each operand of a merge, at the moment
+            at which it is there.
+        counter: Counts the multiply-adds of the run, if they are wanted.
+
+    Attributes:
+        nodes: The image, and the nodes so far.
+        kept: What was kept of each node's output.
+        operands: What was kept of the operands of each merge, by node and operand.
+        begun: The path of each module that began to run.
+    """
+
+    def __init__(
+        self, model: nn.Module, keep: Callable[[Tensor], T], counter: MacCounter | None = None
+    ) -> None:
         super().__init__(model)
         self.nodes: list[Node] = []
         self.kept: dict[int, T] = {}
         self.operands: dict[tuple[int, int], T] = {}
+        self.begun: list[str] = []
         self._keep = keep
+        self._counter = counter
+        self._images = 1
+        self._parameters = {id(p): name for name, p in model.named_parameters()}
         self._seen: dict[int, Seen] = {}  # by the tensor's id
-        self._written: dict[int, int] = {}  # by its memory: the node that wrote there last
-        self._alive: list[Tensor] = []  # an id and an address are known as long as these live
-        self._counted: set[int] = set()
+        self._memory: dict[int, int] = {}  # which node wrote there last
+        self._alive: list[Tensor] = []  # ids and addresses are known as long as these live
+        self._names: dict[int, list[str]] = {}  # of what a `Branches` merges, by the tensor's id
 
     def begin(self, images: Tensor) -> None:
         """Call the images node 0."""
-        shape = tuple(images.shape[1:])
-        self.nodes.append(
-            Node(IMAGE, Point("", 1, "image", 1), "image", "image", (), (), (), shape, 0, False)
-        )
+        self._images = len(images)
+        shape = image_shape(images.shape, self._images)
+        point = Point("", 1, "image", 1)
+        self.nodes.append(Node(IMAGE, point, "image", "image", (), (), (), shape))
         self.kept[IMAGE] = self._keep(images)
-        self._remember(images, Seen(IMAGE, images._version))
+        self._remember(images, Seen(IMAGE, write_count(images), is_output=True))
+        self._memory[_memory(images)] = IMAGE
 
     def source(self, tensor: Tensor) -> Seen | None:
         """Return what a tensor is known to be."""
         seen = self._seen.get(id(tensor))
-        if seen is not None and seen.version == tensor._version:
+        if seen is not None and seen.version == write_count(tensor):
             return seen
-        written = self._written.get(_memory(tensor))
-        if written is not None:
-            return Seen(written, tensor._version)
-        return seen
+        # Written to since, or made by code that no one sees, such as an autograd function.
+        node = self._memory.get(_memory(tensor))
+        return seen if node is None else Seen(node, write_count(tensor))
+
+    def named(self, outputs: Sequence[Tensor], names: Sequence[str]) -> None:
+        """Remember what the branches of a `Branches` are called."""
+        self._names = {}
+        for output, name in zip(outputs, names, strict=True):
+            self._names.setdefault(id(output), []).append(name)
+        self._alive += outputs
+
+    def module_begins(self, path: str, is_layer: bool) -> None:
+        """Remember the order in which modules run."""
+        self.begun.append(path)
 
     def before_layer(self, point: Point, module: nn.Module, args: Any, kwargs: Any) -> None:
         """Remember what goes in, before the layer writes into it."""
-        self._inputs = [(t, self.source(t)) for t in tensors_in((args, kwargs))]
-        self._versions = [(t, t._version) for t, _ in self._inputs]
+        self._inputs = [(t, write_count(t), self.source(t)) for t in tensors_in((args, kwargs))]
+        self._macs_before = self._macs()
 
     def after_layer(
         self, point: Point, module: nn.Module, args: Any, kwargs: Any, output: Any
-    ) -> None:
+    ) -> Any:
         """Add a layer to the graph, if its output comes from the image."""
-        sources = [(i, s.node) for i, (_, s) in enumerate(self._inputs) if s and s.node is not None]
-        if not sources or isinstance(module, nn.Identity):
-            return
-        own = [p for p in module.parameters() if p.requires_grad]
-        first = next(t for t, s in self._inputs if s and s.node is not None)
+        inputs = self._inputs
+        sources = [(i, s.node) for i, (_, _, s) in enumerate(inputs) if s and s.node is not None]
+        if not sources:
+            return None
+        untouched = {id(t) for t, version, _ in inputs if write_count(t) == version}
+        outputs = list(tensors_in(output))
+        changed = None
+        if new := [tensor for tensor in outputs if id(tensor) not in untouched]:
+            outputs = new
+        elif outputs:
+            if not isinstance(module, _DROPOUTS):
+                return None  # it passes on what it is given
+            # A tensor of its own, so that whoever uses the input of the layer is told apart.
+            changed, _ = with_tensors(output, {0: outputs[0].view_as(outputs[0])})
+            outputs = list(tensors_in(changed))
+        outputs += [t for t, _, _ in inputs if id(t) not in untouched]
+        first = inputs[sources[0][0]][0]
         self._add(
             point,
-            type(module).__name__,
+            type_before_parametrizations(module).__name__,
             describe(module),
             sources,
-            tuple(first.shape[1:]),
-            list(tensors_in(output)),
-            own,
+            plain(first).shape,
+            outputs,
+            [p for p in module.parameters() if p.requires_grad],
         )
+        return changed
 
     def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Run an operation and add it to the graph, if it makes something of the image."""
-        given = list(tensors_in((args, kwargs)))
-        if not given:
-            return func(*args, **kwargs)
-        sources = [self.source(t) for t in given]
-        versions = [t._version for t in given]
-        shapes = [tuple(t.shape[1:]) for t in given]
+        given = self._given(args, kwargs)
         result = func(*args, **kwargs)
-        made = list(tensors_in(result))
-        if point.operation.startswith(_MAKES_NEW):  # of the image's shape, but not of its values
-            sources = [None] * len(given)
-        changed = [t for t, version in zip(given, versions, strict=True) if t._version != version]
-        if not made and not changed:
-            return result
-        from_image = [
-            (i, s.node) for i, s in enumerate(sources) if s is not None and s.node is not None
+        if given:
+            self._operated(point, args, kwargs, given, result)
+        return result
+
+    @unseen
+    def _given(self, args: Any, kwargs: Any) -> list[_Given]:
+        """Return the operands of an operation, as they are before it."""
+        self._macs_before = self._macs()
+        return [
+            _Given(t, write_count(t), (), None)  # it has no shape yet, and no memory
+            if is_lazy(t)
+            else _Given(t, write_count(t), plain(t).shape, self.source(t))
+            for t in tensors_in((args, kwargs))
         ]
-        parameters = _parameters(given, sources)
+
+    @unseen
+    def _operated(
+        self, point: Point, args: Any, kwargs: Any, given: Sequence[_Given], result: Any
+    ) -> None:
+        made = list(tensors_in(result))
+        changed = [each.tensor for each in given if write_count(each.tensor) != each.version]
+        if not made and not changed:
+            return
+        is_new = point.operation.startswith(_MAKES_NEW)  # of its operand's shape, not its values
+        from_image = [
+            (place, each.seen.node)
+            for place, each in enumerate(given)
+            if each.seen is not None and each.seen.node is not None and not is_new
+        ]
+        parameters = _parameters(given)
         if not from_image:
             for tensor in [*made, *changed]:
-                self._remember(tensor, Seen(None, tensor._version, parameters))
+                self._remember(tensor, Seen(None, write_count(tensor), parameters))
         elif not changed and (point.operation in TRANSPARENT or _is_view(made, given)):
             node = from_image[0][1]
             for tensor in made:
-                self._remember(tensor, Seen(node, tensor._version))
+                self._remember(tensor, Seen(node, write_count(tensor)))
+                self._memory.setdefault(_memory(tensor), node)
         elif any(t.is_floating_point() or t.is_complex() for t in [*made, *changed]):
-            written = [t for t in changed if not any(t is m for m in made)]
-            outputs = [*made, *written]
             self._add(
                 point,
                 point.operation,
-                point.operation,
+                describe_operation(point.operation, args, kwargs),
                 from_image,
-                shapes[from_image[0][0]],
-                outputs,
+                given[from_image[0][0]].shape,
+                [*made, *(t for t in changed if not any(t is m for m in made))],
                 parameters,
-                given,
+                [each.tensor for each in given],
             )
-        return result
 
     def _add(
         self,
@@ -302,7 +233,7 @@ class Recorder(Watch):
         kind: str,
         text: str,
         sources: Sequence[tuple[int, int]],
-        input_shape: tuple[int, ...],
+        input_shape: Sequence[int],
         outputs: Sequence[Tensor],
         parameters: Sequence[nn.Parameter],
         given: Sequence[Tensor] = (),
@@ -310,15 +241,15 @@ class Recorder(Watch):
         if not outputs:
             return
         number = len(self.nodes)
-        fresh = [p for p in parameters if id(p) not in self._counted]
-        self._counted.update(map(id, fresh))
         names: tuple[str, ...] = ()
         place = ""
-        is_merge = bool(given) and len({node for _, node in sources}) > 1
-        if is_merge:
-            names, place = _author_names([given[i] for i, _ in sources])
+        is_declared = any(id(tensor) in self._names for tensor in given)
+        if given and (is_declared or len({node for _, node in sources}) > 1):  # a merge
+            frame = author_frame(_run.__code__)
+            names = self._called([given[i] for i, _ in sources], frame)
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
             for index, _ in sources:
-                self.operands[number, index] = self._keep(given[index])
+                self.operands[number, index] = self._operand(given[index])
         self.nodes.append(
             Node(
                 number,
@@ -327,19 +258,43 @@ class Recorder(Watch):
                 text,
                 tuple(node for _, node in sources),
                 tuple(index for index, _ in sources),
-                input_shape,
-                tuple(outputs[0].shape[1:]),
-                sum(p.numel() for p in fresh),
-                bool(parameters),
+                image_shape(input_shape, self._images),
+                image_shape(plain(outputs[0]).shape, self._images),
+                tuple((self._parameters.get(id(p), f"?{id(p)}"), p.numel()) for p in parameters),
+                (self._macs() - self._macs_before) // self._images,
                 names,
                 place,
+                is_declared,
             )
         )
-        self.kept[number] = self._keep(outputs[0])
-        for tensor in outputs:
-            self._remember(tensor, Seen(number, tensor._version))
-            if tensor._version:
-                self._written[_memory(tensor)] = number
+        self.kept[number] = self._keep(plain(outputs[0]))
+        for place_, tensor in enumerate(outputs):
+            self._remember(tensor, Seen(number, write_count(tensor), is_output=not place_))
+            self._memory[_memory(tensor)] = number
+
+    def _operand(self, tensor: Tensor) -> T:
+        """Return what is kept of an operand: often a node's output, which is kept already."""
+        seen = self.source(tensor)
+        if seen and seen.is_output and seen.node is not None:
+            return self.kept[seen.node]
+        return self._keep(plain(tensor))
+
+    def _called(self, operands: Sequence[Tensor], frame: FrameType | None) -> tuple[str, ...]:
+        """Return what the author calls these tensors; empty where there is no name."""
+        local: dict[int, str] = {}
+        for name, value in frame.f_locals.items() if frame else ():
+            if isinstance(value, Tensor) and name not in SAYS_NOTHING:
+                local.setdefault(id(value), name)
+        found = []
+        for tensor in operands:
+            given = self._names.get(id(tensor))
+            found.append(given[0] if given else local.get(id(tensor), ""))
+            if given and len(given) > 1:  # one tensor that is several branches
+                given.pop(0)
+        return tuple(found)
+
+    def _macs(self) -> int:
+        return self._counter.total if self._counter else 0
 
     def _remember(self, tensor: Tensor, seen: Seen) -> None:
         self._seen[id(tensor)] = seen
@@ -347,54 +302,59 @@ class Recorder(Watch):
 
 
 def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
+    """Return what tells a tensor's memory from all other memory."""
+    tensor = plain(tensor)
+    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
 
 
-def _is_view(made: Sequence[Tensor], given: Sequence[Tensor]) -> bool:
+def _is_view(made: Sequence[Tensor], given: Sequence[_Given]) -> bool:
     """Tell whether an operation only handed on its operands' memory."""
-    known = {_memory(t) for t in given if t.numel()}
+    known = {_memory(each.tensor) for each in given if each.tensor.numel()}
     return bool(made) and all(t.numel() and _memory(t) in known for t in made)
 
 
-def _parameters(
-    given: Sequence[Tensor], sources: Sequence[Seen | None]
-) -> tuple[nn.Parameter, ...]:
+def _parameters(given: Sequence[_Given]) -> tuple[nn.Parameter, ...]:
+    """Return the trainable parameters among operands, and those that these were made of."""
     found: dict[int, nn.Parameter] = {}
-    for tensor, seen in zip(given, sources, strict=True):
-        if isinstance(tensor, nn.Parameter) and tensor.requires_grad:
-            found[id(tensor)] = tensor
-        elif seen is not None:
-            found.update((id(p), p) for p in seen.parameters)
+    for each in given:
+        if isinstance(each.tensor, nn.Parameter) and each.tensor.requires_grad:
+            found[id(each.tensor)] = each.tensor
+        elif each.seen is not None:
+            found.update((id(p), p) for p in each.seen.parameters)
     return tuple(found.values())
 
 
-def _author_names(operands: Sequence[Tensor]) -> tuple[tuple[str, ...], str]:
-    """Return what the author's frame calls these tensors, and the line that merges them."""
-    frame = author_frame()
-    if frame is None:
-        return ("",) * len(operands), ""
-    names: dict[int, str] = {}
-    for name, value in frame.f_locals.items():
-        if isinstance(value, Tensor) and name not in SAYS_NOTHING:
-            names.setdefault(id(value), name)
-    place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    return tuple(names.get(id(t), "") for t in operands), place
-
-
-@torch.no_grad()
 def record(
-    model: nn.Module, images: Tensor, keep: Callable[[Tensor], T]
-) -> tuple[Graph, "Recorder", Any]:
-    """Run `images` through `model` in its present mode, and watch."""
-    recorder = Recorder(model, keep)
-    with recorder.watching():
+    model: nn.Module,
+    images: Tensor,
+    keep: Callable[[Tensor], T],
+    counter: MacCounter | None = None,
+) -> tuple[Graph, Recorder[T], Any]:
+    """Run `images` through `model` in its present mode, without gradients, and watch.
+
+    Returns:
+        The graph, what was kept, and what the network returned.
+
+    Raises:
+        GraphError: What the network returns cannot be followed back to the images.
+    """
+    recorder = Recorder(model, keep, counter)
+    # Not inference mode: a network may cache a table at its first run and train with it later.
+    with torch.no_grad(), recorder.watching():
         recorder.begin(images)
-        output = model(images)
+        output = _run(model, images)
     outputs = []
     for tensor in tensors_in(output):
         seen = recorder.source(tensor)
         if seen and seen.node is not None and seen.node not in outputs:
             outputs.append(seen.node)
     if not outputs:
-        raise ValueError("The network's output does not come from the image.")
+        raise GraphError(
+            "Its answer cannot be followed back to the image: compute it from the image, with "
+            "operations of torch and not of numpy."
+        )
     return Graph(tuple(recorder.nodes), outputs[0], tuple(outputs)), recorder, output
+
+
+def _run(model: nn.Module, images: Tensor) -> Any:
+    return model(images)

@@ -4,22 +4,17 @@ This is the one primitive under ablation, patching, logit attribution and linear
 autograd, so that gradients are those of the changed network.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
-import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.inspection.blocks import Block, Branch, Part, blocks
-from explorer.inspection.graph import Graph
-from explorer.inspection.watching import Point, Watch, tensors_in, with_tensors
-from explorer.text import suggest
+from explorer.inspection.parts import Point
+from explorer.inspection.watching import Watch, tensors_in, with_tensors, write_count
 
 Change: TypeAlias = Tensor | Callable[[Tensor], Tensor]
-_CHANNEL = re.compile(r"(?P<name>.*):(?P<channel>\d+)")
 
 
 class InterventionError(ExplorerError, LookupError):
@@ -72,79 +67,6 @@ def intervene(model: nn.Module, images: Tensor, changes: Mapping[Target, Change]
         return model(images)
 
 
-def zero(value: Tensor) -> Tensor:
-    """Replace a tensor by zeros."""
-    return torch.zeros_like(value)
-
-
-def one(value: Tensor) -> Tensor:
-    """Replace a tensor by ones, which switches a factor of a product off."""
-    return torch.ones_like(value)
-
-
-def without_channels(channels: Collection[int]) -> Callable[[Tensor], Tensor]:
-    """Return a function that replaces some channels of a tensor `(N, C, …)` by zeros."""
-
-    def change(value: Tensor) -> Tensor:
-        kept = torch.ones(value.shape[1], dtype=value.dtype, device=value.device)
-        kept[list(channels)] = 0
-        return value * kept.view(-1, *[1] * (value.ndim - 2))
-
-    return change
-
-
-def branch_names(parts: Sequence[Part]) -> Mapping[str, tuple[Block, Branch]]:
-    """Return the branches that can be switched off, by name, such as `mix1.5x5`."""
-    return {
-        f"{block.name}.{name}": (block, branch)
-        for block in blocks(parts)
-        for name, branch in block.branches.items()
-    }
-
-
-def at_branch(graph: Graph, branch: Branch, change: Change) -> Mapping[Target, Change]:
-    """Return the changes that apply `change` to what a branch gives to its merge."""
-    operands: dict[Point, list[int]] = {}
-    for number, operand in branch.operands:
-        operands.setdefault(graph[number].point, []).append(operand)
-    return {Target(point, tuple(which)): change for point, which in operands.items()}
-
-
-def off(graph: Graph, parts: Sequence[Part], names: Collection[str]) -> Mapping[Target, Change]:
-    """Return the changes that switch branches and channels off.
-
-    Args:
-        graph: Of the network.
-        parts: Its parts.
-        names: Branches, such as `mix1.5x5`, and channels of any node, such as `conv1:3`.
-
-    Raises:
-        InterventionError: There is no branch, node or channel of a name.
-    """
-    branches, outputs = branch_names(parts), {node.name: node for node in graph.nodes}
-    changes: dict[Target, Change] = {}
-    channels: dict[str, list[int]] = {}
-    for name in names:
-        if name in branches:
-            block, branch = branches[name]
-            changes |= at_branch(graph, branch, one if block.kind == "product" else zero)
-        elif (match := _CHANNEL.fullmatch(name)) and match["name"] in outputs:
-            node, channel = outputs[match["name"]], int(match["channel"])
-            count = node.shape[0] if node.shape else 0
-            if channel >= count:
-                raise InterventionError(
-                    f"{node.name} has {count} channels, 0 to {count - 1}; there is no channel "
-                    f"{channel}."
-                )
-            channels.setdefault(node.name, []).append(channel)
-        else:
-            known = list(branches) or [f"{name}:0" for name in outputs]
-            raise InterventionError(f"There is no branch {name!r}; {suggest(name, known)}")
-    for name, numbers in channels.items():
-        changes[Target(outputs[name].point)] = without_channels(numbers)
-    return changes
-
-
 class _Changing(Watch):
     def __init__(self, model: nn.Module, changes: Mapping[Target, Change]) -> None:
         super().__init__(model)
@@ -158,28 +80,15 @@ class _Changing(Watch):
 
     def run_ends(self) -> None:
         if self._missing:
-            point = min(self._missing)
             raise InterventionError(
-                f"These images take another path through the network: {point.path or 'it'} does "
-                f"not run {point.operation or 'as it did'} there."
+                "These images take another path through the network, which does not pass "
+                f"{min(self._missing).name}."
             )
 
     def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if point not in self._changes:
             return func(*args, **kwargs)
         self._missing.discard(point)
-        args, kwargs = self._changed_inputs(point, args, kwargs)
-        return self._changed_output(point, func(*args, **kwargs))
-
-    def after_layer(
-        self, point: Point, module: nn.Module, args: Any, kwargs: Any, output: Any
-    ) -> Any:
-        if point not in self._changes:
-            return None
-        self._missing.discard(point)
-        return self._changed_output(point, output)
-
-    def _changed_inputs(self, point: Point, args: Any, kwargs: Any) -> tuple[Any, Any]:
         given = list(tensors_in((args, kwargs)))
         replaced = {
             number: _changed(given[number], change)
@@ -188,14 +97,62 @@ class _Changing(Watch):
             if number < len(given)
         }
         (args, kwargs), _ = with_tensors((args, kwargs), replaced)
-        return args, kwargs
+        written = _Writes([*tensors_in((args, kwargs))])
+        output = func(*args, **kwargs)
+        for number, tensor in replaced.items():
+            if written.into(tensor):  # as `x += y` does, and the author goes on with `x`
+                given[number].copy_(tensor)
+                written.mark(given[number])
+                if output is tensor:
+                    output = given[number]
+        return self._changed_output(point, output, written)
 
-    def _changed_output(self, point: Point, output: Any) -> Any:
+    def before_layer(self, point: Point, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if point in self._changes:
+            self._written = _Writes([*tensors_in((args, kwargs))])
+
+    def after_layer(
+        self, point: Point, module: nn.Module, args: Any, kwargs: Any, output: Any
+    ) -> Any:
+        if point not in self._changes:
+            return None
+        self._missing.discard(point)
+        return self._changed_output(point, output, self._written)
+
+    def _changed_output(self, point: Point, output: Any, written: "_Writes") -> Any:
         for operands, change in self._changes[point]:
-            first = next(tensors_in(output), None)
-            if not operands and first is not None:
-                output, _ = with_tensors(output, {0: _changed(first, change)})
+            first = next(tensors_in(output), None) if output is not None else written.first()
+            if operands or first is None:
+                continue
+            changed = _changed(first, change)
+            if written.into(first):
+                first.copy_(changed)
+            else:
+                output, _ = with_tensors(output, {0: changed})
         return output
+
+
+class _Writes:
+    """Tells into which of some tensors an operation wrote."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._before = [(tensor, write_count(tensor)) for tensor in tensors]
+        self._marked: list[Tensor] = []
+
+    def mark(self, tensor: Tensor) -> None:
+        """Say that it was written to."""
+        self._marked.append(tensor)
+
+    def into(self, tensor: Tensor) -> bool:
+        """Tell whether it was written to."""
+        return any(tensor is other for other in self._marked) or any(
+            tensor is other and write_count(tensor) != count for other, count in self._before
+        )
+
+    def first(self) -> Tensor | None:
+        """Return the first one that was written to."""
+        written = (tensor for tensor, _ in self._before if self.into(tensor))
+        return self._marked[0] if self._marked else next(written, None)
 
 
 def _changed(value: Tensor, change: Change) -> Tensor:

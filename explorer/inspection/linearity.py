@@ -6,21 +6,26 @@ block can be replaced by a single layer; how many parameters that layer has show
 depth is worth.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from explorer.branches import Branches
+from explorer.inspection.intervene import Target, intervening
 from explorer.inspection.outline import blank
-from explorer.inspection.parts import blocks, branch_path
-from explorer.inspection.receptive import receptive_fields
-from explorer.inspection.tracing import evaluating, trace, twin
+from explorer.inspection.parts import IMAGE, Node, UnknownPartError, blocks, parameters, size
+from explorer.inspection.receptive import poisoned, receptive_field
+from explorer.inspection.tracing import Trace, evaluating, trace, twin
+from explorer.outputs import first_output
 from explorer.spec import ImageSpec
+from explorer.text import suggest
+
+T = TypeVar("T")
 
 TOLERANCE = 1e-9  # relative error; rounding gives some 1e-15, a ReLU some 1e-1
+COARSE = 1e-4  # in single precision, where rounding gives some 1e-6
 TRIALS = 16
 ROOM = 16  # pixels by which maps are enlarged so that the border cuts off no receptive field
 
@@ -43,11 +48,11 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Linearity:
-    """A verdict on one block.
+    """A verdict on one block, or on another stretch of a network.
 
     Attributes:
-        block: Its path.
-        parameters: How many trainable parameters it has.
+        block: Its name.
+        parameters: How many trainable parameters it uses.
         error: How far the block is from affine, relative to its largest output.
         replacement: The layer that could replace it, if it is affine.
         tail_parameters: How many trainable parameters there are from the block to the logits, the
@@ -71,32 +76,82 @@ def linearity(model: nn.Module, images: ImageSpec) -> list[Linearity]:
     Returns:
         A verdict for each block, in running order.
     """
-    model = twin(model, torch.float64)
-    image = blank(model, images).double()
+
+    def test(model: nn.Module, seen: Trace[None], image: Tensor) -> list[Linearity]:
+        return [
+            _verdict(model, seen, image, block.name, block.split, block.merge.number)
+            for block in blocks(seen.parts)
+        ]
+
+    return _in_high_precision(model, images, test)
+
+
+def linearity_between(model: nn.Module, images: ImageSpec, first: str, last: str) -> Linearity:
+    """Test what is from the input of one part of `model` to the output of another, or of the same.
+
+    Args:
+        model: Unchanged afterwards.
+        images: What it is built for.
+        first: The name of a layer, an operation or a block.
+        last: The name of one that comes later, or of the same one.
+
+    Raises:
+        UnknownPartError: There is no such part, or `last` does not follow from `first`.
+    """
+
+    def test(model: nn.Module, seen: Trace[None], image: Tensor) -> Linearity:
+        starts = {node.name: node.inputs[0] for node in seen.graph.nodes[1:]}
+        ends = {node.name: node.number for node in seen.graph.nodes[1:]}
+        starts |= {block.name: block.split for block in blocks(seen.parts)}
+        ends |= {block.name: block.merge.number for block in blocks(seen.parts)}
+        for name in (first, last):
+            if name not in ends:
+                raise UnknownPartError(f"There is no part {name!r}; {suggest(name, ends)}")
+        start, end = starts[first], ends[last]
+        if end not in {node.number for node in seen.graph.after(start)}:
+            raise UnknownPartError(f"{last} does not follow from {first}.")
+        name = first if first == last else f"{first} to {last}"
+        return _verdict(model, seen, image, name, start, end)
+
+    return _in_high_precision(model, images, test)
+
+
+def _in_high_precision(
+    model: nn.Module, images: ImageSpec, test: Callable[[nn.Module, Trace[None], Tensor], T]
+) -> T:
+    """Run a test in double precision, or in the network's own if it runs in no other."""
+    try:
+        return _prepared(twin(model, torch.float64), images, test)
+    except RuntimeError:  # it may convert what it computes
+        return _prepared(twin(model), images, test)
+
+
+def _prepared(
+    model: nn.Module, images: ImageSpec, test: Callable[[nn.Module, Trace[None], Tensor], T]
+) -> T:
+    image = blank(model, images)
+    image = image.to(next(model.parameters(), image).dtype)
     with evaluating(model), torch.no_grad():
-        run = trace(model, image, keep=lambda _: None)
-        modules = dict(model.named_modules())
-        verdicts = []
-        for part in blocks(run.parts):
-            if part.call > 1:
-                continue
-            block = modules[part.path]
-            assert isinstance(block, Branches)
-            tail = _Tail(model, block, image)
-            error, tail_error = affine_error(block, part.inputs), affine_error(tail, part.inputs)
-            following = _parameters_from(part.path, modules, run.begun)
-            verdicts.append(
-                Linearity(
-                    part.path,
-                    part.parameters,
-                    error,
-                    _one_layer(block, part.inputs, part.shape) if error < TOLERANCE else None,
-                    following,
-                    tail_error,
-                    _linear(part.inputs, (images.num_classes,)) if tail_error < TOLERANCE else None,
-                )
-            )
-    return verdicts
+        return test(model, trace(model, image, keep=lambda _: None), image)
+
+
+def _verdict(
+    model: nn.Module, seen: Trace[None], image: Tensor, name: str, start: int, end: int
+) -> Linearity:
+    first, last = seen.graph[start], seen.graph[end]
+    inside, tail = _Span(model, image, first, last), _Span(model, image, first)
+    shape, classes = first.shape, tuple(seen.output.shape[1:])
+    error, tail_error = affine_error(inside, shape), affine_error(tail, shape)
+    is_affine, is_tail_affine = error < inside.tolerance, tail_error < tail.tolerance
+    return Linearity(
+        name,
+        parameters(seen.graph.between(start, end)),
+        error,
+        _one_layer(inside, shape, last.shape) if is_affine else None,
+        parameters(seen.graph.after(start)),
+        tail_error,
+        _linear(shape, classes) if is_tail_affine else None,
+    )
 
 
 def affine_error(map: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> float:
@@ -118,26 +173,53 @@ def affine_error(map: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> flo
     return float(error / there.abs().max().clamp(min=torch.finfo(torch.float64).tiny))
 
 
-class _Tail:
-    """The map from the input of one block to the logits."""
+class _Span:
+    """The map from the output of one node of a network to that of another one.
 
-    def __init__(self, model: nn.Module, block: nn.Module, image: Tensor) -> None:
-        self.model, self.block, self.image = model, block, image
+    Args:
+        model: The network.
+        image: One image, `(1, C, H, W)`, whose run leads to the first node.
+        start: The first node, which may be the image.
+        end: The last node; the logits if there is none.
+
+    Attributes:
+        tolerance: The largest relative error that is taken for rounding.
+    """
+
+    def __init__(
+        self, model: nn.Module, image: Tensor, start: Node, end: Node | None = None
+    ) -> None:
+        self.model, self.image, self.start, self.end = model, image, start, end
+        self.tolerance = TOLERANCE if image.dtype == torch.float64 else COARSE
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        def enter(*_: Any) -> tuple[Tensor]:
-            swap.remove()  # a second run of the block keeps its own input
-            return (inputs,)
-
-        swap = self.block.register_forward_pre_hook(enter)
+        """Return what becomes of `inputs`, `(N, …)`, in double precision."""
+        changes = {}
+        inputs = inputs.to(self.image.dtype)
+        images = self.image.expand(len(inputs), -1, -1, -1)
+        if self.start.number == IMAGE:
+            images = inputs
+        else:  # a copy, since the network may write into it
+            changes[Target(self.start.point)] = lambda _: inputs.clone()
+        if self.end:
+            changes[Target(self.end.point)] = _arrive
         try:
-            answer: Tensor = self.model(self.image.expand(len(inputs), -1, -1, -1))
-        finally:
-            swap.remove()
-        return answer
+            with intervening(self.model, changes):
+                return first_output(self.model(images)).double()
+        except _Arrived as arrived:
+            return arrived.value.double()
 
 
-def _one_layer(block: Branches, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Replacement:
+class _Arrived(BaseException):  # not an Exception, which the network's own code might catch
+    def __init__(self, value: Tensor) -> None:
+        self.value = value
+
+
+def _arrive(value: Tensor) -> Tensor:
+    raise _Arrived(value.clone())
+
+
+def _one_layer(block: _Span, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Replacement:
     if len(inputs) == 3 and len(outputs) == 3 and inputs[1:] == outputs[1:]:
         convolution = _convolution(block, inputs)
         if convolution:
@@ -145,11 +227,12 @@ def _one_layer(block: Branches, inputs: tuple[int, ...], outputs: tuple[int, ...
     return _linear(inputs, outputs)
 
 
-def _convolution(block: Branches, inputs: tuple[int, ...]) -> Replacement | None:
+def _convolution(block: _Span, inputs: tuple[int, ...]) -> Replacement | None:
     """Find the convolution that computes what the block does, if there is one, and test it."""
     channels, height, width = inputs[0], inputs[1] + ROOM, inputs[2] + ROOM
     try:
-        field = receptive_fields(block, (channels, height, width)).get("")
+        shape = (channels, height, width)
+        field = receptive_field(block(poisoned(shape)), shape)
         if field is None or (field.rows.stride, field.columns.stride) != (1, 1):
             return None
         rows, columns = field.rows.size, field.columns.size
@@ -173,43 +256,12 @@ def _convolution(block: Branches, inputs: tuple[int, ...]) -> Replacement | None
     padding = rows // 2, columns // 2
     error = (nn.functional.conv2d(trial, kernel, bias, padding=padding) - block(trial)).abs()
     inner = error[:, :, rows : height - rows, columns : width - columns]
-    if inner.numel() == 0 or inner.max() > TOLERANCE * max(1.0, float(kernel.abs().max())):
+    if inner.numel() == 0 or inner.max() > block.tolerance * max(1.0, float(kernel.abs().max())):
         return None
     text = f"Conv2d({channels}, {len(kernel)}, {rows}×{columns})"
-    return Replacement(text, kernel.numel() + bias.numel(), bool(error.max() <= TOLERANCE))
+    return Replacement(text, kernel.numel() + bias.numel(), bool(error.max() <= block.tolerance))
 
 
 def _linear(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Replacement:
-    entering, leaving = torch.Size(inputs).numel(), torch.Size(outputs).numel()
+    entering, leaving = size(inputs), size(outputs)
     return Replacement(f"Linear({entering}, {leaving})", leaving * (entering + 1), True)
-
-
-def _parameters_from(block: str, modules: Mapping[str, nn.Module], begun: Sequence[str]) -> int:
-    """Count the trainable parameters from a block on, on the way from it to the logits.
-
-    Args:
-        block: The block's path.
-        modules: The network's modules by path.
-        begun: The paths of the modules in the order in which they began to run.
-    """
-    beside = _beside(block, modules)
-    following = {
-        id(parameter): parameter.numel()
-        for path in begun[begun.index(block) :]
-        if not f"{path}.".startswith(beside)
-        for parameter in modules[path].parameters()
-        if parameter.requires_grad
-    }
-    return sum(following.values())
-
-
-def _beside(block: str, modules: Mapping[str, nn.Module]) -> tuple[str, ...]:
-    """The path prefixes of all branches that run beside a block, in the blocks around it."""
-    found: list[str] = []
-    outer = ""
-    for step in block.split(".") if block else ():
-        around = modules[outer]
-        if isinstance(around, Branches):
-            found += [f"{branch_path(outer, name)}." for name in around if name != step]
-        outer = branch_path(outer, step)
-    return tuple(found)

@@ -8,22 +8,23 @@ branch, which then are the biases, sum to the logits exactly. Whether they do is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from explorer.branches import Branches
 from explorer.errors import ExplorerError
 from explorer.inspection.ablation import ablated
-from explorer.inspection.parts import branch_path
-from explorer.inspection.tracing import evaluating
+from explorer.inspection.parts import blocks
+from explorer.inspection.tracing import Trace, evaluating
+from explorer.outputs import first_output
 
 TOLERANCE = 1e-4  # of the sum, relative to the largest logit
 PROBES = 8
 
 
 class UnknownBlockError(ExplorerError, LookupError):
-    """The network has no block at that path."""
+    """The network has no block of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class LogitAttribution:
     """What each branch of a block contributed to the logits.
 
     Attributes:
-        block: The block's path.
+        block: The block's name.
         exact: Whether the contributions and the bias sum to the logits, for these images and for
             random ones.
         branches: If exact, each branch's contribution to each logit, `(N, num_classes)`. If not,
@@ -46,29 +47,32 @@ class LogitAttribution:
     bias: Tensor | None
 
 
-def logit_attribution(model: nn.Module, path: str, images: Tensor) -> LogitAttribution:
-    """Divide the logits of `images` among the branches of the block at `path`.
+def logit_attribution(
+    model: nn.Module, seen: Trace[Any], name: str, images: Tensor
+) -> LogitAttribution:
+    """Divide the logits of `images` among the branches of a block.
 
     Args:
         model: Unchanged afterwards.
-        path: The path of a `Branches`.
+        seen: What was seen of it.
+        name: The name of the block.
         images: `(N, C, H, W)`, normalised, on the model's device.
 
     Raises:
-        UnknownBlockError: There is no `Branches` at that path.
+        UnknownBlockError: There is no block of that name.
+        InterventionError: An image takes another path through the network.
     """
-    block = dict(model.named_modules()).get(path)
-    if not isinstance(block, Branches):
-        raise UnknownBlockError(f"There is no block {path!r} in this network.")
-    branches = {name: branch_path(path, name) for name in block}
+    block = next((block for block in blocks(seen.parts) if block.name == name), None)
+    if block is None:
+        raise UnknownBlockError(f"There is no block {name!r} in this network.")
+    branches = {name: branch.path for name, branch in block.branches.items()}
     generator = torch.Generator().manual_seed(0)
     probes = torch.randn(PROBES, *images.shape[1:], generator=generator).to(images)
     batch = torch.cat([images, probes])
 
     def logits(*off: str) -> Tensor:
-        with ablated(model, off):
-            output: Tensor = model(batch)
-        return output.float().cpu()
+        with ablated(model, seen, off):
+            return first_output(model(batch)).float().cpu()
 
     with evaluating(model), torch.random.fork_rng(devices=[]), torch.no_grad():
         whole = logits()
@@ -84,4 +88,4 @@ def logit_attribution(model: nn.Module, path: str, images: Tensor) -> LogitAttri
         if not exact:
             alone = {name: whole - logits(branch) for name, branch in branches.items()}
     found = {name: contribution[: len(images)] for name, contribution in alone.items()}
-    return LogitAttribution(path, exact, found, without[0] if exact else None)
+    return LogitAttribution(block.name, exact, found, without[0] if exact else None)

@@ -3,18 +3,20 @@
 import torch
 from torch import nn
 
-from explorer.inspection.parts import Part
-from explorer.inspection.tracing import trace
+from explorer.inspection.tracing import Trace, trace
 from explorer.spec import ImageSpec
 
 
-def outline(model: nn.Module, images: ImageSpec) -> tuple[Part, ...]:
-    """Run one blank image through `model` and return the parts that it meets.
+def outline(model: nn.Module, images: ImageSpec) -> Trace[None]:
+    """Run one blank image through `model` and return what it does, and what that costs.
 
-    A module that is used twice is listed twice; what a `forward` does without modules is not seen.
-    The model's mode and the random generator are unchanged afterwards.
+    A module that is used twice is listed twice. The model's mode and the random generator are
+    unchanged afterwards.
+
+    Raises:
+        GraphError: The answer cannot be followed back to the image.
     """
-    return trace(model, blank(model, images), keep=lambda _: None).parts
+    return trace(model, blank(model, images), keep=lambda _: None, count=True)
 
 
 def blank(model: nn.Module, images: ImageSpec) -> torch.Tensor:

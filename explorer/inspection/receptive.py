@@ -6,6 +6,7 @@ normalisation keep a NaN, so this works for any network built of them, however i
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -16,6 +17,10 @@ from torch import Tensor, nn
 from explorer.inspection.parts import Block
 from explorer.inspection.tracing import trace, twin
 from explorer.text import dimensions
+
+TOGETHER = 32  # images that run at once
+TRIALS = 3  # of random images
+ROUNDING = 1e-5  # relative to the largest value of an output
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +44,14 @@ class Extent:
     def size(self) -> int | None:
         """How many pixels a unit sees if the border does not cut its field off.
 
-        `None` if the border cuts off so many units that the size is unknown.
+        Of units that are not evenly spaced, as after a transposed convolution, the most that one of
+        them sees. `None` if the border cuts off so many units that the size is unknown.
         """
         first, last = self._line(0), self._line(1)
-        return last[0] - first[0] + 1 if first and last else None
+        if first and last and (None in (first[1], last[1]) or first[1] == last[1]):
+            return last[0] - first[0] + 1
+        whole = [span for span in self.spans if span[0] > 0 and span[1] < self.pixels - 1]
+        return max((end - start + 1 for start, end in whole), default=None)
 
     @property
     def widest(self) -> int:
@@ -52,8 +61,8 @@ class Extent:
     @property
     def stride(self) -> int | None:
         """The distance in pixels between the fields of neighbouring units; `None` if unknown."""
-        lines = [line for line in (self._line(0), self._line(1)) if line and line[1] is not None]
-        return lines[0][1] if lines else None
+        steps = {line[1] for line in (self._line(0), self._line(1)) if line} - {None}
+        return steps.pop() if len(steps) == 1 else None
 
     @property
     def offset(self) -> int | None:
@@ -96,10 +105,16 @@ class ReceptiveField:
 
     A flat output, such as a linear layer's, counts as one unit that sees what any of its values
     sees.
+
+    Attributes:
+        rows: What the units see of the rows.
+        columns: What the units see of the columns.
+        is_least: They see at least that; it was found by changing random images.
     """
 
     rows: Extent
     columns: Extent
+    is_least: bool = False
 
     def __str__(self) -> str:
         sides = (self.rows, self.columns)
@@ -107,7 +122,7 @@ class ReceptiveField:
         unknown = any(side.size is None for side in sides)
         if self.is_everything or (unknown and all(side.widest == side.pixels for side in sides)):
             return "the whole image"
-        return dimensions(sizes)
+        return ("at least " if self.is_least else "") + dimensions(sizes)
 
     @property
     def is_everything(self) -> bool:
@@ -129,56 +144,128 @@ class ReceptiveField:
 
 
 def receptive_fields(model: nn.Module, image: tuple[int, int, int]) -> Mapping[str, ReceptiveField]:
-    """Measure the receptive field of each layer, branch and block, by name.
+    """Measure the receptive field of each part, by name.
+
+    A network may refuse a NaN, or lose it, as `torch.where(x > 0, x, 0)` does. There random rows
+    and columns of random images are changed as well: what changes with them sees them. What sees
+    more than the NaN showed sees at least that.
 
     Args:
         model: Unchanged afterwards.
         image: The shape `(C, H, W)` of an image.
 
     Returns:
-        The fields of the outputs that are maps `(N, C, H, W)` or flat; an empty mapping if the
-        network refuses images with NaN in them.
+        By the name of the part; empty if the network refuses such images.
     """
-    channels, height, width = image
-    poisoned = torch.zeros(height + width, channels, height, width)
-    for row in range(height):
-        poisoned[row, :, row, :] = torch.nan
-    for column in range(width):
-        poisoned[height + column, :, :, column] = torch.nan
+    found: dict[str, Tensor] = {}
+    changed: dict[str, Tensor] = {}
     try:
         # In the plain layout, where a convolution reads no pixel outside of its kernel.
         model = twin(model)
-        example = next(model.parameters(), poisoned)
-        kept = trace(model, poisoned.to(example.dtype), _seen(height, width)).kept
+        found = _reached(model, poisoned(image), _seen)
     except Exception:  # a forward may check its input
+        _log.info("%s takes no NaN", type(model).__name__, exc_info=True)
+    try:
+        if not found or not all(reached.any(dim=0).all() for reached in found.values()):
+            changed = _changed(model, image)
+    except Exception:
         _log.info("No receptive fields of %s", type(model).__name__, exc_info=True)
-        return {}
-    return {name: field for name, field in kept.items() if field}
+    fields = {name: _field(reached, image) for name, reached in found.items()}
+    for name, reached in changed.items():
+        both = reached | found[name] if name in found else reached
+        if name not in found or not torch.equal(both, found[name]):
+            fields[name] = _field(both, image, is_least=True)
+    return {name: field for name, field in fields.items() if field}
+
+
+def _reached(
+    model: nn.Module,
+    images: Tensor,
+    seen: Callable[[Tensor], Tensor],
+    first: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Return by name what `seen` makes of the output of each part for all images.
+
+    Args:
+        model: In the plain layout.
+        images: For each row and then for each column.
+        seen: Called with the output for a few of the images.
+        first: An image that comes before them, each time.
+    """
+    dtype = next(model.parameters(), images).dtype
+    found: dict[str, list[Tensor]] = defaultdict(list)
+    for some in images.to(dtype).split(TOGETHER):
+        batch = some if first is None else torch.cat([first.to(dtype), some])
+        for name, reached in trace(model, batch, seen).kept.items():
+            found[name].append(reached)
+    return {name: torch.cat(reached) for name, reached in found.items()}
+
+
+def _changed(model: nn.Module, shape: tuple[int, int, int]) -> dict[str, Tensor]:
+    """Return by name what changed in the output of each part with each row and each column."""
+    generator = torch.Generator().manual_seed(0)
+    rows_and_columns = poisoned(shape).isnan()
+    found: dict[str, Tensor] = {}
+    for _ in range(TRIALS):
+        first, other = (2 * torch.randn(1, *shape, generator=generator) for _ in range(2))
+        images = torch.where(rows_and_columns, other, first)
+        for name, reached in _reached(model, images, _differs, first).items():
+            found[name] = found[name] | reached if name in found else reached
+    return found
+
+
+def poisoned(shape: tuple[int, int, int]) -> Tensor:
+    """Return an image `(C, H, W)` for each row and then for each column: NaN there, 0 elsewhere."""
+    channels, height, width = shape
+    images = torch.zeros(height + width, channels, height, width)
+    for row in range(height):
+        images[row, :, row, :] = torch.nan
+    for column in range(width):
+        images[height + column, :, :, column] = torch.nan
+    return images
+
+
+def receptive_field(output: Tensor, shape: tuple[int, int, int]) -> ReceptiveField | None:
+    """Return the receptive field of what some map made of `poisoned(shape)`."""
+    return _field(_seen(output), shape)
 
 
 def by_reach(block: Block, fields: Mapping[str, ReceptiveField]) -> list[str]:
     """Sort the block's branches by receptive field, the smallest first; ties as merged."""
 
     def reach(branch: str) -> float:
-        field = fields.get(block.branch_name(branch))
+        field = fields.get(block.branches[branch].path)
         return field.area if field else 0.0
 
     return sorted(block.branches, key=reach)
 
 
-def _seen(height: int, width: int) -> Callable[[Tensor], ReceptiveField | None]:
-    def keep(output: Tensor) -> ReceptiveField | None:
-        if output.ndim not in (1, 2, 4) or len(output) != height + width:
-            return None  # what a module computes of a parameter is not for each image
-        reached = output.isnan()
-        if output.ndim < 4:
-            reached = reached.reshape(len(output), -1, 1, 1)
-        anywhere = reached.any(dim=1)  # (rows and columns of the image, H, W)
-        rows = anywhere[:height].any(dim=2)
-        columns = anywhere[height:].any(dim=1)
-        return ReceptiveField(_extent(rows), _extent(columns))
+def _seen(output: Tensor) -> Tensor:
+    """Return where an output is NaN, `(N, units down, units across)`."""
+    reached = output.isnan()
+    if reached.ndim != 4:
+        return reached.flatten(1).any(dim=1)[:, None, None]
+    return reached.any(dim=1)
 
-    return keep
+
+def _differs(output: Tensor) -> Tensor:
+    """Return where outputs differ from the first one, `(N - 1, units down, units across)`."""
+    tolerance = ROUNDING * output.abs().max()
+    differs = (output[1:] - output[:1]).abs() > tolerance
+    if differs.ndim != 4:
+        return differs.flatten(1).any(dim=1)[:, None, None]
+    return differs.any(dim=1)
+
+
+def _field(
+    reached: Tensor, shape: tuple[int, int, int], *, is_least: bool = False
+) -> ReceptiveField | None:
+    """Return the receptive field of units, from where each row and each column reached them."""
+    _, height, width = shape
+    if len(reached) != height + width:
+        return None
+    rows, columns = reached[:height].any(dim=2), reached[height:].any(dim=1)
+    return ReceptiveField(_extent(rows), _extent(columns), is_least)
 
 
 def _extent(reached: Tensor) -> Extent:

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from explorer.inspection.ablation import AblationError
+from explorer.inspection.ablation import AblationError, Instead
 from explorer.inspection.activations import Recording, statistics
 from explorer.inspection.answers import Answers
 from explorer.inspection.cost import costs
-from explorer.inspection.parts import blocks
+from explorer.inspection.parts import UnknownPartError, blocks
 from explorer.inspection.receptive import Extent, ReceptiveField
 from explorer.inspection.session import Session
 
@@ -20,7 +20,12 @@ MOST_MISTAKES = 20
 
 
 def report(
-    session: Session, number: int, off: Collection[str] = (), test_images: int = 0
+    session: Session,
+    number: int,
+    off: Collection[str] = (),
+    test_images: int = 0,
+    instead: Instead = "zero",
+    patch: tuple[str, int] | None = None,
 ) -> dict[str, Any]:
     """Look inside a network with one test image.
 
@@ -29,10 +34,13 @@ def report(
         number: The index of the test image.
         off: What is switched off: branches and channels, as `ablated` takes them.
         test_images: Score on the first so many test images only; 0: on all of them.
+        instead: What a branch that is off gives in the section `ablation`.
+        patch: A part, and the index of the test image whose activation it is given.
 
     Returns:
-        `image`, `off`; the sections `prediction`, `parts` (shape, receptive field and statistics of
-        each layer, branch and block), `score`, `ablation` (the score without each branch),
+        `image`, `off`; the sections `prediction`, `patching` (the prediction with the patch, if one
+        is asked for), `parts` (shape, receptive field and statistics of each layer, operation,
+        branch and block), `score`, `ablation` (the score without each branch),
         `logit_attribution`, `cost`, `gradients`, `filters` and `linearity`; and `failed`, which has
         a sentence for each section that cannot be measured and is `None`. Losses are in nats,
         accuracies 0–1. `ablation`, `cost`, `gradients`, `filters` and `linearity` are of the
@@ -40,14 +48,15 @@ def report(
 
     Raises:
         AblationError: Something in `off` does not exist.
+        UnknownPartError: There is no such part to patch.
     """
-    asked = _Asked(session, number, tuple(off), test_images or None)
+    asked = _Asked(session, number, tuple(off), test_images or None, instead, patch)
     sections: dict[str, Any] = {}
     failed: dict[str, str] = {}
     for name, (words, section) in _SECTIONS.items():
         try:
             sections[name] = section(asked)
-        except AblationError:
+        except (AblationError, UnknownPartError):
             raise
         except (Exception, SystemExit) as error:  # the author's code may raise anything
             sections[name] = None
@@ -68,6 +77,8 @@ class _Asked:
     number: int
     off: tuple[str, ...]
     test_images: int | None
+    instead: Instead
+    patch: tuple[str, int] | None
 
     @property
     def image(self) -> Tensor:
@@ -79,18 +90,32 @@ class _Asked:
 
 
 def _prediction(asked: _Asked) -> dict[str, Any]:
-    probabilities = asked.recording.probabilities[0]
+    return _predicted(asked.recording.logits[0])
+
+
+def _predicted(logits: Tensor) -> dict[str, Any]:
+    probabilities = logits.softmax(dim=0)
     best = int(probabilities.argmax())
     return {
         "class": best,
         "probability": probabilities[best].item(),
         "probabilities": probabilities.tolist(),
-        "logits": asked.recording.logits[0].tolist(),
+        "logits": logits.tolist(),
     }
 
 
+def _patching(asked: _Asked) -> dict[str, Any] | None:
+    if asked.patch is None:
+        return None
+    part, number = asked.patch
+    donor = asked.session.data.test.images[number]
+    logits = asked.session.patched(asked.image, donor, part, asked.off)
+    return {"part": part, "image": number, **_predicted(logits[0])}
+
+
 def _parts(asked: _Asked) -> list[dict[str, Any]]:
-    fields, maps = asked.session.fields, asked.recording.maps
+    session, recording = asked.session, asked.recording
+    fields, maps = session.fields, recording.maps
     return [
         {
             "name": row.name,
@@ -101,14 +126,19 @@ def _parts(asked: _Asked) -> list[dict[str, Any]]:
             "receptive_field": _field(fields.get(row.name)),
             "statistics": asdict(statistics(maps[row.name])),
         }
-        for row in costs(asked.recording.parts)
+        for row in costs(recording.parts, unused=session.unused)
     ]
 
 
 def _field(field: ReceptiveField | None) -> dict[str, Any] | None:
     if field is None:
         return None
-    return {"text": str(field), "rows": _extent(field.rows), "columns": _extent(field.columns)}
+    return {
+        "text": str(field),
+        "rows": _extent(field.rows),
+        "columns": _extent(field.columns),
+        "is_least": field.is_least,
+    }
 
 
 def _extent(extent: Extent) -> dict[str, Any]:
@@ -149,10 +179,11 @@ def _ablation(asked: _Asked) -> list[dict[str, Any]]:
     intact = asked.session.answers((), asked.test_images)
     rows = []
     for path in asked.session.branches:
-        found = asked.session.answers((path,), asked.test_images)
+        found = asked.session.answers((path,), asked.test_images, asked.instead)
         rows.append(
             {
                 "branch": path,
+                "instead": asked.instead,
                 **_scores(found),
                 "accuracy_difference": found.accuracy - intact.accuracy,
                 "loss_difference": found.loss - intact.loss,
@@ -163,7 +194,7 @@ def _ablation(asked: _Asked) -> list[dict[str, Any]]:
 
 def _logit_attribution(asked: _Asked) -> list[dict[str, Any]]:
     session = asked.session
-    paths = [block.path for block in blocks(asked.recording.parts) if block.call == 1]
+    names = [block.name for block in blocks(asked.recording.parts)]
     return [
         {
             "block": found.block,
@@ -171,7 +202,7 @@ def _logit_attribution(asked: _Asked) -> list[dict[str, Any]]:
             "branches": {name: values[0].tolist() for name, values in found.branches.items()},
             "bias": None if found.bias is None else found.bias.tolist(),
         }
-        for found in (session.logit_attribution(asked.image, path, asked.off) for path in paths)
+        for found in (session.logit_attribution(asked.image, name, asked.off) for name in names)
     ]
 
 
@@ -204,6 +235,7 @@ def _linearity(asked: _Asked) -> list[dict[str, Any]]:
 
 _SECTIONS: Mapping[str, tuple[str, Callable[[_Asked], Any]]] = {
     "prediction": ("The prediction", _prediction),
+    "patching": ("The prediction with the patch", _patching),
     "parts": ("The output of each part", _parts),
     "score": ("The accuracy", _score),
     "ablation": ("Ablation", _ablation),

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -15,16 +16,17 @@ from torch import Tensor, nn
 
 from explorer.data.loader import Data
 from explorer.errors import explain
-from explorer.inspection.ablation import ablated
+from explorer.inspection.ablation import Instead, Means, ablated, channels_of, mean_outputs
 from explorer.inspection.activations import Recording, record
 from explorer.inspection.answers import Answers, answers
 from explorer.inspection.attribution import Method, attribution, grad_cam
 from explorer.inspection.cost import Cost, costs, measure
 from explorer.inspection.gradients import branch_norms, gradient_norms
-from explorer.inspection.linearity import Linearity, linearity
+from explorer.inspection.linearity import Linearity, linearity, linearity_between
 from explorer.inspection.logit_attribution import LogitAttribution, logit_attribution
 from explorer.inspection.outline import blank
-from explorer.inspection.parts import Part, branch_paths, in_running_order
+from explorer.inspection.parts import Node, Part, branches, in_running_order
+from explorer.inspection.patching import patched
 from explorer.inspection.receptive import ReceptiveField, receptive_fields
 from explorer.inspection.tracing import Trace, trace
 from explorer.inspection.weights import Filters, filters
@@ -138,18 +140,23 @@ class Session:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The layers and blocks in running order."""
-        return self._outline.parts
+        """The layers, operations and blocks in running order."""
+        return self.outline.parts
+
+    @property
+    def unused(self) -> tuple[Node, ...]:
+        """What is computed and does not reach the answer."""
+        return self.outline.graph.unused
 
     @property
     def branches(self) -> list[str]:
         """The path of each branch, skips included, in running order."""
-        return branch_paths(self.parts)
+        return list(branches(self.parts))
 
     @property
     def channels(self) -> Mapping[str, int]:
-        """How many channels each layer, branch and block gives, by name."""
-        return self._outline.kept
+        """How many channels of each part can be switched off, by name."""
+        return self.outline.kept
 
     @property
     def fields(self) -> Mapping[str, ReceptiveField]:
@@ -165,7 +172,7 @@ class Session:
 
         def find() -> list[Cost]:
             images = test.normalise(test.images[:BATCH])
-            return costs(self.parts, measure(self.model, images))
+            return costs(self.parts, measure(self.model, images, self.parts), self.unused)
 
         return self._ask(("costs",), find)
 
@@ -182,16 +189,19 @@ class Session:
 
     def in_running_order(self, paths: Iterable[str]) -> list[str]:
         """Sort the paths of modules by when they first run."""
-        return in_running_order(paths, self._outline.begun)
+        return in_running_order(paths, self.outline.begun)
 
     # What depends on the weights.
 
-    def answers(self, off: Collection[str] = (), images: int | None = None) -> Answers:
+    def answers(
+        self, off: Collection[str] = (), images: int | None = None, instead: Instead = "zero"
+    ) -> Answers:
         """Predict the test images, with some parts switched off.
 
         Args:
             off: What is switched off, as `ablated` takes it.
             images: Only the first so many test images; all of them if `None`.
+            instead: What a branch that is off gives: zeros, or its mean over these images.
 
         Raises:
             AblationError: Something in `off` does not exist.
@@ -199,10 +209,37 @@ class Session:
         split = self.data.test.first(images)
 
         def find() -> Answers:
-            with ablated(self.model, off):
+            means = self._means(len(split)) if off and instead == "mean" else None
+            with self._ablated(off, means):
                 return answers(self.model, split)
 
-        return self._ask(("answers", tuple(sorted(off)), len(split)), find, self._weights)
+        question = ("answers", tuple(sorted(off)), len(split), instead if off else "")
+        return self._ask(question, find, self._weights)
+
+    def _means(self, images: int) -> Means:
+        """What each branch gives on average over the first so many test images."""
+
+        def find() -> Means:
+            return mean_outputs(self.model, self.outline, self.data.test.first(images))
+
+        return self._ask(("means", images), find, self._weights)
+
+    def _ablated(
+        self, off: Collection[str], means: Means | None = None
+    ) -> AbstractContextManager[None]:
+        return ablated(self.model, self.outline, off, means) if off else nullcontext()
+
+    def linearity_between(self, first: str, last: str) -> Linearity:
+        """Find out whether what is from one part to another, both included, is affine.
+
+        Raises:
+            UnknownPartError: There is no such part, or `last` does not follow from `first`.
+        """
+
+        def find() -> Linearity:
+            return linearity_between(self.model, self.data.spec, first, last)
+
+        return self._ask(("linearity", first, last), find, self._weights)
 
     def linearity(self) -> list[Linearity]:
         """Find out which blocks are affine."""
@@ -222,7 +259,7 @@ class Session:
             images, labels = train.normalise(train.images[:BATCH]), train.labels[:BATCH]
             norms = gradient_norms(self.model, images, labels)
             ordered = {path: norms[path] for path in self.in_running_order(norms)}
-            return ordered, branch_norms(self.branches, norms)
+            return ordered, branch_norms(self.parts, norms)
 
         return self._ask(("gradients",), find, self._weights)
 
@@ -245,7 +282,7 @@ class Session:
         """
 
         def find() -> Recording:
-            with ablated(self.model, off):
+            with self._ablated(off):
                 return record(self.model, self._normalised(image))
 
         return self._work(find)
@@ -256,7 +293,7 @@ class Session:
         """Compute how much each pixel raises the logit of the class `target`, `(H, W)`."""
 
         def find() -> Tensor:
-            with ablated(self.model, off):
+            with self._ablated(off):
                 pixels = self._normalised(image)[0]
                 return attribution(self.model, pixels, target, method, self.black)
 
@@ -270,8 +307,8 @@ class Session:
         """
 
         def find() -> Tensor:
-            with ablated(self.model, off):
-                return grad_cam(self.model, layer, self._normalised(image)[0], target)
+            with self._ablated(off):
+                return grad_cam(self.model, self.outline, layer, self._normalised(image)[0], target)
 
         return self._work(find)
 
@@ -281,18 +318,37 @@ class Session:
         """Divide the logits of one image among the branches of a block."""
 
         def find() -> LogitAttribution:
-            with ablated(self.model, off):
-                return logit_attribution(self.model, block, self._normalised(image))
+            with self._ablated(off):
+                return logit_attribution(self.model, self.outline, block, self._normalised(image))
+
+        return self._work(find)
+
+    def patched(self, image: Tensor, donor: Tensor, part: str, off: Collection[str] = ()) -> Tensor:
+        """Run an image with the output of one part taken from the run of another image.
+
+        Returns:
+            The logits, `(1, num_classes)`.
+
+        Raises:
+            UnknownPartError: There is no such part.
+        """
+
+        def find() -> Tensor:
+            given = self._normalised(donor)[0]
+            with self._ablated(off):
+                return patched(self.model, self.outline, part, self._normalised(image), given)
 
         return self._work(find)
 
     @property
-    def _outline(self) -> Trace[int]:
+    def outline(self) -> Trace[int]:
+        """What a run of the network does, and how many channels of each output can be off."""
+
         def channels(output: Tensor) -> int:
-            return output.shape[1] if output.ndim > 1 else 0
+            return channels_of(tuple(output.shape[1:]))
 
         image = blank(self.model, self.data.spec)
-        return self._ask(("outline",), lambda: trace(self.model, image, channels))
+        return self._ask(("outline",), lambda: trace(self.model, image, channels, count=True))
 
     def _normalised(self, image: Tensor) -> Tensor:
         """One image as the network takes it, `(1, C, H, W)`."""

@@ -7,16 +7,23 @@ another, which is all that an intervention needs.
 """
 
 import contextlib
+import functools
+import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any, NamedTuple
+from itertools import islice
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from explorer.branches import merge_named
+from explorer.inspection.parts import Point
 
 # These pass on what they are given in another shape, layout or type, and are no nodes.
 TRANSPARENT = frozenset(
@@ -30,29 +37,23 @@ TRANSPARENT = frozenset(
     """.split()  # noqa: SIM905
 )
 # Modules that count as one layer although they have parts, or whose inside cannot be watched.
+PARAMETRIZATIONS = "parametrizations"  # the child in which torch keeps what computes parameters
 OPAQUE: tuple[type[nn.Module], ...] = (nn.MultiheadAttention, torch.jit.ScriptModule)
-
-
-class Point(NamedTuple):
-    """Where in a network's run something happens.
-
-    Attributes:
-        path: The path of the module that runs, or in whose `forward` the operation is.
-        call: Which call of that module, from 1.
-        operation: The operation's name; empty for the module itself.
-        ordinal: Which operation of that name in this call, from 1; 0 for the module itself.
-    """
-
-    path: str
-    call: int
-    operation: str = ""
-    ordinal: int = 0
 
 
 def is_layer(module: nn.Module) -> bool:
     """Tell whether a module is watched from outside only."""
-    inner = [name for name, _ in module.named_children() if name != "parametrizations"]
+    inner = [name for name, _ in module.named_children() if name != PARAMETRIZATIONS]
     return not inner or isinstance(module, OPAQUE)
+
+
+def merges_itself(module: nn.Module, args: Any, kwargs: Any) -> bool:
+    """Tell whether a module without parts is watched from inside, since it merges what it is given.
+
+    Such as a `Concat` that somebody wrote. Those of torch count as one operation.
+    """
+    written_here = not type(module).__module__.startswith("torch.")
+    return written_here and len(list(islice(tensors_in((args, kwargs)), 2))) > 1
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
@@ -99,13 +100,15 @@ class Running:
     path: str
     call: int
     module: nn.Module
+    is_layer: bool
     operations: Counter[str] = field(default_factory=Counter)
 
 
 class Watch(TorchFunctionMode):
     """Follows a run and knows where it is; what is done there, those say who derive from it.
 
-    `operation` and `layer` may look at and replace what goes in and comes out.
+    `operation`, `before_layer` and `after_layer` may look at and replace what goes in and comes
+    out.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -113,8 +116,7 @@ class Watch(TorchFunctionMode):
         self._model = model
         self._calls: Counter[str] = Counter()
         self._running: list[Running] = []
-        self._inside = 0  # how many layers are running; what they do is theirs
-        self._layers = {module for module in model.modules() if is_layer(module)}
+        self._within = 0  # how many modules run within a layer; what they do is the layer's
 
     def run_begins(self) -> None:
         """The network itself begins to run."""
@@ -126,6 +128,12 @@ class Watch(TorchFunctionMode):
         """Run an operation between layers."""
         return func(*args, **kwargs)
 
+    def named(self, outputs: Sequence[Tensor], names: Sequence[str]) -> None:
+        """A `Branches` is about to merge these outputs, which have these names."""
+
+    def module_begins(self, path: str, is_layer: bool) -> None:
+        """A module begins, and whether it is watched from outside only."""
+
     def before_layer(self, point: Point, module: nn.Module, args: Any, kwargs: Any) -> Any:
         """A layer begins; return other arguments as a pair, or nothing."""
 
@@ -136,8 +144,13 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if self._inside or not self._running:
+        if not self._running or self._running[-1].is_layer:
             return func(*args, **kwargs)
+        if func is merge_named:
+            merge, outputs, names = args
+            self.named(outputs, names)
+            with self:  # the merge is made of operations as any other
+                return merge(outputs)
         here = self._running[-1]
         name = operation_name(func)
         here.operations[name] += 1
@@ -185,41 +198,67 @@ class Watch(TorchFunctionMode):
             yield
 
     def _parent(self, path: str) -> nn.Module:
-        return self._model.get_submodule(path.rpartition(".")[0])
+        modules: dict[str, nn.Module] = dict(self._model.named_modules())
+        return modules[path.rpartition(".")[0]]
 
     def _begin(self, path: str) -> Callable[..., Any]:
+        @unseen
         def begin(module: nn.Module, args: Any, kwargs: Any) -> Any:
-            if self._inside:
-                self._inside += module in self._layers
+            if self._running and self._running[-1].is_layer:
+                self._within += 1
                 return None
             if not self._running:
                 self._calls.clear()
                 self.run_begins()
             self._calls[path] += 1
-            running = Running(path, self._calls[path], module)
+            whole = is_layer(module) and not merges_itself(module, args, kwargs)
+            running = Running(path, self._calls[path], module, whole)
             self._running.append(running)
-            if module not in self._layers:
+            self.module_begins(path, whole)
+            if not whole:
                 return None
-            self._inside += 1
             return self.before_layer(Point(path, running.call), module, args, kwargs)
 
         return begin
 
     def _end(self, path: str) -> Callable[..., Any]:
+        @unseen
         def end(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
-            if self._inside > 1 or (self._inside and module not in self._layers):
-                self._inside -= module in self._layers
+            if self._within:
+                self._within -= 1
                 return None
             running = self._running.pop()
             changed = None
-            if module in self._layers:
-                self._inside -= 1
+            if running.is_layer:
                 changed = self.after_layer(Point(path, running.call), module, args, kwargs, output)
             if not self._running:
                 self.run_ends()
             return changed
 
         return end
+
+
+def unseen(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose own operations are not taken for those of the network."""
+
+    @functools.wraps(function)
+    def hidden(*args: Any) -> Any:
+        with torch._C.DisableTorchFunction():
+            return function(*args)
+
+    return hidden
+
+
+def write_count(tensor: Tensor) -> int:
+    """Return how often the tensor's memory was written to; 0 where torch does not count it."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """Return the tensor that holds the values of one within `torch.vmap`, or the tensor itself."""
+    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
+    return tensor
 
 
 def operation_name(func: Any) -> str:
@@ -238,18 +277,22 @@ _ARITHMETIC = {"add", "sub", "mul", "div", "truediv", "floordiv", "matmul", "pow
 _ARITHMETIC |= {"and", "or", "xor", "lshift", "rshift"}
 
 
-def author_frame() -> FrameType | None:
-    """Return the innermost frame that is neither ours nor torch's: where the author's code is."""
+def author_frame(caller: CodeType) -> FrameType | None:
+    """Return the innermost frame of the author's code; `None` if there is none above `caller`.
+
+    Args:
+        caller: The code of the function that runs the network.
+    """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not any(part in file for part in _FOREIGN):
+    while frame is not None and frame.f_code is not caller:
+        if not frame.f_code.co_filename.startswith(_OURS):
             return frame
         frame = frame.f_back
     return None
 
 
-_FOREIGN = ("/torch/", "/explorer/inspection/", "<frozen")
+_HERE, _TORCH = Path(__file__).parent, Path(torch.__file__).parent
+_OURS = (f"{_TORCH}{os.sep}", f"{_HERE}{os.sep}", str(_HERE.parent / "branches.py"), "<")
 
 
 @contextlib.contextmanager

@@ -127,7 +127,7 @@ def network(
     """Return how many parameters a network of these options has, and its drawing, an SVG."""
     from explorer.inspection.outline import outline
 
-    parts = outline(registry()[architecture].build(images, values), images)
+    parts = outline(registry()[architecture].build(images, values), images).parts
     svg = network_svg(parts, images, "vertical", opens=False)
     return sum(part.parameters for part in parts), svg
 

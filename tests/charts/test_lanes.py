@@ -186,4 +186,4 @@ def test_the_branches_of_an_author_s_merge_have_their_names_shapes_and_scales():
     assert [term["text"] for term in merge["terms"]] == ["maps", "excitation"]
     assert [term["shape"] for term in merge["terms"]] == ["4×26×26", "4×1×1"]
     assert merge["terms"][0]["ends"] != merge["terms"][1]["ends"]
-    assert merge["total"]["text"] == "rescale"
+    assert merge["total"]["text"] == "product"

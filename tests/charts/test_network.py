@@ -16,7 +16,7 @@ from explorer.charts.stages import stage_name, stages
 from explorer.charts.style import branch_hues
 from explorer.charts.svg import network_svg
 from explorer.inspection.outline import outline
-from explorer.inspection.parts import Block, Layer, blocks, branch_path, is_skip
+from explorer.inspection.parts import Block, Branch, Node, Point, blocks, branches, joined
 from explorer.inspection.receptive import by_reach, receptive_fields
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
@@ -32,7 +32,7 @@ def read(parts, direction, **options):
 
 
 def draw(model, direction="horizontal", **options):
-    return read(outline(model, MNIST), direction, **options)
+    return read(outline(model, MNIST).parts, direction, **options)
 
 
 def built(name, **options):
@@ -122,7 +122,7 @@ def is_legible(svg) -> None:
 
 
 def all_branches(parts) -> Counter[str]:
-    return Counter(b.branch_path(name) for b in blocks(parts) for name in b.branches)
+    return Counter(list(branches(parts)))
 
 
 def all_names(parts) -> Counter[str]:
@@ -136,7 +136,7 @@ def all_names(parts) -> Counter[str]:
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_built_in_is_drawn_whole_and_legibly(name, direction):
-    parts = outline(built(name), MNIST)
+    parts = outline(built(name), MNIST).parts
     svg = read(parts, direction)
     is_legible(svg)
     assert stands_for(svg, "data-name", "data-names") == all_names(parts)
@@ -248,7 +248,7 @@ def test_a_skip_is_an_arc_around_the_other_branch_from_the_middle_line_back_to_i
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_a_merge_of_an_author_is_a_dot_with_its_name(direction):
+def test_a_merge_of_an_author_is_drawn_as_what_it_does(direction):
     def rescale(outputs):
         return outputs[0] * outputs[1]
 
@@ -256,8 +256,8 @@ def test_a_merge_of_an_author_is_a_dot_with_its_name(direction):
     block = Branches({"maps": nn.Identity(), "excitation": pool}, merge=rescale)
     model = nn.Sequential(nn.Conv2d(1, 4, 3), block, nn.Flatten(), nn.LazyLinear(10))
     svg = draw(model, direction)
-    assert "●" in words(svg)
-    assert "rescale 4×26×26" in words(svg)
+    assert "×" in words(svg)
+    assert "product 4×26×26" in words(svg)
     is_legible(svg)
 
 
@@ -334,7 +334,7 @@ def test_a_network_without_modules_is_drawn_as_what_goes_in_and_out():
         def forward(self, x):
             return nn.Identity()(x).flatten(1)[:, :10]
 
-    parts = outline(nn.Sequential(Nothing(nn.ReLU())), MNIST)
+    parts = outline(nn.Sequential(Nothing(nn.ReLU())), MNIST).parts
     assert parts == ()
     assert words(read(parts, "vertical")) == ["image", "1×28×28", "10 classes"]
 
@@ -357,7 +357,7 @@ def test_what_can_be_opened_is_a_button_and_nothing_where_nothing_can():
     assert set(groups(still, "data-name")) == set(groups(draw(model), "data-name"))
     assert not any(group.get("role") or group.get("tabindex") for group in still.iter(f"{SVG}g"))
     assert still.get("role") == "img"
-    label = "The network: conv 5×5, max-pool 2, ReLU; block1, add of skip, residual; ReLU; "
+    label = "The network: conv 5×5, max-pool 2, ReLU; block1, sum of skip, residual; ReLU; "
     assert still.get("aria-label").startswith(label)
 
 
@@ -365,16 +365,18 @@ def test_what_can_be_opened_is_a_button_and_nothing_where_nothing_can():
     ("name", "opened"), [("plain", ["conv1", "conv2", "flatten"]), ("mlp", None)]
 )
 def test_a_network_without_blocks_is_a_chain_of_stages(name, opened):
-    parts = outline(built(name), MNIST)
+    parts = outline(built(name), MNIST).parts
     found = list(groups(read(parts, "horizontal"), "data-name"))
     assert found == (opened or [stage_name(stage) for stage in stages(parts)])
 
 
 def test_an_activation_is_in_the_stage_of_the_layer_that_it_follows():
-    found = [[layer.text for layer in stage] for stage in stages(outline(built("mlp"), MNIST))]
+    found = [
+        [layer.text for layer in stage] for stage in stages(outline(built("mlp"), MNIST).parts)
+    ]
     assert found == [["flatten", "linear", "ReLU"], ["linear", "ReLU"], ["linear"]]
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(), nn.Linear(1, 10))
-    assert [len(stage) for stage in stages(outline(head, MNIST))] == [4]
+    assert [len(stage) for stage in stages(outline(head, MNIST).parts)] == [4]
 
 
 def test_the_details_of_a_stage_are_under_the_pointer():
@@ -468,7 +470,7 @@ def test_a_long_chain_is_folded_in_no_time_that_grows_with_its_square():
 
 
 def test_the_longest_repeat_is_folded_and_begins_with_a_block():
-    relu, block = conv("r", "ReLU"), Fork(("b",), "add", (), (), (), "1×2×2", 1)
+    relu, block = conv("r", "ReLU"), Fork(("b",), "sum", (), (), (), "1×2×2", 1)
     assert fold([relu, block] * 3 + [relu]) == (relu, Repeat(3, (block, relu)))
     assert fold([block, block, relu] * 2) == (Repeat(2, (Repeat(2, (block,)), relu)),)
 
@@ -500,10 +502,10 @@ def repeated(things):
 
 @st.composite
 def block_templates(draw, inner):
-    branches = draw(st.dictionaries(LABELS, repeated(inner), min_size=1, max_size=5))
-    merge = draw(st.sampled_from(["concat", "add", "a_merge_of_an_author"]))
-    channels = [draw(st.integers(1, 999)) for _ in branches]
-    return merge, branches, channels, draw(SHAPES), draw(AMOUNTS)
+    ways = draw(st.dictionaries(LABELS, repeated(inner), min_size=1, max_size=5))
+    merge = draw(st.sampled_from(["concat", "sum", "product", "matrix product"]))
+    channels = [draw(st.integers(1, 999)) for _ in ways]
+    return merge, ways, channels, draw(SHAPES), draw(AMOUNTS)
 
 
 TEMPLATES = st.recursive(LAYERS, block_templates, max_leaves=12)
@@ -513,16 +515,17 @@ def make(template, path: str):
     """The part at a path: templates may be equal, paths never are."""
     if isinstance(template[0], str) and len(template) == 6:
         kind, text, inputs, shape, parameters, macs = template
-        return Layer(path, 1, kind, text, inputs, shape, parameters, macs)
-    merge, branches, channels, shape, amount = template
-    made = {
-        name: tuple(
-            make(inner, f"{branch_path(path, name)}.{place}") for place, inner in enumerate(inside)
-        )
-        for name, inside in branches.items()
-    }
-    counts = dict(zip(branches, channels, strict=True))
-    return Block(path, 1, merge, made, counts, shape, shape, amount, amount)
+        weights = ((path, parameters),) if parameters else ()
+        return Node(1, Point(path, 1), kind, text, (0,), (0,), inputs, shape, weights, macs)
+    kind, inner, channels, shape, amount = template
+    made = {}
+    for (name, inside), count in zip(inner.items(), channels, strict=True):
+        own = joined(path, name)
+        parts = tuple(make(each, f"{own}.{place}") for place, each in enumerate(inside))
+        made[name] = Branch(name, own, ((1, 0),), 1, parts, (), (count, 1, 1))
+    point = Point(path, 1, "add", 1)
+    merge = Node(1, point, "add", "add", (0, 1), (0, 1), shape, shape, ((path, amount),), amount)
+    return Block(path, kind, 0, merge, (), made, shape)
 
 
 OUTLINES = repeated(st.one_of(LAYERS, TEMPLATES)).map(
@@ -533,18 +536,18 @@ OUTLINES = repeated(st.one_of(LAYERS, TEMPLATES)).map(
 @settings(max_examples=80, deadline=None)
 @given(OUTLINES, st.sampled_from(DIRECTIONS), st.randoms(use_true_random=False))
 def test_any_network_is_drawn_whole_and_legibly(parts, direction, random):
-    branches = all_branches(parts)
+    paths = all_branches(parts)
     names = list(all_names(parts))
-    off = random.sample(sorted(branches), min(2, len(branches)))
+    off = random.sample(sorted(paths), min(2, len(paths)))
     opened = random.choice(names) if names else None
     svg = read(parts, direction, opened=opened, off=off)
     is_legible(svg)
-    assert stands_for(svg, "data-branch", "data-branches") == branches
+    assert stands_for(svg, "data-branch", "data-branches") == paths
     assert stands_for(svg, "data-name", "data-names") == all_names(parts)
     assert sum("opened" in classes(group) for group in svg.iter(f"{SVG}g")) == bool(names)
     assert stands_for(svg, "data-branch", "data-branches", "off") == Counter(off)
     lanes = [item for item in walk(network(parts)) if isinstance(item, Lane)]
-    skips = [name for b in blocks(parts) for name, p in b.branches.items() if is_skip(p)]
+    skips = [name for b in blocks(parts) for name, way in b.branches.items() if way.is_skip]
     assert sum(len(lane.paths) for lane in lanes if lane.is_skip) == len(skips)
 
 

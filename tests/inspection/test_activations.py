@@ -1,3 +1,4 @@
+from collections import Counter
 from contextlib import nullcontext
 
 import pytest
@@ -8,7 +9,9 @@ from torch import fx, nn
 
 from explorer.branches import Branches
 from explorer.inspection.activations import record, statistics
-from explorer.inspection.parts import Layer
+from explorer.inspection.parts import IMAGE, blocks, branches, nodes
+from explorer.inspection.tracing import trace
+from explorer.inspection.watching import TRANSPARENT
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
@@ -24,18 +27,27 @@ def equal(maps, wanted):
         )
 
 
-class EachLayer(fx.Interpreter):
-    """Runs a network operation by operation, and copies what each layer gives."""
+class EachNode(fx.Interpreter):
+    """Runs a network operation by operation, and copies what each layer and operation gives."""
 
     def __init__(self, model):
         super().__init__(fx.symbolic_trace(model))
-        self.maps, self.runs = {}, []
+        self.maps, self.calls = {}, Counter()
 
-    def call_module(self, target, args, kwargs):
-        output = super().call_module(target, args, kwargs)
-        self.runs.append(target)
-        number = self.runs.count(target)
-        self.maps[target if number == 1 else f"{target}#{number}"] = output.clone()
+    def run_node(self, node):
+        output = super().run_node(node)
+        if node.op == "call_module":
+            name = node.target
+        elif node.op == "call_function" and node.target.__name__ not in TRANSPARENT:
+            modules = list(node.meta.get("nn_module_stack", ()))
+            operation = f"{node.target.__name__.strip('_').removeprefix('i')}()"
+            name = f"{modules[-1]}.{operation}" if modules else operation
+        else:
+            return output
+        self.calls[name] += 1
+        number = self.calls[name]
+        # A dropout hands its input on, which a later layer may write into.
+        self.maps[name if number == 1 else f"{name}#{number}"] = output.clone()
         return output
 
 
@@ -61,25 +73,34 @@ def test_the_maps_of_random_nested_blocks_are_those_of_a_forward_pass_by_hand(dr
     equal(record(model, images).maps, wanted)
 
 
-def test_the_maps_of_networks_by_others_are_those_of_each_layer_run_by_itself(stranger):
+def test_the_maps_of_networks_by_others_are_those_of_each_node_run_by_itself(stranger):
     images = torch.randn(2, 1, 32, 32)
     with unchanged(stranger):
         recording = record(stranger, images)
-    assert all(isinstance(part, Layer) for part in recording.parts)
+        run = trace(stranger, images, keep=lambda _: None)
     stranger.eval()
     with torch.no_grad():
-        each = EachLayer(stranger)
+        each = EachNode(stranger)
         answer = each.run(images)
     stranger.train()
-    assert [part.path for part in recording.parts] == each.runs
-    assert list(recording.maps) == list(each.maps)
-    equal(recording.maps, each.maps)
+    assert [node.name for node in run.graph.nodes[1:]] == list(each.maps)
+    names = {block.name: block.merge.name for block in blocks(recording.parts)}
+    for path, (_, branch) in branches(recording.parts).items():
+        assert branch.source != IMAGE
+        names[path] = run.graph[branch.source].name
+    assert len(names) > 20
+    own = {node.name for node in nodes(recording.parts)} & set(recording.maps)
+    assert own | {block.merge.name for block in blocks(recording.parts)} == set(each.maps)
+    equal(
+        recording.maps,
+        {name: each.maps[name] for name in own} | {n: each.maps[o] for n, o in names.items()},
+    )
     torch.testing.assert_close(recording.logits, answer)
 
 
 def test_the_layer_before_an_in_place_relu_keeps_its_negative_values(stranger):
     recording = record(stranger, torch.randn(1, 1, 32, 32))
-    normalised = [part.name for part in recording.parts if part.kind == "BatchNorm2d"]
+    normalised = [node.name for node in nodes(recording.parts) if node.kind == "BatchNorm2d"]
     assert len(normalised) > 15
     assert all(recording.maps[name].min() < 0 for name in normalised)
 
@@ -87,7 +108,7 @@ def test_the_layer_before_an_in_place_relu_keeps_its_negative_values(stranger):
 def test_a_branch_and_a_block_before_an_in_place_relu_keep_their_negative_values():
     block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 1, bias=False)}, merge="add")
     nn.init.constant_(block["conv"].weight, 2)
-    one = Branches({"only": nn.Conv2d(1, 1, 1)}, merge="add")  # hands its branch's own tensor on
+    one = Branches({"only": nn.Conv2d(1, 1, 1)}, merge="add")  # hands its path's own tensor on
     model = nn.Sequential(block, nn.ReLU(inplace=True), one, nn.ReLU(inplace=True))
     image = torch.randn(1, 1, 5, 5)
     maps = record(model, image).maps
@@ -96,12 +117,13 @@ def test_a_branch_and_a_block_before_an_in_place_relu_keep_their_negative_values
     torch.testing.assert_close(maps["1"], (3 * image).clamp(min=0))
     with torch.no_grad():
         assert torch.equal(maps["2.only"], one["only"](maps["1"]))
-        assert torch.equal(maps["2"], maps["2.only"])
-    assert maps["2"].min() < 0
+    assert maps["2.only"].min() < 0
+    assert "2" not in maps
 
 
 def test_the_maps_are_copies_that_nothing_else_writes_into():
-    model = nn.Sequential(nn.Identity(), nn.Identity(), nn.Flatten())
+    block = Branches({"skip": nn.Identity(), "other": nn.Identity()})
+    model = nn.Sequential(nn.Dropout(), nn.Dropout(), nn.Flatten(2), block, nn.Flatten())
     image = torch.randn(1, 1, 3, 3)
     recording = record(model, image)
     before = image.clone()
@@ -110,7 +132,9 @@ def test_the_maps_are_copies_that_nothing_else_writes_into():
         recording.logits.fill_(7)
     assert torch.equal(image, before)
     assert torch.equal(recording.maps["1"], before)
-    assert torch.equal(recording.maps["2"], before.flatten(1))
+    assert torch.equal(recording.maps["2"], before.flatten(2))
+    assert torch.equal(recording.maps["3.skip"], before.flatten(2))
+    assert torch.equal(recording.maps["4"], before.flatten(2).repeat(1, 2, 1).flatten(1))
 
 
 def test_the_maps_are_in_the_plain_layout_in_single_precision_and_without_gradients():

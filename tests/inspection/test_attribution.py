@@ -4,11 +4,14 @@ from collections import OrderedDict
 
 import pytest
 import torch
+from captum.attr import LayerGradCam
 from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
 
 from explorer.branches import Branches
 from explorer.inspection.attribution import METHODS, AttributionError, attribution, grad_cam
+from explorer.inspection.parts import Block, nodes
+from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
@@ -113,6 +116,14 @@ def test_pixels_that_a_network_never_looks_at_do_not_matter(method, image):
     assert found[5, 7].item() == pytest.approx(2.4242)
 
 
+def seen(model, image):
+    return trace(model, image[None], keep=lambda _: None)
+
+
+def cam(model, name, image, target):
+    return grad_cam(model, seen(model, image), name, image, target)
+
+
 def stack(model):
     """The same layers under the same names, as a stack that can be cut."""
     return nn.Sequential(OrderedDict(model.named_children()))
@@ -131,13 +142,13 @@ def cam_by_hand(maps, rest, target):
 def test_grad_cam_of_a_layer_is_the_papers(layer, target, example, image):
     model = stack(example("plain"))
     split = [name for name, _ in model.named_children()].index(layer) + 1
-    found = grad_cam(model, layer, image, target)
+    found = cam(model, layer, image, target)
     wanted = cam_by_hand(model[:split](image[None]), model[split:], target)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
     assert wanted.any()
 
 
-def test_grad_cam_of_a_branch_and_of_a_block_is_the_papers(example, image):
+def test_grad_cam_of_a_block_and_of_the_last_layer_of_a_branch_is_the_papers(example, image):
     model = stack(example("residual"))
     x = model[:8](image[None])
     block = model.block2
@@ -145,11 +156,82 @@ def test_grad_cam_of_a_branch_and_of_a_block_is_the_papers(example, image):
     tail = model[9:]
     for path, maps, rest in [
         ("block2", skip + residual, tail),
-        ("block2.skip", skip, lambda maps: tail(maps + residual)),
-        ("block2.residual", residual, lambda maps: tail(skip + maps)),
+        ("block2.residual.2", residual, lambda maps: tail(skip + maps)),
     ]:
-        found = grad_cam(model, path, image, 5)
+        found = cam(model, path, image, 5)
         torch.testing.assert_close(found, cam_by_hand(maps, rest, 5), rtol=1e-4, atol=1e-6)
+
+
+class InPlainCode(nn.Module):
+    """A residual block and a concatenation in plain code; `merged` takes the place of a merge."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Conv2d(1, 4, 3)
+        self.conv1, self.conv2 = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.one, self.other = nn.Conv2d(4, 2, 1), nn.Conv2d(4, 3, 3, padding=1)
+        self.linear = nn.Linear(5 * 16, 3)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        return self.after_sum(self.sum(x))
+
+    def sum(self, x):
+        out = self.conv2(torch.relu(self.conv1(x)))
+        out += x
+        return out
+
+    def after_sum(self, x):
+        x = torch.relu(x)
+        return self.after_cat(torch.cat([self.one(x), self.other(x)], 1))
+
+    def after_cat(self, x):
+        return self.linear(nn.functional.max_pool2d(torch.relu_(x), 2).flatten(1))
+
+
+def test_grad_cam_of_a_merge_in_plain_code_is_the_papers():
+    model, image = InPlainCode(), torch.randn(1, 10, 10)
+    run = seen(model, image)
+    found = {part.kind: part.name for part in run.parts if isinstance(part, Block)}
+    assert set(found) == {"sum", "concat"}
+    with torch.no_grad():
+        added = model.sum(torch.relu(model.stem(image[None])))
+        positive = torch.relu(added)
+        together = torch.cat([model.one(positive), model.other(positive)], 1)
+
+    def after_cat(x):
+        return model.after_cat(x.clone())  # the ReLU writes into it
+
+    for name, maps, rest in [
+        (found["sum"], added, model.after_sum),
+        (found["concat"], together, after_cat),
+        ("add()", added, model.after_sum),
+        ("relu()#3", positive, lambda x: after_cat(torch.cat([model.one(x), model.other(x)], 1))),
+    ]:
+        with unchanged(model):
+            heat = grad_cam(model, run, name, image, 1)
+        wanted = cam_by_hand(maps, rest, 1)
+        assert wanted.any()
+        torch.testing.assert_close(heat, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_grad_cam_of_a_modules_output_is_captums(stranger):
+    image = torch.randn(1, 64, 64)
+    stranger.eval()
+    run = seen(stranger, image)
+    convolutions = [node for node in nodes(run.parts) if node.kind == "Conv2d"]
+    heated = 0
+    for node in (convolutions[number] for number in (0, 1, 3, 8, -1)):
+        layer = stranger.get_submodule(node.path)
+        theirs = LayerGradCam(stranger, layer).attribute(image[None], 3, relu_attributions=True)
+        with unchanged(stranger):
+            found = grad_cam(stranger, run, node.name, image, 3)
+        wanted = theirs[0, 0].detach()
+        heated += bool(wanted.any())
+        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5 * float(wanted.max()))
+    assert heated
+    stranger.train()
 
 
 @pytest.mark.parametrize("path", ["0", "1"])
@@ -163,7 +245,7 @@ def test_a_relu_in_place_after_the_layer_does_not_write_into_what_is_explained(p
     split = int(path) + 1
     wanted = cam_by_hand(twin[:split](image[None]), twin[split:], 1)
     with unchanged(model):
-        found = grad_cam(model, path, image, 1)
+        found = cam(model, path, image, 1)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
     assert wanted.any()
 
@@ -172,10 +254,10 @@ def test_networks_by_others_can_be_explained(stranger):
     image = torch.randn(1, 32, 32)
     convolutions = [n for n, m in stranger.named_modules() if isinstance(m, nn.Conv2d)]
     with unchanged(stranger):
-        cam = grad_cam(stranger, convolutions[5], image, 3)
+        heat = cam(stranger, convolutions[5], image, 3)
         found = attribution(stranger, image, 3, "integrated gradients", BLACK)
-    assert cam.ndim == 2
-    assert cam.min() >= 0
+    assert heat.ndim == 2
+    assert heat.min() >= 0
     assert found.shape == (32, 32)
     assert found.any()
 
@@ -199,24 +281,24 @@ class Recurrent(nn.Module):
         ("plain", "conv9", 0, "There is no layer 'conv9' in this network."),
         ("plain", "linear", 0, "linear gives no maps, so there is no Grad-CAM of it."),
         ("plain", "flatten", 0, "flatten gives no maps, so there is no Grad-CAM of it."),
-        ("plain", "conv1", 10, "conv1 has no Grad-CAM: "),
         (
             "residual-as-printed",
             "block1.residual.0",
             0,
             "block1.residual.0 has no Grad-CAM: no gradient of the logit reaches it",
         ),
-        (Recurrent, "lstm", 0, "LSTM gives no maps."),
-        (Recurrent, "idle", 0, "idle has no Grad-CAM: "),
+        (Recurrent, "lstm", 0, "lstm gives no maps, so there is no Grad-CAM of it."),
+        (Recurrent, "idle", 0, "There is no layer 'idle' in this network."),
     ],
 )
 def test_where_there_is_no_grad_cam_a_sentence_says_why(model, path, target, sentence, image):
     network = model() if model is Recurrent else ARCHITECTURES[model].build(MNIST)
+    run = seen(network, image)
     with (
         unchanged(network),
         pytest.raises(AttributionError, match=f"^{re.escape(sentence)}") as refusal,
     ):
-        grad_cam(network, path, image, target)
+        grad_cam(network, run, path, image, target)
     assert str(refusal.value).endswith(".")
 
 
@@ -225,7 +307,7 @@ EXPLAIN = {
         method: lambda model, image, method=method: attribution(model, image, 0, method, BLACK)
         for method in METHODS
     },
-    "grad-cam": lambda model, image: grad_cam(model, "0", image, 0),
+    "grad-cam": lambda model, image: grad_cam(model, SEEN, "0", image, 0),
 }
 every_way = pytest.mark.parametrize("explain", EXPLAIN.values(), ids=EXPLAIN)
 
@@ -242,6 +324,9 @@ def layers():
     model[5].weight.requires_grad_(False)
     model[1].eval()
     return model
+
+
+SEEN = seen(layers(), torch.zeros(1, 8, 8))
 
 
 @every_way

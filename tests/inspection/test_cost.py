@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from explorer.branches import Branches
 from explorer.inspection.cost import Cost, costs, measure
 from explorer.inspection.outline import outline
-from explorer.inspection.parts import Block, blocks, layers
+from explorer.inspection.parts import Block, blocks, branches, nodes
 from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
@@ -19,7 +19,7 @@ ARCHITECTURES = discover().architectures
 
 
 def parts_of(model, images):
-    return trace(model, images, keep=lambda _: None).parts
+    return trace(model, images, keep=lambda _: None, count=True).parts
 
 
 def counted(model, images):
@@ -49,8 +49,11 @@ def adds_up(model, images):
             assert sum(part.parameters for part in inside) == row.parameters
             assert sum(part.macs for part in inside) == row.macs
     top = [row for row in rows if row.depth == 0]
-    assert sum(row.parameters for row in top) == sum(p.numel() for p in model.parameters())
-    assert sum(row.macs for row in top) == counted(model, images)
+    whole = trace(model, images, keep=lambda _: None, count=True)
+    assert sum(row.macs for row in top) == whole.macs - sum(n.macs for n in whole.graph.unused)
+    assert whole.macs == counted(model, images)
+    wasted = sum(node.parameters for node in whole.graph.unused)
+    assert sum(row.parameters for row in top) + wasted == sum(p.numel() for p in model.parameters())
 
 
 @given(networks())
@@ -71,14 +74,39 @@ def test_the_costs_of_networks_by_others_add_up(stranger):
 
 @given(networks())
 @property_test
-def test_every_layer_branch_and_block_has_a_row_under_its_name(drawn):
+def test_every_layer_operation_branch_and_block_has_a_row_under_its_name(drawn):
     parts = parts_of(*drawn)
     rows = costs(parts)
-    wanted = {part.name for part in layers(parts)}
-    for block in blocks(parts):
-        wanted |= {block.name, *map(block.branch_name, block.branches)}
-    assert {row.name for row in rows} == wanted
-    assert [row.name for row in rows if row.kind == "block"] == [b.name for b in blocks(parts)]
+    found = list(blocks(parts))
+    merges = {node.name for block in found for node in (*block.inner, block.merge)}
+    wanted = {node.name for node in nodes(parts)} - merges | {block.name for block in found}
+    assert {row.name for row in rows} == wanted | set(branches(parts))
+    assert [row.name for row in rows if row.kind == "block"] == [block.name for block in found]
+
+
+def test_what_is_never_used_comes_last_and_says_so():
+    class Wasteful(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.idle, self.conv = nn.Conv2d(1, 3, 1), nn.Conv2d(1, 2, 1)
+
+        def forward(self, x):
+            self.idle(x)
+            return self.conv(x)
+
+    seen = outline(Wasteful(), ImageSpec(1, 2, 10))
+    rows = costs(seen.parts, {"idle": 2.5}, seen.graph.unused)
+    assert rows == [
+        Cost("conv", "layer", 0, "conv 1×1", 4, 8, None),
+        Cost("idle", "layer", 0, "conv 1×1, never used", 6, 12, 2.5),
+    ]
+
+
+def test_weights_that_two_branches_share_count_once_for_the_block():
+    conv = nn.Conv2d(1, 2, 1)
+    model = nn.Sequential(Branches({"a": conv, "b": conv}))
+    rows = {row.name: row.parameters for row in costs(parts_of(model, torch.randn(1, 1, 5, 5)))}
+    assert rows == {"0": 4, "0.a": 4, "0.b": 4, "0.a#2": 4}
 
 
 @given(st.data())
@@ -123,14 +151,14 @@ def test_the_rows_of_a_block_come_before_its_branches_and_those_before_their_lay
     inner = Branches({"c": nn.Conv2d(2, 1, 1), "d": nn.Identity()})
     path = nn.Sequential(nn.Conv2d(1, 2, 1), inner, nn.ReLU())
     model = nn.Sequential(Branches({"a": path, "b": nn.Conv2d(1, 3, 1)}, merge="add"), nn.Flatten())
-    rows = costs(outline(model, ImageSpec(1, 2, 10)))
+    rows = costs(outline(model, ImageSpec(1, 2, 10)).parts)
     assert [(row.name, row.kind, row.depth, row.text) for row in rows] == [
-        ("0", "block", 0, "add of 2"),
+        ("0", "block", 0, "sum of 2"),
         ("0.a", "branch", 1, "conv 1×1, 0.a.1, ReLU"),
         ("0.a.0", "layer", 2, "conv 1×1"),
         ("0.a.1", "block", 2, "concat of 2"),
         ("0.a.1.c", "branch", 3, "conv 1×1"),
-        ("0.a.1.d", "branch", 3, "identity"),
+        ("0.a.1.d", "branch", 3, ""),
         ("0.a.2", "layer", 2, "ReLU"),
         ("0.b", "branch", 1, "conv 1×1"),
         ("1", "layer", 0, "flatten"),
@@ -139,12 +167,13 @@ def test_the_rows_of_a_block_come_before_its_branches_and_those_before_their_lay
 
 def test_a_block_that_is_a_branch_shows_its_own_branches():
     inner = Branches({"c": nn.Conv2d(1, 2, 1), "d": nn.Identity()})
-    rows = costs(outline(nn.Sequential(Branches({"a": inner})), ImageSpec(1, 2, 10)))
+    model = nn.Sequential(Branches({"a": inner, "b": nn.Identity()}))
+    rows = costs(outline(model, ImageSpec(1, 2, 10)).parts)
     assert {"0.a.c", "0.a.d"} <= {row.name for row in rows}
 
 
 def test_without_a_measurement_there_are_no_milliseconds_and_with_one_there_are_its_own():
-    parts = outline(nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU()), ImageSpec(1, 2, 10))
+    parts = outline(nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU()), ImageSpec(1, 2, 10)).parts
     conv = Cost("0", "layer", 0, "conv 1×1", 4, 8, None)
     assert costs(parts)[0] == conv
     timed = costs(parts, {"0": 1.5})
@@ -155,21 +184,38 @@ def test_without_a_measurement_there_are_no_milliseconds_and_with_one_there_are_
 def test_every_row_of_a_built_in_is_measured(name):
     model, images = ARCHITECTURES[name].build(MNIST), torch.randn(2, 1, 28, 28)
     parts = parts_of(model, images)
-    rows = costs(parts, measure(model, images))
+    rows = costs(parts, measure(model, images, parts))
     assert any(isinstance(part, Block) for part in parts) == any(
         isinstance(module, Branches) for module in model.modules()
     )
-    assert all(row.milliseconds > 0 for row in rows)
+    skips = {path for path, (_, branch) in branches(parts).items() if branch.is_skip}
+    for row in rows:
+        assert row.milliseconds == 0 if row.name in skips else row.milliseconds > 0
+
+
+@given(networks())
+@property_test
+def test_a_block_and_a_branch_take_as_long_as_their_nodes_together(drawn):
+    model, images = drawn
+    parts = parts_of(model, images)
+    taken = measure(model, images, parts)
+    for block in blocks(parts):
+        own = sum(taken[node.name] for node in (*block.inner, block.merge))
+        ways = sum(taken[branch.path] for branch in block.branches.values())
+        assert taken[block.name] == pytest.approx(own + ways)
+    for path, (_, branch) in branches(parts).items():
+        assert taken[path] == pytest.approx(sum(taken[node.name] for node in nodes(branch.parts)))
 
 
 def test_every_run_of_a_layer_and_of_a_block_is_measured():
     block = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(1, 1, 1)}, merge="add")
     relu = nn.ReLU()
     model, images = nn.Sequential(block, relu, block, relu), torch.randn(2, 1, 4, 4)
-    rows = costs(parts_of(model, images), measure(model, images))
-    names = ["0", "0.skip", "0.conv", "1", "0#2", "0.skip#2", "0.conv#2", "1#2"]
+    parts = parts_of(model, images)
+    rows = costs(parts, measure(model, images, parts))
+    names = ["0", "0.skip", "0.conv", "1", "0#2", "0#2.skip", "0#2.conv", "0.conv#2", "1#2"]
     assert [row.name for row in rows] == names
-    assert all(row.milliseconds > 0 for row in rows)
+    assert all(row.milliseconds > 0 for row in rows if not row.name.endswith("skip"))
 
 
 def test_a_measurement_is_the_least_of_nine_runs_after_one_that_does_not_count(monkeypatch):
@@ -189,22 +235,24 @@ def test_a_measurement_is_the_least_of_nine_runs_after_one_that_does_not_count(m
         def forward(self, x):
             assert not self.training
             clock.now += self.seconds.pop(0)
-            return x
+            return x + 1
 
     clock = Clock()
     monkeypatch.setattr("explorer.inspection.cost.perf_counter", clock)
     model = nn.Sequential(Takes(1, 5, 7, 3, 6, 9, 4, 8, 5, 6), Takes(1, 2, 2, 2, 2, 2, 2, 2, 2, 2))
-    taken = measure(model, torch.randn(1, 1, 2, 2))
-    assert taken == pytest.approx({"0": 3000, "1": 2000, "": 5000})
+    images = torch.randn(1, 1, 2, 2)
+    taken = measure(model, images, ())
+    assert taken == pytest.approx({"0": 3000, "1": 2000})
     assert model[0].seconds == []
 
 
 def test_measuring_leaves_the_network_unchanged_even_after_an_exception():
-    layers = [nn.BatchNorm2d(1), nn.Dropout(), Branches({"a": Noise()})]
+    layers = [nn.BatchNorm2d(1), nn.Dropout(), Branches({"a": Noise(), "b": nn.Identity()})]
     images = torch.randn(2, 1, 4, 4)
     model = nn.Sequential(*layers).train()
+    parts = parts_of(model, images)
     with unchanged(model):
-        measure(model, images)
+        measure(model, images, parts)
     model = Breaks(*layers).train()
     with unchanged(model), pytest.raises(RuntimeError, match="on purpose"):
-        measure(model, images)
+        measure(model, images, parts)

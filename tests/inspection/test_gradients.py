@@ -8,9 +8,10 @@ from inspection.trees import Breaks, networks, property_test, settle, unchanged
 from torch import nn
 from training.splits import Remembers
 
+from explorer.branches import Branches
 from explorer.data.loader import Data, Split
 from explorer.inspection.gradients import branch_norms, gradient_norms
-from explorer.inspection.parts import branch_paths
+from explorer.inspection.parts import branches
 from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
@@ -120,17 +121,34 @@ def test_before_any_backward_pass_the_recorded_norms_are_zero():
 def test_the_norm_of_a_branch_is_that_of_all_its_weights_together(drawn):
     model, images = drawn
     norms = norms_by_hand(model, images, torch.arange(len(images)) % 3)
-    wanted, branches = {}, branch_paths(trace(model, images, keep=id).parts)
-    for path in branches:
+    parts = trace(model, images, keep=id).parts
+    wanted = {}
+    for path in branches(parts):
         own = [p for n, p in model.named_parameters() if n.startswith(f"{path}.")]
         if own:
             wanted[path] = norm(p.grad for p in own)
-    same(branch_norms(branches, norms), wanted)
+    same(branch_norms(parts, norms), wanted)
+
+
+def test_the_branches_of_networks_by_others_have_the_norms_of_their_layers(stranger):
+    parts = trace(stranger, torch.randn(1, 1, 32, 32), keep=id).parts
+    paths = [
+        path for path, module in stranger.named_modules() if [*module.parameters(recurse=False)]
+    ]
+    found = branch_norms(parts, dict.fromkeys(paths, 1.0))
+    learning = {path: way for path, (_, way) in branches(parts).items() if way.parameters}
+    assert list(found) == list(learning)
+    assert len(found) > 7
+    for path, (block, branch) in branches(parts).items():
+        if path in found and block.kind == "sum":
+            assert found[path] == pytest.approx(math.sqrt(2 if branch.name == "identity" else 4))
 
 
 def test_a_branch_whose_name_begins_like_anothers_is_not_taken_for_it():
+    paths = {"3": nn.Conv2d(1, 1, 1), "3x": nn.Conv2d(1, 1, 1), "skip": nn.Identity()}
+    parts = trace(nn.Sequential(Branches(paths)), torch.randn(1, 1, 2, 2), keep=id).parts
     norms = {"0.3": 3.0, "0.3x": 4.0}
-    assert branch_norms(["0.3", "0.3x", "0.skip"], norms) == norms
+    assert branch_norms(parts, norms) == norms
 
 
 # What training records.

@@ -7,13 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.inspection.blocks import blocks, find_parts, nodes
+from explorer.inspection.ablation import switched_off
 from explorer.inspection.graph import record
-from explorer.inspection.intervene import (
-    branch_names,
-    intervene,
-    off,
-)
+from explorer.inspection.intervene import intervene
+from explorer.inspection.parts import blocks, branches, nodes
+from explorer.inspection.tracing import trace
 
 property_test = settings(max_examples=60, deadline=None)
 WIDTH = 3
@@ -108,16 +106,18 @@ def network(way, seed=0):
 
 
 def seen(model, images):
-    graph, _, _ = record(model, images, lambda _: None)
-    return graph, find_parts(graph)
+    return trace(model, images, keep=lambda _: None)
+
+
+def by_merge(parts):
+    return sorted(blocks(parts), key=lambda block: block.merge.number)
 
 
 @given(ways)
 @property_test
 def test_the_blocks_are_those_that_the_network_was_made_of(way):
     model, images = network(way), torch.randn(2, WIDTH, 4, 4)
-    _, parts = seen(model, images)
-    found = sorted(blocks(parts), key=lambda block: block.merge.number)
+    found = by_merge(seen(model, images).parts)
     assert [
         (block.kind, [branch.is_skip for branch in block.branches.values()]) for block in found
     ] == model.merges
@@ -126,10 +126,10 @@ def test_the_blocks_are_those_that_the_network_was_made_of(way):
 @given(ways)
 @property_test
 def test_every_node_is_listed_once(way):
-    graph, parts = seen(network(way), torch.randn(2, WIDTH, 4, 4))
-    listed = [node.number for node in nodes(parts)]
-    assert sorted(listed) == sorted(graph.live() - {0})
-    names = [node.name for node in graph.nodes]
+    run = seen(network(way), torch.randn(2, WIDTH, 4, 4))
+    listed = [node.number for node in nodes(run.parts)]
+    assert sorted(listed) == sorted(run.graph.live - {0})
+    names = [node.name for node in run.graph.nodes]
     assert len(set(names)) == len(names)
 
 
@@ -137,16 +137,15 @@ def test_every_node_is_listed_once(way):
 @property_test
 def test_a_branch_that_is_off_gives_what_the_rewritten_network_gives(way, which):
     model, images = network(way), torch.randn(2, WIDTH, 4, 4)
-    graph, parts = seen(model, images)
+    run = seen(model, images)
     if not model.merges:
         return
     number = which % len(model.merges)
     branch = which % len(model.merges[number][1])
-    found = sorted(blocks(parts), key=lambda block: block.merge.number)[number]
-    name = f"{found.name}.{list(found.branches)[branch]}"
+    off = list(by_merge(run.parts)[number].branches.values())[branch].path
     with torch.no_grad():
         before = model(images)
-        changed = intervene(model, images, off(graph, parts, [name]))
+        changed = intervene(model, images, switched_off(run, [off]))
         assert torch.equal(model(images), before)
         model.off = (number, branch)
         assert torch.equal(changed, model(images))
@@ -174,5 +173,5 @@ def test_names_stay_the_same_from_run_to_run(way):
     model = network(way)
     first = seen(model, torch.randn(1, WIDTH, 4, 4))
     second = seen(network(way, seed=1), torch.randn(3, WIDTH, 5, 5))
-    assert list(branch_names(first[1])) == list(branch_names(second[1]))
-    assert [node.name for node in first[0].nodes] == [node.name for node in second[0].nodes]
+    assert list(branches(first.parts)) == list(branches(second.parts))
+    assert [node.name for node in first.graph.nodes] == [node.name for node in second.graph.nodes]

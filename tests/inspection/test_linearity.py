@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from inspection.trees import blocks, property_test, settle, unchanged
 from torch import nn
+from torchvision.models import resnet18
 
 from explorer.branches import Branches
 from explorer.inspection.linearity import TOLERANCE, affine_error, linearity
@@ -189,6 +190,9 @@ def test_with_a_relu_in_one_of_its_branches_a_random_block_is_not_affine(drawn, 
 
 
 def block_and_linear(*layers, size=8, **branches):
+    """A block, and what follows; its second branch does the same, if none is given."""
+    if len(branches) == 1:
+        branches["again"] = branches["a"]
     model = nn.Sequential(*layers, Branches(branches), nn.Flatten(), nn.LazyLinear(3))
     model(torch.randn(1, 1, size, size))
     return model
@@ -201,7 +205,7 @@ def block_and_linear(*layers, size=8, **branches):
         ({"a": nn.Conv2d(1, 2, 3), "b": nn.Conv2d(1, 1, 3)}, "Linear(64, 108)"),
         (
             {"a": nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.Unflatten(1, (1, 8, 8)))},
-            "Linear(64, 64)",
+            "Linear(64, 128)",
         ),
     ],
     ids=["stride", "no padding", "its own size only"],
@@ -220,7 +224,7 @@ def test_a_block_that_does_something_else_at_every_place_is_no_convolution():
             return x * torch.linspace(0, 1, x.shape[3])
 
     (verdict,) = linearity(block_and_linear(a=Ramp()), ImageSpec(1, 8, 3))
-    assert verdict.replacement.text == "Linear(64, 64)"
+    assert verdict.replacement.text == "Linear(64, 128)"
 
 
 @torch.no_grad()
@@ -295,21 +299,32 @@ def test_the_blocks_are_judged_in_the_order_in_which_they_run():
                 x = layer(x)
             return x
 
-    one, other = Branches({"a": nn.Conv2d(2, 2, 1)}), Branches({"a": nn.Conv2d(1, 2, 1)})
+    one = Branches({"a": nn.Conv2d(2, 2, 1), "b": nn.Identity()}, merge="add")
+    other = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()})
     model = Backwards(nn.Linear(128, 3), nn.Flatten(), one, other)
     first, second = linearity(model, ImageSpec(1, 8, 3))
     assert (first.block, second.block) == ("3", "2")
-    assert first.tail_parameters == second.tail_parameters + 4
+    assert first.tail_parameters == second.tail_parameters + 2
 
 
 def test_what_runs_beside_a_block_within_another_does_not_follow_it():
     inner = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()}, merge="add")
-    after = nn.Conv2d(1, 1, 3, padding=1)
-    outer = Branches({"left": nn.Sequential(inner, after), "right": nn.Conv2d(1, 1, 5, padding=2)})
+    before, after = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 3, padding=1)
+    left = nn.Sequential(before, inner, after)
+    outer = Branches({"left": left, "right": nn.Conv2d(1, 1, 5, padding=2)})
     model = nn.Sequential(outer, nn.Flatten(), nn.Linear(2 * 16, 3))
     found = verdicts(model, ImageSpec(1, 4, 3))
-    assert found["0"].tail_parameters == 2 + 10 + 26 + 99
-    assert found["0.left.0"].tail_parameters == 2 + 10 + 99
+    assert found["0"].tail_parameters == 2 + 2 + 10 + 26 + 99
+    assert found["0.left.1"].tail_parameters == 2 + 10 + 99
+
+
+def test_what_begins_where_a_block_within_another_begins_follows_from_there():
+    inner = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()}, merge="add")
+    outer = Branches({"left": nn.Sequential(inner, nn.ReLU()), "right": nn.Conv2d(1, 1, 1)})
+    model = nn.Sequential(outer, nn.Flatten(), nn.Linear(2 * 16, 3))
+    found = verdicts(model, ImageSpec(1, 4, 3))
+    assert found["0"].tail_parameters == found["0.left.0"].tail_parameters == 2 + 2 + 99
+    assert found["0.left.0"].parameters == 2
 
 
 def test_what_follows_counts_parameters_that_no_layer_holds_and_shared_ones_once():
@@ -323,9 +338,8 @@ def test_what_follows_counts_parameters_that_no_layer_holds_and_shared_ones_once
             return self.conv(x) * self.scale.mean()
 
     conv = nn.Conv2d(1, 1, 3, padding=1)
-    model = nn.Sequential(
-        conv, Branches({"a": nn.Identity()}), Scaled(), conv, conv, nn.Flatten(), nn.Linear(16, 3)
-    )
+    block = Branches({"a": nn.Identity(), "b": nn.AvgPool2d(1)}, merge="add")
+    model = nn.Sequential(conv, block, Scaled(), conv, conv, nn.Flatten(), nn.Linear(16, 3))
     (verdict,) = linearity(model, ImageSpec(1, 4, 3))
     assert verdict.tail_parameters == 5 + 10 + 10 + 51
 
@@ -335,14 +349,45 @@ def test_what_follows_the_first_run_of_a_block_includes_its_second():
     images = ImageSpec(1, 4, 3)
     for between, affine in ((nn.ReLU(), False), (nn.Identity(), True)):
         model = nn.Sequential(block, between, block, nn.Flatten(), nn.Linear(16, 3))
-        (verdict,) = linearity(model, images)
-        assert verdict.replacement is not None
-        assert (verdict.tail_replacement is not None) == affine
+        first, second = linearity(model, images)
+        assert (first.block, second.block) == ("0", "0#2")
+        assert first.replacement == second.replacement
+        assert first.replacement is not None
+        assert (first.tail_replacement is not None) == affine
+        assert second.tail_replacement is not None
+        assert first.tail_parameters == second.tail_parameters == 10 + 51
 
 
-def test_networks_by_others_have_no_blocks_to_judge(stranger):
-    with unchanged(stranger):
-        assert linearity(stranger, ImageSpec(1, 32, 10)) == []
+def test_the_blocks_of_a_network_by_others_are_judged():
+    torch.manual_seed(0)
+    model = settle(resnet18(num_classes=10))
+    with unchanged(model):
+        found = linearity(model, ImageSpec(3, 32, 10))
+    assert [verdict.block for verdict in found] == [
+        f"layer{stage}.{number}" for stage in (1, 2, 3, 4) for number in (0, 1)
+    ]
+    assert not any(verdict.replacement or verdict.tail_replacement for verdict in found)
+    assert all(verdict.error > TOLERANCE for verdict in found)  # there are ReLUs in all of them
+    for first, second in itertools.pairwise(found):
+        assert first.tail_parameters == first.parameters + second.tail_parameters
+    assert found[-1].tail_parameters == found[-1].parameters + 512 * 10 + 10
+
+
+def test_a_residual_block_in_plain_code_is_judged_as_the_same_one_in_a_container():
+    class Plain(nn.Module):
+        def __init__(self, *layers):
+            super().__init__()
+            self.residual = nn.Sequential(*layers)
+
+        def forward(self, x):
+            return x + self.residual(x)
+
+    for last in (nn.ReLU(), nn.Identity()):
+        layers = nn.Conv2d(1, 1, 3, padding=1), last
+        plain = nn.Sequential(Plain(*layers), nn.Flatten(), nn.Linear(16, 3))
+        paths = {"skip": nn.Identity(), "residual": nn.Sequential(*layers)}
+        contained = nn.Sequential(Branches(paths, merge="add"), *plain[1:])
+        assert linearity(plain, ImageSpec(1, 4, 3)) == linearity(contained, ImageSpec(1, 4, 3))
 
 
 def test_the_affine_error_is_what_superposition_fails_by():

@@ -7,6 +7,8 @@ from explorer.branches import Branches
 from explorer.inspection.ablation import ablated
 from explorer.inspection.activations import record
 from explorer.inspection.logit_attribution import logit_attribution
+from explorer.inspection.parts import blocks
+from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
@@ -19,6 +21,14 @@ def images(digits):
     return digits.normalise(digits.images[:16])
 
 
+def attributed(model, block, images):
+    return logit_attribution(model, seen(model, images), block, images)
+
+
+def seen(model, images):
+    return trace(model, images, keep=lambda _: None)
+
+
 def sums_to_the_logits(found, model, images):
     logits = record(model, images).logits
     total = found.bias + torch.stack(list(found.branches.values())).sum(0)
@@ -29,16 +39,18 @@ def sums_to_the_logits(found, model, images):
 def is_what_each_logit_loses(found, model, images):
     assert not found.exact
     assert found.bias is None
-    whole = record(model, images).logits
+    whole, run = record(model, images).logits, seen(model, images)
+    (block,) = [block for block in blocks(run.parts) if block.name == found.block]
+    assert list(found.branches) == list(block.branches)
     for name, values in found.branches.items():
-        with ablated(model, [f"{found.block}.{name}"]):
+        with ablated(model, run, [block.branches[name].path]):
             lost = whole - record(model, images).logits
         torch.testing.assert_close(values, lost, rtol=0, atol=1e-4)
 
 
 def test_the_contributions_of_the_tutorials_last_inception_block_sum_to_the_logits(example, images):
     model = example("inception")
-    found = logit_attribution(model, "mix2", images)
+    found = attributed(model, "mix2", images)
     assert (found.block, list(found.branches)) == ("mix2", ["1x1", "5x5", "3x3", "pool"])
     assert {values.shape for values in found.branches.values()} == {(16, 10)}
     sums_to_the_logits(found, model, images)
@@ -47,7 +59,7 @@ def test_the_contributions_of_the_tutorials_last_inception_block_sum_to_the_logi
 
 def test_each_contribution_is_what_the_linear_layer_makes_of_that_branchs_maps(example, images):
     model = example("inception")
-    maps, found = record(model, images).maps, logit_attribution(model, "mix2", images)
+    maps, found = record(model, images).maps, attributed(model, "mix2", images)
     start = 0
     for name, values in found.branches.items():
         own = maps[f"mix2.{name}"].flatten(1)
@@ -64,15 +76,15 @@ def test_what_a_relu_or_a_maximum_follows_is_not_exact_and_gives_what_each_logit
     name, block, example, images
 ):
     model = example(name)
-    is_what_each_logit_loses(logit_attribution(model, block, images), model, images)
+    is_what_each_logit_loses(attributed(model, block, images), model, images)
 
 
 def test_the_attribution_is_exact_through_the_mean_over_a_map(images):
     model = settle(ARCHITECTURES["inception-bn"].build(MNIST)).eval()
-    found = logit_attribution(model, "mix2", images)
+    found = attributed(model, "mix2", images)
     sums_to_the_logits(found, model, images)
     torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
-    assert not logit_attribution(model, "mix1", images).exact
+    assert not attributed(model, "mix1", images).exact
 
 
 def test_the_attribution_of_a_sum_is_exact_if_only_a_linear_layer_follows(images):
@@ -80,7 +92,7 @@ def test_the_attribution_of_a_sum_is_exact_if_only_a_linear_layer_follows(images
     model = nn.Sequential(
         nn.Conv2d(1, 4, 5, stride=4), Branches(paths, merge="add"), nn.Flatten(), nn.Linear(144, 10)
     )
-    found = logit_attribution(model, "1", images)
+    found = attributed(model, "1", images)
     sums_to_the_logits(found, model, images)
     maps, linear = record(model, images).maps, model[3]
     for name in paths:
@@ -92,13 +104,11 @@ def test_the_whole_model_and_a_block_within_a_branch_can_be_asked_for():
     inner = Branches({"a": nn.Conv2d(1, 2, 4), "b": nn.Conv2d(1, 1, 4)})
     model = nn.Sequential(Branches({"x": inner, "y": nn.Conv2d(1, 1, 4)}), nn.Flatten())
     images = torch.randn(3, 1, 4, 4)
-    whole = nn.Sequential(*model)[0]
-    found = logit_attribution(nn.Sequential(whole, nn.Flatten()), "0", images)
-    sums_to_the_logits(found, model, images)
+    sums_to_the_logits(attributed(model, "0", images), model, images)
     flat = Branches({n: nn.Sequential(nn.Flatten(), nn.Linear(16, 4)) for n in "ab"}, merge="add")
-    sums_to_the_logits(logit_attribution(flat, "", images), flat, images)
+    sums_to_the_logits(attributed(flat, "add()", images), flat, images)
     # What the other branch of the outer block gives flows around the inner one.
-    assert not logit_attribution(model, "0.x", images).exact
+    assert not attributed(model, "0.x", images).exact
 
 
 def test_a_block_with_a_path_around_it_is_not_called_exact():
@@ -112,7 +122,7 @@ def test_a_block_with_a_path_around_it_is_not_called_exact():
             return self.linear((x + self.block(x)).flatten(1))
 
     model, images = Around(), torch.randn(4, 1, 4, 4)
-    is_what_each_logit_loses(logit_attribution(model, "block", images), model, images)
+    is_what_each_logit_loses(attributed(model, "block", images), model, images)
 
 
 def test_a_relu_that_these_images_never_meet_is_found_by_random_ones():
@@ -123,14 +133,14 @@ def test_a_relu_that_these_images_never_meet_is_found_by_random_ones():
     nn.init.ones_(model[1].weight)
     nn.init.ones_(model[1].bias)
     images = torch.rand(4, 1, 4, 4)  # the ReLU gets 0.5 to 2 of them, whatever is off
-    is_what_each_logit_loses(logit_attribution(model, "0", images), model, images)
+    is_what_each_logit_loses(attributed(model, "0", images), model, images)
 
 
 def test_a_relu_on_channels_that_are_side_by_side_keeps_the_attribution_exact():
     block = Branches({"a": nn.Conv2d(1, 2, 1), "b": nn.Conv2d(1, 1, 1)})
     model = nn.Sequential(block, nn.ReLU(), nn.Flatten(), nn.Linear(48, 10))
     images = torch.randn(4, 1, 4, 4)
-    sums_to_the_logits(logit_attribution(model, "0", images), model, images)
+    sums_to_the_logits(attributed(model, "0", images), model, images)
 
 
 def test_a_merge_that_multiplies_is_not_called_exact():
@@ -139,14 +149,50 @@ def test_a_merge_that_multiplies_is_not_called_exact():
 
     block = Branches({"a": nn.Conv2d(1, 1, 1), "b": nn.Identity()}, merge=product)
     model, images = nn.Sequential(block, nn.Flatten(), nn.Linear(16, 10)), torch.randn(4, 1, 4, 4)
-    is_what_each_logit_loses(logit_attribution(model, "0", images), model, images)
+    is_what_each_logit_loses(attributed(model, "0", images), model, images)
 
 
 @pytest.mark.parametrize("path", ["mix3", "linear", "mix1.5x5", ""])
 def test_a_path_without_a_block_is_refused_with_a_sentence(path):
     model = ARCHITECTURES["inception"].build(MNIST)
     with pytest.raises(LookupError, match=f"^There is no block '{path}' in this network\\.$"):
-        logit_attribution(model, path, torch.randn(1, 1, 28, 28))
+        attributed(model, path, torch.randn(1, 1, 28, 28))
+
+
+def test_the_last_block_of_a_network_by_others_is_attributed(stranger):
+    images = torch.randn(2, 1, 32, 32)
+    with unchanged(stranger):
+        last = list(blocks(seen(stranger, images).parts))[-1].name
+        found = attributed(stranger, last, images)
+    assert {values.shape for values in found.branches.values()} == {(2, 10)}
+    if len(found.branches) == 2 and "identity" in found.branches:  # a ReLU follows the sum
+        is_what_each_logit_loses(found, stranger, images)
+    else:  # what follows treats each channel by itself, up to the linear layer
+        sums_to_the_logits(found, stranger, images)
+
+
+def test_the_attribution_of_a_block_in_plain_code_is_that_of_the_same_branches():
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = nn.Conv2d(1, 2, 1), nn.Conv2d(1, 3, 3, padding=1)
+            self.linear = nn.Linear(5 * 16, 10)
+
+        def forward(self, x):
+            first, second = self.one(x), self.other(x)
+            return self.linear(torch.cat([first, second], 1).flatten(1))
+
+    model, images = Plain(), torch.randn(4, 1, 4, 4)
+    found = attributed(model, "cat()", images)
+    assert list(found.branches) == ["first", "second"]
+    sums_to_the_logits(found, model, images)
+    with torch.no_grad():
+        weight = model.linear.weight
+        first = model.one(images).flatten(1) @ weight[:, :32].T
+        second = model.other(images).flatten(1) @ weight[:, 32:].T
+    torch.testing.assert_close(found.branches["first"], first, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.branches["second"], second, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
 
 
 def test_attributing_leaves_the_network_unchanged_even_after_an_exception():
@@ -155,7 +201,8 @@ def test_attributing_leaves_the_network_unchanged_even_after_an_exception():
     images = torch.randn(4, 1, 4, 4)
     model = nn.Sequential(*layers).train()
     with unchanged(model):
-        assert logit_attribution(model, "0", images).exact
+        assert attributed(model, "0", images).exact
+    run = seen(model, images)
     model = Breaks(*layers, Noise()).train()
     with unchanged(model), pytest.raises(RuntimeError, match="on purpose"):
-        logit_attribution(model, "0", images)
+        logit_attribution(model, run, "0", images)

@@ -1,12 +1,13 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torchvision.models import densenet121, googlenet, resnet18
 
 from explorer.branches import Branches
 from explorer.inspection.describing import describe
 from explorer.inspection.outline import outline
-from explorer.inspection.parts import Block, Layer
+from explorer.inspection.parts import Block, Node, blocks, nodes
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
@@ -18,55 +19,78 @@ def hooks(model: nn.Module) -> int:
     return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
 
 
-def layers(parts) -> list[Layer]:
-    found = []
-    for part in parts:
-        if isinstance(part, Layer):
-            found.append(part)
-        else:
-            for branch in part.branches.values():
-                found += layers(branch)
-    return found
-
-
 def test_the_residual_net_reads_as_it_is_built():
-    parts = outline(ARCHITECTURES["residual"].build(MNIST), MNIST)
+    parts = outline(ARCHITECTURES["residual"].build(MNIST), MNIST).parts
     block = parts[3]
     assert isinstance(block, Block)
-    assert (block.path, block.merge, block.shape) == ("block1", "add", (16, 12, 12))
-    assert block.parameters == 4640
-    assert [layer.text for layer in block.branches["residual"]] == ["conv 3×3", "ReLU", "conv 3×3"]
-    assert [layer.kind for layer in block.branches["skip"]] == ["Identity"]
-    assert block.channels == {"skip": 16, "residual": 16}
+    assert (block.path, block.kind, block.shape) == ("block1", "sum", (16, 12, 12))
+    assert (block.input_shape, block.parameters) == ((16, 12, 12), 4640)
+    skip, residual = block.branches.values()
+    assert [layer.text for layer in residual.parts] == ["conv 3×3", "ReLU", "conv 3×3"]
+    assert (skip.parts, skip.is_skip, residual.is_skip) == ((), True, False)
+    assert {name: branch.shape for name, branch in block.branches.items()} == {
+        "skip": (16, 12, 12),
+        "residual": (16, 12, 12),
+    }
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_all_weights_of_every_built_in_are_accounted_for(name):
     architecture = ARCHITECTURES[name]
-    parts = outline(architecture.build(MNIST), MNIST)
-    assert sum(part.parameters for part in parts) == architecture.parameters
-    assert sum(layer.parameters for layer in layers(parts)) == architecture.parameters
+    seen = outline(architecture.build(MNIST), MNIST)
+    unused = sum(node.parameters for node in seen.graph.unused)
+    used = architecture.parameters - unused
+    assert sum(part.parameters for part in seen.parts) == used
+    assert sum(node.parameters for node in nodes(seen.parts)) == used
+    printed = name == "residual-as-printed"
+    assert [node.name for node in seen.graph.unused if node.parameters] == (
+        ["block1.residual.0", "block2.residual.0"] if printed else []
+    )
 
 
-@pytest.mark.parametrize("build", [resnet18, googlenet, densenet121])
-def test_networks_without_branches_read_layer_by_layer(build):
+@pytest.mark.parametrize(
+    ("build", "kind", "count", "skips"),
+    [(resnet18, "sum", 8, 5), (googlenet, "concat", 9, 0), (densenet121, "concat", 58, 58)],
+)
+def test_the_blocks_of_networks_in_plain_code_are_found(build, kind, count, skips):
     options = {"aux_logits": False, "init_weights": False} if build is googlenet else {}
     model = build(num_classes=10, **options)
     images = ImageSpec(3, 64, 10)
-    parts = outline(model, images)
-    assert all(isinstance(part, Layer) for part in parts)
-    assert parts[-1].shape == (10,)
+    seen = outline(model, images)
+    found = list(blocks(seen.parts))
+    assert [block.kind for block in found] == [kind] * count
+    assert sum(any(b.is_skip for b in block.branches.values()) for block in found) == skips
+    assert seen.parts[-1].shape == (10,)
+    total = sum(p.numel() for p in model.parameters())
+    assert sum(part.parameters for part in seen.parts) == total
+    assert sum(node.macs for node in nodes(seen.parts)) == seen.macs
     assert hooks(model) == 0
+
+
+def test_the_blocks_of_a_resnet_by_others_are_as_they_are_written():
+    parts = outline(resnet18(num_classes=10), ImageSpec(3, 64, 10)).parts
+    found = {block.name: block for block in blocks(parts)}
+    assert list(found) == [f"layer{stage}.{number}" for stage in (1, 2, 3, 4) for number in (0, 1)]
+    for name, block in found.items():
+        down = name in ("layer2.0", "layer3.0", "layer4.0")
+        inside = {way.name: [part.name for part in way.parts] for way in block.branches.values()}
+        assert inside == {
+            "residual": [f"{name}.{layer}" for layer in ("conv1", "bn1", "relu", "conv2", "bn2")],
+            "identity": [f"{name}.downsample.0", f"{name}.downsample.1"] if down else [],
+        }
 
 
 def test_nested_blocks_keep_their_place():
     inner = Branches({"a": nn.Conv2d(1, 2, 1), "b": nn.Identity()})
     model = nn.Sequential(Branches({"x": inner, "y": nn.Conv2d(1, 3, 1)}), nn.Conv2d(6, 1, 1))
-    block, last = outline(model, MNIST)
-    assert [part.path for part in block.branches["x"]] == ["0.x"]
-    assert list(block.branches["x"][0].branches) == ["a", "b"]
-    assert [part.path for part in block.branches["y"]] == ["0.y"]
-    assert block.channels == {"x": 3, "y": 3}
+    block, last = outline(model, MNIST).parts
+    x, y = block.branches.values()
+    assert [part.name for part in x.parts] == ["0.x"]
+    assert list(x.parts[0].branches) == ["a", "b"]
+    assert [part.path for part in y.parts] == ["0.y"]
+    assert {branch.shape for branch in (x, y)} == {(3, 28, 28)}
+    assert block.axis == 0
+    assert isinstance(last, Node)
     assert last.path == "1"
 
 
@@ -110,3 +134,30 @@ def test_the_random_generator_and_the_statistics_of_batch_norm_are_left_alone():
 )
 def test_layers_are_called_what_people_call_them(module, text):
     assert describe(module) == text
+
+
+@pytest.mark.parametrize(
+    ("operation", "text"),
+    [
+        (lambda x: F.conv2d(x, torch.ones(3, 2, 5, 5)), "conv 5×5"),
+        (lambda x: F.conv2d(x, torch.ones(3, 2, 1, 3), stride=2), "conv 1×3, stride 2"),
+        (lambda x: F.conv2d(x, torch.ones(2, 1, 3, 3), groups=2), "conv 3×3, depthwise"),
+        (lambda x: F.max_pool2d(x, 2), "max-pool 2"),
+        (lambda x: F.avg_pool2d(x, kernel_size=3, stride=1, padding=1), "avg-pool 3, stride 1"),
+        (lambda x: F.adaptive_avg_pool2d(x, 1), "global average"),
+        (lambda x: x.mean((2, 3)), "global average"),
+        (lambda x: x.mean(dim=(-1, -2)), "global average"),
+        (lambda x: F.dropout(x, 0.25), "dropout 0.25"),
+        (lambda x: F.gelu(x), "GELU"),
+        (lambda x: x.relu(), "ReLU"),
+        (lambda x: torch.cat([x, x], 1), "concat"),
+        (lambda x: x + x, "add"),
+    ],
+)
+def test_operations_are_called_as_the_layers_that_do_the_same(operation, text):
+    class Operates(nn.Sequential):
+        def forward(self, x):
+            return operation(super().forward(x))
+
+    parts = outline(Operates(nn.Conv2d(1, 2, 1)), MNIST).parts
+    assert [part.text for part in parts] == ["conv 1×1", text]

@@ -1,12 +1,12 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from inspection.trees import UNUSUAL, networks, property_test, unchanged
+from inspection.trees import UNUSUAL, Breaks, networks, property_test, unchanged
 from torch import nn
 
 from explorer.branches import Branches
-from explorer.inspection.parts import blocks
+from explorer.inspection.parts import Block, blocks, branches
 from explorer.inspection.receptive import (
     NOTHING,
     Extent,
@@ -58,7 +58,7 @@ def chains(draw, regular=False):
     """
     torch.manual_seed(draw(st.integers(0, 2**31)))
     channels, *lengths = image = draw(st.tuples(*(st.integers(*ends) for ends in SIZES)))
-    sides, layers = [Side(length) for length in lengths], [nn.Identity()]
+    sides, layers = [Side(length) for length in lengths], [nn.ReLU()]
     followed = [[side.spans for side in sides]]
     for kind in draw(
         st.lists(st.sampled_from([nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d]), max_size=4)
@@ -129,7 +129,7 @@ def test_size_stride_and_offset_of_a_chain_follow_the_textbooks_recursion(drawn)
         (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), 3, 1, -1, "3×3"),
         (nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"), 3, 1, -1, "3×3"),
         (nn.MaxPool2d(2), 2, 2, 0, "2×2"),
-        (nn.Identity(), 1, 1, 0, "1×1"),
+        (nn.ReLU(), 1, 1, 0, "1×1"),
     ],
     ids=str,
 )
@@ -161,21 +161,27 @@ def test_few_units_are_not_said_to_see_the_whole_image_if_none_does(layer, image
 
 
 @pytest.mark.parametrize(
-    ("layers", "spans", "text"),
+    ("layers", "spans", "size", "text"),
     [
-        ([nn.Conv2d(1, 1, 3, padding=2, dilation=2)], ((0, 2), (1, 3), (0, 2), (1, 3)), "3×3"),
+        (
+            [nn.Conv2d(1, 1, 3, padding=2, dilation=2)],
+            ((0, 2), (1, 3), (0, 2), (1, 3)),
+            None,
+            "3×3",
+        ),
         (
             [nn.Conv2d(1, 1, 2), nn.Conv2d(1, 1, 1, stride=2, padding=1), nn.Conv2d(1, 1, 2)],
             ((1, 2), (1, 2)),
+            2,
             "2×2",
         ),
     ],
     ids=["holes of a kernel", "padding by more than half a kernel"],
 )
-def test_a_line_that_the_border_only_feigns_is_not_believed(layers, spans, text):
+def test_a_line_that_the_border_only_feigns_is_not_believed(layers, spans, size, text):
     field = list(receptive_fields(nn.Sequential(*layers), (1, 4, 4)).values())[-1]
     assert field.columns.spans == spans
-    assert (field.columns.size, field.columns.offset, str(field)) == (None, None, text)
+    assert (field.columns.size, field.columns.offset, str(field)) == (size, None, text)
 
 
 def test_the_tutorials_last_pool_branch_sees_the_whole_image_as_one_of_its_units_does():
@@ -223,9 +229,33 @@ def test_a_map_that_sees_nothing_of_the_image_says_so():
     assert field.area == 0
 
 
-def test_outputs_that_are_neither_maps_nor_flat_are_left_out():
-    model = nn.Sequential(nn.Flatten(2), nn.Linear(20, 3), nn.Flatten())
-    assert list(receptive_fields(model, (2, 4, 5))) == ["2"]
+def test_outputs_that_are_no_maps_count_as_one_unit_that_sees_what_any_value_sees():
+    model = nn.Sequential(nn.Conv2d(2, 1, (1, 2)), nn.Flatten(2), nn.Linear(16, 3), nn.Flatten())
+    fields = receptive_fields(model, (2, 4, 5))
+    assert list(fields) == ["0", "1", "2", "3"]
+    for name in "123":
+        assert (fields[name].rows.spans, fields[name].columns.spans) == (((0, 3),), ((0, 4),))
+    corner = nn.Sequential(nn.Conv2d(2, 1, 2), First(), nn.Flatten(2))
+    field = receptive_fields(corner, (2, 4, 5))["2"]
+    assert (field.rows.spans, field.columns.spans) == (((0, 2),), ((0, 1),))
+
+
+class First(nn.Module):
+    """Gives two places of a map."""
+
+    def forward(self, x):
+        return x[:, :, :2, :1] * 1
+
+
+def test_an_operation_sees_as_much_as_the_layer_that_does_the_same():
+    class Operates(nn.Sequential):
+        def forward(self, x):
+            return nn.functional.max_pool2d(torch.relu(super().forward(x)), 2)
+
+    fields = receptive_fields(Operates(nn.Conv2d(1, 1, 3)), (1, 28, 28))
+    layers = nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU(), nn.MaxPool2d(2))
+    assert list(fields) == ["0", "relu()", "max_pool2d()"]
+    assert list(fields.values()) == list(receptive_fields(layers, (1, 28, 28)).values())
 
 
 @pytest.mark.parametrize(
@@ -260,14 +290,32 @@ def test_a_block_sees_what_any_of_its_branches_sees(drawn):
     model, images = drawn
     fields = receptive_fields(model, tuple(images.shape[1:]))
     found_blocks = list(blocks(trace(model, images, keep=lambda _: None).parts))
-    assert found_blocks
+    assume(found_blocks)
     for block in found_blocks:
-        inside = [fields[block.branch_name(name)] for name in block.branches]
+        inside = [fields[branch.path] for branch in block.branches.values()]
         for side in ("rows", "columns"):
             found = getattr(fields[block.name], side).spans
             for unit, span in enumerate(found):
                 spans = [getattr(field, side).spans[unit] for field in inside]
                 assert span == (min(first for first, _ in spans), max(last for _, last in spans))
+
+
+def test_a_branch_of_a_sum_in_place_sees_what_it_gives_and_not_what_the_sum_is():
+    class Adds(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.other = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 3, padding=1)
+
+        def forward(self, x):
+            out = self.conv(x)
+            out += self.other(x)
+            return out
+
+    model = nn.Sequential(Adds())
+    (block,) = trace(model, torch.zeros(1, 1, 9, 9), keep=lambda _: None).parts
+    fields = receptive_fields(model, (1, 9, 9))
+    seen = [str(fields[branch.path]) for branch in block.branches.values()]
+    assert (seen, str(fields["0"])) == (["1×1", "3×3"], "3×3")
 
 
 def test_the_branches_of_the_tutorials_first_block_see_these_many_pixels():
@@ -277,7 +325,7 @@ def test_the_branches_of_the_tutorials_first_block_see_these_many_pixels():
     assert str(fields["mix1"]) == "14×14"
 
 
-def test_a_network_that_refuses_nan_has_no_fields_and_raises_nothing():
+def test_a_network_that_refuses_nan_has_the_same_fields_measured_by_changes():
     class Careful(nn.Sequential):
         def forward(self, x):
             if x.isnan().any():
@@ -286,8 +334,16 @@ def test_a_network_that_refuses_nan_has_no_fields_and_raises_nothing():
 
     model = Careful(nn.Conv2d(1, 1, 3))
     with unchanged(model):
+        found = receptive_fields(model, (1, 6, 6))["0"]
+    plain = receptive_fields(nn.Sequential(*model), (1, 6, 6))["0"]
+    assert (found.rows, found.columns) == (plain.rows, plain.columns)
+    assert (found.is_least, plain.is_least) == (True, False)
+
+
+def test_a_network_that_refuses_all_but_its_own_images_has_no_fields_and_raises_nothing():
+    model = Breaks(nn.Conv2d(1, 1, 3))
+    with unchanged(model):
         assert receptive_fields(model, (1, 6, 6)) == {}
-    assert receptive_fields(nn.Sequential(*model), (1, 6, 6)) != {}
 
 
 def test_measuring_leaves_the_network_unchanged():
@@ -305,12 +361,17 @@ def test_measuring_leaves_the_network_unchanged():
 def test_networks_by_others_can_be_measured(stranger):
     with unchanged(stranger):
         fields = receptive_fields(stranger, (1, 32, 32))
-    assert list(fields) == [
-        part.name for part in trace(stranger, torch.zeros(1, 1, 32, 32), id).parts
-    ]
-    (first, *_, last) = fields.values()
-    assert (str(first), first.rows.stride, first.rows.offset) == ("7×7", 2, -3)
-    assert last.is_everything
+        run = trace(stranger, torch.zeros(1, 1, 32, 32), lambda _: None)
+    assert list(fields) == list(run.kept)
+    assert set(branches(run.parts)) < set(fields)
+    first, last = run.parts[0].name, run.parts[-1].name
+    field = fields[first]
+    assert (str(field), field.rows.stride, field.rows.offset) == ("7×7", 2, -3)
+    assert fields[last].is_everything
+    (block, *_) = [part for part in run.parts if isinstance(part, Block)]
+    for branch in block.branches.values():
+        if branch.is_skip:
+            assert fields[branch.path].area < fields[block.name].area
 
 
 def test_the_branches_are_sorted_by_how_much_they_see_and_equal_ones_stay_as_they_are():

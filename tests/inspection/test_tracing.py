@@ -15,12 +15,53 @@ from inspection.trees import (
 from torch import nn
 
 from explorer.branches import Branches
-from explorer.inspection.parts import Block, Layer
-from explorer.inspection.tracing import evaluating, trace, twin, watched
+from explorer.inspection.graph import GraphError
+from explorer.inspection.parts import Block, Node, Point, branches, nodes, parameters
+from explorer.inspection.tracing import by_image, evaluating, trace, twin
+from explorer.inspection.watching import Watch
 
 
 def shapes(images, model):
     return trace(model, images, keep=lambda output: tuple(output.shape)).kept
+
+
+class Reports(Watch):
+    """Notes all that it is told."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.seen = []
+
+    def run_begins(self):
+        self.seen.append("run begins")
+
+    def run_ends(self):
+        self.seen.append("run ends")
+
+    def module_begins(self, path, is_layer):
+        self.seen.append(("module", path, is_layer))
+
+    def before_layer(self, point, module, args, kwargs):
+        self.seen.append(("begin", point.name, module, tuple(args[0].shape)))
+
+    def after_layer(self, point, module, args, kwargs, output):
+        self.seen.append(("end", point.name, module, tuple(output.shape)))
+
+    def operation(self, point, func, args, kwargs):
+        output = func(*args, **kwargs)
+        self.seen.append(("operation", point.name, tuple(output.shape)))
+        return output
+
+
+class PlainCode(nn.Module):
+    """Has a layer and does the rest in plain code."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 1)
+
+    def forward(self, x):
+        return torch.relu(self.conv(torch.relu(x)))
 
 
 def test_within_evaluating_every_module_evaluates_and_afterwards_each_has_its_own_mode_again():
@@ -33,45 +74,62 @@ def test_within_evaluating_every_module_evaluates_and_afterwards_each_has_its_ow
         raise ZeroDivisionError
 
 
-def test_watching_reports_when_each_module_begins_and_ends_from_the_outside_in():
-    model = nn.Sequential(nn.Sequential(nn.Conv2d(1, 2, 1)), nn.Flatten())
-    seen = []
-
-    def watch(when):
-        return lambda path, module, value: seen.append((when, path, module, tuple(value.shape)))
-
+def test_watching_reports_each_module_layer_and_operation_from_the_outside_in():
+    model = nn.Sequential(PlainCode(), nn.Flatten())
+    watch = Reports(model)
     image = torch.randn(3, 1, 4, 4)
-    with unchanged(model), watched(model, watch("begin"), watch("end")):
-        model(image)
-    model(image)  # nobody watches any more
-    assert seen == [
-        ("begin", "", model, (3, 1, 4, 4)),
-        ("begin", "0", model[0], (3, 1, 4, 4)),
-        ("begin", "0.0", model[0][0], (3, 1, 4, 4)),
-        ("end", "0.0", model[0][0], (3, 2, 4, 4)),
-        ("end", "0", model[0], (3, 2, 4, 4)),
+    with torch.no_grad():
+        wanted = model(image)
+        with unchanged(model), watch.watching():
+            assert torch.equal(model(image), wanted)
+        model(image)  # nobody watches any more
+    once = [
+        "run begins",
+        ("module", "", False),
+        ("module", "0", False),
+        ("operation", "0.relu()", (3, 1, 4, 4)),
+        ("module", "0.conv", True),
+        ("begin", "0.conv", model[0].conv, (3, 1, 4, 4)),
+        ("end", "0.conv", model[0].conv, (3, 2, 4, 4)),
+        ("operation", "0.relu()#2", (3, 2, 4, 4)),
+        ("module", "1", True),
         ("begin", "1", model[1], (3, 2, 4, 4)),
         ("end", "1", model[1], (3, 32)),
-        ("end", "", model, (3, 32)),
+        "run ends",
     ]
+    assert watch.seen == once
 
 
-@pytest.mark.parametrize("raising", ["model", "before", "after"])
+def test_each_run_that_is_watched_is_counted_from_the_beginning():
+    model = nn.Sequential(PlainCode(), nn.Flatten())
+    watch = Reports(model)
+    with watch.watching():
+        model(torch.randn(3, 1, 4, 4))
+        first, watch.seen = watch.seen, []
+        model(torch.randn(3, 1, 4, 4))
+    assert watch.seen == first
+
+
+@pytest.mark.parametrize("raising", ["model", "before_layer", "after_layer", "operation"])
 def test_watching_leaves_no_hook_after_an_exception(raising):
     def fail(*_):
         raise RuntimeError("on purpose")
 
-    def nothing(*_):
-        pass
-
-    model = (Breaks if raising == "model" else nn.Sequential)(nn.Conv2d(1, 1, 1), nn.ReLU())
-    before, after = (fail if raising == name else nothing for name in ("before", "after"))
+    layers = PlainCode(), nn.ReLU()
+    model = (Breaks if raising == "model" else nn.Sequential)(*layers)
+    watch = Reports(model)
+    if raising != "model":
+        setattr(watch, raising, fail)
     with (
         unchanged(model),
         pytest.raises(RuntimeError, match="on purpose"),
-        watched(model, before, after),
+        watch.watching(),
     ):
         model(torch.zeros(1, 1, 2, 2))
+    seen = list(watch.seen)
+    torch.relu(torch.zeros(1))
+    nn.Sequential(*layers)(torch.zeros(1, 1, 2, 2))
+    assert watch.seen == seen
 
 
 def test_a_trace_changes_nothing_about_a_network_in_training():
@@ -114,6 +172,26 @@ def test_what_is_kept_is_taken_at_the_moment_at_which_it_is_made():
     assert later["0"].min() == 0  # no copy, so the ReLU wrote into it
 
 
+def test_what_is_kept_of_the_branches_of_a_sum_in_place_is_what_they_gave():
+    class Adds(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 1)
+
+        def forward(self, x):
+            out = self.conv(x)
+            out += x
+            return out
+
+    model, image = nn.Sequential(Adds()), torch.randn(1, 1, 4, 4)
+    run = trace(model, image, keep=torch.clone)
+    conv, skip = branches(run.parts)
+    with torch.no_grad():
+        assert torch.equal(run.kept[conv], model[0].conv(image))
+        assert torch.equal(run.kept[skip], image)
+        assert torch.equal(run.kept["0"], model[0].conv(image) + image)
+
+
 def test_the_answer_is_the_one_of_evaluation_mode():
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Dropout(0.9)).train()
     image = torch.randn(2, 1, 2, 2)
@@ -138,12 +216,116 @@ def test_a_layer_has_the_shapes_of_one_image():
         nn.Sequential(nn.Conv2d(2, 3, (1, 2)), nn.Flatten(), nn.Linear(3 * 4 * 5, 7)),
         torch.randn(9, 2, 4, 6),
         torch.clone,
+        count=True,
     ).parts
-    assert conv == Layer(
-        "0", 1, "Conv2d", "conv 1×2", (2, 4, 6), (3, 4, 5), 3 * 2 * 2 + 3, 3 * 2 * 2 * 4 * 5
+    assert conv == Node(
+        1,
+        Point("0", 1),
+        "Conv2d",
+        "conv 1×2",
+        inputs=(0,),
+        operands=(0,),
+        input_shape=(2, 4, 6),
+        shape=(3, 4, 5),
+        weights=(("0.weight", 3 * 2 * 2), ("0.bias", 3)),
+        macs=3 * 2 * 2 * 4 * 5,
     )
-    assert (flat.inputs, flat.shape, flat.parameters, flat.macs) == ((3, 4, 5), (60,), 0, 0)
-    assert (linear.inputs, linear.shape, linear.macs) == ((60,), (7,), 420)
+    assert (conv.name, conv.path, conv.is_layer, conv.parameters) == ("0", "0", True, 15)
+    assert (flat.input_shape, flat.shape, flat.parameters, flat.macs) == ((3, 4, 5), (60,), 0, 0)
+    assert (linear.input_shape, linear.shape, linear.macs) == ((60,), (7,), 420)
+
+
+def test_multiply_adds_are_counted_only_if_they_are_asked_for():
+    run = trace(nn.Conv2d(1, 2, 3), torch.randn(1, 1, 5, 5), torch.clone)
+    assert (run.macs, run.parts[0].macs) == (0, 0)
+
+
+def test_an_operation_between_layers_is_a_part_as_a_layer_is():
+    run = trace(PlainCode(), torch.randn(3, 1, 4, 5), torch.clone)
+    assert [(part.name, part.kind, part.input_shape, part.shape) for part in run.parts] == [
+        ("relu()", "relu", (1, 4, 5), (1, 4, 5)),
+        ("conv", "Conv2d", (1, 4, 5), (2, 4, 5)),
+        ("relu()#2", "relu", (2, 4, 5), (2, 4, 5)),
+    ]
+    first, conv, last = run.parts
+    assert (first.path, first.parameters) == ("", 0)
+    assert [part.is_layer for part in (first, conv, last)] == [False, True, False]
+    assert [node.inputs for node in run.parts] == [(0,), (1,), (2,)]
+    assert list(run.kept) == ["relu()", "conv", "relu()#2"]
+    assert torch.equal(run.kept["relu()#2"], run.kept["conv"].clamp(min=0))
+
+
+def test_what_hands_its_very_input_on_is_no_part():
+    class Hands(nn.Module):
+        def forward(self, x):
+            return x
+
+    model = nn.Sequential(nn.Identity(), nn.ReLU(), Hands(), nn.Sequential(nn.Identity()))
+    run = trace(model, torch.randn(1, 1, 2, 2), torch.clone)
+    assert [part.name for part in run.parts] == list(run.kept) == ["1"]
+    assert run.begun == ("", "0", "1", "2", "3", "3.0")
+
+
+def test_a_dropout_is_a_part_although_it_changes_nothing_in_evaluation():
+    run = trace(nn.Sequential(nn.ReLU(), nn.Dropout()), torch.randn(1, 1, 2, 2), torch.clone)
+    assert [part.name for part in run.parts] == ["0", "1"]
+    assert torch.equal(run.kept["1"], run.kept["0"])
+
+
+def test_what_does_not_reach_the_answer_is_no_part_but_kept_and_called_unused():
+    class Wasteful(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.idle = nn.Conv2d(1, 2, 1), nn.Conv2d(1, 3, 1)
+
+        def forward(self, x):
+            torch.relu(self.idle(x))
+            return self.conv(x)
+
+    run = trace(Wasteful(), torch.randn(1, 1, 2, 2), torch.clone)
+    assert [part.name for part in run.parts] == ["conv"]
+    assert [node.name for node in run.graph.unused] == ["idle", "relu()"]
+    assert list(run.kept) == ["idle", "relu()", "conv"]
+
+
+def test_an_answer_that_does_not_come_from_the_image_is_refused_with_a_sentence():
+    class Elsewhere(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 1)
+
+        def forward(self, x):
+            return torch.from_numpy(self.conv(x).numpy() * 2)
+
+    model, image = Elsewhere(), torch.randn(1, 1, 2, 2)
+    with unchanged(model), pytest.raises(GraphError, match="cannot be followed back to the image"):
+        trace(model, image, torch.clone)
+
+
+def test_a_layer_that_computes_with_numpy_is_followed_from_outside():
+    class Elsewhere(nn.Module):
+        def forward(self, x):
+            return torch.from_numpy(x.numpy() * 2)
+
+    run = trace(nn.Sequential(Elsewhere(), nn.Flatten()), torch.randn(1, 1, 2, 2), torch.clone)
+    assert [part.name for part in run.parts] == ["0", "1"]
+
+
+def test_of_several_outputs_the_first_is_the_answer():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head, self.auxiliary = nn.Linear(4, 3), nn.Linear(4, 2)
+
+        def forward(self, x):
+            auxiliary = self.auxiliary(x.flatten(1))
+            return {"logits": self.head(x.flatten(1)), "auxiliary": auxiliary}
+
+    images = torch.randn(5, 1, 2, 2)
+    run = trace(model := Two(), images, torch.clone)
+    assert torch.equal(run.output, model.head(images.flatten(1)))
+    assert [part.name for part in run.parts] == ["head"]
+    assert [run.graph[number].name for number in run.graph.outputs] == ["head", "auxiliary"]
 
 
 def test_a_module_that_is_used_twice_is_listed_twice():
@@ -151,7 +333,7 @@ def test_a_module_that_is_used_twice_is_listed_twice():
     model = nn.Sequential(relu, nn.Conv2d(1, 2, 1), relu)
     run = trace(model, torch.randn(1, 1, 2, 2), keep=torch.clone)
     assert [part.name for part in run.parts] == ["0", "1", "0#2"]
-    assert [part.call for part in run.parts] == [1, 1, 2]
+    assert [part.point.call for part in run.parts] == [1, 1, 2]
     assert list(run.kept) == ["0", "1", "0#2"]
     assert run.kept["0#2"].shape == (1, 2, 2, 2)
 
@@ -161,10 +343,13 @@ def test_a_block_that_is_used_twice_is_listed_twice_with_its_branches():
     run = trace(nn.Sequential(block, block), torch.randn(1, 2, 3, 3), keep=torch.clone)
     first, second = run.parts
     assert (first.name, second.name) == ("0", "0#2")
-    assert [part.name for part in second.branches["conv"]] == ["0.conv#2"]
-    assert second.branch_name("skip") == "0.skip#2"
-    assert torch.equal(run.kept["0.skip#2"], run.kept["0"])
-    assert torch.equal(run.kept["0#2"], run.kept["0.skip#2"] + run.kept["0.conv#2"])
+    assert (first.path, second.path) == ("0", "0")
+    assert [part.name for part in second.branches["conv"].parts] == ["0.conv#2"]
+    assert list(branches(run.parts)) == ["0.skip", "0.conv", "0#2.skip", "0#2.conv"]
+    assert [branch.is_skip for branch in second.branches.values()] == [True, False]
+    assert torch.equal(run.kept["0#2.skip"], run.kept["0"])
+    assert torch.equal(run.kept["0#2.conv"], run.kept["0.conv#2"])
+    assert torch.equal(run.kept["0#2"], run.kept["0#2.skip"] + run.kept["0#2.conv"])
 
 
 def test_a_module_that_serves_in_two_branches_is_kept_under_the_name_of_each():
@@ -172,11 +357,13 @@ def test_a_module_that_serves_in_two_branches_is_kept_under_the_name_of_each():
     model = nn.Sequential(nn.Conv2d(1, 1, 1), Branches({"a": conv, "b": conv}))
     run = trace(model, torch.randn(1, 1, 5, 5), keep=torch.clone)
     block = run.parts[1]
-    assert {name: len(inside) for name, inside in block.branches.items()} == {"a": 1, "b": 1}
-    assert block.channels == {"a": 2, "b": 2}
-    wanted = conv(run.kept["0"].clone())  # a clone is no inference tensor
-    for name in block.branches:
-        assert torch.equal(run.kept[block.branch_name(name)], wanted)
+    inside = {name: [p.name for p in branch.parts] for name, branch in block.branches.items()}
+    assert inside == {"a": ["1.a"], "b": ["1.a#2"]}
+    assert {branch.shape for branch in block.branches.values()} == {(2, 5, 5)}
+    assert block.parameters == 2 * 9 + 2
+    wanted = conv(run.kept["0"].clone())
+    for branch in block.branches.values():
+        assert torch.equal(run.kept[branch.path], wanted)
 
 
 def test_a_layer_that_also_serves_as_a_branch_is_kept_under_the_branchs_name():
@@ -206,21 +393,111 @@ def test_the_whole_model_may_be_one_block():
     run = trace(model, torch.randn(1, 1, 3, 3), keep=torch.clone)
     (block,) = run.parts
     assert isinstance(block, Block)
-    assert (block.path, block.name) == ("", "")
-    assert [block.branch_name(name) for name in block.branches] == ["a", "b"]
-    assert set(run.kept) == {"", "a", "b", "b.c"}
-    assert torch.equal(run.kept[""], run.output)
+    assert (block.path, block.name) == ("", "cat()")
+    assert list(branches(run.parts)) == ["cat().a", "cat().b", "b.c"]
+    assert set(run.kept) == {"a", "b", "b.c", "cat()", "cat().a", "cat().b"}
+    assert torch.equal(run.kept["cat()"], run.output)
+
+
+def test_a_container_of_one_path_is_a_block_if_it_does_anything_with_its_output():
+    paths = {"a": nn.Conv2d(1, 2, 1)}
+    run = trace(nn.Sequential(Branches(paths), nn.ReLU()), IMAGES, keep=torch.clone)
+    block, _ = run.parts
+    assert (block.name, list(branches(run.parts))) == ("0", ["0.a"])
+    assert [part.name for part in block.branches["a"].parts] == ["0.a"]
+    run = trace(nn.Sequential(Branches(paths, "add"), nn.ReLU()), IMAGES, keep=torch.clone)
+    assert [part.name for part in run.parts] == ["0.a", "1"]
+    assert not branches(run.parts)
+
+
+@pytest.mark.parametrize(
+    ("merge", "paths", "operations"), [("concat", 2, []), ("add", 2, []), ("add", 3, ["0.add()"])]
+)
+def test_a_container_of_skips_alone_is_a_block_of_skips(merge, paths, operations):
+    names = "abc"[:paths]
+    block = Branches({name: nn.Identity() for name in names}, merge)
+    run = trace(nn.Sequential(block), torch.randn(1, 1, 3, 3), keep=torch.clone)
+    (found,) = run.parts
+    assert [(name, branch.is_skip) for name, branch in found.branches.items()] == [
+        (name, True) for name in names
+    ]
+    assert set(run.kept) == {"0", *operations, *(f"0.{name}" for name in names)}
+
+
+@pytest.mark.parametrize("order", ["abc", "acb", "cab"])
+@pytest.mark.parametrize("merge", ["concat", "add"])
+def test_each_of_two_skips_keeps_its_own_name(merge, order):
+    paths = {"a": nn.Identity(), "b": nn.Identity(), "c": nn.Conv2d(1, 1, 1)}
+    model = nn.Sequential(Branches({name: paths[name] for name in order}, merge))
+    (block,) = trace(model, torch.randn(1, 1, 3, 3), keep=torch.clone).parts
+    skips = {name: branch.is_skip for name, branch in block.branches.items()}
+    assert skips == {name: name != "c" for name in order}
+    assert list(skips) == list(order)
+
+
+def test_skips_keep_their_names_beside_a_branch_that_begins_with_the_same_concatenation():
+    inner = nn.Sequential(Branches({"a": nn.Identity(), "b": nn.Identity()}), nn.Conv2d(2, 1, 1))
+    model = nn.Sequential(Branches({"one": nn.Identity(), "two": nn.Identity(), "c": inner}))
+    (block,) = trace(model, torch.randn(1, 1, 3, 3), keep=torch.clone).parts
+    assert list(block.branches) == ["one", "two", "c"]
+    assert [part.name for part in block.branches["c"].parts] == ["0.c.0", "0.c.1"]
+
+
+def test_a_container_is_a_block_without_parameters_too_but_plain_code_is_none():
+    class Plain(nn.Module):
+        def forward(self, x):
+            return x + torch.relu(x)
+
+    block = Branches({"skip": nn.Identity(), "relu": nn.ReLU()}, merge="add")
+    run = trace(nn.Sequential(Plain(), nn.Sequential(nn.ReLU()), block), IMAGES, keep=torch.clone)
+    assert [(part.name, isinstance(part, Block)) for part in run.parts][-1] == ("2", True)
+    assert list(branches(run.parts)) == ["2.skip", "2.relu"]
+
+
+def test_a_merge_in_plain_code_is_a_block_where_a_path_learns_or_it_is_a_matrix_product():
+    class Adds(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x):
+            return x + self.layer(x)
+
+    class Attends(nn.Module):
+        def forward(self, x):
+            return torch.relu(x) @ torch.sigmoid(x)
+
+    def kinds(model):
+        return [
+            part.kind for part in trace(model, IMAGES, torch.clone).parts if isinstance(part, Block)
+        ]
+
+    assert kinds(Adds(nn.Conv2d(1, 1, 1))) == ["sum"]
+    assert kinds(Adds(nn.ReLU())) == []
+    assert kinds(nn.Sequential(Adds(nn.ReLU()), Adds(nn.BatchNorm2d(1)))) == ["sum"]
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attends = Attends()
+            self.conv = nn.Conv2d(1, 1, 1)
+
+        def forward(self, x):
+            x = self.conv(x)
+            return torch.relu(x) @ torch.sigmoid(x)
+
+    assert kinds(Whole()) == ["matrix product"]
 
 
 def test_the_whole_model_may_be_one_layer():
     model = nn.Conv2d(1, 2, 3)
-    run = trace(model, torch.randn(1, 1, 5, 5), keep=torch.clone)
+    run = trace(model, torch.randn(1, 1, 5, 5), keep=torch.clone, count=True)
     (layer,) = run.parts
     assert (layer.path, layer.kind, layer.parameters, layer.macs) == ("", "Conv2d", 20, 2 * 9 * 9)
     assert list(run.kept) == [""]
 
 
-def test_multiply_adds_between_the_modules_count_for_the_whole_alone():
+def test_multiply_adds_between_the_modules_count_for_their_operation_and_for_the_whole():
     class Mixed(nn.Module):
         def __init__(self):
             super().__init__()
@@ -230,23 +507,27 @@ def test_multiply_adds_between_the_modules_count_for_the_whole_alone():
             x = x.flatten(1)
             return self.linear(x) @ torch.ones(3, 5)
 
-    run = trace(Mixed(), torch.randn(6, 1, 2, 2), keep=torch.clone)
-    assert [part.macs for part in run.parts] == [4 * 3]
+    run = trace(Mixed(), torch.randn(6, 1, 2, 2), keep=torch.clone, count=True)
+    macs = {part.name: part.macs for part in run.parts}
+    assert macs == {"linear": 4 * 3, "matmul()": 3 * 5}
     assert run.macs == 4 * 3 + 3 * 5
 
 
 def test_modules_that_give_or_take_something_else_than_a_tensor_are_no_hindrance():
     class Pair(nn.Module):
         def forward(self, x):
-            return x, x
+            return x, 3 * x
 
     class Sum(nn.Module):
         def forward(self, pair):
             return pair[0] + pair[1]
 
     run = trace(nn.Sequential(Pair(), Sum()), torch.ones(1, 1, 2, 2), keep=torch.clone)
-    assert [(part.kind, part.inputs, part.shape) for part in run.parts] == [("Sum", (), (1, 2, 2))]
-    assert run.output.sum() == 8
+    assert [(part.kind, part.input_shape, part.shape) for part in run.parts] == [
+        ("Pair", (1, 2, 2), (1, 2, 2)),
+        ("add", (1, 2, 2), (1, 2, 2)),
+    ]
+    assert run.output.sum() == 16
 
 
 IMAGES = torch.randn(2, 1, 8, 8)
@@ -257,17 +538,19 @@ def test_a_network_with_unusual_modules_is_watched_and_answers_as_it_does_unwatc
     torch.manual_seed(0)
     model = UNUSUAL[name]().train()
     with unchanged(model):
-        run = trace(model, IMAGES, keep=torch.clone)
+        run = trace(model, IMAGES, keep=torch.clone, count=True)
     with torch.no_grad():
         torch.testing.assert_close(run.output, model.eval()(IMAGES))
     assert run.macs > 0
     assert {part.name for part in run.parts} <= set(run.kept)
+    total = sum(p.numel() for p in model.parameters())
+    assert parameters(nodes(run.parts)) == total
 
 
 @pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm", "orthogonal"])
 def test_a_layer_whose_weight_is_computed_is_that_layer_and_the_computation_none(norm):
     model = parametrized(norm)
-    conv, _, _, linear = trace(model, IMAGES, keep=torch.clone).parts
+    conv, _, _, linear = trace(model, IMAGES, keep=torch.clone, count=True).parts
     assert (conv.path, conv.kind, conv.text, conv.shape) == ("0", "Conv2d", "conv 3×3", (4, 6, 6))
     assert (linear.path, linear.kind, linear.text) == ("3", "Linear", "linear")
     for part in (conv, linear):
@@ -276,23 +559,57 @@ def test_a_layer_whose_weight_is_computed_is_that_layer_and_the_computation_none
     assert conv.macs >= 4 * 9 * 36
 
 
-def test_modules_that_run_on_parameters_count_as_layers_and_their_macs_count():
-    run = trace(Queries(), IMAGES, keep=torch.clone)
-    assert [part.path for part in run.parts] == ["embed", "drop", "norm", "key"]
-    macs = {part.path: part.macs for part in run.parts}
-    assert macs == {"embed": 64 * 4, "drop": 0, "norm": 0, "key": 64 * 16}
+def test_modules_that_run_on_parameters_are_no_parts_and_what_uses_their_results_has_them():
+    model = Queries()
+    run = trace(model, IMAGES, keep=torch.clone, count=True)
+    assert [part.name for part in run.parts] == ["embed", "add()", "key", "matmul()", "mean()"]
+    macs = {part.name: part.macs for part in run.parts}
+    assert macs == {
+        "embed": 64 * 4,
+        "add()": 0,
+        "key": 64 * 16,
+        "matmul()": 3 * 4 * 64,
+        "mean()": 0,
+    }
     assert run.macs == 64 * 4 + 64 * 16 + 3 * 4 * 64
+    weights = {part.name: sorted(name for name, _ in part.weights) for part in run.parts}
+    assert weights["add()"] == ["position"]
+    assert weights["matmul()"] == ["norm.bias", "norm.weight", "queries"]
+    assert not run.graph.unused
 
 
-def test_modules_that_take_no_tensor_or_give_none_or_one_number_an_image():
+def test_modules_that_take_no_tensor_or_give_several_or_one_number_an_image():
     run = trace(Odd(), IMAGES, keep=torch.clone)
-    shapes = {part.path: (part.inputs, part.shape) for part in run.parts}
+    shapes = {part.name: (part.input_shape, part.shape) for part in nodes(run.parts)}
     assert shapes == {
-        "table": ((), (1, 8, 8)),
+        "mul()": ((1, 8, 8), (1, 8, 8)),
+        "pair": ((1, 8, 8), (1, 8, 8)),
         "sum": ((1, 8, 8), (1,)),
         "linear": ((1,), (3,)),
-        "mean": ((), (1,)),
+        "mean": ((1, 8, 8), (1,)),
+        "add()": ((3,), (3,)),
     }
+    assert all(len(kept) == len(IMAGES) and kept.ndim > 1 for kept in run.kept.values())
+    # One number for all images is the same for each of them.
+    assert torch.equal(run.kept["mean"], run.kept["mean"][:1].expand(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [
+        ((3, 5, 4), (3, 5, 4)),
+        ((3,), (3, 1)),
+        ((7, 3, 5), (3, 7, 5)),
+        ((12, 5), (3, 4, 5)),
+        ((7, 5), (3, 7, 5)),
+        ((), (3, 1)),
+    ],
+)
+def test_a_tensor_is_sorted_by_image(shape, wanted):
+    tensor = torch.randn(shape)
+    found = by_image(tensor, 3)
+    assert tuple(found.shape) == wanted
+    assert set(found.flatten().tolist()) == set(tensor.flatten().tolist())
 
 
 def test_every_run_of_every_module_is_listed_in_the_order_in_which_they_began():
@@ -306,8 +623,11 @@ def test_a_block_that_runs_more_modules_than_its_branches_is_watched():
         def forward(self, x):
             return super().forward(self["a"](x))
 
-    run = trace(Twice({"a": nn.Identity(), "b": nn.ReLU()}), IMAGES, keep=torch.clone)
-    assert run.parts[0].shape == (2, 8, 8)
+    run = trace(Twice({"a": nn.Sigmoid(), "b": nn.ReLU()}), IMAGES, keep=torch.clone)
+    first, block = run.parts
+    assert (first.name, block.shape) == ("a", (2, 8, 8))
+    inside = {name: [p.name for p in branch.parts] for name, branch in block.branches.items()}
+    assert inside == {"a": ["a#2"], "b": ["b"]}
 
 
 def test_a_network_that_cached_a_table_while_it_was_watched_can_be_trained():

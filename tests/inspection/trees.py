@@ -187,7 +187,7 @@ def settle(model):
 def blocks(draw, inputs, depth=2, activations=True):
     """A `Branches` of random paths that keep height and width, and how many channels it gives."""
     add_up = draw(st.booleans())
-    widths = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    widths = draw(st.lists(st.integers(1, 4), min_size=2, max_size=3))
     if add_up:
         widths = [draw(st.sampled_from([inputs, 3]))] * len(widths)
     paths = {
@@ -240,26 +240,42 @@ def path_of(path, name):
 def by_hand(module, x, path="", off=(), seen=None):
     """What `module` gives in evaluation mode, without calling it or any module in it.
 
-    Branches in `off` count as zeros; each layer's, branch's and block's output goes into `seen`.
+    Branches in `off` count as zeros. What each layer, operation, branch and block gives goes into
+    `seen`, a merge under its block's name. What hands its very input on, such as `nn.Identity`, is
+    none of these, nor are the branches where nothing is merged, as in a sum of one path.
     """
     seen = {} if seen is None else seen
     if isinstance(module, Branches):
-        outputs = []
-        for name, branch in module.items():
-            own = path_of(path, name)
-            seen[own] = by_hand(branch, x, own, off, seen)
-            outputs.append(torch.zeros_like(seen[own]) if own in off else seen[own])
-        y = torch.cat(outputs, 1) if module.merge is concat else sum(outputs[1:], outputs[0])
-    elif isinstance(module, nn.Sequential):
+        ways = {path_of(path, name): branch for name, branch in module.items()}
+        given = {own: by_hand(branch, x, own, off, seen) for own, branch in ways.items()}
+        if not merges(module):
+            return given.popitem()[1]
+        seen |= given
+        outputs = [torch.zeros_like(y) if own in off else y for own, y in given.items()]
+        if module.merge is concat:
+            seen[path] = torch.cat(outputs, 1)
+            return seen[path]
+        total, *others = outputs
+        for number, output in enumerate(others, 1):
+            total = total + output
+            name = path_of(path, "add()" if number == 1 else f"add()#{number}")
+            seen[path if number == len(others) else name] = total
+        return total
+    if isinstance(module, nn.Sequential):
         y = x
         for name, child in module.named_children():
             forgets = type(module).__name__ == "ForgetsItsFirst" and child is module[-1]
             y = by_hand(child, x if forgets else y, path_of(path, name), off, seen)
         return y
-    else:
-        y = _layer(module, x)
-    seen[path] = y
+    y = _layer(module, x)
+    if y is not x:
+        seen[path] = y
     return y
+
+
+def merges(module):
+    """Whether a `Branches` does anything with the outputs of its paths."""
+    return module.merge is concat or len(module) > 1
 
 
 def _layer(module, x):
@@ -279,7 +295,7 @@ def _layer(module, x):
                 x, module.kernel_size, module.stride, module.padding, ceil_mode=module.ceil_mode
             )
         case nn.Dropout():
-            return x
+            return x.clone()
         case nn.AdaptiveAvgPool2d(output_size=1):
             return x.mean((2, 3), keepdim=True)
         case nn.Flatten():

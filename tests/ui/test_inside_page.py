@@ -463,7 +463,8 @@ def test_the_filter_of_a_map_is_that_of_the_convolution_on_the_way_to_it_not_bes
     sources = {
         **{"0": "0", "1": "0", "2.wide.0": "2.wide.0", "2.wide.1": "2.wide.0"},
         **{"2.pool.0": "0", "2.pool.1": "2.pool.1", "2.skip": "0"},
-        **dict.fromkeys(["3", "4", "5", "6", "7", "2", "2.pool"]),
+        **{"2.wide": "2.wide.0", "2.pool": "2.pool.1"},
+        **dict.fromkeys(["3", "4", "5", "6", "7", "2"]),
     }
     assert {name: feature_map.source_of(parts, name) for name in sources} == sources
 
@@ -478,7 +479,7 @@ def test_grad_cam_begins_with_the_maps_that_are_closest_to_the_logits():
     layers = ["0", "1.a", "1.b.0", "1"]
     assert questions.cam_layers(parts_of(nn.Sequential(stem, block(), *end))) == layers
     model = nn.Sequential(stem, block(), stem, nn.ReLU(), *end)
-    assert questions.cam_layers(parts_of(model)) == ["1.a", "1.b.0", "1", "0"]
+    assert questions.cam_layers(parts_of(model)) == ["0", "1.a", "1.b.0", "1", "0#2"]
     assert questions.cam_layers(parts_of(nn.Sequential(nn.ReLU(), *end))) == []
 
 

@@ -212,7 +212,7 @@ def test_the_plugins_page_shows_checks_diagram_and_source(folder):
         time.sleep(0.5)
         app.run()
     assert not app.exception
-    assert "**branches** It names no branches" in texts(app)
+    assert "**branches** It has no branches" in texts(app)
     assert "**learns** The loss falls from" in texts(app)
     assert f"own.py:{1 + OWN.splitlines().index('class Own(nn.Sequential):')}" in texts(app)
     assert [*app.dataframe[0].value["layer"]] == ["0", "1"]

@@ -133,7 +133,7 @@ function drawMerge(merge, context) {
     node.append(strip, drawStage(merge.total, context, context.width, zoom));
   } else {
     const stages = [...merge.terms, merge.total];
-    const sign = (place) => (place === merge.terms.length ? "=" : merge.kind === "add" ? "+" : ",");
+    const sign = (place) => (place === merge.terms.length ? "=" : { sum: "+", product: "×" }[merge.kind] ?? ",");
     node.append(drawStages(stages, context, context.width, sign));
   }
   return node;

@@ -1,13 +1,13 @@
 """One feature map, large, beside the image and the filter that computed it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
 from explorer.charts.lanes import as_maps, limit
 from explorer.charts.maps import feature_map
 from explorer.inspection.activations import statistics
-from explorer.inspection.parts import Layer, Part
+from explorer.inspection.parts import Block, Node, Part
 from explorer.inspection.weights import Filters
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside import switches
@@ -38,7 +38,7 @@ def _dialog(case: Case, name: str, channel: int) -> None:
     title = f"channel {channel}"
     chart(feature_map(case.chosen.pixels, values, limit([values]), title, made), key="one map")
     st.caption(" ".join(_facts(case, name, channel, source)))
-    switch = f"{name.partition('#')[0]}:{channel}"
+    switch = f"{name}:{channel}"
     if case.session.can_be_off(switch):
         on = switches.is_on(switch)
         help = "If it is off, it gives zeros, and everything that follows works with these."
@@ -64,34 +64,38 @@ def _facts(case: Case, name: str, channel: int, source: Filters | None) -> list[
     return facts
 
 
-def source_of(parts: Sequence[Part], name: str, source: str | None = None) -> str | None:
-    """Find the convolution that computes the channels of a layer.
+def source_of(parts: Sequence[Part], name: str) -> str | None:
+    """Find the convolution that computes the channels of a layer or of a branch.
 
     Args:
-        parts: The layers and blocks of a network or of a branch, in running order.
-        name: The name of the layer.
-        source: The path of the convolution that computes the channels of their input, if any.
+        parts: The parts of a network, in running order.
+        name: The name of the layer, or the path of the branch.
 
     Returns:
         The path of this layer, or of the last convolution on the way to it if nothing between them
         mixes channels; `None` if there is no such convolution.
     """
+    return dict(_sources(parts, None)).get(name)
+
+
+def _sources(parts: Sequence[Part], source: str | None) -> Iterator[tuple[str, str | None]]:
+    """Yield the name of each part and the convolution that computes its channels."""
     for part in parts:
-        if isinstance(part, Layer):
-            source = _source_after(part, source)
-            if part.name == name:
-                return source
-        else:
+        if isinstance(part, Block):
             for branch in part.branches.values():
-                if found := source_of(branch, name, source):
-                    return found
+                inside = list(_sources(branch.parts, source))
+                yield from inside
+                own = None if branch.shared else source
+                yield branch.path, inside[-1][1] if inside else own
             source = None  # a merge is of several
-    return None
+        else:
+            source = _source_after(part, source)
+        yield part.name, source
 
 
-def _source_after(layer: Layer, source: str | None) -> str | None:
+def _source_after(layer: Node, source: str | None) -> str | None:
     if layer.kind == "Conv2d":
         return layer.path
     mixes = layer.parameters > 0 and "Norm" not in layer.kind
-    keeps = len(layer.shape) == 3 and layer.shape[:1] == layer.inputs[:1] and not mixes
+    keeps = len(layer.shape) == 3 and layer.shape[:1] == layer.input_shape[:1] and not mixes
     return source if keeps else None

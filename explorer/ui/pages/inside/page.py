@@ -109,6 +109,9 @@ def _prediction(case: Case, place: int, row: int) -> None:
 
 def _network(place: int, case: Case, scale: Scale, others: Sequence[Maps]) -> None:
     stage = switches.opened(case.recording)
+    if stage is None:
+        st.info("This network does nothing with the image but hand it on.")
+        return
     with case.subject.figure("The overview"):
         _overview(place, case, stage)
     accuracy = ""
@@ -131,6 +134,8 @@ def _overview(place: int, case: Case, stage: Stage) -> None:
     )
     key = f"overview.{place}"
     drawing(svg, subject.file, key, on_open=lambda: switches.open_part(st.session_state[key].open))
+    if unused := case.session.unused:
+        st.caption(f"Computed and never used: {', '.join(f'`{node.name}`' for node in unused)}.")
 
 
 def _lanes(

@@ -11,7 +11,7 @@ from explorer.charts import maps as map_charts
 from explorer.charts.grids import confusion, gradient_history
 from explorer.inspection.answers import Answers
 from explorer.inspection.attribution import METHODS, AttributionError
-from explorer.inspection.linearity import TOLERANCE, Linearity
+from explorer.inspection.linearity import Linearity, Replacement
 from explorer.inspection.parts import Block, Part
 from explorer.ui import state
 from explorer.ui.components.chart import chart
@@ -76,7 +76,7 @@ def _pixels(case: Case) -> None:
 
 
 def cam_layers(parts: Sequence[Part]) -> list[str]:
-    """Return the paths of the convolutions and blocks that give maps, in the order of their output.
+    """Return the names of the convolutions and blocks that give maps, in the order of their output.
 
     The last of them is closest to the logits, and the most usual choice for Grad-CAM.
     """
@@ -84,10 +84,10 @@ def cam_layers(parts: Sequence[Part]) -> list[str]:
     for part in parts:
         if isinstance(part, Block):
             for branch in part.branches.values():
-                found += cam_layers(branch)
-        if len(part.shape) == 3 and (isinstance(part, Block) or part.kind == "Conv2d"):
-            found.append(part.path)
-    return list(dict.fromkeys(reversed(found)))[::-1]  # what runs twice is where it runs last
+                found += cam_layers(branch.parts)
+        if len(part.shape) == 3 and (isinstance(part, Block) or part.kind in ("Conv2d", "conv2d")):
+            found.append(part.name)
+    return found
 
 
 def _filters(case: Case) -> None:
@@ -174,7 +174,7 @@ def _linearity(case: Case) -> None:
     )
     found = case.session.linearity()
     if not found:
-        st.info("This network has no blocks: its author named no `Branches`.")
+        st.info("This network has no blocks: each of its layers takes what the last one gave.")
     for verdict in found:
         with st.container(border=True):
             _verdict(verdict)
@@ -202,13 +202,14 @@ def _verdict(verdict: Linearity) -> None:
         )
     st.caption(
         "Tested with random inputs: an affine map gives for a mix of two inputs the same mix of "
-        f"their outputs. The block differs from that by {_share(verdict.error)}; "
-        f"everything from it to the logits by {_share(verdict.tail_error)}."
+        "their outputs. The block differs from that by "
+        f"{_share(verdict.error, verdict.replacement)}; everything from it to the logits by "
+        f"{_share(verdict.tail_error, verdict.tail_replacement)}."
     )
 
 
-def _share(error: float) -> str:
-    return "rounding only" if error < TOLERANCE else f"{100 * error:.2g} % of its largest output"
+def _share(error: float, affine: Replacement | None) -> str:
+    return "rounding only" if affine else f"{100 * error:.2g} % of its largest output"
 
 
 def _mistakes(case: Case) -> None:

@@ -65,12 +65,16 @@ def _open(name: str) -> None:
     st.session_state[PART] = (name, *(other for other in before if other != name))[:10]
 
 
-def opened(recording: Recording) -> Stage:
-    """Return the part of this network that was opened last, or else its first block."""
+def opened(recording: Recording) -> Stage | None:
+    """Return the part of this network that was opened last, or else its first block.
+
+    Of a network that does nothing with the image, there is none.
+    """
     found: dict[str, Any] = {stage_name(stage): stage for stage in stages(recording.parts)}
     found |= {block.name: block for block in blocks(recording.parts)}
     for name in st.session_state.get(PART, ()):
         if name in found:
             stage: Stage = found[name]
             return stage
-    return next((s for s in found.values() if isinstance(s, Block)), next(iter(found.values())))
+    first_block = next((s for s in found.values() if isinstance(s, Block)), None)
+    return first_block or next(iter(found.values()), None)

@@ -1,38 +1,42 @@
 """What each branch is worth on the test images, and what it contributed to one prediction."""
 
 from collections.abc import Collection, Sequence
+from typing import TypeAlias
 
 import streamlit as st
 
 from explorer.charts.bars import Worth, shares, worths
 from explorer.charts.style import branch_hues
+from explorer.inspection.ablation import INSTEAD, Instead
 from explorer.inspection.parts import Block, blocks
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.subject import Subject
 
+Scored: TypeAlias = tuple[Collection[str], Instead]  # what is off, and what it gives in its place
+
 SCORED = "scored"  # session key: what was scored on all test images, at the visitor's request
 SAMPLE = 1000  # test images that are scored without being asked
 
 
-def images(subject: Subject, off: Collection[str]) -> int | None:
+def images(subject: Subject, off: Collection[str], instead: Instead = "zero") -> int | None:
     """Return how many test images to score on: all (`None`) if the visitor asked for them."""
     total = len(subject.session.data.test)
-    if total <= SAMPLE or _key(subject, off) in st.session_state.get(SCORED, ()):
+    if total <= SAMPLE or _key(subject, off, instead) in st.session_state.get(SCORED, ()):
         return None
     return SAMPLE
 
 
-def _key(subject: Subject, off: Collection[str]) -> tuple[object, ...]:
-    return subject.key, tuple(sorted(off))
+def _key(subject: Subject, off: Collection[str], instead: Instead) -> tuple[object, ...]:
+    return subject.key, tuple(sorted(off)), instead if off else "zero"
 
 
 def answer(case: Case) -> None:
     """Show both, side by side."""
     if not case.session.branches:
         st.info(
-            "This network has no branches: its author named none with `Branches`. A click on a map "
-            "opens it, and its channel can be switched off there."
+            "This network has no branches: each of its layers takes what the last one gave. A "
+            "click on a map opens it, and its channel can be switched off there."
         )
         return
     left, right = st.columns(2, gap="large")
@@ -41,26 +45,37 @@ def answer(case: Case) -> None:
             "**What is each branch worth (ablation)?** Points of accuracy lost when this branch "
             "alone is switched off; at the bar's end, the accuracy that remains"
         )
-        _worths(case)
+        chosen = st.segmented_control(
+            "A branch that is off gives",
+            INSTEAD,
+            default=INSTEAD[0],
+            required=True,
+            key="instead",
+            format_func=lambda instead: _GIVES[instead],
+            help="With zeros, what follows meets what it has never met. With the branch's mean "
+            "over these images, it meets what it is used to, and misses only what the branch says "
+            "of one image.",
+        )
+        _worths(case, chosen or INSTEAD[0])
     with right, case.subject.figure("Logit attribution"):
         _logit_attribution(case)
 
 
 def _logit_attribution(case: Case) -> None:
-    found = {block.path: block for block in blocks(case.recording.parts) if block.call == 1}
-    outermost = [part.path for part in case.recording.parts if isinstance(part, Block)]
-    path = st.selectbox(
+    found = {block.name: block for block in blocks(case.recording.parts)}
+    outermost = [part.name for part in case.recording.parts if isinstance(part, Block)]
+    name = st.selectbox(
         "What did each branch of this block contribute to the logits (logit attribution)?",
         list(found),
         index=list(found).index(outermost[-1]),
         key="shares of",
     )
-    attributed = case.session.logit_attribution(case.chosen.image, path, case.off)
+    attributed = case.session.logit_attribution(case.chosen.image, name, case.off)
     chart(
         shares(
             {branch: values[0].tolist() for branch, values in attributed.branches.items()},
             None if attributed.bias is None else attributed.bias.tolist(),
-            branch_hues(found[path].branches),
+            branch_hues(found[name].branches),
             case.subject.dataset.classes,
         ),
         key="shares",
@@ -74,22 +89,26 @@ def _logit_attribution(case: Case) -> None:
     )
 
 
-def _worths(case: Case) -> None:
+_GIVES: dict[Instead, str] = {"zero": "zeros", "mean": "its mean"}
+
+
+def _worths(case: Case, instead: Instead) -> None:
     subject, session = case.subject, case.session
     total = len(session.data.test)
     each = [(), *((path,) for path in session.branches)]
-    if any(images(subject, off) for off in (*each, case.off)):
-        _offer_all(subject, [case.off, *each])
+    wanted: list[Scored] = [(case.off, "zero"), *((off, instead) for off in each)]
+    if any(images(subject, *asked) for asked in wanted):
+        _offer_all(subject, wanted)
     # All or none of them, so that they can be compared.
-    most = next((SAMPLE for off in each if images(subject, off)), None)
+    most = next((SAMPLE for off in each if images(subject, off, instead)), None)
     hues = {
-        block.branch_path(name): hue
+        block.branches[name].path: hue
         for block in blocks(case.recording.parts)
         for name, hue in branch_hues(block.branches).items()
     }
     with st.spinner("Scoring without each branch"):
         intact = session.answers((), most)
-        without = {path: session.answers((path,), most) for path in session.branches}
+        without = {path: session.answers((path,), most, instead) for path in session.branches}
     found = [
         Worth(path, hues.get(path, "#888888"), answers.accuracy, answers.loss)
         for path, answers in without.items()
@@ -98,13 +117,13 @@ def _worths(case: Case) -> None:
     on = f"the first {most:,}" if most else f"all {total:,}"
     st.caption(
         f"Intact: {100 * intact.accuracy:.2f} % on {on} test images. A branch that is off gives "
-        "zeros; the others were trained beside it, not without it."
+        f"{_GIVES[instead]}; the others were trained beside it, not without it."
     )
     if case.off and images(subject, case.off) is None:
         _by_class(case)
 
 
-def _offer_all(subject: Subject, sets: Sequence[Collection[str]]) -> None:
+def _offer_all(subject: Subject, sets: Sequence[Scored]) -> None:
     """Offer to score on all test images, one set of switches after the other."""
     place = st.empty()
     if not place.button(
@@ -113,12 +132,12 @@ def _offer_all(subject: Subject, sets: Sequence[Collection[str]]) -> None:
         key="score",
     ):
         return
-    for done, off in enumerate(sets):
+    for done, (off, instead) in enumerate(sets):
         words = f"without {', '.join(off)}" if off else "intact"
         place.progress(done / len(sets), f"Scoring on all test images: {words}")
-        subject.session.answers(off)
+        subject.session.answers(off, instead=instead)
         # At once, so that what is done is kept when the visitor does not wait for the rest.
-        st.session_state.setdefault(SCORED, set()).add(_key(subject, off))
+        st.session_state.setdefault(SCORED, set()).add(_key(subject, off, instead))
     st.rerun()
 
 
