@@ -65,4 +65,4 @@ def inspect(
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        print_inspection(found, run.title, dataset_of(run, registry).classes)
+        print_inspection(found, run.title_after(epoch), dataset_of(run, registry).classes)

@@ -79,12 +79,42 @@ class RunStore:
         """Return the run of this spec: the one there is, or a new one that waits to be claimed.
 
         Raises:
+            UnknownRunError: Its weights were imported and are gone, so there is nothing to train.
             UnreadableRunError: There is one, and it cannot be read.
         """
+        if spec.imported:
+            return self.run(spec.id)
         row = {"id": spec.id, "spec": spec.to_json(), "status": "queued", "created": time.time()}
         try:
             with self._transaction() as connection:
                 connection.execute(RUNS.insert().values(row))
+        except sql.exc.IntegrityError:
+            pass  # it is there, possibly since a moment ago
+        return self.run(spec.id)
+
+    def add_imported(self, spec: RunSpec, started: Started, epoch: Epoch, weights: bytes) -> Run:
+        """Return the run of this spec: the one there is, or a new one that is finished at once.
+
+        Args:
+            spec: Says which weights are imported.
+            started: What they were scored on.
+            epoch: Their scores.
+            weights: A state dict, as safetensors.
+
+        Raises:
+            UnreadableRunError: There is one, and it cannot be read.
+        """
+        row = {"id": spec.id, "spec": spec.to_json(), "status": "finished", "created": time.time()}
+        happened = [
+            {"run": spec.id, "kind": events.kind(e), "number": n, "content": events.to_json(e)}
+            for e, n in ((started, started.finished_epochs), (epoch, epoch.epoch))
+        ]
+        kept = {"run": spec.id, "epoch": epoch.epoch, "content": weights}
+        try:
+            with self._transaction() as connection:
+                connection.execute(RUNS.insert().values(row))
+                connection.execute(EVENTS.insert(), happened)
+                connection.execute(WEIGHTS.insert().values(kept))
         except sql.exc.IntegrityError:
             pass  # it is there, possibly since a moment ago
         return self.run(spec.id)

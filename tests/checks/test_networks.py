@@ -299,7 +299,7 @@ WRONG = [
         "learns",
         "note",
         r"^The loss falls slowly: from 2\.30 in the first quarter to 2\.\d\d in the last of 32 "
-        r"steps on 512 images of MNIST; if it stays slow in a longer training, raise the learning rate",
+        r"steps on 512 images of MNIST; if it stays slow in a longer training, raise",
         "class Net",
     ),
     (

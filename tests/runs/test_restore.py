@@ -130,7 +130,7 @@ def test_weights_of_another_shape_are_said_not_to_fit(store):
     narrow = BN.build(MNIST.images, {"width": 8})
     sentence = refused(trained(store, spec(width=16), narrow), 1, store)
     assert "The recorded weights do not fit ResidualBN" in sentence
-    assert sentence.endswith("Train it again.")
+    assert sentence.endswith("Train or import it again.")
 
 
 def test_a_run_is_found_in_the_first_store_that_has_it(store, other_store):
