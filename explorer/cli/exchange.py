@@ -83,7 +83,8 @@ def import_weights(
 
 def export(
     id: Annotated[
-        str, typer.Argument(metavar="RUN", help="The run's id; `explorer runs` lists them.")
+        str,
+        typer.Argument(metavar="RUN", help="The run's id, or its beginning; see `explorer runs`."),
     ],
     weights: Annotated[
         Path | None,

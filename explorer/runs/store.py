@@ -136,6 +136,12 @@ class RunStore:
         """Return the runs that cannot be read, and why; they can be deleted."""
         return [run for run in self._read(sql.true()) if isinstance(run, UnreadableRun)]
 
+    def ids(self, beginning: str) -> list[str]:
+        """Return the ids that begin so, also of runs that cannot be read; at most ten."""
+        query = sql.select(RUNS.c.id).where(RUNS.c.id.startswith(beginning, autoescape=True))
+        with self._transaction() as connection:
+            return list(connection.scalars(query.order_by(RUNS.c.id).limit(10)))
+
     def steps(self, id: str, after: int = 0) -> list[Step]:
         """Return what a run reported after its step `after`."""
         return self._events(id, Step, after)
@@ -355,16 +361,23 @@ def _text(column: sql.ColumnElement[Any]) -> sql.ColumnElement[str]:
 def find_run(id: str, stores: Sequence[RunStore]) -> tuple[Run, RunStore]:
     """Return a run and the first of these stores that has it.
 
+    Args:
+        id: Its id, or the beginning of it that no other run has.
+        stores: Where it is looked for.
+
     Raises:
-        UnknownRunError: None has it.
+        UnknownRunError: None has it, or several runs begin so.
         UnreadableRunError: The first that has it cannot read it.
     """
-    for store in stores[:-1]:
-        try:
-            return store.run(id), store
-        except UnknownRunError:
-            pass
-    return stores[-1].run(id), stores[-1]
+    found = {own: store for store in reversed(stores) for own in store.ids(id) if id}
+    if id not in found and len(found) > 1:
+        raise UnknownRunError(
+            f"Several runs have ids that begin with {id!r}: {', '.join(sorted(found))}; give more "
+            "digits."
+        )
+    whole = id if id in found or not found else next(iter(found))
+    store = found.get(whole, stores[-1])
+    return store.run(whole), store
 
 
 def _lease() -> float:

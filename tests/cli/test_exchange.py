@@ -124,6 +124,16 @@ def test_export_json_says_what_was_written(recorded, tmp_path):
     assert json.loads(result.stdout) == {"run": run.id, "epoch": 10, "weights": str(file)}
 
 
+def test_the_beginning_of_a_run_s_id_is_enough(recorded, tmp_path):
+    run, file = recorded["plain"], tmp_path / "net.pt"
+    exported = explorer("export", run.id[:6], "--weights", file, "--json")
+    assert json.loads(exported.stdout)["run"] == run.id
+    inspected = explorer("inspect", run.id[:6], "--test-images", 10, "--json")
+    assert json.loads(inspected.stdout)["run"] == run.id
+    (shown,) = explorer("runs", run.id[:6]).stdout.splitlines()[:1]
+    assert shown.startswith(run.id)
+
+
 def test_export_writes_over_a_file_only_if_asked_to(recorded, tmp_path):
     file = tmp_path / "net.pt"
     file.write_bytes(b"mine")
