@@ -25,6 +25,7 @@ from explorer.training.loop import evaluate
 from explorer.training.weight_files import WeightFileError, read_weights
 
 CPU = torch.device("cpu")
+FEW = 200
 GREY = ImageSpec(1, 28, 10)
 REGISTRY = discover()
 
@@ -41,6 +42,13 @@ def imported(store, cache, tmp_path):
         )
 
     return imported
+
+
+@pytest.fixture
+def few(monkeypatch, mnist):
+    """Score on a few images, where the accuracy is not what a test is about."""
+    small = replace(mnist, test=mnist.test.first(FEW))
+    monkeypatch.setattr("explorer.runs.exchange.load_data", lambda *_: small)
 
 
 def network(name="plain", seed=1, **options):
@@ -77,6 +85,7 @@ def test_an_imported_network_is_a_finished_run_with_the_accuracy_that_it_had(
 
 
 @pytest.mark.parametrize("kind", [".safetensors", ".pt"])
+@pytest.mark.usefixtures("few")
 def test_what_was_exported_and_imported_gives_equal_logits_to_the_bit(
     imported, store, examples, mnist, tmp_path, kind
 ):
@@ -92,6 +101,7 @@ def test_what_was_exported_and_imported_gives_equal_logits_to_the_bit(
     assert store.weights(run.id, 1) == examples.weights(recorded.id, 4)
 
 
+@pytest.mark.usefixtures("few")
 def test_a_file_says_which_run_its_weights_are_of(imported, store, tmp_path):
     run = imported(network("residual-bn", width=8).state_dict(), "residual-bn", width=8).run
     assert export_weights(run, None, store, tmp_path / "out.safetensors") == 1
@@ -114,6 +124,7 @@ def test_weights_that_were_not_kept_are_not_exported(examples, tmp_path):
     assert list(tmp_path.glob("net*")) == []
 
 
+@pytest.mark.usefixtures("few")
 def test_equal_weights_are_one_run_and_others_another(imported, store):
     state = network().state_dict()
     first = imported(state)
@@ -135,12 +146,14 @@ def test_equal_weights_are_one_run_and_others_another(imported, store):
         lambda name: name.replace(".", "._orig_mod.", 1),
     ],
 )
+@pytest.mark.usefixtures("few")
 def test_the_names_that_wrappers_add_to_are_understood(imported, rename):
     state = network().state_dict()
     renamed = {rename(name): tensor for name, tensor in state.items()}
     assert imported(renamed).run.spec.imported == digest(state)
 
 
+@pytest.mark.usefixtures("few")
 def test_wrapped_networks_are_imported_as_what_they_wrap(imported):
     model = network()
     compiled = torch.compile(model, backend="eager")
@@ -188,6 +201,7 @@ def test_weights_that_fit_nothing_here_are_refused_with_what_could_be_done(impor
     )
 
 
+@pytest.mark.usefixtures("few")
 def test_other_numbers_are_converted_and_that_is_said(imported, store, mnist):
     state = network().state_dict()
     half = {name: tensor.half() for name, tensor in state.items()}
@@ -204,6 +218,7 @@ def test_numbers_of_another_kind_are_refused(imported, store):
     assert "conv1.weight is of int32 and should be of float32" in refusal(imported, store, state)
 
 
+@pytest.mark.usefixtures("few")
 def test_weights_that_are_no_numbers_are_taken_where_they_do_no_harm_and_named(imported, store):
     state = network("residual-as-printed").state_dict()
     # What this network computes there, it never uses.
@@ -216,6 +231,7 @@ def test_weights_that_are_no_numbers_are_taken_where_they_do_no_harm_and_named(i
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.usefixtures("few")
 def test_weights_with_which_the_loss_is_no_number_are_refused(imported, store, tmp_path, value):
     state = network().state_dict()
     state["linear.bias"][3] = value
@@ -225,12 +241,14 @@ def test_weights_with_which_the_loss_is_no_number_are_refused(imported, store, t
     )
 
 
+@pytest.mark.usefixtures("few")
 def test_a_network_that_guesses_is_taken_and_that_is_said(imported):
     state = {name: torch.zeros_like(tensor) for name, tensor in network().state_dict().items()}
     (note,) = imported(state).notes
     assert note.startswith("It is no better than guessing on mnist: it may have been trained on")
 
 
+@pytest.mark.usefixtures("few")
 def test_tensors_that_a_file_has_once_though_two_layers_share_them_are_taken(
     imported, store, tmp_path
 ):
@@ -249,6 +267,7 @@ def test_tensors_that_a_file_has_once_though_two_layers_share_them_are_taken(
     }
 
 
+@pytest.mark.usefixtures("few")
 def test_a_network_with_lazy_layers_is_imported_and_opened(imported, store, cache):
     class Lazy(nn.Sequential):
         def __init__(self, images):
@@ -259,7 +278,7 @@ def test_a_network_with_lazy_layers_is_imported_and_opened(imported, store, cach
     state = {"1.weight": torch.randn(10, 784), "1.bias": torch.randn(10)}
     run = imported(state, "lazy", registry=registry).run
     model, data = open_network(run, 1, store, registry, cache)
-    assert evaluate(model, data.test)[1] == run.last_accuracy
+    assert evaluate(model, data.test.first(FEW))[1] == run.last_accuracy
 
 
 def test_images_that_the_network_cannot_take_are_refused_and_nothing_is_read(imported, store):
@@ -273,6 +292,7 @@ def test_images_that_the_network_cannot_take_are_refused_and_nothing_is_read(imp
     assert store.runs() == []
 
 
+@pytest.mark.usefixtures("few")
 def test_a_network_that_fails_while_it_is_scored_leaves_no_run(imported, store):
     class Picky(REGISTRY["plain"].cls):
         def forward(self, x):
@@ -296,6 +316,7 @@ def test_whatever_fails_no_run_is_left(imported, store, monkeypatch, where):
     assert store.runs() == []
 
 
+@pytest.mark.usefixtures("few")
 def test_imported_weights_cannot_be_trained_further(imported, store, settings):
     run = imported(network().state_dict()).run
     assert not run.status.is_resumable
