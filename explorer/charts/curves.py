@@ -1,7 +1,8 @@
 """Learning curves: accuracy and loss over the epochs, several runs on one chart.
 
-Runs that differ only in their seed share a hue: each line is thin, their mean is bold. Axes are
-fixed from the start, so nothing jumps while a run is live.
+Runs that differ only in their seed share a hue: each line is thin, their mean is bold. Imported
+weights, which had no epochs here, are level lines. Axes are fixed from the start, so nothing jumps
+while a run is live.
 """
 
 import math
@@ -15,13 +16,14 @@ import plotly.graph_objects as go
 from explorer.charts.style import GRID, RUNS, figure, translucent
 from explorer.runs.run import Run
 from explorer.text import cut
-from explorer.training.events import Score, Step
+from explorer.training.events import Epoch, Score, Step
 
 MOST_POINTS = 80  # of one line; more is noise
 LEAST_IMAGES = 1000  # averaged in one point; the accuracy of a few is noisy
 LABELS = 0.28  # share of the width that is kept for the labels at the lines' ends
 LABEL_WIDTH = 24  # characters
 LINE_HEIGHT = 15  # pixels
+AT_EPOCH = "epoch %{x:.3~g}: "  # what a reader sees first at a point
 MOST_LONG_LABELS = 6  # with more of them, each has a single line for its name
 
 
@@ -117,6 +119,7 @@ def _curves(traces: Sequence[Trace], measure: _Measure) -> go.Figure:
     for trace in traces:
         families[_family(trace.run)].append(trace)
 
+    epochs = max((trace.run.spec.recipe.epochs for trace in traces), default=1)
     ends: list[tuple[_Point, str, str]] = []
     for family in families.values():
         hue = hues[family[0].run.id]
@@ -124,16 +127,20 @@ def _curves(traces: Sequence[Trace], measure: _Measure) -> go.Figure:
         for trace in family:
             thin = len(family) > 1
             paler = translucent(hue, 0.5 if thin else 0.8)
-            _line(chart, measure, _training(trace), f"{trace.label}, training", paler, 1.2, "dash")
+            training = _training(trace, epochs)
+            _line(chart, measure, training, f"{trace.label}, training", paler, 1.2, "dash")
             test = f"{trace.label}, test"
-            _line(chart, measure, _test(trace), test, paler if thin else hue, 1 if thin else 2.6)
-        mean = _mean([_test(trace) for trace in family])
+            colour, width = (paler, 1) if thin else (hue, 2.6)
+            _line(chart, measure, _test(trace, epochs), test, colour, width)
+            if trace.run.spec.imported:
+                for line in chart.data[-2:]:
+                    line.hovertemplate = line.hovertemplate.removeprefix(AT_EPOCH)
+        mean = _mean([_test(trace, epochs) for trace in family])
         if len(family) > 1:
             _line(chart, measure, mean, f"{label}, test", hue, 3.2)
-        if shown := mean or _training(family[0]):
+        if shown := mean or _training(family[0], epochs):
             ends.append((shown[-1], label, hue))
 
-    epochs = max((trace.run.spec.recipe.epochs for trace in traces), default=1)
     _label_ends(chart, measure, ends, epochs)
     chart.update_xaxes(
         range=[0, epochs / (1 - LABELS)],
@@ -168,7 +175,7 @@ def _line(
         y=[round(measure.place(value), 4) for value in values],
         customdata=[measure.text(value) for value in values],
         name=name,
-        hovertemplate="epoch %{x:.3~g}: <b>%{customdata}</b><extra>%{fullData.name}</extra>",
+        hovertemplate=f"{AT_EPOCH}<b>%{{customdata}}</b><extra>%{{fullData.name}}</extra>",
         mode="lines+markers" if dash == "solid" else "lines",
         line={"color": colour, "width": width, "dash": dash},
         # The end of an epoch is larger: all test images are scored there.
@@ -237,9 +244,11 @@ def _lines(label: str, labels: int) -> list[str]:
     return [cut(line, LABEL_WIDTH) for line in lines]
 
 
-def _training(trace: Trace) -> list[_Point]:
+def _training(trace: Trace, epochs: int) -> list[_Point]:
     """Return the training curve, from the steps where there are any, else from the epochs."""
     run = trace.run
+    if run.spec.imported:
+        return _level(run, epochs, lambda e: (e.train_loss, e.train_accuracy))
     if not trace.steps or run.started is None:
         return [_Point(e.epoch, e.train_loss, e.train_accuracy) for e in run.epochs]
     enough = max(LEAST_IMAGES, sum(step.images for step in trace.steps) // MOST_POINTS)
@@ -266,14 +275,21 @@ def _point(group: Sequence[Step], steps_per_epoch: int) -> _Point:
     )
 
 
-def _test(trace: Trace) -> list[_Point]:
+def _test(trace: Trace, epochs: int) -> list[_Point]:
     """Return the test curve: the scores within each epoch, and that at its end."""
     run = trace.run
+    if run.spec.imported:
+        return _level(run, epochs, lambda e: (e.test_loss, e.test_accuracy))
     points = [_Point(e.epoch, e.test_loss, e.test_accuracy) for e in run.epochs]
     if run.started:
         steps = run.started.steps_per_epoch
         points += [_Point(score.step / steps, score.loss, score.accuracy) for score in trace.scores]
     return sorted(points, key=lambda point: point.epoch)
+
+
+def _level(run: Run, epochs: int, scores: Callable[[Epoch], tuple[float, float]]) -> list[_Point]:
+    """Return the scores of imported weights from the first epoch to the last: they had none."""
+    return [_Point(at, *scores(epoch)) for epoch in run.epochs for at in (0, epochs)]
 
 
 def _mean(curves: Sequence[Sequence[_Point]]) -> list[_Point]:

@@ -65,7 +65,10 @@ Found: TypeAlias = Iterator[tuple[Verdict, str] | tuple[Verdict, str, str]]
 def run_check(
     name: str, check: Callable[[T], Found], subject: T, location: Path | None, home: str
 ) -> list[Finding]:
-    """Run one check; an exception that the author's code raises is a finding too."""
+    """Run one check; an exception that the author's code raises is a finding too.
+
+    A check that found an error says of nothing else that it is ok.
+    """
     found = []
     try:
         with printing_to_stderr():
@@ -78,6 +81,8 @@ def run_check(
         found.append(
             Finding(name, "error", explain(error, location), place(error, location) or home)
         )
+    if any(finding.verdict == "error" for finding in found):
+        return [finding for finding in found if finding.verdict != "ok"]
     return found
 
 

@@ -64,7 +64,8 @@ def fits(examined: Examined) -> Found:
                 f"them: {explain(error, architecture.location)}",
                 place(error, architecture.location),
             )
-    yield "ok", f"It takes images of {' and '.join(taken)}."
+    if taken:
+        yield "ok", f"It takes images of {' and '.join(taken)}."
 
 
 def ranges(examined: Examined) -> Found:

@@ -6,6 +6,7 @@ import typer
 
 from explorer import __version__, logs
 from explorer.cli.common import in_sentences
+from explorer.cli.exchange import export, import_weights
 from explorer.cli.inspecting import inspect
 from explorer.cli.listing import list_architectures, list_datasets, runs
 from explorer.cli.plugins import check, new_plugin
@@ -54,3 +55,5 @@ app.command("new-plugin")(in_sentences(new_plugin))
 app.command("check")(in_sentences(check))
 app.command("inspect")(in_sentences(inspect))
 app.command("runs")(in_sentences(runs))
+app.command("import-weights")(in_sentences(import_weights))
+app.command("export")(in_sentences(export))

@@ -3,7 +3,7 @@
 import functools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -11,6 +11,7 @@ import typer
 from explorer.errors import ExplorerError, explain
 
 if TYPE_CHECKING:
+    from explorer.plugin.options import Option
     from explorer.plugin.registry import BrokenPlugin, Registry
     from explorer.runs.store import RunStore
     from explorer.settings import Settings
@@ -79,3 +80,24 @@ def load_registry() -> "Registry":
     from explorer.plugin.registry import discover
 
     return discover(settings_or_refuse().plugins)
+
+
+def parse_options(settings: Sequence[str], options: Sequence["Option"]) -> dict[str, Any]:
+    """Read what was typed as `--set OPTION=VALUE`.
+
+    Raises:
+        OptionError: There is no such option, or it may not have that value.
+    """
+    from explorer.plugin.options import OptionError
+    from explorer.text import suggest
+
+    known = {option.name: option for option in options}
+    values = {}
+    for setting in settings:
+        name, sign, text = setting.partition("=")
+        if not sign:
+            raise OptionError(f"Write --set OPTION=VALUE, not {setting!r}.")
+        if name not in known:
+            raise OptionError(f"There is no option {name!r}; {suggest(name, known)}")
+        values[name] = known[name].parse(text)
+    return values

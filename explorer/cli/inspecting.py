@@ -12,7 +12,8 @@ from explorer.errors import ExplorerError
 
 def inspect(
     id: Annotated[
-        str, typer.Argument(metavar="RUN", help="The run's id; `explorer runs` lists them.")
+        str,
+        typer.Argument(metavar="RUN", help="The run's id, or its beginning; see `explorer runs`."),
     ],
     image: Annotated[int, typer.Option(help="The index of a test image.")] = 0,
     epoch: Annotated[
@@ -54,9 +55,9 @@ def inspect(
     settings = settings_or_refuse()
     try:
         run, store = find_run(id, [open_store(settings), open_examples()])
-        kept = store.kept_epochs(id)
+        kept = store.kept_epochs(run.id)
         if not kept:
-            refuse(f"Run {id} has no weights yet; `explorer train` goes on with it.")
+            refuse(f"Run {run.id} has no weights yet; `explorer train` goes on with it.")
         registry = load_registry()
         epoch = kept[-1] if epoch is None else epoch
         model, data = open_network(run, epoch, store, registry, settings.cache)
@@ -76,7 +77,7 @@ def inspect(
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        print_inspection(found, run.title, dataset_of(run, registry).classes)
+        print_inspection(found, run.title_after(epoch), dataset_of(run, registry).classes)
 
 
 def _patch(text: str, images: int) -> tuple[str, int]:

@@ -121,7 +121,7 @@ def _show(run: "Run", as_json: bool) -> None:
         print(json.dumps(_describe(run), indent=2, ensure_ascii=False))
         return
     print(_line(run, run.title))
-    for epoch in run.epochs:
+    for epoch in () if run.spec.imported else run.epochs:
         print(
             f"    epoch {epoch.epoch:>3}  train {100 * epoch.train_accuracy:.2f} %  "
             f"test {100 * epoch.test_accuracy:.2f} %"
@@ -132,10 +132,10 @@ def _show(run: "Run", as_json: bool) -> None:
 
 def _line(run: "Run", title: str) -> str:
     accuracy = "" if run.best_accuracy is None else f"{100 * run.best_accuracy:.2f} %"
-    return (
-        f"{run.id}  {run.status:<11}  {accuracy:>8}  "
-        f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s  {title}"
-    )
+    training = f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s"
+    if run.spec.imported:
+        training = f"{'imported':<{len(training)}}"
+    return f"{run.id}  {run.status:<11}  {accuracy:>8}  {training}  {title}"
 
 
 def _describe(run: "Run") -> dict[str, Any]:

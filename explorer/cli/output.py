@@ -85,12 +85,12 @@ def print_inspection(found: dict[str, Any], title: str, classes: Sequence[str]) 
     """Print what `explorer.inspection.report` found, in tables.
 
     Args:
-        found: The report, with `epoch`.
-        title: A line that says which run it is.
+        found: The report.
+        title: A line that says which network it is.
         classes: Their names.
     """
     console = Console(highlight=False)
-    console.print(f"{title}, after epoch {found['epoch']}", style="bold", markup=False)
+    console.print(title, style="bold", markup=False)
     if found["off"]:
         console.print(f"switched off (ablation): {', '.join(found['off'])}", markup=False)
     for name, section in _SECTIONS.items():

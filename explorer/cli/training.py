@@ -2,15 +2,21 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from explorer.cli.common import AsJson, load_registry, open_store, refuse, settings_or_refuse
+from explorer.cli.common import (
+    AsJson,
+    load_registry,
+    open_store,
+    parse_options,
+    refuse,
+    settings_or_refuse,
+)
 from explorer.errors import ExplorerError
-from explorer.plugin.options import Option, OptionError
-from explorer.text import suggest
+from explorer.plugin.options import Option
 from explorer.training.recipe import OPTIONS, PRESETS, preset
 
 if TYPE_CHECKING:
@@ -73,7 +79,7 @@ def train(
         )
         registry = load_registry()
         images, architecture = registry.dataset(dataset), registry[name]
-        values = _parse(settings or [], architecture.options)
+        values = parse_options(settings or [], architecture.options)
         registry.require_fit(architecture, values, images)
         spec = spec_of(architecture, values, images, chosen)
     except ExplorerError as error:
@@ -128,16 +134,3 @@ def _train(
             reason = "Another process has claimed the run; `explorer runs` shows its status."
             output.event("failed", {"run": run.id, "reason": reason})
             raise typer.Exit(1)
-
-
-def _parse(settings: Sequence[str], options: Sequence[Option]) -> dict[str, Any]:
-    known = {option.name: option for option in options}
-    values = {}
-    for setting in settings:
-        name, sign, text = setting.partition("=")
-        if not sign:
-            raise OptionError(f"Write --set OPTION=VALUE, not {setting!r}.")
-        if name not in known:
-            raise OptionError(f"There is no option {name!r}; {suggest(name, known)}")
-        values[name] = known[name].parse(text)
-    return values

@@ -20,6 +20,8 @@ from explorer.training.events import Epoch, Started
 from explorer.training.recipe import PRESETS, Recipe
 
 KEPT_BETWEEN = 10
+GUESSING = 1.5  # times the accuracy of guessing; a network below it has learned nothing
+UNTRAINED = Recipe(epochs=1)  # what the spec of an imported run holds in place of a recipe
 # Said elsewhere, or without effect on what is learned.
 _ASIDE = ("epochs", "seed", "train_size", "gradients_every", "score_every")
 
@@ -67,15 +69,16 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """All that decides the outcome of a training.
+    """All that decides the outcome of a training, or which weights were imported in place of one.
 
     Attributes:
         architecture: The architecture's name.
         options: A value for each of its options.
         dataset: The data set's name.
-        recipe: How it is trained.
+        recipe: How it is trained; `UNTRAINED` if its weights were imported.
         fingerprint: The hash of the plugin's source.
         dataset_version: Which state of the data set's images; empty for those that never change.
+        imported: The hash of the weights, if they were trained elsewhere and imported; else empty.
     """
 
     architecture: str
@@ -84,6 +87,7 @@ class RunSpec:
     recipe: Recipe
     fingerprint: str
     dataset_version: str = ""
+    imported: str = ""
 
     @property
     def id(self) -> str:
@@ -91,13 +95,14 @@ class RunSpec:
         return spec_id(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """Return the spec as plain values."""
+        """Return the spec as plain values; without a recipe if there was no training."""
         version = {"dataset_version": self.dataset_version} if self.dataset_version else {}
+        how = {"imported": self.imported} if self.imported else {"recipe": self.recipe.to_json()}
         return {
             "architecture": self.architecture,
             "options": dict(self.options),
             "dataset": self.dataset,
-            "recipe": self.recipe.to_json(),
+            **how,
             "fingerprint": self.fingerprint,
             **version,
         }
@@ -112,6 +117,8 @@ class RunSpec:
         """
         if not isinstance(values, dict):
             raise SpecError(f"A spec is an object with named fields, not {values!r}.")
+        if values.get("imported"):
+            values = {"recipe": UNTRAINED.to_json(), **values}
         for field in fields(cls):
             if field.name not in values and field.default is MISSING:
                 raise SpecError(f"Its {field.name} is missing.")
@@ -134,6 +141,7 @@ _TYPES: Mapping[str, type] = {
     "recipe": dict,
     "fingerprint": str,
     "dataset_version": str,
+    "imported": str,
 }
 
 
@@ -169,7 +177,9 @@ class Run:
 
     @property
     def recipe_name(self) -> str:
-        """The preset that it is nearest to, and the values that differ from it."""
+        """The preset that it is nearest to, and the values that differ from it; or `imported`."""
+        if self.spec.imported:
+            return "imported"
         own = self.spec.recipe.to_json()
         names = [name for name in own if name not in _ASIDE]
         changed = {
@@ -190,15 +200,21 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Architecture, options, data set, recipe and seed, in a line."""
+        """Architecture, options, data set, recipe and seed, in a line; or which weights."""
         recipe = self.spec.recipe
         values = self.options_text
         network = f"{self.spec.architecture} ({values})" if values else self.spec.architecture
+        if self.spec.imported:
+            return f"{network} · {self.spec.dataset} · imported {self.spec.imported[:6]}"
         amount = _epochs(recipe)
         if recipe.train_size:
             amount += f" of {recipe.train_size:,} images"
         how = f"{self.recipe_name}, {amount}"
         return f"{network} · {self.spec.dataset} · {how} · seed {recipe.seed}"
+
+    def title_after(self, epoch: int) -> str:
+        """Return the title, with the epoch after which it is looked at if it was trained."""
+        return self.title if self.spec.imported else f"{self.title}, after epoch {epoch}"
 
     @property
     def best_accuracy(self) -> float | None:
@@ -259,10 +275,13 @@ def _facts(run: Run) -> dict[str, str]:
     if spec.dataset_version:
         facts[".version"] = f"{spec.dataset} {spec.dataset_version[:6]}"
     facts[".recipe"] = run.recipe_name
-    facts[".epochs"] = _epochs(recipe)
-    facts[".images"] = f"{recipe.train_size:,} images" if recipe.train_size else "all images"
-    facts[".seed"] = f"seed {recipe.seed}"
-    facts[".gradients"] = "gradients recorded" if recipe.gradients_every else "no gradients"
+    if spec.imported:
+        facts[".weights"] = f"weights {spec.imported[:6]}"
+    else:
+        facts[".epochs"] = _epochs(recipe)
+        facts[".images"] = f"{recipe.train_size:,} images" if recipe.train_size else "all images"
+        facts[".seed"] = f"seed {recipe.seed}"
+        facts[".gradients"] = "gradients recorded" if recipe.gradients_every else "no gradients"
     facts[f".code of {spec.architecture}"] = f"code {spec.fingerprint[:6]}"
     return facts
 

@@ -79,12 +79,42 @@ class RunStore:
         """Return the run of this spec: the one there is, or a new one that waits to be claimed.
 
         Raises:
+            UnknownRunError: Its weights were imported and are gone, so there is nothing to train.
             UnreadableRunError: There is one, and it cannot be read.
         """
+        if spec.imported:
+            return self.run(spec.id)
         row = {"id": spec.id, "spec": spec.to_json(), "status": "queued", "created": time.time()}
         try:
             with self._transaction() as connection:
                 connection.execute(RUNS.insert().values(row))
+        except sql.exc.IntegrityError:
+            pass  # it is there, possibly since a moment ago
+        return self.run(spec.id)
+
+    def add_imported(self, spec: RunSpec, started: Started, epoch: Epoch, weights: bytes) -> Run:
+        """Return the run of this spec: the one there is, or a new one that is finished at once.
+
+        Args:
+            spec: Says which weights are imported.
+            started: What they were scored on.
+            epoch: Their scores.
+            weights: A state dict, as safetensors.
+
+        Raises:
+            UnreadableRunError: There is one, and it cannot be read.
+        """
+        row = {"id": spec.id, "spec": spec.to_json(), "status": "finished", "created": time.time()}
+        happened = [
+            {"run": spec.id, "kind": events.kind(e), "number": n, "content": events.to_json(e)}
+            for e, n in ((started, started.finished_epochs), (epoch, epoch.epoch))
+        ]
+        kept = {"run": spec.id, "epoch": epoch.epoch, "content": weights}
+        try:
+            with self._transaction() as connection:
+                connection.execute(RUNS.insert().values(row))
+                connection.execute(EVENTS.insert(), happened)
+                connection.execute(WEIGHTS.insert().values(kept))
         except sql.exc.IntegrityError:
             pass  # it is there, possibly since a moment ago
         return self.run(spec.id)
@@ -105,6 +135,12 @@ class RunStore:
     def unreadable(self) -> list[UnreadableRun]:
         """Return the runs that cannot be read, and why; they can be deleted."""
         return [run for run in self._read(sql.true()) if isinstance(run, UnreadableRun)]
+
+    def ids(self, beginning: str) -> list[str]:
+        """Return the ids that begin so, also of runs that cannot be read; at most ten."""
+        query = sql.select(RUNS.c.id).where(RUNS.c.id.startswith(beginning, autoescape=True))
+        with self._transaction() as connection:
+            return list(connection.scalars(query.order_by(RUNS.c.id).limit(10)))
 
     def steps(self, id: str, after: int = 0) -> list[Step]:
         """Return what a run reported after its step `after`."""
@@ -325,16 +361,23 @@ def _text(column: sql.ColumnElement[Any]) -> sql.ColumnElement[str]:
 def find_run(id: str, stores: Sequence[RunStore]) -> tuple[Run, RunStore]:
     """Return a run and the first of these stores that has it.
 
+    Args:
+        id: Its id, or the beginning of it that no other run has.
+        stores: Where it is looked for.
+
     Raises:
-        UnknownRunError: None has it.
+        UnknownRunError: None has it, or several runs begin so.
         UnreadableRunError: The first that has it cannot read it.
     """
-    for store in stores[:-1]:
-        try:
-            return store.run(id), store
-        except UnknownRunError:
-            pass
-    return stores[-1].run(id), stores[-1]
+    found = {own: store for store in reversed(stores) for own in store.ids(id) if id}
+    if id not in found and len(found) > 1:
+        raise UnknownRunError(
+            f"Several runs have ids that begin with {id!r}: {', '.join(sorted(found))}; give more "
+            "digits."
+        )
+    whole = id if id in found or not found else next(iter(found))
+    store = found.get(whole, stores[-1])
+    return store.run(whole), store
 
 
 def _lease() -> float:

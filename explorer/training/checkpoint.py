@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn, optim
+from torch.nn.parameter import is_lazy
 
 from explorer.errors import ExplorerError
 from explorer.training.events import Checkpoint
@@ -26,6 +27,15 @@ def pack_weights(model: nn.Module) -> bytes:
     return _to_bytes({name: _copy(tensor) for name, tensor in model.state_dict().items()})
 
 
+def unpack_weights(weights: bytes) -> dict[str, Tensor]:
+    """Return the state dict that `pack_weights` made.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    return _from_bytes(weights)
+
+
 def load_weights(model: nn.Module, weights: bytes) -> None:
     """Set the model's parameters and buffers.
 
@@ -33,11 +43,13 @@ def load_weights(model: nn.Module, weights: bytes) -> None:
         CheckpointError: The weights are of a network of other shapes; the model is unchanged.
     """
     tensors = _from_bytes(weights)
-    own = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    if own != {name: tensor.shape for name, tensor in tensors.items()}:
+    own = model.state_dict()
+    # A lazy layer has no shapes yet; it takes those of the weights.
+    given = {n: own[n] if n in own and is_lazy(own[n]) else t for n, t in tensors.items()}
+    if {n: _shape(t) for n, t in own.items()} != {n: _shape(t) for n, t in given.items()}:
         raise CheckpointError(
             f"The recorded weights do not fit {type(model).__name__}: its code or its options "
-            "have changed since the run was made. Train it again."
+            "have changed since the run was made. Train or import it again."
         )
     model.load_state_dict(tensors)
 
@@ -106,8 +118,13 @@ def _from_bytes(content: bytes) -> dict[str, Tensor]:
         return load(content)
     except SafetensorError as error:
         raise CheckpointError(
-            f"The recorded weights are damaged ({error}); delete the run and train it again."
+            f"The recorded weights are damaged ({error}); delete the run, and train or import it "
+            "again."
         ) from error
+
+
+def _shape(tensor: Tensor) -> torch.Size | None:
+    return None if is_lazy(tensor) else tensor.shape
 
 
 def _device(model: nn.Module) -> torch.device:

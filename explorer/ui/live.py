@@ -8,7 +8,7 @@ from explorer.charts.curves import Trace
 from explorer.data.cache import is_cached
 from explorer.errors import ExplorerError
 from explorer.runs.progress import Progress, progress
-from explorer.runs.run import Run, Status, distinguish
+from explorer.runs.run import GUESSING, Run, Status, distinguish
 from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
 from explorer.ui import failure, state
@@ -62,8 +62,9 @@ def _note_older_code(runs: Sequence[Run]) -> None:
 
     for run in runs:
         if not is_current(run, state.registry()):
+            done = "imported" if run.spec.imported else "trained"
             st.caption(
-                f":material/history: {run.spec.architecture} was trained with earlier code "
+                f":material/history: {run.spec.architecture} was {done} with earlier code "
                 f"(`{run.spec.fingerprint[:6]}`) or images than are here now. Its record is kept."
             )
 
@@ -111,9 +112,21 @@ def _status(run: Run, steps: Sequence[Step], key: str) -> None:
             )
         failure.details(run.traceback)
     elif _learned_nothing(run):
-        st.warning(
-            f"**{name}** learned nothing: it is no better than guessing. A lower learning rate "
-            "may help."
+        if run.spec.imported:
+            st.warning(
+                f"**{name}** is no better than guessing on {run.spec.dataset}. It was imported, "
+                "and may have been trained on other images, or on images that were normalised "
+                "otherwise."
+            )
+        else:
+            st.warning(
+                f"**{name}** learned nothing: it is no better than guessing. A lower learning rate "
+                "may help."
+            )
+    if run.spec.imported:
+        st.caption(
+            f":material/upload_file: {name} was imported, not trained here: its lines are "
+            "level, at its scores on all test images and on as many training images."
         )
 
 
@@ -122,7 +135,7 @@ def _learned_nothing(run: Run) -> bool:
     if accuracy > 0.75:  # more than guessing among two; and the registry loads torch first
         return False
     dataset = state.registry().datasets.get(run.spec.dataset)
-    return dataset is not None and accuracy < 1.5 / dataset.images.num_classes
+    return dataset is not None and accuracy < GUESSING / dataset.images.num_classes
 
 
 def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.charts.curves import Trace, _apart, accuracy_curves, loss_curves, run_hues
-from explorer.runs.run import Run, RunSpec, Status, distinguish
+from explorer.runs.run import UNTRAINED, Run, RunSpec, Status, distinguish
 from explorer.training.events import Epoch, Score, Started, Step
 from explorer.training.recipe import preset
 
@@ -49,6 +49,23 @@ def test_the_end_of_each_line_has_its_name_and_its_last_value():
 def test_test_curves_are_solid_and_training_curves_dashed():
     dashes = [line.line.dash for line in accuracy_curves(traces(run())).data]
     assert sorted(dashes) == ["dash", "solid"]
+
+
+@pytest.mark.parametrize("draw", [accuracy_curves, loss_curves])
+def test_imported_weights_are_level_lines_beside_the_curves_of_the_others(draw):
+    spec = RunSpec("plain", {}, "mnist", UNTRAINED, "code", imported="0123456789ab")
+    scores = Epoch(1, 0.2, 0.96, 0.1, 0.97, 0.0, 0.0)
+    imported = replace(run(), id=spec.id, spec=spec, epochs=(scores,))
+    chart = draw(traces(run(), imported))
+    lines = {line.name: line for line in chart.data}
+    for kind in ("training", "test"):
+        line = lines[f"plain · imported, {kind}"]
+        assert list(line.x) == [0, 3]
+        assert line.y[0] == line.y[1]
+        assert line.hovertemplate.startswith("<b>%{customdata}</b>"), "they had no epochs"
+    (trained,) = [name for name in lines if name.startswith("plain · tutorial") and "test" in name]
+    assert lines[trained].hovertemplate.startswith("epoch %{x:.3~g}: <b>%{customdata}</b>")
+    assert ("97.00 %" if draw is accuracy_curves else "0.100") in chart.layout.annotations[1].text
 
 
 def test_axes_do_not_move_while_a_run_grows():

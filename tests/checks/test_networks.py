@@ -1,6 +1,7 @@
 """The checks of an architecture: each finds what it is there to find, and nothing else."""
 
 import json
+import random
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import nn
 from explorer import ImageSpec
 from explorer.checks import networks
 from explorer.checks.examined import Examined, shown_as
+from explorer.checks.findings import run_check
 from explorer.plugin.registry import discover, load
 from explorer.plugin.sources import from_target
 
@@ -273,10 +275,39 @@ WRONG = [
         "class Net",
     ),
     (
+        {"late": "y = y * (0.9 if self.training and random.random() < 0.5 else 1)"},
+        "repeats",
+        "error",
+        r"^Equal seeds give different networks or steps",
+        "class Net",
+    ),
+    (
+        {"late": "y = y + (y.detach() - y) * 2"},
+        "learns",
+        "error",
+        r"^The loss does not fall: from 2\.\d+ in the first quarter to \d+\.\d+ in the last of 32",
+        "class Net",
+    ),
+    (
+        {"early": "y = y * 0.1"},
+        "learns",
+        "note",
+        r"^The loss falls slowly: from 2\.30 in the first quarter to 2\.\d\d in the last of 32 "
+        r"steps on 512 images of MNIST; if it stays slow in a longer training, raise",
+        "class Net",
+    ),
+    (
         {"early": "y = y * 0"},
         "learns",
         "error",
-        r"^The loss does not fall: from 2\.\d+ in the first quarter to 2\.\d+ in the last of 32",
+        r"^It gives all images the same answer, and the loss goes from 2\.\d+ in the first quarter",
+        "class Net",
+    ),
+    (
+        {"late": "y = y * float('nan')"},
+        "learns",
+        "error",
+        r"^The loss became nan by step 1, at a learning rate of 0\.003; try a lower learning rate",
         "class Net",
     ),
     (
@@ -333,6 +364,54 @@ def test_what_is_wrong_is_found_with_its_line(
 @pytest.mark.parametrize("check", [*networks.CHECKS])
 def test_every_check_is_seen_to_fail(check):
     assert check in {check for _, check, *_ in WRONG} | {"size"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "check"),
+    [(wrong, check) for wrong, check, verdict, *_ in WRONG if verdict == "error"],
+    ids=[f"{check}-{i}" for i, (_, check, verdict, *_) in enumerate(WRONG) if verdict == "error"],
+)
+def test_a_check_that_finds_an_error_calls_nothing_ok(tmp_path, data, wrong, check):
+    found = findings(network(tmp_path, **wrong)[0], data, check)
+    assert {finding.verdict for finding in found} in ({"error"}, {"error", "note"})
+
+
+def test_a_block_that_is_right_does_not_make_a_wrong_one_ok(tmp_path, data):
+    architecture, _ = network(
+        tmp_path,
+        init="self.other = Branches({'a': nn.Identity()}); "
+        "self.other.register_forward_hook(lambda block, _, output: output * 2)",
+        early="y = self.other(y)",
+    )
+    (found,) = findings(architecture, data, "branches")
+    assert found.verdict == "error"
+    assert found.text.startswith("The output of the block other is not what its merge makes")
+
+
+def test_what_is_ok_before_an_error_is_not_said_and_a_note_is():
+    def check(_):
+        yield "ok", "All is well."
+        yield "note", "It is slow."
+        raise LookupError("nothing here")
+
+    found = run_check("check", check, None, None, "")
+    assert [finding.verdict for finding in found] == ["note", "error"]
+
+
+def test_a_coin_that_a_network_tosses_in_each_step_is_found_whatever_it_shows(tmp_path, data):
+    coin = "y = y * (0.9 if self.training and random.random() < 0.5 else 1)"
+    architecture, _ = network(tmp_path, late=coin)
+    verdicts = []
+    for seed in range(40):
+        random.seed(seed)
+        verdicts += [found.verdict for found in findings(architecture, data, "repeats")]
+    assert verdicts == ["error"] * 40
+
+
+def test_torch_s_own_coin_is_repeated(tmp_path, data):
+    coin = "y = y * (0.9 if self.training and torch.rand(()) < 0.5 else 1)"
+    architecture, _ = network(tmp_path, late=coin)
+    assert [f.verdict for f in findings(architecture, data, "repeats")] == ["ok"]
 
 
 def test_two_options_that_do_not_go_together_are_found(tmp_path, data):

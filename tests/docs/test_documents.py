@@ -230,8 +230,8 @@ def test_the_readme_s_commands_run(folder, monkeypatch):
         if command.startswith("explorer train"):  # all of MNIST, ten times over, takes minutes
             command += " --epochs 1 --train-size 64"
         if command.startswith("explorer inspect"):
-            command = command.replace("RUN", run_id) + " --test-images 100"
-        status, printed = shell.run(command)
+            command += " --test-images 100"
+        status, printed = shell.run(command.replace("RUN", run_id))
         assert status == 0, f"{command}\n{printed}"
     files = [str(ROOT / command.split()[1]) for command in benchmarks]
     words = [sys.executable, "-c", HELP, *files]

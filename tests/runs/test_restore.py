@@ -130,7 +130,7 @@ def test_weights_of_another_shape_are_said_not_to_fit(store):
     narrow = BN.build(MNIST.images, {"width": 8})
     sentence = refused(trained(store, spec(width=16), narrow), 1, store)
     assert "The recorded weights do not fit ResidualBN" in sentence
-    assert sentence.endswith("Train it again.")
+    assert sentence.endswith("Train or import it again.")
 
 
 def test_a_run_is_found_in_the_first_store_that_has_it(store, other_store):
@@ -143,6 +143,27 @@ def test_a_run_is_found_in_the_first_store_that_has_it(store, other_store):
     assert find_run(second.id, stores) == (other_store.run(second.id), other_store)
     assert find_run(both.id, stores)[1] is store
     assert find_run(both.id, stores[::-1])[1] is other_store
+
+
+def test_the_beginning_of_an_id_is_enough_where_no_other_run_has_it(store, other_store):
+    runs = [store.add(spec(width=width)) for width in (8, 16, 24, 32, 40)]
+    both = other_store.add(spec(width=8))
+    stores = [store, other_store]
+    beginnings = 0
+    for run in runs:
+        for length in range(1, 12):
+            others = [other.id for other in runs if other.id.startswith(run.id[:length])]
+            if others == [run.id]:
+                beginnings += 1
+                assert find_run(run.id[:length], stores) == (run, store)
+            else:
+                with pytest.raises(UnknownRunError, match=re.escape(", ".join(sorted(others)))):
+                    find_run(run.id[:length], stores)
+    assert beginnings > 40
+    assert find_run(both.id[:8], stores[::-1]) == (both, other_store)
+    for nothing in ("", "%", "_" * 12):
+        with pytest.raises(UnknownRunError, match="There is no run "):
+            find_run(nothing, stores)
 
 
 @pytest.mark.parametrize("number", [1, 2])

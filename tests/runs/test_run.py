@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.runs.run import Run, RunSpec, Status, distinguish, epochs_to_keep, titles
+from explorer.runs.run import (
+    UNTRAINED,
+    Run,
+    RunSpec,
+    SpecError,
+    Status,
+    distinguish,
+    epochs_to_keep,
+    titles,
+)
 from explorer.training.events import Epoch
 from explorer.training.recipe import Recipe, preset
 
@@ -225,6 +234,48 @@ def test_a_data_set_that_never_changes_is_not_part_of_a_run_s_id_beyond_its_name
     later = replace(spec, dataset_version="2")
     assert later.id != spec.id
     assert RunSpec.from_json(later.to_json()) == later
+
+
+IMPORTED = replace(SPEC, recipe=UNTRAINED, imported="0123456789ab")
+
+
+def test_the_spec_of_imported_weights_has_their_hash_and_no_recipe():
+    values = IMPORTED.to_json()
+    assert values["imported"] == "0123456789ab"
+    assert "recipe" not in values
+    assert "imported" not in SPEC.to_json()
+    again = RunSpec.from_json(json.loads(json.dumps(values)))
+    assert again == IMPORTED
+    assert again.id == IMPORTED.id
+    assert len({SPEC.id, IMPORTED.id, replace(IMPORTED, imported="f" * 12).id}) == 3
+    with pytest.raises(SpecError, match=r"^Its recipe is missing\.$"):
+        RunSpec.from_json({**values, "imported": ""})
+
+
+@property_test
+@given(specs, st.text("0123456789abcdef", min_size=12, max_size=12))
+def test_the_spec_of_imported_weights_survives_json(spec, digest):
+    imported = replace(spec, recipe=UNTRAINED, imported=digest)
+    again = RunSpec.from_json(json.loads(json.dumps(imported.to_json())))
+    assert again == imported
+    assert again.id == imported.id != spec.id
+
+
+def test_imported_weights_are_called_so_and_by_no_recipe():
+    found = run(IMPORTED, [epoch(1, 0.97)])
+    assert found.recipe_name == "imported"
+    assert found.title == "residual-bn (width 16, skip True) · mnist · imported 012345"
+    assert found.title_after(1) == found.title
+    assert run().title_after(3) == f"{run().title}, after epoch 3"
+    other = replace(IMPORTED, imported="f" * 12)
+    assert distinguish([found, run(other)]) == {
+        IMPORTED.id: "residual-bn · weights 012345",
+        other.id: "residual-bn · weights ffffff",
+    }
+    assert distinguish([found, run()]) == {
+        IMPORTED.id: "residual-bn · imported",
+        SPEC.id: "residual-bn · tutorial",
+    }
 
 
 def test_runs_with_equal_titles_get_different_ones():

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from explorer.runs.run import (
+    UNTRAINED,
     RunIsBusyError,
     RunSpec,
     Status,
@@ -76,6 +77,46 @@ def test_adding_a_run_again_changes_nothing(store):
     store.end(id, "me", Status.FAILED, "out of luck")
     again = store.add(SPEC)
     assert (again.status, again.reason, len(again.epochs)) == (Status.FAILED, "out of luck", 1)
+
+
+IMPORTED = replace(SPEC, recipe=UNTRAINED, imported="0123456789ab")
+SCORED = (Started("cpu", 8490, 10_000, 10_000, 1, 1), Epoch(1, 0.2, 0.9, 0.1, 0.95, 0.0, 0.0))
+
+
+def test_imported_weights_are_a_finished_run_that_nobody_can_claim(store):
+    run = store.add_imported(IMPORTED, *SCORED, b"weights")
+    assert store.runs() == [run]
+    assert (run.status, run.started, run.epochs) == (Status.FINISHED, SCORED[0], (SCORED[1],))
+    assert run.spec == IMPORTED
+    assert store.kept_epochs(run.id) == [1]
+    assert store.weights(run.id, 1) == b"weights"
+    assert store.checkpoint(run.id) is None
+    with pytest.raises(RunIsBusyError, match=f"^Run {run.id} is finished\\.$"):
+        store.claim(run.id, "me")
+    assert store.add(IMPORTED) == run, "it is not queued"
+
+
+def test_importing_equal_weights_again_changes_nothing(store, clock):
+    first = store.add_imported(IMPORTED, *SCORED, b"weights")
+    clock.now += 1
+    other = replace(SCORED[1], test_accuracy=0.5)
+    assert store.add_imported(IMPORTED, SCORED[0], other, b"other weights") == first
+    assert store.weights(first.id, 1) == b"weights"
+
+
+def test_weights_that_were_imported_and_are_gone_are_not_queued_for_training(store):
+    store.delete(store.add_imported(IMPORTED, *SCORED, b"weights").id)
+    with pytest.raises(UnknownRunError):
+        store.add(IMPORTED)
+    assert store.runs() == []
+
+
+def test_an_import_that_fails_leaves_nothing_of_its_run(store):
+    with pytest.raises(StoreError):
+        store.add_imported(IMPORTED, *SCORED, object())  # what no column of the table takes
+    assert store.runs() == []
+    assert store.kept_epochs(IMPORTED.id) == []
+    assert store.add_imported(IMPORTED, *SCORED, b"weights").status is Status.FINISHED
 
 
 def test_an_unknown_run_is_refused_with_a_sentence(store):

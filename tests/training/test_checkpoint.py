@@ -173,7 +173,7 @@ def test_weights_of_another_shape_are_refused_and_change_nothing(other):
         checkpoint.load_weights(model, packed)
     assert str(refusal.value) == (
         "The recorded weights do not fit Sequential: its code or its options have changed "
-        "since the run was made. Train it again."
+        "since the run was made. Train or import it again."
     )
     assert equal(states(model), before)
 

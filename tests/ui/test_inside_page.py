@@ -7,7 +7,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import nn
 from typer.testing import CliRunner
-from ui.test_pages import IdleEngine, spec, texts, trained
+from ui.test_pages import IdleEngine, imported, spec, texts, trained
 
 from explorer.branches import Branches
 from explorer.charts.bars import shares, worths
@@ -58,6 +58,21 @@ def test_without_any_run_the_page_shows_an_example_and_has_something_to_say(app)
     assert "Exact: all that follows is linear" in said
     for name in ("mix1.5x5.1", "mix2.1x1"):
         assert name in drawn(app)
+
+
+def test_an_imported_run_can_be_looked_into(app, store, settings, tmp_path):
+    run = imported(store, settings, tmp_path, "residual")
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="net").value == run.id
+    said = texts(app)
+    assert f"Imported weights (`{run.spec.imported}`); nothing of their training is known" in said
+    assert "**Predicted: 7 (" in said
+    assert "block2.skip" in drawn(app)
+    assert "epoch" not in said
+    app.selectbox(key="other").set_value(example("residual")).run()
+    assert not app.exception
+    assert ", imported" in texts(app)
 
 
 def test_the_newest_run_comes_first(app, store, settings):

@@ -1,4 +1,5 @@
 import time
+from math import isnan
 
 import pytest
 import sqlalchemy
@@ -7,7 +8,10 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.engines.perform import new_owner, perform
 from explorer.plugin.registry import discover
-from explorer.runs.run import RunSpec, Status
+from explorer.runs.exchange import export_weights, import_weights
+from explorer.runs.recorded import open_examples
+from explorer.runs.run import UNTRAINED, RunSpec, Status
+from explorer.training.events import Epoch, Started
 from explorer.training.recipe import preset
 from explorer.ui import state
 from explorer.ui.pages import checks as reports
@@ -157,6 +161,55 @@ def test_the_runs_page_lists_own_runs_and_examples(engine, store, settings):
     assert next(iter(table["architecture"])) == "plain"
     assert len(table) == 4
     assert list(table["status"])[1:] == ["example"] * 3
+
+
+def imported(store, settings, tmp_path, wanted="plain"):
+    """A run of the weights of a shipped example."""
+    recorded = next(run for run in open_examples().runs() if run.spec.architecture == wanted)
+    export_weights(recorded, None, open_examples(), tmp_path / "net.safetensors")
+    registry = discover()
+    given = tmp_path / "net.safetensors", registry[wanted], {}, registry.dataset("mnist")
+    return import_weights(*given, store, registry, settings.cache).run
+
+
+def test_an_imported_run_is_in_the_table_without_a_recipe(engine, store, settings, tmp_path):
+    run = imported(store, settings, tmp_path)
+    app = AppTest.from_function(runs_page, default_timeout=60).run()
+    assert not app.exception
+    row = app.dataframe[0].value.iloc[0]
+    assert (row["run"], row["status"], row["recipe"]) == (run.id, "finished", "imported")
+    assert (row["epochs"], row["images"]) == ("", "")
+    assert isnan(row["seed"])
+    assert isnan(row["seconds"])
+    assert row["best"] == pytest.approx(100 * run.best_accuracy)
+
+
+def test_an_imported_run_is_on_the_chart_and_cannot_be_resumed(app, store, settings, tmp_path):
+    run = imported(store, settings, tmp_path)
+    app.query_params["run"] = run.id
+    app.run()
+    assert not app.exception
+    assert "plain was imported, not trained here: its lines are level" in texts(app)
+    assert f"{100 * run.best_accuracy:.2f} %" in plots(app)
+    assert [button.key for button in app.button if "resume" in (button.key or "")] == []
+    app.multiselect(key="picker").set_value([run.id, open_examples().runs()[0].id]).run()
+    assert not app.exception
+    assert f"plain · mnist · imported {run.spec.imported[:6]}" in app.multiselect[0].options
+
+
+def test_imported_weights_that_only_guess_are_not_said_to_have_learned_nothing(app, store):
+    architecture = discover()["plain"]
+    fingerprint = architecture.fingerprint
+    spec = RunSpec("plain", {}, "mnist", UNTRAINED, fingerprint, imported="0123456789ab")
+    started = Started("cpu", 8490, 10_000, 10_000, 1, 1)
+    store.add_imported(spec, started, Epoch(1, 2.3, 0.1, 2.3, 0.1, 0.0, 0.0), b"")
+    app.query_params["run"] = spec.id
+    app.run()
+    assert not app.exception
+    assert "**plain** is no better than guessing on mnist. It was imported, and may have" in (
+        texts(app)
+    )
+    assert "learned nothing" not in texts(app)
 
 
 # Plugins

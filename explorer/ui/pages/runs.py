@@ -51,13 +51,10 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
             "best": _percent(run.best_accuracy),
             "last": _percent(run.last_accuracy),
             "status": "example" if run.id in examples else str(run.status),
-            "epochs": f"{len(run.epochs)} of {run.spec.recipe.epochs}",
-            "images": f"{run.spec.recipe.train_size:,}" if run.spec.recipe.train_size else "all",
-            "recipe": run.recipe_name,
-            "seed": run.spec.recipe.seed,
+            **_training(run),
             "options": run.options_text,
             "data set": run.spec.dataset,
-            "seconds": run.seconds,
+            "seconds": None if run.spec.imported else run.seconds,
             "made": run.created,
             "code": run.spec.fingerprint[:6] + ("" if is_current(run, registry) else " (earlier)"),
             "run": run.id,
@@ -86,6 +83,19 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
         },
     )
     return list(event.selection.rows)
+
+
+def _training(run: Run) -> dict[str, Any]:
+    """Return how a run was trained, which nobody knows of one that was imported."""
+    if run.spec.imported:
+        return {"epochs": "", "images": "", "recipe": run.recipe_name, "seed": None}
+    recipe = run.spec.recipe
+    return {
+        "epochs": f"{len(run.epochs)} of {recipe.epochs}",
+        "images": f"{recipe.train_size:,}" if recipe.train_size else "all",
+        "recipe": run.recipe_name,
+        "seed": recipe.seed,
+    }
 
 
 def _actions(chosen: list[Run], own: set[str], train: Page, inside: Page) -> None:

@@ -72,7 +72,7 @@ def _networks(cases: Sequence[Case], scale: Scale) -> None:
         with column:
             _warn(case.subject)
             if len(cases) > 1:
-                st.markdown(f"**{names[case.subject.run.id]}**, epoch {case.subject.epoch}")
+                st.markdown(f"**{names[case.subject.run.id]}**, {case.subject.moment}")
                 _prediction(case, place, row=18)
             _network(place, case, scale, [other.maps for other in cases if other is not case])
 

@@ -105,6 +105,9 @@ def _epoch(id: str) -> int:
             f"This run is still training: {len(run.epochs)} of {run.spec.recipe.epochs} epochs are "
             "done. New epochs appear at your next click."
         )
+    if run.spec.imported:
+        st.caption(f"Imported weights (`{run.spec.imported}`); nothing of their training is known")
+        return kept[0]
     if len(kept) == 1:
         st.caption(f"Epoch {kept[0]}, the only one whose weights are kept")
         return kept[0]

@@ -126,13 +126,16 @@ def _gradients(case: Case) -> None:
             chart(gradient_history(events, run.started.steps_per_epoch), key="gradients")
             if any(norm == 0 for event in recorded for norm in event.norms.values()):
                 st.caption("Blank: no gradient reaches this layer.")
+        elif run.spec.imported:
+            st.info("The weights of this run were imported; nothing of their training is known.")
         else:
             st.info(
                 "This run did not record its gradients. To record them, set *Record gradients "
                 "every … steps* in the details of the recipe."
             )
     with right, case.subject.figure("Gradients"):
-        st.markdown(f"**And now**, on 64 training images, after epoch {case.subject.epoch}")
+        after = "" if run.spec.imported else f", after {case.subject.moment}"
+        st.markdown(f"**And now**, on 64 training images{after}")
         norms, by_branch = case.session.gradients()
         rows = [{"part": path, "gradient norm": norm} for path, norm in norms.items()]
         rows += [{"part": f"branch {path}", "gradient norm": n} for path, n in by_branch.items()]

@@ -37,6 +37,11 @@ class Subject:
         return self.run.id, self.epoch
 
     @property
+    def moment(self) -> str:
+        """After which epoch it is, such as `epoch 3`; or that its weights were imported."""
+        return "imported" if self.run.spec.imported else f"epoch {self.epoch}"
+
+    @property
     def is_current(self) -> bool:
         """Whether code and images are still those that the run was made with."""
         return is_current(self.run, state.registry())
@@ -44,7 +49,7 @@ class Subject:
     @property
     def file(self) -> str:
         """The beginning of the names of files that are saved of it."""
-        return f"{self.run.spec.architecture}-epoch-{self.epoch}"
+        return f"{self.run.spec.architecture}-{self.moment.replace(' ', '-')}"
 
     @contextmanager
     def figure(self, name: str) -> Iterator[None]:
