@@ -1,0 +1,48 @@
+"""What a network returns: its logits, alone or with other tensors after them."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+
+from torch import Tensor
+
+from explorer.errors import ExplorerError
+
+
+class OutputError(ExplorerError, TypeError):
+    """A network returned no tensor."""
+
+
+def first_output(returned: object) -> Tensor:
+    """Return the first tensor of what a network returns: its logits; auxiliary logits come after.
+
+    Args:
+        returned: A tensor; or a tuple, a list, a mapping or a dataclass that holds tensors, as
+            networks with auxiliary classifiers return in training mode.
+
+    Raises:
+        OutputError: There is no tensor in it.
+    """
+    if isinstance(returned, Tensor):
+        return returned
+    for tensor in outputs(returned):
+        return tensor
+    raise OutputError(
+        f"The network returns {type(returned).__name__} without a tensor where logits are expected."
+    )
+
+
+def outputs(returned: object) -> Iterator[Tensor]:
+    """Yield all tensors in what a network returns, in their order."""
+    if isinstance(returned, Tensor):
+        yield returned
+    elif isinstance(returned, Mapping):
+        yield from _each(returned.values())
+    elif isinstance(returned, tuple | list):
+        yield from _each(returned)
+    elif dataclasses.is_dataclass(returned):
+        yield from _each(getattr(returned, field.name) for field in dataclasses.fields(returned))
+
+
+def _each(values: Iterable[object]) -> Iterator[Tensor]:
+    for value in values:
+        yield from outputs(value)
