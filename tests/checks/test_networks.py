@@ -13,6 +13,7 @@ from torch import nn
 from explorer import ImageSpec
 from explorer.checks import networks
 from explorer.checks.examined import Examined, shown_as
+from explorer.plugin.constructor import read
 from explorer.plugin.registry import discover, load
 from explorer.plugin.sources import from_target
 
@@ -360,13 +361,14 @@ def test_one_mistake_that_shows_at_many_ends_is_reported_once(tmp_path, data):
 def test_what_the_author_s_code_raises_in_a_check_is_a_finding(tmp_path, data):
     architecture, _ = network(tmp_path)
 
-    class Leaves(architecture.cls):
+    class Leaves(architecture.constructor.function):
         def forward(self, x):
             raise SystemExit
 
-    (found,) = findings(replace(architecture, cls=Leaves), data, "answers")
+    leaves = replace(architecture, constructor=read(Leaves))
+    (found,) = findings(leaves, data, "answers")
     assert (found.verdict, found.text[:20]) == ("error", "It ends the program ")
-    report = networks.examine(replace(architecture, cls=Leaves), data)
+    report = networks.examine(leaves, data)
     assert report.to_json()["layers"] == []
     assert not report.passed
 
@@ -395,7 +397,8 @@ SMALLER = {"resnet34": {"depth": 18, "width": 8}}
 def test_every_built_in_passes_all_checks(name, data):
     architecture, smaller = BUILT_IN[name], SMALLER.get(name, {})
     options = [replace(o, default=smaller.get(o.name, o.default)) for o in architecture.options]
-    report = networks.examine(replace(architecture, options=tuple(options)), data)
+    constructor = replace(architecture.constructor, options=tuple(options))
+    report = networks.examine(replace(architecture, constructor=constructor), data)
     # affine speaks of blocks alone
     assert {f.check for f in report.findings} >= {*networks.CHECKS} - {"affine"}
     assert [f for f in report.findings if f.verdict == "error"] == []
@@ -409,4 +412,4 @@ def test_the_mistake_in_print_is_found():
 def test_a_class_without_a_file_has_no_place(tmp_path, data):
     architecture, _ = network(tmp_path)
     nowhere = type("Nowhere", (nn.Sequential,), {"__module__": "nowhere"})
-    assert Examined(replace(architecture, cls=nowhere), data).home == ""
+    assert Examined(replace(architecture, constructor=read(nowhere)), data).home == ""
