@@ -102,6 +102,34 @@ def test_a_report_has_every_layer_and_its_parameters_as_plain_values(tmp_path, d
     assert report["images"] == [1, 28, 28]
 
 
+def test_a_network_with_auxiliary_logits_passes_all_checks_and_is_told_so(tmp_path, data):
+    late = "y = (y, y.detach()) if self.training else y"
+    report = networks.examine(network(tmp_path, late=late)[0], data)
+    assert [f.text for f in report.findings if f.verdict == "error"] == []
+    notes = [(f.check, f.text) for f in report.findings if f.verdict == "note"]
+    assert notes == [
+        ("logits", "It gives 2 outputs in training mode; the loss takes the first."),
+    ]
+
+
+def test_what_has_no_widget_and_whose_grey_is_repeated_is_noted(tmp_path, data):
+    images = 'images: ImageSpec, width: Annotated[int, Range(2, 8), "Channels"] = 4'
+    another = 'num_classes, act="relu", width: Annotated[int, Range(2, 8), "Channels"] = 4'
+    text = PLUGIN.replace(images, another).replace("images.num_classes", "num_classes")
+    text = text.replace("images.channels", "3")
+    architecture, _ = network(tmp_path, replaced=(PLUGIN, text))
+    (kept, _) = findings(architecture, data, "options")
+    assert kept.text == "There is no widget for act: the constructor's own default is taken."
+    grey, coloured = findings(architecture, data, "fits")
+    assert (grey.verdict, grey.text) == (
+        "note",
+        "It takes colour images only; it is given the grey of 1×28×28 in each of three channels.",
+    )
+    assert coloured.text == "It takes images of 3×32×32."
+    (ranges,) = findings(architecture, data, "ranges")
+    assert ranges.verdict == "ok"
+
+
 def test_a_network_is_checked_on_the_images_that_it_takes(tmp_path, data):
     only = "assert images.channels == 3 and images.size == 64, '64 pixels in colour, please'"
     report = networks.examine(network(tmp_path, init=only)[0], data)

@@ -458,8 +458,10 @@ def test_equal_seeds_give_equal_lazy_networks(tmp_path):
     assert not torch.equal(built[0], built[2])
 
 
-def test_a_constructor_that_prints_does_not_spoil_json(tmp_path, monkeypatch):
-    code = NET.replace("super().__init__()", "super().__init__(); print('building')")
+def test_a_network_that_prints_does_not_spoil_json(tmp_path, monkeypatch):
+    code = NET.replace("super().__init__()", "super().__init__(); print('building')").replace(
+        "return", "print('running'); return"
+    )
     offered(tmp_path, "register(Net)", code)
     monkeypatch.setenv("EXPLORER_PLUGINS", str(tmp_path))
     words = ["train", "net", "--epochs", "1", "--train-size", "64", "--json"]
@@ -468,6 +470,10 @@ def test_a_constructor_that_prints_does_not_spoil_json(tmp_path, monkeypatch):
         assert done.exit_code == 0, done.stderr
         assert "building" in done.stderr
         assert "building" not in done.stdout
+        assert "running" not in done.stdout
+    run = json.loads(done.stdout.splitlines()[-1])["run"]
+    done = CliRunner().invoke(app, ["inspect", run, "--test-images", "20", "--json"])
+    assert json.loads(done.stdout)["run"] == run
 
 
 # --- what a network returns

@@ -192,7 +192,7 @@ def test_the_plugins_page_shows_what_is_broken_its_sentence_first(folder):
     (folder / "unfinished.py").write_text("import nosuchmodule\n")
     app = AppTest.from_function(plugins_page, default_timeout=60).run()
     assert not app.exception
-    assert "1 plugin is broken" in texts(app)
+    assert "1 is broken" in texts(app)
     assert "It imports 'nosuchmodule', which is not installed" in texts(app)
     assert "import nosuchmodule" in app.code[0].value
     architectures, datasets = (frame.value for frame in app.dataframe[-2:])
