@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from explorer.data.mnist import MNIST
-from explorer.plugin.constructor import read
 from explorer.plugin.registry import Registry, discover
 from explorer.runs.recorded import open_examples
 from explorer.runs.restore import NetworkError, is_current, load_network, open_network, spec_of
@@ -179,7 +178,7 @@ def test_a_plugin_whose_constructor_fails_now_gets_a_sentence(store):
 
     run = trained(store, spec(), BN.build(MNIST.images))
     registry = Registry(
-        {BN.name: replace(BN, constructor=read(Broken))},
+        {BN.name: replace(BN, constructor=replace(BN.constructor, function=Broken))},
         {MNIST.name: replace(MNIST, version="")},
         (),
     )

@@ -354,8 +354,13 @@ def test_a_plugin_that_is_broken_by_an_edit_is_named_after_the_reload(app, folde
     app.run()
     app.button(key="reload").click().run()
     assert not app.exception
-    line = next(n for n, text in enumerate(broken.splitlines(), 1) if "nn.Flat(" in text)
-    assert f"**own** is broken: It raised AttributeError, line {line}:" in texts(app)
+    lines = list(enumerate(broken.splitlines(), 1))
+    first = next(n for n, text in lines if text.startswith("class Own"))
+    line = next(n for n, text in lines if "nn.Flat(" in text)
+    assert (
+        f"**own** is broken: Own (line {first}): It raised AttributeError, line {line}:"
+        in texts(app)
+    )
     assert "**own** is broken" not in texts(app.run())
 
 
