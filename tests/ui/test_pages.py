@@ -364,6 +364,21 @@ def test_a_plugin_that_is_broken_by_an_edit_is_named_after_the_reload(app, folde
     assert "**own** is broken" not in texts(app.run())
 
 
+def test_a_network_for_colour_is_offered_grey_images_and_says_so(app, folder):
+    (folder / "own.py").write_text(
+        OWN.replace("(self, images, width: int = 4)", "(self, num_classes)")
+        .replace("images.size**2 * images.channels", "3 * 28 * 28")
+        .replace("images.num_classes", "num_classes")
+    )
+    app.query_params["architecture"] = "own"
+    app.run()
+    assert not app.exception
+    assert (
+        "own takes colour images: those of MNIST are grey, so it is given their grey in each of "
+        "its three channels."
+    ) in texts(app)
+
+
 def test_runs_with_earlier_code_keep_their_fingerprint_and_say_so(folder, store, settings):
     (folder / "own.py").write_text(OWN)
     registry = discover([folder])
