@@ -36,7 +36,8 @@ _INTERFACE = (
 # what cannot be used, Python raises the error in these, or in what they call in their own module.
 DOORS = {
     "data/cache.py": ("_read",),
-    "plugin/architecture.py": ("build", "try_out"),
+    "plugin/architecture.py": ("build", "try_out", "_build"),
+    "plugin/constructor.py": ("call", "_call"),
     "plugin/loading.py": ("load_plugin", "register_architecture", "register_dataset"),
     "plugin/sources.py": ("import_plugin",),
 }

@@ -1,11 +1,13 @@
 """The two hooks by which plugins register what they offer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pluggy
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from explorer.data.dataset import DataSet
 
 PROJECT = "explorer"
@@ -20,10 +22,18 @@ _hookimpl = pluggy.HookimplMarker(PROJECT)
 class RegisterArchitecture(Protocol):
     """The function that a plugin calls to register its architectures."""
 
-    def __call__(self, architecture: type, /, *, name: str | None = None) -> None:
-        """Offer `architecture`, an `nn.Module` class, under `name`.
+    def __call__(
+        self,
+        architecture: "Callable[..., nn.Module]",
+        /,
+        *,
+        name: str | None = None,
+        fixed: Mapping[str, object] | None = None,
+    ) -> None:
+        """Offer `architecture`, an `nn.Module` class or a function that returns one, under `name`.
 
-        Without a name, it is made of the class's: `ResidualBN` becomes `residual-bn`.
+        Without a name, it is made of that of the class or function: `ResidualBN` becomes
+        `residual-bn`. The arguments in `fixed` always have these values, and are no options.
         """
 
 
@@ -43,11 +53,19 @@ def hookimpl(function: _F) -> _F:
 def register_architectures(register: RegisterArchitecture) -> None:
     """Offer one architecture or several to the explorer.
 
-    Called once, when the plugin is loaded. An architecture is a `torch.nn.Module` class whose
-    constructor takes an `ImageSpec` first. Each further argument is an option: it has a default,
-    and becomes a widget and a command-line option whose values are checked. The first paragraph of
-    the docstring is the summary. An architecture need not take all images: it is built and run once
-    when it is loaded, and is offered for the data sets that it fits.
+    Called once, when the plugin is loaded. An architecture is any callable that returns a
+    `torch.nn.Module`: a class, a function, a `functools.partial`. If one of its arguments is
+    annotated as `ImageSpec`, or its first is called `images`, each other argument is an option: it
+    has a default, and becomes a widget and a command-line option whose values are checked.
+
+    Any other callable is taken as it is. Its arguments `num_classes`, `in_channels` or `in_chans`,
+    and `img_size` or `image_size` are those of the images; what has a type or a default that a
+    widget can show is an option; what else has a default keeps it.
+
+    The first paragraph of the docstring is the summary. An architecture need not take all images:
+    it is built, run and trained for one step when it is loaded, and is offered for the data sets
+    that it fits. One that takes colour images only is given grey ones with their grey in each
+    channel.
 
     Example:
         ```python
@@ -56,6 +74,7 @@ def register_architectures(register: RegisterArchitecture) -> None:
             register(Inception)  # as "inception"
             register(InceptionBN)  # as "inception-bn"
             register(Residual, name="skipping")  # as "skipping"
+            register(torchvision.models.resnet18, fixed={"weights": None})  # as "resnet18"
         ```
     """
 

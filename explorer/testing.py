@@ -47,7 +47,7 @@ def check_tests(target: str) -> Callable[..., None]:
     """
     registry = load_beside_built_ins(find_sources(target))
     cases: list[Any] = [
-        pytest.param(functools.partial(_fail, broken), id=broken.source.name)
+        pytest.param(functools.partial(_fail, broken), id=broken.name or broken.source.name)
         for broken in registry.broken
     ]
     cases += [

@@ -26,6 +26,7 @@ from explorer.errors import (
 )
 from explorer.inspection.outline import outline
 from explorer.inspection.tracing import trace
+from explorer.plugin.constructor import Constructor, read
 from explorer.plugin.registry import discover, load
 from explorer.plugin.sources import Source
 from explorer.spec import ImageSpec
@@ -208,11 +209,12 @@ class NoArguments(nn.Module):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("Abstract", "abstract"), ("NoArguments", "takes 1 positional argument but 2 were given")],
+    [("Abstract", "abstract"), ("NoArguments", "got an unexpected keyword argument 'images'")],
 )
 def test_a_class_that_cannot_take_our_call_is_the_author_s_fault(plugin, name, message):
     module, file = plugin(MISFITS)
-    plain = replace(discover()["plain"], cls=getattr(module, name))
+    constructor = Constructor(getattr(module, name), {"images": lambda images: images})
+    plain = replace(discover()["plain"], constructor=constructor)
     error = error_of(plain.build, IMAGES)
     assert not is_ours(error, file)
     assert re.match(rf"It raised TypeError: .*{message}", explain(error, file))
@@ -224,7 +226,7 @@ def test_an_error_in_a_package_that_the_author_uses_is_the_author_s(tmp_path, mo
     (package / "__init__.py").write_text("def net(images):\n    raise ValueError('too small')\n")
     monkeypatch.syspath_prepend(package.parent)
     net = importlib.import_module("package_of_networks").net
-    error = error_of(replace(discover()["plain"], cls=net).build, IMAGES)
+    error = error_of(replace(discover()["plain"], constructor=read(net)).build, IMAGES)
     assert explain(error, tmp_path / "mine.py") == "It raised ValueError: too small."
 
 

@@ -10,6 +10,7 @@ from explorer.checks.findings import Found
 from explorer.data.loader import Data
 from explorer.errors import explain, place
 from explorer.inspection.tracing import evaluating
+from explorer.outputs import first_output
 from explorer.text import dimensions
 from explorer.training.checkpoint import load_weights, pack_weights
 from explorer.training.events import Epoch
@@ -28,8 +29,8 @@ def answers(examined: Examined) -> Found:
     """Does the answer to an image depend on that image alone?"""
     model, images = examined.build(), examined.noise()
     with evaluating(model), torch.no_grad():
-        whole, again = model(images).clone(), model(images).clone()
-        single = torch.cat([model(image[None]) for image in images])
+        whole, again = (first_output(model(images)).clone() for _ in range(2))
+        single = torch.cat([first_output(model(image[None])) for image in images])
     if not torch.equal(whole, again):
         yield (
             "error",
@@ -110,7 +111,7 @@ def keeps(examined: Examined) -> Found:
     load_weights(other, pack_weights(model))
     with evaluating(model), evaluating(other), torch.no_grad():
         images = examined.noise()
-        if same(model(images), other(images)):
+        if same(first_output(model(images)), first_output(other(images))):
             yield "ok", "It answers the same after its weights are stored and loaded."
             return
     yield (
@@ -128,7 +129,7 @@ def compiles(examined: Examined) -> Found:
             compiled = torch.compile(copy.deepcopy(model), backend="aot_eager", fullgraph=True)(
                 images
             )
-            equal = same(compiled, model(images))
+            equal = same(first_output(compiled), first_output(model(images)))
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         yield "note", f"torch.compile cannot compile it in one piece: {reason}"
@@ -149,9 +150,9 @@ def devices(examined: Examined) -> Found:
     elsewhere = device or torch.device("meta")
     location = examined.architecture.location
     with torch.no_grad():
-        here = model(images)
+        here = first_output(model(images))
         try:
-            there = copy.deepcopy(model).to(elsewhere)(images.to(elsewhere))
+            there = first_output(copy.deepcopy(model).to(elsewhere)(images.to(elsewhere)))
         except NotImplementedError:
             yield "note", "Whether all of it moves to a GPU cannot be checked without a GPU."
             return
@@ -164,7 +165,7 @@ def devices(examined: Examined) -> Found:
                 place(error, location),
             )
             return
-        back = model.to(elsewhere).to("cpu")(images) if device else here
+        back = first_output(model.to(elsewhere).to("cpu")(images)) if device else here
         moved = there.cpu() if device else here
     if torch.allclose(here, moved, 1e-2, 1e-2) and same(here, back):
         yield "ok", f"All of it moves to another device ({elsewhere.type})."
@@ -194,7 +195,7 @@ def _trained_equally(one: nn.Module, other: nn.Module) -> bool:
 
 def _gives_one_answer(model: nn.Module, data: Data) -> bool:
     with evaluating(model), torch.no_grad():
-        answers = model(data.test.normalise(data.test.images[:8]))
+        answers = first_output(model(data.test.normalise(data.test.images[:8])))
     return same(answers, answers[:1].expand_as(answers))
 
 

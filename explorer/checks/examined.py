@@ -40,6 +40,12 @@ class Examined:
         return self.architecture.images
 
     @property
+    def taken(self) -> tuple[ImageSpec, ...]:
+        """Those of `kinds` that it takes, as it sees them."""
+        fitting = (images for images in self.kinds if not self.architecture.misfit(images))
+        return tuple(dict.fromkeys(map(self.architecture.sees, fitting)))
+
+    @property
     def kinds(self) -> tuple[ImageSpec, ...]:
         """These, and the grey and coloured images that most data sets have."""
         return tuple(dict.fromkeys((self.images, GREY, COLOUR)))
@@ -67,12 +73,12 @@ class Examined:
 
     @cached_property
     def home(self) -> str:
-        """Where the class is defined."""
-        return place_of(self.architecture.cls)
+        """Where the class or function is defined."""
+        return place_of(self.architecture.constructor.definition)
 
     def place(self, option: str) -> str:
         """Return where the constructor names an option."""
-        return place_of_option(self.architecture.cls, option)
+        return place_of_option(self.architecture.constructor.definition, option)
 
     @cached_property
     def seen(self) -> Trace[None]:
@@ -133,10 +139,11 @@ def _ends(options: tuple[Option, ...]) -> Iterator[dict[str, Value]]:
                 yield {option.name: value}
 
 
-def place_of_option(cls: type, name: str) -> str:
+def place_of_option(constructor: Any, name: str) -> str:
     """Return the file and line where a constructor names an option; empty if there is none."""
     try:
-        constructor = inspect.getattr_static(cls, "__init__")
+        if isinstance(constructor, type):
+            constructor = inspect.getattr_static(constructor, "__init__")
         file, (lines, first) = (
             inspect.getsourcefile(constructor),
             inspect.getsourcelines(constructor),

@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from explorer.branches import Branches
 from explorer.checks.examined import Examined, corners, labels, listed, noise, same
@@ -11,6 +10,7 @@ from explorer.errors import explain, place
 from explorer.inspection.linearity import linearity
 from explorer.inspection.parts import Block, blocks, nodes
 from explorer.inspection.tracing import evaluating
+from explorer.outputs import first_output, outputs
 from explorer.plugin.architecture import try_out
 from explorer.text import dimensions
 
@@ -35,6 +35,11 @@ def options(examined: Examined) -> Found:
                 f'`Annotated[{kind}, …, "what it is"]`.',
                 line,
             )
+    if kept := examined.architecture.constructor.kept:
+        yield (
+            "note",
+            f"There is no widget for {listed(list(kept))}: the constructor's own default is taken.",
+        )
     texts = [f"{each.name}: {each.expected()}, by default {each.default}" for each in declared]
     yield "ok", ("; ".join(texts) or "There are none") + "."
 
@@ -55,9 +60,16 @@ def fits(examined: Examined) -> Found:
     architecture, taken = examined.architecture, []
     for images in examined.kinds:
         try:
-            try_out(architecture.cls, images)
+            try_out(architecture.constructor, images)
             taken.append(dimensions(images.shape))
         except (Exception, SystemExit) as error:
+            if architecture.repeats_grey(images):
+                yield (
+                    "note",
+                    f"It takes colour images only; it is given the grey of "
+                    f"{dimensions(images.shape)} in each of three channels.",
+                )
+                continue
             yield (
                 "note",
                 f"It does not take images of {dimensions(images.shape)}, and is not offered for "
@@ -72,17 +84,16 @@ def ranges(examined: Examined) -> Found:
     """Does it answer, and learn, at both ends of every option, on all images that it takes?"""
     tried, failed, reasons = 0, False, set()
     location = examined.architecture.location
-    taken = [images for images in examined.kinds if not examined.architecture.misfit(images)]
     for values in corners(examined.architecture.options):
-        for images in taken:
+        for images in examined.taken:
             tried += 1
             chosen = ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
             where = f"With {chosen} on images of {dimensions(images.shape)}"
             try:
                 model = examined.build(images, values)
-                logits = model(noise(images))
-                if not isinstance(logits, Tensor) or logits.shape != (4, images.num_classes):
-                    given = tuple(getattr(logits, "shape", ())) or type(logits).__name__
+                logits = first_output(model(noise(images)))
+                if logits.shape != (4, images.num_classes):
+                    given = tuple(logits.shape)
                     failed = True
                     yield (
                         "error",
@@ -110,7 +121,7 @@ def logits(examined: Examined) -> Found:
     """Does it answer with logits, whatever the batch?"""
     model, images = examined.build(), examined.noise()
     with evaluating(model), torch.no_grad():
-        answers = model(images)
+        answers = first_output(model(images))
     if bool((answers >= 0).all()) and same(answers.sum(1), torch.ones(4)):
         yield (
             "error",
@@ -125,6 +136,8 @@ def logits(examined: Examined) -> Found:
         )
     else:
         yield "ok", "It answers with logits."
+    if (number := sum(1 for _ in outputs(model.train()(images)))) > 1:
+        yield "note", f"It gives {number} outputs in training mode; the loss takes the first."
     try:
         model.train()(images[:1])
     except Exception as error:
@@ -140,7 +153,8 @@ def logits(examined: Examined) -> Found:
 def gradients(examined: Examined) -> Found:
     """Does every parameter receive a gradient?"""
     model = examined.build()
-    F.cross_entropy(model(examined.noise()), labels(examined.images)).backward()
+    logits = first_output(model(examined.noise()))
+    F.cross_entropy(logits, labels(examined.images)).backward()
     named = [(name, p.grad) for name, p in model.named_parameters() if p.requires_grad]
     unused = [name for name, grad in named if grad is None]
     silent = [name for name, grad in named if grad is not None and not grad.any()]

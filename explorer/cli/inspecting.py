@@ -48,6 +48,7 @@ def inspect(
     from explorer.inspection.activations import to_npz
     from explorer.inspection.report import report
     from explorer.inspection.session import Session
+    from explorer.plugin.architecture import printing_to_stderr
     from explorer.runs.recorded import open_examples
     from explorer.runs.restore import dataset_of, open_network
     from explorer.runs.store import find_run
@@ -60,12 +61,14 @@ def inspect(
             refuse(f"Run {run.id} has no weights yet; `explorer train` goes on with it.")
         registry = load_registry()
         epoch = kept[-1] if epoch is None else epoch
-        model, data = open_network(run, epoch, store, registry, settings.cache)
+        with printing_to_stderr():
+            model, data = open_network(run, epoch, store, registry, settings.cache)
         if not 0 <= image < len(data.test):
             refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
         session = Session(model, data, location=registry[run.spec.architecture].location)
         given = _patch(patch, len(data.test)) if patch else None
-        found = report(session, image, off or [], test_images, instead, given)
+        with printing_to_stderr():
+            found = report(session, image, off or [], test_images, instead, given)
         if maps:
             pixels = data.test.images[image]
             maps.write_bytes(to_npz(pixels, session.record(pixels, off or [])))

@@ -15,6 +15,13 @@ def list_architectures(as_json: AsJson = False) -> None:
     """List the architectures that can be trained, and the plugins that are broken."""
     registry = load_registry()
     fitting = {name: list(registry.fitting(a)) for name, a in registry.architectures.items()}
+
+    def repeats(name: str, dataset: str) -> bool:
+        return registry[name].repeats_grey(registry.dataset(dataset).images)
+
+    repeated = {
+        name: [each for each in names if repeats(name, each)] for name, names in fitting.items()
+    }
     if as_json:
         print(
             json.dumps(
@@ -24,6 +31,7 @@ def list_architectures(as_json: AsJson = False) -> None:
                         "summary": architecture.summary,
                         "images": architecture.images.shape,
                         "fits": fitting[architecture.name],
+                        "grey_in_each_channel": repeated[architecture.name],
                         "parameters": architecture.parameters,
                         "options": [p.describe() for p in architecture.options],
                         "origin": architecture.origin,
@@ -43,6 +51,11 @@ def list_architectures(as_json: AsJson = False) -> None:
             )
             if (fits := fitting[architecture.name]) != list(registry.datasets):
                 print(f"{'':{width}}    fits {', '.join(fits) or 'no data set here'}")
+            if grey := repeated[architecture.name]:
+                print(
+                    f"{'':{width}}    takes colour images; of {', '.join(grey)} it is given the "
+                    "grey in each channel"
+                )
             for option in architecture.options:
                 print(
                     f"{'':{width}}    --set {option.name}={option.default}  "

@@ -2,8 +2,9 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,14 +18,18 @@ from explorer.text import dimensions
 class JsonLines:
     """Prints the events of a training, one JSON object a line."""
 
+    def __init__(self) -> None:
+        self._stdout = sys.stdout
+
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Do nothing; there is no bar to open."""
-        yield
+        """Print on standard error what the network prints while the block runs."""
+        with redirect_stdout(sys.stderr):
+            yield
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
         """Print one event."""
-        print(json.dumps({"event": kind, **values}), flush=True)
+        print(json.dumps({"event": kind, **values}), file=self._stdout, flush=True)
 
 
 class ProgressBar:

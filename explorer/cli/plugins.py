@@ -72,6 +72,7 @@ def check(
             "broken": [
                 {
                     "plugin": broken.source.name,
+                    "name": broken.name,
                     "origin": broken.source.origin,
                     "reason": broken.reason,
                     "trace": broken.trace,

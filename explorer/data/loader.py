@@ -28,7 +28,7 @@ class Split:
     """The training images or the test images of a data set, on the device.
 
     Attributes:
-        images: `uint8`, `(N, C, H, W)`.
+        images: `uint8`, `(N, C, H, W)`, or `(N, 1, H, W)` if all channels are the same grey.
         labels: `int64`, `(N,)`.
         mean: `(C, 1, 1)`, of pixels scaled to 0–1.
         std: `(C, 1, 1)`, likewise.
@@ -117,9 +117,12 @@ class Split:
     def normalise(self, images: Tensor) -> Tensor:
         """Scale `uint8` images `(N, C, H, W)` to 0–1, and normalise them by mean and std.
 
+        The grey of `(N, 1, H, W)` is repeated in each channel that the split has.
+
         Returns:
             `float32`, `(N, C, H, W)`, in the split's layout.
         """
+        images = images.expand(-1, len(self.mean), -1, -1)
         scaled = images.to(torch.float32, memory_format=self.memory_format)
         return scaled.div_(255).sub_(self.mean).div_(self.std)
 
@@ -142,6 +145,21 @@ class Data:
     def device(self) -> torch.device:
         """The device that holds the images."""
         return self.train.device
+
+    def seen_as(self, images: ImageSpec) -> "Data":
+        """Return the same data as images of this kind: grey ones with their grey in each channel.
+
+        The images are still stored once; `normalise` repeats them.
+        """
+        channels = images.channels
+        if channels == self.spec.channels:
+            return self
+
+        def repeated(split: Split) -> Split:
+            mean, std = (value.expand(channels, 1, 1) for value in (split.mean, split.std))
+            return replace(split, mean=mean, std=std)
+
+        return Data(images, repeated(self.train), repeated(self.test))
 
     def laid_out(self, memory_format: torch.memory_format) -> "Data":
         """Return the same data, whose normalised images come in this layout."""

@@ -57,6 +57,7 @@ def perform(
             _log.info("Run %s begins: %s", run.id, run.title)
             store.begin(run.id, owner)
             data = load_data(dataset, default_device(), settings.cache)
+            data = data.seen_as(architecture.sees(data.spec, run.spec.options))
             torch.manual_seed(run.spec.recipe.seed)
             model = architecture.build(data.spec, run.spec.options)
             for event in train(model, data, run.spec.recipe, store.checkpoint(run.id)):

@@ -151,7 +151,7 @@ class _Finder:
                 found += self.groups[source]
             else:
                 found.append(_Group(((node.number, operand),), source))
-        if KINDS.get(node.kind) != "concat":
+        if KINDS.get(node.kind) != "concat" or node.is_declared:
             return found
         begins = [
             other
@@ -172,7 +172,7 @@ class _Finder:
             node.kind == other.kind == "add"
             and node.point[:2] == other.point[:2]
             and self.users[source] == 1
-            and len(set(other.inputs)) > 1
+            and (len(set(other.inputs)) > 1 or other.is_declared)
             and node.shape == other.shape
             and self.dominator[source] == self.dominator[node.number]
         )
@@ -209,7 +209,8 @@ class _Finder:
         inner = sorted({n for group in groups for n, _ in group.operands} - {number})
         inner = [n for n in inner if self._belongs(n, number)]
         self.listed.update([number, *inner])
-        if len({group.source for group in groups}) < (1 if node.is_declared else 2):
+        sources = [group.source for group in groups]
+        if len(sources if node.is_declared else set(sources)) < 2:
             return [node]
         ways = []
         for group in groups:

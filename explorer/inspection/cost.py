@@ -105,7 +105,7 @@ def measure(model: nn.Module, images: Tensor, parts: Sequence[Part]) -> Mapping[
 
     inside = {block.name: together(nodes([block])) for block in blocks(parts)}
     ways = {path: together(nodes(branch.parts)) for path, (_, branch) in branches(parts).items()}
-    return inside | ways | taken
+    return taken | inside | ways
 
 
 class _Timer(Watch):

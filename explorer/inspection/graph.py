@@ -40,6 +40,7 @@ SAYS_NOTHING = frozenset(
     """.split()  # noqa: SIM905
 )
 _MAKES_NEW = ("new_", "zeros_like", "ones_like", "empty_like", "full_like", "rand")
+_JOINS = ("cat", "concat", "concatenate")
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
@@ -147,7 +148,11 @@ class Recorder(Watch, Generic[T]):
         """Add a layer to the graph, if its output comes from the image."""
         inputs = self._inputs
         sources = [(i, s.node) for i, (_, _, s) in enumerate(inputs) if s and s.node is not None]
+        own = [p for p in module.parameters() if p.requires_grad]
         if not sources:
+            used = _parameters([_Given(t, count, (), seen) for t, count, seen in inputs])
+            for tensor in tensors_in(output):
+                self._remember(tensor, Seen(None, write_count(tensor), (*used, *own)))
             return None
         untouched = {id(t) for t, version, _ in inputs if write_count(t) == version}
         outputs = list(tensors_in(output))
@@ -169,7 +174,7 @@ class Recorder(Watch, Generic[T]):
             sources,
             plain(first).shape,
             outputs,
-            [p for p in module.parameters() if p.requires_grad],
+            own,
         )
         return changed
 
@@ -184,13 +189,19 @@ class Recorder(Watch, Generic[T]):
     @unseen
     def _given(self, args: Any, kwargs: Any) -> list[_Given]:
         """Return the operands of an operation, as they are before it."""
-        self._macs_before = self._macs()
-        return [
+        given = [
             _Given(t, write_count(t), (), None)  # it has no shape yet, and no memory
             if is_lazy(t)
             else _Given(t, write_count(t), plain(t).shape, self.source(t))
             for t in tensors_in((args, kwargs))
         ]
+        nodes = {each.seen.node for each in given if each.seen} - {None}
+        self._is_declared = any(id(each.tensor) in self._names for each in given)
+        self._is_merge = len(nodes) > 1 or (self._is_declared and bool(nodes))
+        if self._is_merge:  # before the operation, which may write into one of them
+            self._merged = [self._operand(each) for each in given]
+        self._macs_before = self._macs()
+        return given
 
     @unseen
     def _operated(
@@ -210,7 +221,7 @@ class Recorder(Watch, Generic[T]):
         if not from_image:
             for tensor in [*made, *changed]:
                 self._remember(tensor, Seen(None, write_count(tensor), parameters))
-        elif not changed and (point.operation in TRANSPARENT or _is_view(made, given)):
+        elif not changed and _hands_on(point.operation, made, given):
             node = from_image[0][1]
             for tensor in made:
                 self._remember(tensor, Seen(node, write_count(tensor)))
@@ -243,13 +254,14 @@ class Recorder(Watch, Generic[T]):
         number = len(self.nodes)
         names: tuple[str, ...] = ()
         place = ""
-        is_declared = any(id(tensor) in self._names for tensor in given)
-        if given and (is_declared or len({node for _, node in sources}) > 1):  # a merge
+        is_declared = bool(given) and self._is_declared
+        if given and self._is_merge:
             frame = author_frame(_run.__code__)
             names = self._called([given[i] for i, _ in sources], frame)
             place = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
             for index, _ in sources:
-                self.operands[number, index] = self._operand(given[index])
+                if (kept := self._merged[index]) is not None:
+                    self.operands[number, index] = kept
         self.nodes.append(
             Node(
                 number,
@@ -272,12 +284,12 @@ class Recorder(Watch, Generic[T]):
             self._remember(tensor, Seen(number, write_count(tensor), is_output=not place_))
             self._memory[_memory(tensor)] = number
 
-    def _operand(self, tensor: Tensor) -> T:
+    def _operand(self, given: _Given) -> T | None:
         """Return what is kept of an operand: often a node's output, which is kept already."""
-        seen = self.source(tensor)
-        if seen and seen.is_output and seen.node is not None:
-            return self.kept[seen.node]
-        return self._keep(plain(tensor))
+        seen = given.seen
+        if seen is None or seen.node is None:
+            return None
+        return self.kept[seen.node] if seen.is_output else self._keep(plain(given.tensor))
 
     def _called(self, operands: Sequence[Tensor], frame: FrameType | None) -> tuple[str, ...]:
         """Return what the author calls these tensors; empty where there is no name."""
@@ -307,8 +319,10 @@ def _memory(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
 
 
-def _is_view(made: Sequence[Tensor], given: Sequence[_Given]) -> bool:
-    """Tell whether an operation only handed on its operands' memory."""
+def _hands_on(operation: str, made: Sequence[Tensor], given: Sequence[_Given]) -> bool:
+    """Tell whether an operation only hands on the values of its operands."""
+    if operation in TRANSPARENT or (operation in _JOINS and len(given) == 1):
+        return True
     known = {_memory(each.tensor) for each in given if each.tensor.numel()}
     return bool(made) and all(t.numel() and _memory(t) in known for t in made)
 

@@ -165,13 +165,13 @@ class Watch(TorchFunctionMode):
                 if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
                     hooks.enter_context(self._script(path, module))
                     continue
-                # `always_call` would hide an exception of the author's behind one of ours.
-                hooks.callback(
-                    module.register_forward_pre_hook(self._begin(path), with_kwargs=True).remove
+                begin = module.register_forward_pre_hook(self._begin(path), with_kwargs=True)
+                hooks.callback(begin.remove)
+                # Also where it raises: the author's code, or whoever runs it, may go on.
+                end = module.register_forward_hook(
+                    self._end(path), with_kwargs=True, always_call=True
                 )
-                hooks.callback(
-                    module.register_forward_hook(self._end(path), with_kwargs=True).remove
-                )
+                hooks.callback(end.remove)
             with self:
                 yield
             self._running.clear()
@@ -229,6 +229,8 @@ class Watch(TorchFunctionMode):
                 return None
             running = self._running.pop()
             changed = None
+            if output is None:  # it raised, or gives nothing
+                return None
             if running.is_layer:
                 changed = self.after_layer(Point(path, running.call), module, args, kwargs, output)
             if not self._running:

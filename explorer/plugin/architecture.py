@@ -1,4 +1,4 @@
-"""An architecture: a plugin's network class, with its options and the images that it takes."""
+"""An architecture: a network that a plugin offers, with its options and the images it takes."""
 
 import contextlib
 import functools
@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from explorer.errors import explain
+from explorer.outputs import outputs
+from explorer.plugin.constructor import Constructor
 from explorer.plugin.options import Option, OptionError, Value, fill
 from explorer.plugin.sources import PluginError, Source
 from explorer.spec import ImageSpec
@@ -27,8 +31,7 @@ class Architecture:
 
     Attributes:
         name: What it is called in the picker and on the command line.
-        cls: The `nn.Module` class.
-        options: The options of its constructor.
+        constructor: What makes it: a class, a function, and how it is called.
         source: The plugin that offers it.
         fingerprint: A hash of the plugin's source, by which a run knows whether the code that made
             it is still the code that is here.
@@ -38,12 +41,16 @@ class Architecture:
     """
 
     name: str
-    cls: type[nn.Module]
-    options: tuple[Option, ...]
+    constructor: Constructor
     source: Source
     fingerprint: str
     images: ImageSpec
     parameters: int
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The options of its constructor."""
+        return self.constructor.options
 
     @property
     def origin(self) -> str:
@@ -57,8 +64,12 @@ class Architecture:
 
     @property
     def description(self) -> str:
-        """The docstring of the class itself, without indentation; empty if it has none."""
-        return inspect.cleandoc(self.cls.__dict__.get("__doc__") or "")
+        """The docstring of the class or function itself, unindented; empty if it has none."""
+        definition = self.constructor.definition
+        own = (
+            vars(definition).get("__doc__") if isinstance(definition, type) else definition.__doc__
+        )
+        return inspect.cleandoc(own or "")
 
     @property
     def summary(self) -> str:
@@ -68,13 +79,15 @@ class Architecture:
     def build(self, images: ImageSpec, values: Mapping[str, object] | None = None) -> nn.Module:
         """Build the network for `images`, with defaults for the options not in `values`.
 
+        Its lazy layers have their shapes.
+
         Raises:
             OptionError: A value does not fit its option.
             BaseException: Whatever the plugin's code raises.
         """
         options = self.complete(values or {})
         with printing_to_stderr():
-            return self.cls(images, **options)
+            return _build(self.constructor, images, options)
 
     def complete(self, values: Mapping[str, object]) -> dict[str, Value]:
         """Check `values` and add the defaults of the options that are not in it.
@@ -87,15 +100,39 @@ class Architecture:
         except OptionError as error:
             raise OptionError(f"{self.name}: {error}") from error
 
-    def misfit(self, images: ImageSpec, values: Mapping[str, object] | None = None) -> str:
-        """Say in a sentence why the network cannot take `images`; empty if it can.
+    def sees(self, images: ImageSpec, values: Mapping[str, object] | None = None) -> ImageSpec:
+        """Return the images for which the network is built where a data set has `images`.
 
-        It is built and run once for each kind of images; the answer is remembered.
+        A network that refuses grey images and takes coloured ones of the same size is given the
+        grey in each of three channels (`Data.seen_as`).
 
         Raises:
             OptionError: A value does not fit its option.
         """
-        return _misfit(self, images, tuple(self.complete(values or {}).items()))
+        options = tuple(self.complete(values or {}).items())
+        coloured = replace(images, channels=3)
+        if images.channels != 1 or not _refusal(self, images, options):
+            return images
+        return images if _refusal(self, coloured, options) else coloured
+
+    def repeats_grey(self, images: ImageSpec, values: Mapping[str, object] | None = None) -> bool:
+        """Return whether the network is given the grey of `images` in each of three channels.
+
+        Raises:
+            OptionError: A value does not fit its option.
+        """
+        return self.sees(images, values) != images
+
+    def misfit(self, images: ImageSpec, values: Mapping[str, object] | None = None) -> str:
+        """Say in a sentence why the network cannot take `images`; empty if it can.
+
+        It is built, run and trained for one step on each kind of images; the answer is remembered.
+
+        Raises:
+            OptionError: A value does not fit its option.
+        """
+        options = tuple(self.complete(values or {}).items())
+        return "" if self.repeats_grey(images, values) else _refusal(self, images, options)
 
     def needs(self, refused: ImageSpec) -> str:
         """Say which images the network needs in place of `refused`, such as "colour images".
@@ -122,35 +159,67 @@ class Architecture:
 
 
 def try_out(
-    cls: type[nn.Module], images: ImageSpec, values: Mapping[str, object] | None = None
+    constructor: Constructor, images: ImageSpec, values: Mapping[str, Value] | None = None
 ) -> nn.Module:
-    """Build a network and run two blank images through it, in evaluation mode.
+    """Build a network, run two blank images through it, and take a training step without update.
 
     torch's random numbers are left unchanged.
 
     Args:
-        cls: The class of the network.
+        constructor: What makes the network.
         images: What it is built for.
         values: Options by name, as the constructor takes them.
 
-    Returns:
-        The network; its lazy layers have their shapes now.
-
     Raises:
-        PluginError: It does not answer with logits `(2, num_classes)`.
+        PluginError: It does not answer with logits `(2, num_classes)`, or cannot be trained.
         BaseException: Whatever the plugin's code raises.
     """
-    with printing_to_stderr(), torch.random.fork_rng(devices=[]), torch.no_grad():
-        model = cls(images, **(values or {})).eval()
-        output = model(torch.zeros(2, *images.shape))
-    wanted = (2, images.num_classes)
-    if not isinstance(output, Tensor) or tuple(output.shape) != wanted:
-        given = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise PluginError(
-            f"{cls.__name__} answers two images with {given} where (2, num_classes) = {wanted} "
-            "is expected; end it with a linear layer to `images.num_classes` logits."
-        )
+    blank = torch.zeros(2, *images.shape)
+    with printing_to_stderr(), torch.random.fork_rng(devices=[]):
+        model = _build(constructor, images, values or {})
+        with torch.no_grad():
+            _logits(constructor, model.eval()(blank), images)
+        logits = _logits(constructor, model.train()(blank), images)
+        if not logits.requires_grad:
+            raise PluginError(
+                "It cannot be trained: no parameter that requires a gradient has a share in its "
+                "answer."
+            )
+        F.cross_entropy(logits, torch.zeros(2, dtype=torch.int64)).backward()
     return model
+
+
+def _build(constructor: Constructor, images: ImageSpec, options: Mapping[str, Value]) -> nn.Module:
+    model = constructor.call(images, options)
+    if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
+        # In evaluation mode, so that no running mean moves.
+        training = [module for module in model.modules() if module.training]
+        with torch.no_grad():
+            model.eval()(torch.zeros(2, *images.shape))
+        for module in training:
+            module.training = True
+    return model
+
+
+def _logits(constructor: Constructor, returned: object, images: ImageSpec) -> Tensor:
+    """Return the logits in what a network returned for two images.
+
+    Raises:
+        PluginError: There are none.
+    """
+    wanted, first = (2, images.num_classes), next(outputs(returned), None)
+    if first is not None and tuple(first.shape) == wanted:
+        return first
+    given = type(returned).__name__ if first is None else tuple(first.shape)
+    if constructor.asks_for_classes:
+        raise PluginError(
+            f"It answers two images with {given} where (2, num_classes) = {wanted} is expected; "
+            "end it with a linear layer to num_classes logits."
+        )
+    raise PluginError(
+        f"It answers two images with {given} where (2, num_classes) = {wanted} is expected; give "
+        "its constructor an argument num_classes, which is the number of its logits."
+    )
 
 
 @contextlib.contextmanager
@@ -167,13 +236,13 @@ _printing = threading.RLock()
 
 
 @functools.lru_cache(maxsize=1024)
-def _misfit(
+def _refusal(
     architecture: Architecture, images: ImageSpec, values: tuple[tuple[str, Value], ...]
 ) -> str:
     if images == architecture.images and dict(values) == architecture.complete({}):
         return ""  # seen when it was loaded
     try:
-        try_out(architecture.cls, images, dict(values))
+        try_out(architecture.constructor, images, dict(values))
     except (Exception, SystemExit) as error:
         return explain(error, architecture.location)
     return ""

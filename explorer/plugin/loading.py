@@ -1,9 +1,13 @@
 """Loads one plugin: imports it, calls its hooks, checks what it registers."""
 
 import contextlib
+import inspect
 import re
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 import pluggy
@@ -14,7 +18,7 @@ from explorer import hooks
 from explorer.data.dataset import DataSet
 from explorer.hooks import HOOKS
 from explorer.plugin.architecture import Architecture, printing_to_stderr, try_out
-from explorer.plugin.options import read_options
+from explorer.plugin.constructor import Constructor, definition_of, name_of, read
 from explorer.plugin.sources import PluginError, Source, fingerprint, import_plugin
 from explorer.spec import ImageSpec
 from explorer.text import suggest
@@ -27,74 +31,156 @@ KINDS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """What a plugin tried to offer and cannot.
+
+    Attributes:
+        name: The class or function that was registered; empty for the plugin as a whole.
+        line: Where it is defined or registered, such as "line 14"; empty if that is unknown.
+        error: Why it is refused.
+    """
+
+    name: str
+    line: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What a plugin offers, by name.
 
     Attributes:
         architectures: Networks that can be built.
         datasets: Data sets to train them on.
+        refused: What cannot be used, the plugin itself included.
     """
 
     architectures: dict[str, Architecture] = field(default_factory=dict)
     datasets: dict[str, DataSet] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def refusing(self, name: str = "", line: str = "") -> Iterator[None]:
+        """Note what the block raises, so that one mistake takes nothing else down.
+
+        Raises:
+            KeyboardInterrupt: It is the user's.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may raise anything, SystemExit included
+            self.refused.append(Refused(name, line, error))
 
 
 def load_plugin(source: Source, taken: Offer) -> Offer:
-    """Load a plugin and check what it offers.
+    """Load a plugin and check what it offers; what cannot be used is in `Offer.refused`.
 
     Args:
         source: The plugin.
         taken: What others offer already; a name can be given only once. Networks are tried on
             these data sets too.
-
-    Raises:
-        PluginError: What it offers cannot be used.
-        OptionError: A network has an option for which there is no widget.
-        BaseException: Whatever the plugin's code raises.
     """
     code = fingerprint(source.location)
     offer = Offer()
 
-    def register_architecture(architecture: type, /, *, name: str | None = None) -> None:
-        if not (isinstance(architecture, type) and issubclass(architecture, nn.Module)):
-            raise PluginError(
-                f"The function register takes a torch.nn.Module class, not {architecture!r}."
+    def register_architecture(
+        architecture: Callable[..., nn.Module],
+        /,
+        *,
+        name: str | None = None,
+        fixed: Mapping[str, object] | None = None,
+    ) -> None:
+        label, called = name_of(architecture), sys._getframe(1)
+        with offer.refusing(label, _line(architecture if label else None, called, source)):
+            constructor = _read(architecture, fixed)
+            name = _named(constructor, name)
+            renamed = f"register({label or 'f'}, name=…)"
+            _refuse_taken(name, renamed, taken.architectures, offer.architectures)
+            datasets = [*taken.datasets.values(), *offer.datasets.values()]
+            kinds = dict.fromkeys([*KINDS, *(dataset.images for dataset in datasets)])
+            images, parameters = _probe(constructor, kinds)
+            offer.architectures[name] = Architecture(
+                name, constructor, source, code, images, parameters
             )
-        if name is not None and not isinstance(name, str):
-            raise PluginError(f"The name of an architecture must be text, not {name!r}.")
-        name = name or _kebab(architecture.__name__)
-        renamed = f"register({architecture.__name__}, name=…)"
-        _refuse_taken(name, renamed, taken.architectures, offer.architectures)
-        options = read_options(architecture)
-        datasets = [*taken.datasets.values(), *offer.datasets.values()]
-        kinds = dict.fromkeys([*KINDS, *(dataset.images for dataset in datasets)])
-        images, parameters = _probe(architecture, kinds)
-        offer.architectures[name] = Architecture(
-            name, architecture, options, source, code, images, parameters
-        )
 
     def register_dataset(dataset: DataSet, /) -> None:
-        if not isinstance(dataset, DataSet):
-            raise PluginError(f"The function register takes a DataSet, not {dataset!r}.")
-        _refuse_taken(dataset.name, "DataSet(name=…)", taken.datasets, offer.datasets)
-        offer.datasets[dataset.name] = dataset.offered_by(
-            source.origin, source.location, source.target, code
-        )
+        with offer.refusing(line=_line(None, sys._getframe(1), source)):
+            if not isinstance(dataset, DataSet):
+                raise PluginError(f"The function register takes a DataSet, not {dataset!r}.")
+            _refuse_taken(dataset.name, "DataSet(name=…)", taken.datasets, offer.datasets)
+            offer.datasets[dataset.name] = dataset.offered_by(
+                source.origin, source.location, source.target, code
+            )
 
-    with printing_to_stderr():
+    with offer.refusing(), printing_to_stderr():
         manager = pluggy.PluginManager(hooks.PROJECT)
         manager.add_hookspecs(hooks)
         manager.register(import_plugin(source))
         implemented = _check_hooks(manager)
         # The data sets first, since its networks may be made for these alone.
-        manager.hook.register_datasets(register=register_dataset)
-        manager.hook.register_architectures(register=register_architecture)
-    if not offer.architectures and not offer.datasets:
-        example = "YourNetwork" if implemented[0] == HOOKS[0] else "DataSet(…)"
-        raise PluginError(
-            f"The hook {implemented[0]} registered nothing; call register({example}) in it."
-        )
+        with offer.refusing():
+            manager.hook.register_datasets(register=register_dataset)
+        with offer.refusing():
+            manager.hook.register_architectures(register=register_architecture)
+        if not offer.architectures and not offer.datasets and not offer.refused:
+            example = "YourNetwork" if implemented[0] == HOOKS[0] else "DataSet(…)"
+            raise PluginError(
+                f"The hook {implemented[0]} registered nothing; call register({example}) in it."
+            )
     return offer
+
+
+def _read(
+    architecture: Callable[..., nn.Module], fixed: Mapping[str, object] | None
+) -> Constructor:
+    """Read how what was registered is called.
+
+    Raises:
+        PluginError: It makes no networks.
+        OptionError: It cannot be called with what the explorer knows.
+    """
+    is_network = isinstance(architecture, nn.Module)
+    makes_none = isinstance(architecture, type) and not issubclass(architecture, nn.Module)
+    if is_network or makes_none or not callable(architecture):
+        given = f"a network, {type(architecture).__name__}(…)" if is_network else repr(architecture)
+        raise PluginError(
+            "The function register takes a torch.nn.Module class or a function that returns a "
+            f"network, not {given}."
+        )
+    if fixed is not None and not isinstance(fixed, Mapping):
+        raise PluginError(
+            f"fixed must be a dictionary from names of arguments to values, not {fixed!r}."
+        )
+    return read(architecture, fixed)
+
+
+def _named(constructor: Constructor, name: str | None) -> str:
+    """Return the name of an architecture: the one that it is given, or that of its constructor.
+
+    Raises:
+        PluginError: There is none.
+    """
+    if name is not None and not isinstance(name, str):
+        raise PluginError(f"The name of an architecture must be text, not {name!r}.")
+    if not name and not constructor.name:
+        raise PluginError("A function without a name needs one: register(f, name=…).")
+    return name or _kebab(constructor.name)
+
+
+def _line(architecture: Any, called: FrameType, source: Source) -> str:
+    """Say where in a plugin a class or function is defined, or else where it is registered."""
+    definition, home = definition_of(architecture), source.location
+    places = [(called.f_code.co_filename, called.f_lineno)]
+    with contextlib.suppress(OSError, TypeError):
+        file = inspect.getsourcefile(definition) or ""
+        places.insert(0, (file, inspect.getsourcelines(definition)[1]))
+    for file, line in places:
+        if home is not None and Path(file).is_relative_to(home):
+            within = Path(file).relative_to(home).as_posix()
+            return f"line {line}" if within == "." else f"{within}, line {line}"
+    return ""
 
 
 class _Offered(Protocol):
@@ -133,7 +219,7 @@ def _check_hooks(manager: pluggy.PluginManager) -> list[str]:
     return [caller.name for caller in callers]
 
 
-def _probe(architecture: type[nn.Module], kinds: Collection[ImageSpec]) -> tuple[ImageSpec, int]:
+def _probe(constructor: Constructor, kinds: Collection[ImageSpec]) -> tuple[ImageSpec, int]:
     """Find the first kind of images that a network takes.
 
     Returns:
@@ -145,21 +231,21 @@ def _probe(architecture: type[nn.Module], kinds: Collection[ImageSpec]) -> tuple
     """
 
     def parameters(images: ImageSpec) -> int:
-        model = try_out(architecture, images)
+        model = try_out(constructor, images)
         return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
     for images in kinds:
         with contextlib.suppress(Exception, SystemExit):
             return images, parameters(images)
-    furthest = max(kinds, key=lambda images: _operations(architecture, images))
+    furthest = max(kinds, key=lambda images: _operations(constructor, images))
     return furthest, parameters(furthest)
 
 
-def _operations(architecture: type[nn.Module], images: ImageSpec) -> int:
+def _operations(constructor: Constructor, images: ImageSpec) -> int:
     """Count the operations of torch that a network gets through before it fails."""
     counter = _Counter()
     with contextlib.suppress(Exception, SystemExit), counter:
-        try_out(architecture, images)
+        try_out(constructor, images)
     return counter.count
 
 
@@ -177,5 +263,6 @@ class _Counter(TorchFunctionMode):
 
 
 def _kebab(name: str) -> str:
-    """`ResidualBN` → `residual-bn`, `ResidualAsPrinted` → `residual-as-printed`."""
+    """`ResidualBN` → `residual-bn`, `vit_b_16` → `vit-b-16`."""
+    name = name.replace("_", "-")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()

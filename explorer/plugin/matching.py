@@ -104,8 +104,9 @@ def _fits(
     tensors: Mapping[str, Tensor],
 ) -> bool:
     try:
+        seen = architecture.sees(images, values)
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            model = architecture.build(images, values)
+            model = architecture.build(seen, values)
         return not differences(model, tensors)
     except (Exception, SystemExit):  # a network that needs memory, or that cannot be built so
         return False

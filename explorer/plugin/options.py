@@ -1,4 +1,4 @@
-"""An architecture's options: the arguments of its constructor after the images.
+"""An architecture's options: the arguments of its constructor that can be chosen.
 
 What the author writes once (`width: Annotated[int, Range(8, 64, step=8), "Channels"] = 16`)
 becomes a widget, a command-line option and a check of what was typed.
@@ -9,17 +9,15 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from explorer.errors import ExplorerError
-from explorer.spec import ImageSpec
 from explorer.text import suggest
 
 Value: TypeAlias = bool | int | float | str | None
 
-_NO_ARGUMENT = inspect.Parameter("none", inspect.Parameter.KEYWORD_ONLY)
 _TYPES = (bool, int, float)
 _ALLOWED = (
     "int or float (alone, or Annotated with a Range), bool, or a Literal of strings or numbers"
@@ -155,27 +153,41 @@ class Option:
         raise OptionError(f"{self.name} must be {self.expected()}, not {text!r}.")
 
 
-def read_options(architecture: type) -> tuple[Option, ...]:
-    """Read the options of an architecture from its constructor's signature.
+def read_options(parameters: Iterable[inspect.Parameter]) -> tuple[Option, ...]:
+    """Read the options that the arguments of a constructor are, each of which must be one.
+
+    Args:
+        parameters: The arguments, with annotations that are read.
 
     Raises:
-        OptionError: The first argument is not for the images, or another one has no default, or
-            a type for which there is no widget.
+        OptionError: An argument has no default, or a type for which there is no widget.
     """
-    signature = inspect.signature(architecture)
-    try:
-        constructor = inspect.getattr_static(architecture, "__init__")
-        hints = typing.get_type_hints(constructor, include_extras=True)
-    except (AttributeError, NameError, SyntaxError, TypeError) as error:
-        raise OptionError(
-            f"the annotations of {architecture.__name__} cannot be read: {error}."
-        ) from error
-    images, *others = signature.parameters.values() or [_NO_ARGUMENT]
-    if images.kind is images.KEYWORD_ONLY or hints.get(images.name, ImageSpec) is not ImageSpec:
-        raise OptionError(
-            f"the first argument of {architecture.__name__} must be `images: ImageSpec`."
-        )
-    return tuple(_read(parameter, hints.get(parameter.name)) for parameter in others)
+    return tuple(_read(parameter) for parameter in parameters)
+
+
+def find_options(
+    parameters: Iterable[inspect.Parameter],
+) -> tuple[tuple[Option, ...], tuple[str, ...]]:
+    """Find the options among the arguments of a constructor that is not written for the explorer.
+
+    An argument without an annotation has the type of its default.
+
+    Args:
+        parameters: The arguments, with annotations that are read.
+
+    Returns:
+        The options; and the names of the arguments for which there is no widget.
+    """
+    options, others = [], []
+    for parameter in parameters:
+        kind = type(parameter.default)
+        if parameter.annotation is parameter.empty and kind in _TYPES:
+            parameter = parameter.replace(annotation=kind)
+        try:
+            options.append(_read(parameter))
+        except OptionError:
+            others.append(parameter.name)
+    return tuple(options), tuple(others)
 
 
 def read_fields(cls: type) -> tuple[Option, ...]:
@@ -205,8 +217,9 @@ def fill(options: Sequence[Option], values: Mapping[str, object]) -> dict[str, V
     }
 
 
-def _read(parameter: inspect.Parameter, annotation: Any) -> Option:
+def _read(parameter: inspect.Parameter) -> Option:
     name, default = parameter.name, parameter.default
+    annotation = None if parameter.annotation is parameter.empty else parameter.annotation
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise OptionError(f"{parameter} cannot become a widget; name each option.")
     if parameter.kind is parameter.POSITIONAL_ONLY:

@@ -1,7 +1,8 @@
 """All that plugins offer: networks that can be built, data sets, and which plugins are broken.
 
-A plugin that fails while it loads takes down no other: it is recorded with a sentence and with the
-lines of its own code that led there, and the others are loaded.
+A plugin that fails while it loads takes down no other, and a network that is refused takes down no
+other of its file: each is recorded with a sentence and with the lines of its own code that led
+there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from explorer.data.dataset import DataSet, UnknownDataSetError
 from explorer.errors import ExplorerError, own_trace
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.diagnosis import explain
-from explorer.plugin.loading import Offer, load_plugin
+from explorer.plugin.loading import Offer, Refused, load_plugin
 from explorer.plugin.sources import Source, all_sources
 from explorer.text import dimensions, suggest
 
@@ -27,15 +28,17 @@ class MisfitError(ExplorerError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlugin:
-    """A plugin that could not be used.
+    """A plugin that cannot be used, or one network of it.
 
     Attributes:
         source: The plugin.
+        name: The class or function of the network; empty for the plugin as a whole.
         reason: One sentence on what is wrong and what would be right.
         trace: The part of the traceback that is in the plugin's own code; may be empty.
     """
 
     source: Source
+    name: str
     reason: str
     trace: str
 
@@ -47,7 +50,7 @@ class Registry:
     Attributes:
         architectures: The networks that can be built, by name.
         datasets: The data sets to train them on, by name.
-        broken: The plugins that could not be used.
+        broken: The plugins that cannot be used, and what cannot be used of others.
     """
 
     architectures: Mapping[str, Architecture]
@@ -126,16 +129,17 @@ def load(sources: Iterable[Source]) -> Registry:
     found = Offer()
     broken: list[BrokenPlugin] = []
     for source in sources:
-        try:
-            offer = load_plugin(source, found)
-        # A plugin may raise anything, SystemExit included; only Ctrl-C is the user's.
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            broken.append(
-                BrokenPlugin(source, explain(error, source), own_trace(error, source.location))
-            )
-        else:
-            found.architectures.update(offer.architectures)
-            found.datasets.update(offer.datasets)
+        offer = load_plugin(source, found)
+        found.architectures.update(offer.architectures)
+        found.datasets.update(offer.datasets)
+        broken += [_broken(source, refused) for refused in offer.refused]
     return Registry(found.architectures, found.datasets, tuple(broken))
+
+
+def _broken(source: Source, refused: Refused) -> BrokenPlugin:
+    reason, line = explain(refused.error, source), refused.line
+    if refused.name:
+        reason = f"{refused.name}{f' ({line})' if line else ''}: {reason}"
+    elif line:
+        reason = f"{line.capitalize()}: {reason}"
+    return BrokenPlugin(source, refused.name, reason, own_trace(refused.error, source.location))

@@ -97,6 +97,7 @@ def import_weights(
         run, was_there = store.run(spec.id), True
     except UnknownRunError:
         data = load_data(dataset, default_device(), cache)
+        data = data.seen_as(architecture.sees(data.spec, spec.options))
         scores = _score(file, model, data, architecture)
         run, was_there = store.add_imported(spec, *scores, weights), False
     if (run.last_accuracy or 0) < GUESSING / dataset.images.num_classes:
@@ -157,7 +158,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 def _build(architecture: Architecture, values: Mapping[str, object], dataset: DataSet) -> nn.Module:
     try:
-        return architecture.build(dataset.images, values)
+        return architecture.build(architecture.sees(dataset.images, values), values)
     except ExplorerError:
         raise
     except (Exception, SystemExit) as error:

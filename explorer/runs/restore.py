@@ -79,7 +79,8 @@ def open_network(
     device = default_device()
     data = load_data(dataset_of(run, registry), device, cache)
     model = load_network(run, epoch, store, registry, device)
-    data, _ = settle(model, data)
+    seen = registry[run.spec.architecture].sees(data.spec, run.spec.options)
+    data, _ = settle(model, data.seen_as(seen))
     return model, data
 
 
@@ -99,7 +100,8 @@ def _build(run: Run, registry: Registry) -> nn.Module:
     architecture = registry[run.spec.architecture]
     images = registry.dataset(run.spec.dataset).images
     try:
-        return architecture.build(images, run.spec.options)
+        seen = architecture.sees(images, run.spec.options)
+        return architecture.build(seen, run.spec.options)
     except ExplorerError:
         raise
     except Exception as error:  # its code may have changed in any way since the run was made

@@ -13,6 +13,7 @@ from torch import Tensor, nn, optim
 
 from explorer.data.loader import Data
 from explorer.errors import message_of
+from explorer.outputs import first_output
 from explorer.text import cut
 from explorer.training.recipe import Recipe
 from explorer.training.state import State
@@ -41,7 +42,7 @@ def settle(model: nn.Module, data: Data) -> tuple[Data, str]:
     why = ""
     if error is not None:
         why = f"it does not run in the faster one: {_brief(error)}"
-    elif isinstance(wanted, Tensor) and not _close(found, wanted):
+    elif wanted is not None and not _close(found, wanted):
         why = "it computes something else in the faster one"
     if not why:
         return data.laid_out(torch.channels_last), ""
@@ -105,14 +106,14 @@ def _rehearse(model: nn.Module, data: Data, recipe: Recipe, *, fused: bool) -> E
 @torch.no_grad()
 def _logits(
     model: nn.Module, data: Data, memory_format: torch.memory_format
-) -> tuple[object, Exception | None]:
-    """Return the network's output for a few images in a layout, or what it raised."""
+) -> tuple[Tensor | None, Exception | None]:
+    """Return the network's logits for a few images in a layout, or what it raised."""
     state = State(model, data.device)
     modes = [module for module in model.modules() if module.training]
     split = data.laid_out(memory_format).test
     try:
         _lay_out(model, memory_format)
-        return model.eval()(split.normalise(split.images[:IMAGES])), None
+        return first_output(model.eval()(split.normalise(split.images[:IMAGES]))), None
     except Exception as error:  # whatever the author's code has against it
         return None, error
     finally:
@@ -125,8 +126,8 @@ def _lay_out(model: nn.Module, memory_format: torch.memory_format) -> None:
     model.to(memory_format=memory_format)
 
 
-def _close(found: object, wanted: Tensor) -> bool:
-    if not isinstance(found, Tensor) or found.shape != wanted.shape:
+def _close(found: Tensor | None, wanted: Tensor) -> bool:
+    if found is None or found.shape != wanted.shape:
         return False
     size = wanted.abs().max().nan_to_num(posinf=1).clamp(min=1).item()
     return torch.allclose(found, wanted, 0, TOLERANCE * size, equal_nan=True)

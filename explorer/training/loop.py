@@ -15,6 +15,7 @@ from torch import nn
 
 from explorer.data.loader import Data, Split, evaluation_batch
 from explorer.errors import ExplorerError
+from explorer.outputs import first_output
 from explorer.training import checkpoint
 from explorer.training.checkpoint import read_generators, set_generators
 from explorer.training.cuda_graph import fastest
@@ -47,7 +48,8 @@ def train(
     equal numbers to the bit, resumed or not.
 
     Args:
-        model: Takes `(N, C, H, W)` images, returns `(N, num_classes)` logits.
+        model: Takes `(N, C, H, W)` images, returns `(N, num_classes)` logits, or these first and
+            then auxiliary ones, which have no share in the loss.
         data: The images.
         recipe: How to train.
         resume: The number of an epoch and the checkpoint made after it, to go on from there.
@@ -127,7 +129,7 @@ def evaluate(model: nn.Module, split: Split) -> tuple[float, float]:
     totals = torch.zeros(2, dtype=_wide(split.device), device=split.device)
     with products("float32", split.device):
         for inputs, labels in split.batches(evaluation_batch(split.device)):
-            logits = model(inputs)
+            logits = first_output(model(inputs))
             totals[0] += F.cross_entropy(logits, labels, reduction="sum")
             totals[1] += (logits.argmax(dim=1) == labels).sum()
     loss, accuracy = (totals / len(split)).tolist()

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
 from explorer.data.loader import Split
+from explorer.outputs import first_output
 from explorer.training.augment import augmented
 from explorer.training.recipe import Precision, Recipe
 
@@ -21,7 +22,7 @@ class StepOutput(NamedTuple):
 
     Attributes:
         loss: The recipe's loss of the batch before the update, in nats, `()`.
-        logits: The network's output before the update, `(N, num_classes)`.
+        logits: The network's first output before the update, `(N, num_classes)`.
         labels: The correct classes, `int64`, `(N,)`.
     """
 
@@ -78,7 +79,7 @@ class PlainStepper:
         with products(recipe.precision, inputs.device):
             in_bfloat16 = recipe.precision == "bfloat16"
             with torch.autocast(inputs.device.type, torch.bfloat16, enabled=in_bfloat16):
-                logits = self.model(inputs)
+                logits = first_output(self.model(inputs))
                 loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
             self.optimiser.zero_grad()
             loss.backward()

@@ -1,4 +1,4 @@
-"""Its network answers with a tuple, as networks with an auxiliary classifier do."""
+"""Its network answers with a list of numbers."""
 
 from torch import nn
 
@@ -7,14 +7,13 @@ from explorer import hookimpl
 
 @hookimpl
 def register_architectures(register):
-    register(TwoHeads)
+    register(Scores)
 
 
-class TwoHeads(nn.Module):
+class Scores(nn.Module):
     def __init__(self, images):
         super().__init__()
-        self.main = nn.Linear(images.channels * images.size**2, images.num_classes)
-        self.auxiliary = nn.Linear(images.channels * images.size**2, images.num_classes)
+        self.linear = nn.Linear(images.channels * images.size**2, images.num_classes)
 
     def forward(self, x):
-        return self.main(x.flatten(1)), self.auxiliary(x.flatten(1))
+        return self.linear(x.flatten(1)).tolist()

@@ -517,12 +517,12 @@ def make(template, path: str):
         kind, text, inputs, shape, parameters, macs = template
         weights = ((path, parameters),) if parameters else ()
         return Node(1, Point(path, 1), kind, text, (0,), (0,), inputs, shape, weights, macs)
-    kind, inner, channels, shape, amount = template
+    kind, ways, channels, shape, amount = template
     made = {}
-    for (name, inside), count in zip(inner.items(), channels, strict=True):
+    for (name, inside), maps in zip(ways.items(), channels, strict=True):
         own = joined(path, name)
         parts = tuple(make(each, f"{own}.{place}") for place, each in enumerate(inside))
-        made[name] = Branch(name, own, ((1, 0),), 1, parts, (), (count, 1, 1))
+        made[name] = Branch(name, own, ((1, 0),), 1, parts, (), (maps, 1, 1))
     point = Point(path, 1, "add", 1)
     merge = Node(1, point, "add", "add", (0, 1), (0, 1), shape, shape, ((path, amount),), amount)
     return Block(path, kind, 0, merge, (), made, shape)

@@ -15,6 +15,7 @@ from explorer import ImageSpec
 from explorer.checks import networks
 from explorer.checks.examined import Examined, shown_as
 from explorer.checks.findings import run_check
+from explorer.plugin.constructor import read
 from explorer.plugin.registry import discover, load
 from explorer.plugin.sources import from_target
 
@@ -102,6 +103,34 @@ def test_a_report_has_every_layer_and_its_parameters_as_plain_values(tmp_path, d
     assert report["macs"] == sum(layer["macs"] for layer in report["layers"])
     assert report["options"][0]["low"] == 2
     assert report["images"] == [1, 28, 28]
+
+
+def test_a_network_with_auxiliary_logits_passes_all_checks_and_is_told_so(tmp_path, data):
+    late = "y = (y, y.detach()) if self.training else y"
+    report = networks.examine(network(tmp_path, late=late)[0], data)
+    assert [f.text for f in report.findings if f.verdict == "error"] == []
+    notes = [(f.check, f.text) for f in report.findings if f.verdict == "note"]
+    assert notes == [
+        ("logits", "It gives 2 outputs in training mode; the loss takes the first."),
+    ]
+
+
+def test_what_has_no_widget_and_whose_grey_is_repeated_is_noted(tmp_path, data):
+    images = 'images: ImageSpec, width: Annotated[int, Range(2, 8), "Channels"] = 4'
+    another = 'num_classes, act="relu", width: Annotated[int, Range(2, 8), "Channels"] = 4'
+    text = PLUGIN.replace(images, another).replace("images.num_classes", "num_classes")
+    text = text.replace("images.channels", "3")
+    architecture, _ = network(tmp_path, replaced=(PLUGIN, text))
+    (kept, _) = findings(architecture, data, "options")
+    assert kept.text == "There is no widget for act: the constructor's own default is taken."
+    grey, coloured = findings(architecture, data, "fits")
+    assert (grey.verdict, grey.text) == (
+        "note",
+        "It takes colour images only; it is given the grey of 1×28×28 in each of three channels.",
+    )
+    assert coloured.text == "It takes images of 3×32×32."
+    (ranges,) = findings(architecture, data, "ranges")
+    assert ranges.verdict == "ok"
 
 
 def test_a_network_is_checked_on_the_images_that_it_takes(tmp_path, data):
@@ -229,7 +258,7 @@ WRONG = [
         },
         "branches",
         "note",
-        r"^It has no branches that could be switched off: each of its layers takes what the last one ",
+        r"^It has no branches that could be switched off: each of its layers takes what",
         "class Net",
     ),
     (
@@ -433,13 +462,14 @@ def test_one_mistake_that_shows_at_many_ends_is_reported_once(tmp_path, data):
 def test_what_the_author_s_code_raises_in_a_check_is_a_finding(tmp_path, data):
     architecture, _ = network(tmp_path)
 
-    class Leaves(architecture.cls):
+    class Leaves(architecture.constructor.function):
         def forward(self, x):
             raise SystemExit
 
-    (found,) = findings(replace(architecture, cls=Leaves), data, "answers")
+    leaves = replace(architecture, constructor=read(Leaves))
+    (found,) = findings(leaves, data, "answers")
     assert (found.verdict, found.text[:20]) == ("error", "It ends the program ")
-    report = networks.examine(replace(architecture, cls=Leaves), data)
+    report = networks.examine(leaves, data)
     assert report.to_json()["layers"] == []
     assert not report.passed
 
@@ -468,7 +498,8 @@ SMALLER = {"resnet34": {"depth": 18, "width": 8}}
 def test_every_built_in_passes_all_checks(name, data):
     architecture, smaller = BUILT_IN[name], SMALLER.get(name, {})
     options = [replace(o, default=smaller.get(o.name, o.default)) for o in architecture.options]
-    report = networks.examine(replace(architecture, options=tuple(options)), data)
+    constructor = replace(architecture.constructor, options=tuple(options))
+    report = networks.examine(replace(architecture, constructor=constructor), data)
     # affine speaks of blocks alone
     assert {f.check for f in report.findings} >= {*networks.CHECKS} - {"affine"}
     assert [f for f in report.findings if f.verdict == "error"] == []
@@ -482,4 +513,4 @@ def test_the_mistake_in_print_is_found():
 def test_a_class_without_a_file_has_no_place(tmp_path, data):
     architecture, _ = network(tmp_path)
     nowhere = type("Nowhere", (nn.Sequential,), {"__module__": "nowhere"})
-    assert Examined(replace(architecture, cls=nowhere), data).home == ""
+    assert Examined(replace(architecture, constructor=read(nowhere)), data).home == ""

@@ -10,9 +10,10 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 
 import explorer.data.cache
 from explorer.data.cache import Arrays
-from explorer.data.loader import Split, default_device, load_data
+from explorer.data.loader import Data, Split, default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
+from explorer.spec import ImageSpec
 
 # A busy machine is slow, not wrong.
 property_test = settings(deadline=None)
@@ -208,6 +209,19 @@ def test_threads_that_ask_at_once_share_one_data_set(tmp_path, monkeypatch):
         thread.join()
     assert len({id(data) for data in found}) == 1
     assert len(calls) == 1
+
+
+def test_grey_images_seen_as_colour_have_their_grey_in_each_channel():
+    grey = Data(ImageSpec(1, 4, 10), split(8), split(4, seed=1))
+    colour = grey.seen_as(ImageSpec(3, 4, 10))
+    assert colour.spec.shape == (3, 4, 4)
+    assert colour.train.images is grey.train.images
+    for memory_format in (torch.channels_last, torch.contiguous_format):
+        wanted, _ = grey.laid_out(memory_format).train.gather(torch.arange(8))
+        found, _ = colour.laid_out(memory_format).train.subset(None).gather(torch.arange(8))
+        assert torch.equal(found, wanted.repeat(1, 3, 1, 1))
+        assert found.is_contiguous(memory_format=memory_format)
+    assert grey.seen_as(grey.spec) is grey
 
 
 def test_the_default_device_is_one_that_can_be_used():

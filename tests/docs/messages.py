@@ -14,11 +14,14 @@ RAISED = {
     "TemplateError",
     "ValueError",
     "RuntimeError",
+    "OutputError",
     "DataError",
 }
 RAISING = [
     "branches.py",
+    "outputs.py",
     "plugin/architecture.py",
+    "plugin/constructor.py",
     "plugin/loading.py",
     "plugin/options.py",
     "plugin/registry.py",

@@ -601,13 +601,13 @@ class AddsToASlice(Plain):
         return torch.relu(y)
 
     def rewritten(self, x):
-        left, right = self.given(x)
-        return torch.relu(torch.cat([left[:, :1], left[:, 1:] + right[:, 1:]], 1))
+        left, right = self.given(x)  # the branch is the slice alone
+        return torch.relu(torch.cat([self.conv(x)[:, :1], left[:, 1:] + right[:, 1:]], 1))
 
 
 @pytest.mark.parametrize(
     "network",
-    [AddsInPlace, AddsTheIdentity, IgnoresTheResult, AddsWithAnAlias, WritesSlices],
+    [AddsInPlace, AddsTheIdentity, IgnoresTheResult, AddsWithAnAlias, WritesSlices, AddsToASlice],
 )
 def test_merges_in_place_without_a_branch_are_the_rewritten_network(network):
     model, x = network(), torch.randn(3, 2, 4, 5)

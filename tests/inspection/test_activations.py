@@ -38,7 +38,7 @@ class EachNode(fx.Interpreter):
         output = super().run_node(node)
         if node.op == "call_module":
             name = node.target
-        elif node.op == "call_function" and node.target.__name__ not in TRANSPARENT:
+        elif node.op == "call_function" and not hands_on(node):
             modules = list(node.meta.get("nn_module_stack", ()))
             operation = f"{node.target.__name__.strip('_').removeprefix('i')}()"
             name = f"{modules[-1]}.{operation}" if modules else operation
@@ -49,6 +49,11 @@ class EachNode(fx.Interpreter):
         # A dropout hands its input on, which a later layer may write into.
         self.maps[name if number == 1 else f"{name}#{number}"] = output.clone()
         return output
+
+
+def hands_on(node):
+    name = node.target.__name__
+    return name in TRANSPARENT or (name == "cat" and len(node.args[0]) == 1)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -394,18 +394,15 @@ def test_the_whole_model_may_be_one_block():
     (block,) = run.parts
     assert isinstance(block, Block)
     assert (block.path, block.name) == ("", "cat()")
-    assert list(branches(run.parts)) == ["cat().a", "cat().b", "b.c"]
-    assert set(run.kept) == {"a", "b", "b.c", "cat()", "cat().a", "cat().b"}
+    assert list(branches(run.parts)) == ["cat().a", "cat().b"]
+    assert set(run.kept) == {"a", "cat()", "cat().a", "cat().b"}
     assert torch.equal(run.kept["cat()"], run.output)
 
 
-def test_a_container_of_one_path_is_a_block_if_it_does_anything_with_its_output():
-    paths = {"a": nn.Conv2d(1, 2, 1)}
-    run = trace(nn.Sequential(Branches(paths), nn.ReLU()), IMAGES, keep=torch.clone)
-    block, _ = run.parts
-    assert (block.name, list(branches(run.parts))) == ("0", ["0.a"])
-    assert [part.name for part in block.branches["a"].parts] == ["0.a"]
-    run = trace(nn.Sequential(Branches(paths, "add"), nn.ReLU()), IMAGES, keep=torch.clone)
+@pytest.mark.parametrize("merge", ["concat", "add"])
+def test_a_container_of_one_path_merges_nothing(merge):
+    block = Branches({"a": nn.Conv2d(1, 2, 1)}, merge)
+    run = trace(nn.Sequential(block, nn.ReLU()), IMAGES, keep=torch.clone)
     assert [part.name for part in run.parts] == ["0.a", "1"]
     assert not branches(run.parts)
 

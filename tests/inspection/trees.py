@@ -275,7 +275,7 @@ def by_hand(module, x, path="", off=(), seen=None):
 
 def merges(module):
     """Whether a `Branches` does anything with the outputs of its paths."""
-    return module.merge is concat or len(module) > 1
+    return len(module) > 1
 
 
 def _layer(module, x):

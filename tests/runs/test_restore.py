@@ -12,6 +12,7 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.restore import NetworkError, is_current, load_network, open_network, spec_of
 from explorer.runs.run import RunSpec, UnknownRunError
 from explorer.runs.store import RunStore, find_run
+from explorer.spec import ImageSpec
 from explorer.training.checkpoint import pack_weights
 from explorer.training.events import Checkpoint, Epoch
 from explorer.training.loop import evaluate
@@ -198,7 +199,9 @@ def test_a_plugin_whose_constructor_fails_now_gets_a_sentence(store):
 
     run = trained(store, spec(), BN.build(MNIST.images))
     registry = Registry(
-        {BN.name: replace(BN, cls=Broken)}, {MNIST.name: replace(MNIST, version="")}, ()
+        {BN.name: replace(BN, constructor=replace(BN.constructor, function=Broken))},
+        {MNIST.name: replace(MNIST, version="")},
+        (),
     )
     with pytest.raises(NetworkError, match=r"cannot be shown: .*no width"):
         load_network(run, 1, store, registry, CPU)
@@ -225,6 +228,20 @@ class Own(nn.Module):
         x = self.conv(x)
         return self.linear(x.FLATTEN)
 """
+
+
+def test_a_network_for_colour_is_opened_with_the_grey_in_each_channel(store, settings, tmp_path):
+    text = OWN.replace("FLATTEN", "flatten(1)").replace("images.channels, 4", "3, 4")
+    (tmp_path / "own.py").write_text(text)
+    registry = discover([tmp_path])
+    own = registry["own"]
+    seen = own.sees(MNIST.images)
+    run = trained(store, spec_of(own, {}, MNIST, Recipe(epochs=1)), own.build(seen))
+    model, data = open_network(run, 1, store, registry, settings.cache)
+    assert data.spec == seen == ImageSpec(3, 28, 10)
+    images, _ = data.test.gather(torch.arange(4))
+    assert images.shape == (4, 3, 28, 28)
+    assert model(images).shape == (4, 10)
 
 
 @pytest.mark.parametrize("flatten", ["flatten(1)", "view(len(x), -1)"])

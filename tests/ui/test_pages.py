@@ -245,7 +245,7 @@ def test_the_plugins_page_shows_what_is_broken_its_sentence_first(folder):
     (folder / "unfinished.py").write_text("import nosuchmodule\n")
     app = AppTest.from_function(plugins_page, default_timeout=60).run()
     assert not app.exception
-    assert "1 plugin is broken" in texts(app)
+    assert "1 is broken" in texts(app)
     assert "It imports 'nosuchmodule', which is not installed" in texts(app)
     assert "import nosuchmodule" in app.code[0].value
     architectures, datasets = (frame.value for frame in app.dataframe[-2:])
@@ -407,9 +407,29 @@ def test_a_plugin_that_is_broken_by_an_edit_is_named_after_the_reload(app, folde
     app.run()
     app.button(key="reload").click().run()
     assert not app.exception
-    line = next(n for n, text in enumerate(broken.splitlines(), 1) if "nn.Flat(" in text)
-    assert f"**own** is broken: It raised AttributeError, line {line}:" in texts(app)
+    lines = list(enumerate(broken.splitlines(), 1))
+    first = next(n for n, text in lines if text.startswith("class Own"))
+    line = next(n for n, text in lines if "nn.Flat(" in text)
+    assert (
+        f"**own** is broken: Own (line {first}): It raised AttributeError, line {line}:"
+        in texts(app)
+    )
     assert "**own** is broken" not in texts(app.run())
+
+
+def test_a_network_for_colour_is_offered_grey_images_and_says_so(app, folder):
+    (folder / "own.py").write_text(
+        OWN.replace("(self, images, width: int = 4)", "(self, num_classes)")
+        .replace("images.size**2 * images.channels", "3 * 28 * 28")
+        .replace("images.num_classes", "num_classes")
+    )
+    app.query_params["architecture"] = "own"
+    app.run()
+    assert not app.exception
+    assert (
+        "own takes colour images: those of MNIST are grey, so it is given their grey in each of "
+        "its three channels."
+    ) in texts(app)
 
 
 def test_runs_with_earlier_code_keep_their_fingerprint_and_say_so(folder, store, settings):

@@ -14,6 +14,19 @@ from explorer import hookimpl
 def register_architectures(register):
     register(Colour)
 
+    register(Anywhere)
+    register(Unfinished)
+
+class Anywhere(nn.Sequential):
+    """A network for colour images of any size."""
+    def __init__(self, num_classes):
+        super().__init__(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Linear(4, num_classes))
+
+class Unfinished(Anywhere):
+    def __init__(self, num_classes, depth):
+        super().__init__(num_classes)
+
 class Colour(nn.Sequential):
     """A network for colour images of 32 pixels."""
     def __init__(self, images):
@@ -57,3 +70,22 @@ def test_a_network_that_takes_all_images_says_so(page):
     page.query_params["show"] = "plain"
     page.run()
     assert "Fits every data set." in [caption.value for caption in page.caption]
+
+
+def test_a_network_that_is_given_grey_in_each_channel_says_so(page):
+    page.query_params["show"] = "anywhere"
+    page.run()
+    assert not page.exception
+    assert (
+        "Fits every data set. It takes colour images; of mnist, fashion-mnist, kmnist, qmnist it "
+        "is given the grey in each channel."
+    ) in [caption.value for caption in page.caption]
+
+
+def test_what_is_refused_is_shown_beside_what_works_in_the_same_file(page):
+    page.run()
+    shown = [each.value for each in page.markdown]
+    assert ":red[:material/error:] **Unfinished** of colour is broken" in shown
+    assert any(text.startswith("Unfinished (line ") for text in shown)
+    assert any(text.endswith(" data sets are ready, 1 is broken.") for text in shown)
+    assert "colour" in list(page.dataframe[-2].value["architecture"])

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -72,13 +72,15 @@ def _summary(registry: "Registry") -> str:
     )
     if registry.broken:
         number = len(registry.broken)
-        words += f", {number} plugin{'s are' if number > 1 else ' is'} broken"
+        words += f", {number} {'are' if number > 1 else 'is'} broken"
     return f"{words}."
 
 
 def _broken(broken: "BrokenPlugin") -> None:
     with st.container(border=True):
-        st.markdown(f":red[:material/error:] **{broken.source.name}** is broken")
+        whose = f" of {broken.source.name}" if broken.name else ""
+        name = broken.name or broken.source.name
+        st.markdown(f":red[:material/error:] **{name}**{whose} is broken")
         st.markdown(broken.reason)
         if broken.trace:
             st.code(broken.trace, language="python", wrap_lines=True)
@@ -99,7 +101,7 @@ def _architecture(architecture: "Architecture") -> None:
         with report:
             reports.panel(architecture)
         with source:
-            _source(_file_of(architecture.cls) or architecture.location)
+            _source(_file_of(architecture.constructor.definition) or architecture.location)
         with about:
             st.markdown(architecture.description or "Its author has not described it.")
             st.caption(
@@ -110,10 +112,17 @@ def _architecture(architecture: "Architecture") -> None:
 
 
 def _fitting(registry: "Registry", architecture: "Architecture") -> str:
-    fitting = list(registry.fitting(architecture))
-    if fitting == list(registry.datasets):
-        return "Fits every data set."
-    return f"Fits {', '.join(fitting)}." if fitting else "Fits no data set here."
+    fitting = registry.fitting(architecture)
+    if not fitting:
+        return "Fits no data set here."
+    every = len(fitting) == len(registry.datasets)
+    text = f"Fits {'every data set' if every else ', '.join(fitting)}."
+    grey = [n for n, dataset in fitting.items() if architecture.repeats_grey(dataset.images)]
+    if grey:
+        text += (
+            f" It takes colour images; of {', '.join(grey)} it is given the grey in each channel."
+        )
+    return text
 
 
 def _dataset(dataset: DataSet) -> None:
@@ -142,9 +151,9 @@ def _source(file: str | Path | None) -> None:
     st.code(text, language="python", line_numbers=True, height=640)
 
 
-def _file_of(cls: type) -> str | None:
+def _file_of(definition: Any) -> str | None:
     try:
-        return inspect.getsourcefile(cls)
+        return inspect.getsourcefile(definition)
     except TypeError:  # a class that was created without a file
         return None
 

@@ -92,14 +92,20 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
 
 def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
     architecture = state.registry()[name]
+    images = architecture.sees(dataset.images, values)
     try:
-        parameters, svg = state.network(name, architecture.fingerprint, values, dataset.images)
+        parameters, svg = state.network(name, architecture.fingerprint, values, images)
     except Exception as error:
         from explorer.errors import explain
 
         st.error(f"This network cannot be built: {explain(error, architecture.location)}")
         return
     st.markdown(f"**{name}** — {parameters:,} parameters")
+    if images != dataset.images:
+        st.caption(
+            f"{name} takes colour images: those of {dataset.title} are grey, so it is given their "
+            "grey in each of its three channels."
+        )
     drawing(svg, name, key="diagram")
     with st.expander("About this network"):
         st.markdown(architecture.description or "Its author has not described it.")
