@@ -155,8 +155,9 @@ def read(
     hints, unreadable = _hints(function)
     spec = next((each for each in named if _is_images(hints.get(each))), "")
     first = next(iter(named), "")
-    written = any("ImageSpec" in str(each.annotation) for each in parameters.values())
-    is_ours = bool(spec) or first == "images" or (unreadable is not None and written)
+    # Even where annotations cannot be read, one may say that it is written for the explorer.
+    mentioned = any("ImageSpec" in str(each.annotation) for each in parameters.values())
+    is_ours = bool(spec) or first == "images" or (unreadable is not None and mentioned)
     if is_ours and unreadable:
         raise OptionError(f"the annotations of {name} cannot be read: {unreadable}.")
     if is_ours and not spec and first in hints:
