@@ -170,11 +170,11 @@ def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
     yield _row("change a widget of Train", lambda _: _ask(train, RERUN), rerun_least)
     yield _row("click Train, to the first point of the loss", first_point, rerun_least)
     runs = {run.spec.architecture: run.id for run in open_examples().runs()}
-    inside.goto(f"{ours}/inside?net={runs['inception']}&part=mix1")
+    inside.goto(f"{ours}/inside?net={runs['inception']}&part=incep1")
     inside.locator(".lanes canvas").nth(2).wait_for()
     yield _row(
         "click a block of Inception, to its maps",
-        lambda number: _ask(inside, OPEN, ("mix2", "mix1")[number % 2]),
+        lambda number: _ask(inside, OPEN, ("incep2", "incep1")[number % 2]),
         rerun_least,
     )
 

@@ -1,5 +1,6 @@
 """A plain stack: two convolutions, one after the other, and a classifier."""
 
+import torch.nn.functional as F
 from torch import nn
 
 from explorer import ImageSpec, hookimpl
@@ -10,7 +11,7 @@ def register_architectures(register):
     register(Plain)
 
 
-class Plain(nn.Sequential):
+class Plain(nn.Module):
     """Two 5×5 convolutions in a row: what the other architectures are measured against.
 
     The first convolutional net of the tutorial's course: each convolution is followed by 2×2
@@ -19,13 +20,15 @@ class Plain(nn.Sequential):
     """
 
     def __init__(self, images: ImageSpec):
-        side = ((images.size - 4) // 2 - 4) // 2
         super().__init__()
+        side = ((images.size - 4) // 2 - 4) // 2
         self.conv1 = nn.Conv2d(images.channels, 10, kernel_size=5)
-        self.pool1 = nn.MaxPool2d(2)
-        self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(10, 20, kernel_size=5)
-        self.pool2 = nn.MaxPool2d(2)
-        self.relu2 = nn.ReLU()
-        self.flatten = nn.Flatten()
+        self.pool = nn.MaxPool2d(2)
         self.linear = nn.Linear(20 * side * side, images.num_classes)
+
+    def forward(self, x):
+        """Return the logits of images `(N, C, H, W)`."""
+        x = F.relu(self.pool(self.conv1(x)))
+        x = F.relu(self.pool(self.conv2(x)))
+        return self.linear(x.flatten(1))

@@ -6,9 +6,10 @@ Recognition", arXiv:1512.03385: y = F(x) + x (eq. 1).
 
 from typing import Annotated
 
+import torch.nn.functional as F
 from torch import nn
 
-from explorer import Branches, ImageSpec, Range, hookimpl
+from explorer import ImageSpec, Range, hookimpl
 
 
 @hookimpl
@@ -18,41 +19,57 @@ def register_architectures(register):
     register(ResidualBN)
 
 
-class Residual(nn.Sequential):
+class ResidualBlock(nn.Module):
+    """The tutorial's block with its slip corrected: relu(x + conv2(relu(conv1(x))))."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+
+    def forward(self, x):
+        """Return `(N, channels, H, W)` of the same."""
+        y = F.relu(self.conv1(x))
+        y = self.conv2(y)
+        return F.relu(x + y)
+
+
+class BlockAsPrinted(ResidualBlock):
+    """The tutorial's block as it is printed: what conv1 gives is thrown away."""
+
+    def forward(self, x):
+        """Return `(N, channels, H, W)` of the same."""
+        y = F.relu(self.conv1(x))
+        y = self.conv2(x)
+        return F.relu(x + y)
+
+
+class Residual(nn.Module):
     """Two residual blocks: each output is the block's input plus a learned correction.
 
     The tutorial's Residual net with its block corrected: F(x) = conv2(relu(conv1(x))), then
     relu(x + F(x)). 41,514 parameters on MNIST. `residual-as-printed` is the same net with the slip.
     """
 
+    block = ResidualBlock
+
     def __init__(self, images: ImageSpec):
-        side = ((images.size - 4) // 2 - 4) // 2
         super().__init__()
+        side = ((images.size - 4) // 2 - 4) // 2
         self.conv1 = nn.Conv2d(images.channels, 16, kernel_size=5)
-        self.pool1 = nn.MaxPool2d(2)
-        self.relu1 = nn.ReLU()
-        self.block1 = Branches(
-            {"skip": nn.Identity(), "residual": self.correction(16)}, merge="add"
-        )
-        self.relu2 = nn.ReLU()
+        self.block1 = self.block(16)
         self.conv2 = nn.Conv2d(16, 32, kernel_size=5)
-        self.pool2 = nn.MaxPool2d(2)
-        self.relu3 = nn.ReLU()
-        self.block2 = Branches(
-            {"skip": nn.Identity(), "residual": self.correction(32)}, merge="add"
-        )
-        self.relu4 = nn.ReLU()
-        self.flatten = nn.Flatten()
+        self.block2 = self.block(32)
+        self.pool = nn.MaxPool2d(2)
         self.linear = nn.Linear(32 * side * side, images.num_classes)
 
-    @staticmethod
-    def correction(channels: int) -> nn.Module:
-        """Return F(x) of one block, for `channels` channels in and out."""
-        return nn.Sequential(
-            nn.Conv2d(channels, channels, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, kernel_size=3, padding=1),
-        )
+    def forward(self, x):
+        """Return the logits of images `(N, C, H, W)`."""
+        x = F.relu(self.pool(self.conv1(x)))
+        x = self.block1(x)
+        x = F.relu(self.pool(self.conv2(x)))
+        x = self.block2(x)
+        return self.linear(x.flatten(1))
 
 
 class ResidualAsPrinted(Residual):
@@ -63,29 +80,10 @@ class ResidualAsPrinted(Residual):
     learns MNIST, which is why the slip is easy to miss.
     """
 
-    @staticmethod
-    def correction(channels: int) -> nn.Module:
-        """Return F(x) as printed."""
-        return ForgetsItsFirst(
-            nn.Conv2d(channels, channels, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, kernel_size=3, padding=1),
-        )
+    block = BlockAsPrinted
 
 
-class ForgetsItsFirst(nn.Sequential):
-    """A stack whose last layer gets the stack's input, not the output of the layers before."""
-
-    def forward(self, x):
-        """Run every layer, and return what the last one makes of `x`."""
-        *unused, last = self
-        y = x
-        for layer in unused:
-            y = layer(y)
-        return last(x)
-
-
-class ResidualBN(nn.Sequential):
+class ResidualBN(nn.Module):
     """Residual blocks with batch normalisation, and a switch that takes the skips away.
 
     Each block is relu(x + F(x)) with F = BN(conv(relu(BN(conv(x))))), the basic block of the ResNet
@@ -105,19 +103,30 @@ class ResidualBN(nn.Sequential):
         super().__init__()
         self.conv = nn.Conv2d(images.channels, width, kernel_size=3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU()
-        self.pool = nn.MaxPool2d(2)
-        for number in range(1, blocks + 1):
-            paths: dict[str, nn.Module] = {"skip": nn.Identity()} if skip else {}
-            paths["residual"] = nn.Sequential(
-                nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(),
-                nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False),
-                nn.BatchNorm2d(width),
-            )
-            self.add_module(f"block{number}", Branches(paths, merge="add"))
-            self.add_module(f"relu{number}", nn.ReLU())
-        self.average = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten()
+        self.blocks = nn.ModuleList(BlockBN(width, skip) for _ in range(blocks))
         self.linear = nn.Linear(width, images.num_classes)
+
+    def forward(self, x):
+        """Return the logits of images `(N, C, H, W)`."""
+        x = F.max_pool2d(F.relu(self.norm(self.conv(x))), 2)
+        for block in self.blocks:
+            x = block(x)
+        return self.linear(x.mean((2, 3)))
+
+
+class BlockBN(nn.Module):
+    """relu(x + F(x)), or relu(F(x)) without the skip."""
+
+    def __init__(self, width: int, skip: bool):
+        super().__init__()
+        self.skip = skip
+        self.conv1 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+
+    def forward(self, x):
+        """Return `(N, width, H, W)` of the same."""
+        residual = F.relu(self.norm1(self.conv1(x)))
+        residual = self.norm2(self.conv2(residual))
+        return F.relu(x + residual if self.skip else residual)

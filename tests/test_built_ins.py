@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from explorer import Branches, ImageSpec
+from explorer.inspection import parts
+from explorer.inspection.outline import outline
+from explorer.inspection.parts import Block, nodes
 from explorer.plugin.registry import load
 from explorer.plugin.sources import in_folders
 
@@ -25,7 +28,18 @@ def pictures(images: ImageSpec, number: int = 2, dtype=torch.float32) -> torch.T
     return torch.randn(number, images.channels, images.size, images.size, dtype=dtype)
 
 
-def blocks(model: nn.Module) -> list[Branches]:
+def blocks(model: nn.Module, images: ImageSpec = GREY) -> list[Block]:
+    """The blocks that are found in a network."""
+    return list(parts.blocks(outline(model, images).parts))
+
+
+def merging(model: nn.Module) -> list[nn.Module]:
+    """The modules in whose `forward` branches are merged."""
+    return [model.get_submodule(block.path) for block in blocks(model)]
+
+
+def declared(model: nn.Module) -> list[Branches]:
+    """The blocks of a network that says itself what its branches are."""
     return [module for module in model.modules() if isinstance(module, Branches)]
 
 
@@ -116,8 +130,8 @@ def plain_formula(x, w):
 def residual_formula(x, w, *, printed: bool):
     for number in (1, 2):
         x = shrink(x, w, f"conv{number}")
-        first = layer(x, w, f"block{number}.residual.0", padding=1).clamp(min=0)
-        second = layer(x if printed else first, w, f"block{number}.residual.2", padding=1)
+        first = layer(x, w, f"block{number}.conv1", padding=1).clamp(min=0)
+        second = layer(x if printed else first, w, f"block{number}.conv2", padding=1)
         x = (x + second).clamp(min=0)
     return classify(x, w)
 
@@ -125,15 +139,17 @@ def residual_formula(x, w, *, printed: bool):
 def inception_formula(x, w):
     for number in (1, 2):
         x = shrink(x, w, f"conv{number}")
-        mix = f"mix{number}"
+        block = f"incep{number}"
         # The mean of each 3×3 window, in which the border's zeros count as well.
         mean = x.new_full((x.shape[1], 1, 3, 3), 1 / 9)
-        one = layer(x, w, f"{mix}.1x1")
-        five = layer(layer(x, w, f"{mix}.5x5.0"), w, f"{mix}.5x5.1", padding=2)
-        three = layer(layer(x, w, f"{mix}.3x3.0"), w, f"{mix}.3x3.1", padding=1)
-        three = layer(three, w, f"{mix}.3x3.2", padding=1)
+        one = layer(x, w, f"{block}.branch1x1")
+        five = layer(x, w, f"{block}.branch5x5_1")
+        five = layer(five, w, f"{block}.branch5x5_2", padding=2)
+        three = layer(x, w, f"{block}.branch3x3_1")
+        three = layer(three, w, f"{block}.branch3x3_2", padding=1)
+        three = layer(three, w, f"{block}.branch3x3_3", padding=1)
         pool = F.conv2d(x, mean, padding=1, groups=x.shape[1])
-        pool = layer(pool, w, f"{mix}.pool.1")
+        pool = layer(pool, w, f"{block}.branch_pool")
         x = torch.cat([one, five, three, pool], dim=1)
     return classify(x, w)
 
@@ -174,13 +190,14 @@ def test_the_two_residual_formulas_differ():
 
 
 def test_the_tutorials_four_branches_have_16_24_24_and_24_channels():
-    for block, channels in zip(blocks(build("inception")), (10, 20), strict=True):
-        x = torch.randn(2, channels, 6, 6)
-        assert {name: path(x).shape[1] for name, path in block.items()} == {
-            "1x1": 16,
-            "5x5": 24,
-            "3x3": 24,
-            "pool": 24,
+    found = blocks(build("inception"))
+    assert [block.input_shape[0] for block in found] == [10, 20]
+    for block in found:
+        assert {name: branch.shape[0] for name, branch in block.branches.items()} == {
+            "branch1x1": 16,
+            "branch5x5": 24,
+            "branch3x3": 24,
+            "branch_pool": 24,
         }
 
 
@@ -209,10 +226,10 @@ def test_every_parameter_receives_a_gradient_without_the_skips():
 def test_11568_parameters_of_the_printed_residual_net_never_receive_a_gradient():
     idle = without_gradient(build("residual-as-printed"))
     assert set(idle) == {
-        "block1.residual.0.weight",
-        "block1.residual.0.bias",
-        "block2.residual.0.weight",
-        "block2.residual.0.bias",
+        "block1.conv1.weight",
+        "block1.conv1.bias",
+        "block2.conv1.weight",
+        "block2.conv1.bias",
     }
     assert sum(idle.values()) == 11_568
     assert "11,568" in BUILT_IN["residual-as-printed"].description
@@ -236,28 +253,30 @@ def deviation_from_affine(block: nn.Module, channels: int) -> float:
 
 @pytest.mark.parametrize(("block", "channels"), [(0, 10), (1, 20)])
 def test_the_tutorials_inception_block_is_affine(block, channels):
-    assert deviation_from_affine(blocks(build("inception"))[block], channels) < 1e-13
+    assert deviation_from_affine(merging(build("inception"))[block], channels) < 1e-13
     assert "affine" in BUILT_IN["inception"].description
 
 
 @pytest.mark.parametrize(("block", "channels"), [(0, 16), (1, 64)])
 def test_the_inception_block_with_activations_is_not_affine(block, channels):
-    assert deviation_from_affine(blocks(build("inception-bn"))[block], channels) > 1e-3
+    assert deviation_from_affine(merging(build("inception-bn"))[block], channels) > 1e-3
 
 
 def test_every_convolution_of_inception_bn_is_normalised_and_rectified():
-    paths = [path for block in blocks(build("inception-bn")) for path in block.values()]
+    paths = [path for block in blocks(build("inception-bn")) for path in block.branches.values()]
     assert len(paths) == 8
     for path in paths:
-        kinds = [type(module) for module in path.modules() if not [*module.children()]]
-        if kinds[0] is nn.MaxPool2d:
+        kinds = [node.kind for node in nodes(path.parts)]
+        if kinds[0] == "max_pool2d":
             kinds = kinds[1:]
-        assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU] * (len(kinds) // 3)
+        assert kinds
+        assert kinds == ["Conv2d", "BatchNorm2d", "ReLU"] * (len(kinds) // 3)
 
 
 def test_the_pool_branch_of_inception_bn_pools_maxima_and_the_tutorials_means():
-    for name, kind in [("inception-bn", nn.MaxPool2d), ("inception", nn.AvgPool2d)]:
-        pools = [type(block["pool"][0]) for block in blocks(build(name))]
+    for name, kind in [("inception-bn", "max_pool2d"), ("inception", "avg_pool2d")]:
+        found = blocks(build(name))
+        pools = [next(nodes(block.branches["branch_pool"].parts)).kind for block in found]
         assert pools == [kind, kind]
 
 
@@ -275,21 +294,20 @@ def test_the_width_is_the_number_of_channels_of_every_branch(name):
         found = blocks(build(name, width=width))
         assert found
         for block in found:
-            inputs = next(m for m in block.modules() if isinstance(m, nn.Conv2d)).in_channels
-            outputs = {path(torch.randn(2, inputs, 4, 4)).shape[1] for path in block.values()}
-            assert outputs == {width}
+            assert {branch.shape[0] for branch in block.branches.values()} == {width}
 
 
 def test_without_the_skip_a_residual_net_has_the_same_parameters_in_a_plain_stack():
     with_skip, without = build("residual-bn", skip=True), build("residual-bn", skip=False)
-    assert [list(block) for block in blocks(with_skip)] == [["skip", "residual"]] * 3
-    assert [list(block) for block in blocks(without)] == [["residual"]] * 3
+    assert [list(block.branches) for block in blocks(with_skip)] == [["skip", "residual"]] * 3
+    assert blocks(without) == []
     assert count_parameters(with_skip) == count_parameters(without)
     without.load_state_dict(with_skip.state_dict())
 
-    block, bare = blocks(with_skip.eval())[0], blocks(without.eval())[0]
-    x = torch.randn(2, 16, 6, 6)
-    torch.testing.assert_close(block(x) - x, bare(x))
+    block, bare = with_skip.double().eval().blocks[0], without.double().eval().blocks[0]
+    x = torch.randn(2, 16, 6, 6, dtype=torch.float64) + 20
+    assert (block(x) > 0).all()  # so its ReLU does nothing
+    torch.testing.assert_close((block(x) - x).relu(), bare(x))
 
 
 # --- the published nets
@@ -303,7 +321,7 @@ def convolutions(module: nn.Module) -> list[nn.Conv2d]:
 def test_resnet_has_6n_plus_2_layers_in_stages_of_16_32_and_64_channels(n):
     model = build("resnet", n=n, skip=False)
     assert len(convolutions(model)) + 1 == 6 * n + 2
-    widths = [block["residual"][2][0].out_channels for block in blocks(model)]
+    widths = [block["residual"][2][0].out_channels for block in declared(model)]
     assert widths == [16] * n + [32] * n + [64] * n
 
 
@@ -311,7 +329,7 @@ def test_resnet_s_sizes_are_those_of_the_paper_s_table():
     # Section 4.2: maps of 32, 16 and 8 pixels; 0.27 million parameters for 20 layers (table 6).
     model = build("resnet", COLOUR, n=3)
     shapes = []
-    for block in blocks(model):
+    for block in declared(model):
         block.register_forward_hook(lambda _, __, output: shapes.append(output.shape[2]))
     model.eval()(pictures(COLOUR))
     assert shapes == [32] * 3 + [16] * 3 + [8] * 3
@@ -319,7 +337,7 @@ def test_resnet_s_sizes_are_those_of_the_paper_s_table():
 
 
 def test_resnet_s_identity_shortcut_subsamples_and_pads_with_zeros():
-    block = blocks(build("resnet"))[1]
+    block = declared(build("resnet"))[1]
     x = torch.randn(2, 16, 7, 7)
     skip = block["skip"](x)
     assert skip.shape == (2, 32, 4, 4)
@@ -329,14 +347,14 @@ def test_resnet_s_identity_shortcut_subsamples_and_pads_with_zeros():
 
 
 def test_resnet_s_projection_is_there_only_where_the_shape_changes():
-    skips = [block["skip"] for block in blocks(build("resnet", n=2, shortcut="projection"))]
+    skips = [block["skip"] for block in declared(build("resnet", n=2, shortcut="projection"))]
     assert [bool(convolutions(skip)) for skip in skips] == [False, False, True, False, True, False]
     assert convolutions(skips[2])[0].kernel_size == (1, 1)
 
 
 def test_without_skips_resnet_has_the_same_parameters_in_a_plain_stack():
     with_skip, without = build("resnet", n=2), build("resnet", n=2, skip=False)
-    assert [list(block) for block in blocks(without)] == [["residual"]] * 6
+    assert [list(block) for block in declared(without)] == [["residual"]] * 6
     without.load_state_dict(with_skip.state_dict())
 
 
@@ -348,11 +366,11 @@ def test_resnet_s_convolutions_have_a_bias_or_a_normalisation(norm):
 
 
 def test_without_normalisation_resnet_s_residuals_begin_at_zero_so_that_sums_do_not_grow():
-    for block in blocks(build("resnet", n=9, norm=False)):
+    for block in declared(build("resnet", n=9, norm=False)):
         assert not block["residual"][2][0].weight.any()
     x = pictures(GREY, 8)
     assert build("resnet", n=9, norm=False)(x).std() < 5
-    assert all(block["residual"][2][0].weight.any() for block in blocks(build("resnet")))
+    assert all(block["residual"][2][0].weight.any() for block in declared(build("resnet")))
 
 
 @pytest.mark.parametrize("depth", [18, 34])
@@ -373,7 +391,7 @@ def test_resnet34_is_torchvision_s_net_weight_for_weight(depth):
 
 
 def module_3a(**values) -> Branches:
-    return blocks(build("googlenet", divisor=4, modules=1, **values))[0]
+    return declared(build("googlenet", divisor=4, modules=1, **values))[0]
 
 
 def test_googlenet_s_module_3a_has_the_paper_s_proportions():
@@ -406,7 +424,7 @@ def test_without_reductions_googlenet_s_larger_windows_see_all_channels():
 
 def test_googlenet_halves_its_maps_before_modules_3_4_and_5():
     model, sizes = build("googlenet", COLOUR, modules=9), []
-    for block in blocks(model):
+    for block in declared(model):
         block.register_forward_hook(lambda _, __, output: sizes.append(output.shape[2]))
     model.eval()(pictures(COLOUR))
     assert sizes == [16] * 2 + [8] * 5 + [4] * 2
@@ -427,7 +445,7 @@ def test_network_in_network_s_logits_are_the_means_of_a_map_a_class():
 def test_densenet_grows_by_the_same_number_of_channels_at_every_layer(bottleneck):
     model = build("densenet", growth=6, layers=4, blocks=1, bottleneck=bottleneck)
     channels = []
-    for block in blocks(model):
+    for block in declared(model):
         block.register_forward_hook(lambda _, x, y: channels.append((x[0].shape[1], y.shape[1])))
         assert len(convolutions(block["new"])) == 1 + bottleneck
     model.eval()(pictures(GREY))
@@ -435,7 +453,7 @@ def test_densenet_grows_by_the_same_number_of_channels_at_every_layer(bottleneck
 
 
 def test_densenet_passes_its_input_on_unchanged():
-    block = blocks(build("densenet"))[0].eval()
+    block = declared(build("densenet"))[0].eval()
     x = torch.randn(2, 16, 5, 5)
     assert torch.equal(block(x)[:, :16], x)
 

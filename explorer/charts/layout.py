@@ -383,7 +383,9 @@ class _Layout:
             end = Piece(SLAB, slab / 2, slab / 2, (mark,), exit=SLAB, slab=slab)
             inner = self.row([end] if lane.is_skip else [inner, end], LANE_GAP, lane.hue)
         style = "bold struck" if lane.is_off else "bold"
-        name = fitted(lane.name, max(room, LONGEST_NAME if self.horizontal else LONGEST), style)
+        most = max(room, LONGEST_NAME if self.horizontal else NARROWEST["vertical"])
+        name = lane.name if text_width(lane.name, style) <= most else lane.short
+        name = fitted(name, max(most, LONGEST), style)
         width = MARK + SPACE + text_width(name, style)
         start = 0.0
         if self.horizontal:

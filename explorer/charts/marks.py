@@ -150,7 +150,7 @@ def wrapped(words: Sequence[str], room: float) -> list[str]:
     lines: list[str] = []
     for word in words:
         pieces = re.split(r" (?!\d)", word) if text_width(word) > room else [word]
-        for place, piece in enumerate(pieces):
+        for place, piece in enumerate(filter(None, pieces)):
             joint = " " if place else " · "
             if lines and text_width(f"{lines[-1]}{joint}{piece}") <= room:
                 lines[-1] += f"{joint}{piece}"

@@ -5,8 +5,9 @@ are folded: a `Repeat` represents as many equal groups as it says. Two nodes are
 differ in nothing but their names.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TypeAlias
 
 from explorer.charts.stages import stages
@@ -53,6 +54,7 @@ class Lane:
     Attributes:
         paths: The branch's path; of folded ones, all paths.
         name: Its name in the block.
+        short: Its name without the beginning that all lanes of the block share.
         hue: Its colour.
         channels: The maps that it gives.
         macs: Multiply-adds for one image.
@@ -62,6 +64,7 @@ class Lane:
 
     paths: Names = field(compare=False)
     name: str
+    short: str
     hue: str
     channels: int
     macs: int
@@ -145,6 +148,7 @@ def network(
         return Lane(
             paths=(branch.path,),
             name=name,
+            short=short_name(name, block.branches),
             hue=hue,
             channels=channels(branch.shape),
             macs=branch.macs,
@@ -261,6 +265,18 @@ def _lanes_together(alike: Sequence[Lane]) -> Lane:
 
 def _together(chains: Sequence[Chain]) -> Chain:
     return tuple(_named_together(nodes) for nodes in zip(*chains, strict=True))
+
+
+def short_name(name: str, names: Iterable[str]) -> str:
+    """Return a branch's name without the beginning that all of these names share.
+
+    `branch5x5` beside `branch1x1` and `branch_pool` is `5x5`.
+    """
+    first, *others = names
+    shared = "".join(takewhile(str.isalpha, first))
+    while not all(other.startswith(shared) for other in others):
+        shared = shared[:-1]
+    return name[len(shared) :].lstrip("_") or name
 
 
 def _via(name: str, branch: Branch) -> Box:

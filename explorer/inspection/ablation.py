@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from explorer.data.loader import Split, evaluation_batch
 from explorer.errors import ExplorerError
 from explorer.inspection.intervene import Change, Target, intervening
-from explorer.inspection.parts import Branch, Graph, Point, blocks, branches
+from explorer.inspection.parts import Branch, Graph, blocks, branches
 from explorer.inspection.tracing import Trace, evaluating
 from explorer.text import suggest
 
@@ -42,8 +42,8 @@ def ablated(
     Args:
         model: Whoever else runs it within the block runs the changed network.
         seen: What was seen of it.
-        off: Branches by their path, such as `mix1.5x5` or `block2.skip`, and single channels of
-            any layer, branch or block by name and number, such as `conv1:3`.
+        off: Branches by their path, such as `block2.skip`, and single channels of any layer, branch
+            or block by name and number, such as `conv1:3`.
         means: What the branches give in place of zeros, as `mean_outputs` returns it.
 
     Raises:
@@ -139,20 +139,19 @@ def mean_outputs(
 
 
 def targets(graph: Graph, branch: Branch) -> list[Target]:
-    """Return where a branch meets its merge."""
-    operands: dict[Point, list[int]] = {}
-    for number, operand in branch.operands:
-        operands.setdefault(graph[number].point, []).append(operand)
-    return [Target(point, (which,)) for point, all_ in operands.items() for which in all_]
+    """Return where a branch meets its merge, and later ones that are drawn as going on from it."""
+    return [
+        Target(graph[number].point, (operand,))
+        for number, operand in (*branch.operands, *branch.echoes)
+    ]
 
 
 def places(seen: Trace[Any]) -> dict[str, tuple[Target, tuple[int, ...]]]:
     """Return each part and branch by name: where its output is, and its shape for one image."""
     found: dict[str, tuple[Target, tuple[int, ...]]] = {}
     for branch_path, (_, branch) in branches(seen.parts).items():
-        where = targets(seen.graph, branch)
-        if len(where) == 1:
-            found[branch_path] = (where[0], branch.shape)
+        if len(branch.operands) == 1:
+            found[branch_path] = (targets(seen.graph, branch)[0], branch.shape)
     found |= {node.name: (Target(node.point), node.shape) for node in seen.graph.nodes[1:]}
     found |= {block.name: (Target(block.merge.point), block.shape) for block in blocks(seen.parts)}
     return found

@@ -23,7 +23,7 @@ class Recording:
     Attributes:
         parts: The layers, operations and blocks that the images met, in that order.
         maps: The output of each of them and of each branch by name, `(N, C, H, W)` or
-            `(N, features)`, `float32`, copied to the CPU.
+            `(N, features)`, `float32`, copied to the CPU; of complex values the magnitude.
         logits: `(N, num_classes)`, likewise.
     """
 
@@ -104,4 +104,7 @@ def to_npz(image: Tensor, recording: Recording) -> bytes:
 
 def _copy(output: Tensor) -> Tensor:
     # A later operation may write into the tensor itself, and other layouts are slow to index.
-    return output.detach().to("cpu", torch.float32, copy=True).contiguous()
+    values = output.detach()
+    if values.is_complex():
+        values = values.abs()
+    return values.to("cpu", torch.float32, copy=True).contiguous()

@@ -7,8 +7,8 @@ operand, and an operand that is the dominator itself is a *skip*.
 """
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from types import MappingProxyType
@@ -125,6 +125,7 @@ class _Finder:
             self.users.update(set(graph[number].inputs))
         self.users[graph.output] += 1
         self.groups: dict[int, list[_Group]] = {}
+        self.echoes: dict[Operand, list[Operand]] = defaultdict(list)
         # The immediate dominator of each node, in one pass: inputs come before it.
         self.dominator, self.depth = {IMAGE: IMAGE}, {IMAGE: 0}
         concatenations: list[Node] = []
@@ -164,6 +165,8 @@ class _Finder:
         longest = max(begins, key=lambda other: len(other.inputs))
         first = len(longest.inputs)
         operands = tuple(operand for group in found[:first] for operand in group.operands)
+        for index, later in zip(longest.operands, operands, strict=True):
+            self.echoes[longest.number, index].append(later)
         return [_Group(operands, longest.number), *found[first:]]
 
     def _is_one_sum(self, node: Node, source: int) -> bool:
@@ -218,7 +221,9 @@ class _Finder:
             ways.append(_Way(group, parts, shared))
         merged = tuple(self.graph[n] for n in inner)
         kind = KINDS.get(node.kind, "merge")
-        learns = node.weights or any(n.weights for way in ways for n in nodes(way.parts))
+        passed = [n for way in ways for n in nodes(way.parts)]
+        passed += [self.graph[n] for way in ways for n in way.shared]
+        learns = node.weights or any(n.weights for n in passed)
         if not (learns or node.is_declared or kind == "matrix product"):
             flat = [part for way in ways for part in way.parts]
             return [*sorted([*flat, *merged], key=_order), node]
@@ -232,6 +237,7 @@ class _Finder:
                 way.parts,
                 tuple(self.graph[n].name for n in way.shared),
                 self._shape(way.group),
+                tuple(self._echoes(way.group.operands)),
             )
             for name, way in zip(names, ways, strict=True)
         }
@@ -241,6 +247,13 @@ class _Finder:
     def _shape(self, group: "_Group") -> tuple[int, ...]:
         source = self.graph[group.source].shape
         return self.shapes.get(group.operands[0], source) if len(group.operands) == 1 else source
+
+    def _echoes(self, operands: Sequence[Operand]) -> Iterator[Operand]:
+        """Go through the operands of later concatenations that are the same values."""
+        for operand in operands:
+            later = self.echoes.get(operand, [])
+            yield from later
+            yield from self._echoes(later)
 
     def _belongs(self, inner: int, number: int) -> bool:
         """Tell whether a node is one of the sums that a merge is made of."""
@@ -277,7 +290,12 @@ def _said(graph: Graph, operands: Sequence[Operand]) -> str:
         return ""
     ((number, operand),) = operands
     node = graph[number]
-    return dict(zip(node.operands, node.names, strict=True)).get(operand, "") if node.names else ""
+    if not node.names:
+        return ""
+    name = dict(zip(node.operands, node.names, strict=True)).get(operand, "")
+    says = node.is_declared or name not in SAYS_NOTHING
+    is_of_attention = KINDS.get(node.kind) == "matrix product" and name in ("q", "k", "v")
+    return name if says or is_of_attention else ""
 
 
 def _module_of(merge: Node, inner: Sequence[Part]) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from explorer.inspection.parts import Block, Node, Part, Point, blocks, branches, nodes
 from explorer.inspection.tracing import evaluating
-from explorer.inspection.watching import Watch
+from explorer.inspection.watching import Watch, run
 
 RUNS = 9
 
@@ -119,7 +119,7 @@ class _Timer(Watch):
 
     def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         began = self._now()
-        output = func(*args, **kwargs)
+        output = run(func, args, kwargs)
         self.taken[point].append(1000 * (self._now() - began))
         return output
 

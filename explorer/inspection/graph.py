@@ -24,6 +24,7 @@ from explorer.inspection.watching import (
     Watch,
     author_frame,
     plain,
+    run,
     tensors_in,
     unseen,
     with_tensors,
@@ -32,11 +33,11 @@ from explorer.inspection.watching import (
 
 T = TypeVar("T")
 
-# Names that say nothing about what they hold.
+# Names that mostly say nothing about what they hold.
 SAYS_NOTHING = frozenset(
     """
-    a b c h i o t u v w x y z fx hx out outs output outputs res result results ret tmp inp inputs
-    input feat feats feature features data img image images hidden self
+    a b c h i k o q t u v w x y z fx hx out outs output outputs res result results ret tmp inp
+    inputs input feat feats feature features data img image images hidden self
     """.split()  # noqa: SIM905
 )
 _MAKES_NEW = ("new_", "zeros_like", "ones_like", "empty_like", "full_like", "rand")
@@ -181,7 +182,7 @@ class Recorder(Watch, Generic[T]):
     def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Run an operation and add it to the graph, if it makes something of the image."""
         given = self._given(args, kwargs)
-        result = func(*args, **kwargs)
+        result = run(func, args, kwargs)
         if given:
             self._operated(point, args, kwargs, given, result)
         return result
@@ -295,8 +296,8 @@ class Recorder(Watch, Generic[T]):
         """Return what the author calls these tensors; empty where there is no name."""
         local: dict[int, str] = {}
         for name, value in frame.f_locals.items() if frame else ():
-            if isinstance(value, Tensor) and name not in SAYS_NOTHING:
-                local.setdefault(id(value), name)
+            if isinstance(value, Tensor) and local.get(id(value), "x") in SAYS_NOTHING:
+                local[id(value)] = name
         found = []
         for tensor in operands:
             given = self._names.get(id(tensor))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.inspection.parts import Point
-from explorer.inspection.watching import Watch, tensors_in, with_tensors, write_count
+from explorer.inspection.watching import Watch, run, tensors_in, with_tensors, write_count
 
 Change: TypeAlias = Tensor | Callable[[Tensor], Tensor]
 
@@ -87,7 +87,7 @@ class _Changing(Watch):
 
     def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if point not in self._changes:
-            return func(*args, **kwargs)
+            return run(func, args, kwargs)
         self._missing.discard(point)
         given = list(tensors_in((args, kwargs)))
         replaced = {
@@ -98,7 +98,7 @@ class _Changing(Watch):
         }
         (args, kwargs), _ = with_tensors((args, kwargs), replaced)
         written = _Writes([*tensors_in((args, kwargs))])
-        output = func(*args, **kwargs)
+        output = run(func, args, kwargs)
         for number, tensor in replaced.items():
             if written.into(tensor):  # as `x += y` does, and the author goes on with `x`
                 given[number].copy_(tensor)

@@ -1,14 +1,14 @@
 """Linearity: does a block, or all that follows it, act as one affine map?
 
 A map f is affine if f(a·x + (1-a)·y) = a·f(x) + (1-a)·f(y) for all x, y and a. It is tested on
-random inputs, in double precision, where an affine map misses this by rounding only. An affine
+random inputs; in double precision, an affine map misses this by rounding only. An affine
 block can be replaced by a single layer; how many parameters that layer has shows what the block's
 depth is worth.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,9 @@ from explorer.outputs import first_output
 from explorer.spec import ImageSpec
 from explorer.text import suggest
 
-T = TypeVar("T")
-
 TOLERANCE = 1e-9  # relative error; rounding gives some 1e-15, a ReLU some 1e-1
 COARSE = 1e-4  # in single precision, where rounding gives some 1e-6
-TRIALS = 16
+TRIALS = 8
 ROOM = 16  # pixels by which maps are enlarged so that the border cuts off no receptive field
 
 
@@ -76,14 +74,13 @@ def linearity(model: nn.Module, images: ImageSpec) -> list[Linearity]:
     Returns:
         A verdict for each block, in running order.
     """
-
-    def test(model: nn.Module, seen: Trace[None], image: Tensor) -> list[Linearity]:
-        return [
-            _verdict(model, seen, image, block.name, block.split, block.merge.number)
-            for block in blocks(seen.parts)
-        ]
-
-    return _in_high_precision(model, images, test)
+    return _judged(
+        model,
+        images,
+        lambda seen: [
+            _Stretch(block.name, block.split, block.merge.number) for block in blocks(seen.parts)
+        ],
+    )
 
 
 def linearity_between(model: nn.Module, images: ImageSpec, first: str, last: str) -> Linearity:
@@ -99,7 +96,7 @@ def linearity_between(model: nn.Module, images: ImageSpec, first: str, last: str
         UnknownPartError: There is no such part, or `last` does not follow from `first`.
     """
 
-    def test(model: nn.Module, seen: Trace[None], image: Tensor) -> Linearity:
+    def stretch(seen: Trace[None]) -> list[_Stretch]:
         starts = {node.name: node.inputs[0] for node in seen.graph.nodes[1:]}
         ends = {node.name: node.number for node in seen.graph.nodes[1:]}
         starts |= {block.name: block.split for block in blocks(seen.parts)}
@@ -110,34 +107,51 @@ def linearity_between(model: nn.Module, images: ImageSpec, first: str, last: str
         start, end = starts[first], ends[last]
         if end not in {node.number for node in seen.graph.after(start)}:
             raise UnknownPartError(f"{last} does not follow from {first}.")
-        name = first if first == last else f"{first} to {last}"
-        return _verdict(model, seen, image, name, start, end)
+        return [_Stretch(first if first == last else f"{first} to {last}", start, end)]
 
-    return _in_high_precision(model, images, test)
+    return _judged(model, images, stretch)[0]
 
 
-def _in_high_precision(
-    model: nn.Module, images: ImageSpec, test: Callable[[nn.Module, Trace[None], Tensor], T]
-) -> T:
-    """Run a test in double precision, or in the network's own if it runs in no other."""
+class _Stretch(NamedTuple):
+    """What is between the outputs of two nodes."""
+
+    name: str
+    start: int
+    end: int
+
+
+def _judged(
+    model: nn.Module, images: ImageSpec, find: Callable[[Trace[None]], list[_Stretch]]
+) -> list[Linearity]:
+    """Test stretches of a network: all in its own precision, those that may be affine in double.
+
+    Double precision is ten times as slow, and some networks do not run in it.
+    """
+
+    def judge(model: nn.Module, only: Collection[str] | None = None) -> list[Linearity]:
+        image = blank(model, images)
+        image = image.to(next(model.parameters(), image).dtype)
+        with evaluating(model), torch.no_grad():
+            seen = trace(model, image, keep=lambda _: None)
+            return [
+                _verdict(model, seen, image, stretch)
+                for stretch in find(seen)
+                if only is None or stretch.name in only
+            ]
+
+    found = judge(twin(model))
+    doubtful = [v.block for v in found if v.replacement or v.tail_replacement]
+    if not doubtful:
+        return found
     try:
-        return _prepared(twin(model, torch.float64), images, test)
-    except RuntimeError:  # it may convert what it computes
-        return _prepared(twin(model), images, test)
+        exact = {v.block: v for v in judge(twin(model, torch.float64), doubtful)}
+    except RuntimeError:  # it converts what it computes
+        return found
+    return [exact.get(verdict.block, verdict) for verdict in found]
 
 
-def _prepared(
-    model: nn.Module, images: ImageSpec, test: Callable[[nn.Module, Trace[None], Tensor], T]
-) -> T:
-    image = blank(model, images)
-    image = image.to(next(model.parameters(), image).dtype)
-    with evaluating(model), torch.no_grad():
-        return test(model, trace(model, image, keep=lambda _: None), image)
-
-
-def _verdict(
-    model: nn.Module, seen: Trace[None], image: Tensor, name: str, start: int, end: int
-) -> Linearity:
+def _verdict(model: nn.Module, seen: Trace[None], image: Tensor, stretch: _Stretch) -> Linearity:
+    name, start, end = stretch
     first, last = seen.graph[start], seen.graph[end]
     inside, tail = _Span(model, image, first, last), _Span(model, image, first)
     shape, classes = first.shape, tuple(seen.output.shape[1:])
@@ -194,12 +208,20 @@ class _Span:
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Return what becomes of `inputs`, `(N, …)`, in double precision."""
-        changes = {}
         inputs = inputs.to(self.image.dtype)
-        images = self.image.expand(len(inputs), -1, -1, -1)
         if self.start.number == IMAGE:
-            images = inputs
-        else:  # a copy, since the network may write into it
+            return self._run(inputs, inputs)
+        try:  # one image suffices to get there, unless the network counts its images
+            found = self._run(inputs, self.image)
+            if len(found) == len(inputs):
+                return found
+        except RuntimeError:
+            pass
+        return self._run(inputs, self.image.expand(len(inputs), -1, -1, -1))
+
+    def _run(self, inputs: Tensor, images: Tensor) -> Tensor:
+        changes = {}
+        if self.start.number != IMAGE:  # a copy, since the network may write into it
             changes[Target(self.start.point)] = lambda _: inputs.clone()
         if self.end:
             changes[Target(self.end.point)] = _arrive

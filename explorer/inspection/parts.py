@@ -111,12 +111,14 @@ class Branch:
 
     Attributes:
         name: What its author calls it, or what it is: `branch5x5`, `skip`.
-        path: What tells it from all other branches and nodes, from run to run: `mix1.branch5x5`.
+        path: What tells it from all other branches and nodes, from run to run: `incep1.branch5x5`.
         operands: The operands that it gives: of the merge, or of sums that are a part of it.
         source: The number of the node that gives them; the split itself if it is a skip.
         parts: What is on the way, in running order; empty for a skip.
         shared: The names of the nodes on the way that belong to another branch or part.
         shape: The shape of what it gives to the merge, for one image.
+        echoes: The operands of later concatenations that begin with all of this block's; they are
+            drawn as its output.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Branch:
     parts: tuple["Part", ...]
     shared: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
+    echoes: tuple[Operand, ...] = ()
 
     @property
     def is_skip(self) -> bool:

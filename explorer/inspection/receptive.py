@@ -18,7 +18,7 @@ from explorer.inspection.parts import Block
 from explorer.inspection.tracing import trace, twin
 from explorer.text import dimensions
 
-TOGETHER = 32  # images that run at once
+TOGETHER = 31  # images that run at once; a number that no side of a map is likely to have
 TRIALS = 3  # of random images
 ROUNDING = 1e-5  # relative to the largest value of an output
 

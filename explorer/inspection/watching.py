@@ -126,7 +126,7 @@ class Watch(TorchFunctionMode):
 
     def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Run an operation between layers."""
-        return func(*args, **kwargs)
+        return run(func, args, kwargs)
 
     def named(self, outputs: Sequence[Tensor], names: Sequence[str]) -> None:
         """A `Branches` is about to merge these outputs, which have these names."""
@@ -145,7 +145,7 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if not self._running or self._running[-1].is_layer:
-            return func(*args, **kwargs)
+            return run(func, args, kwargs)
         if func is merge_named:
             merge, outputs, names = args
             self.named(outputs, names)
@@ -238,6 +238,11 @@ class Watch(TorchFunctionMode):
             return changed
 
         return end
+
+
+def run(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Run an operation as it was called; what it raises is its caller's error, not ours."""
+    return func(*args, **kwargs)
 
 
 def unseen(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -75,9 +75,14 @@ def test_a_whole_block_is_less_than_300_kilobytes(name):
 
 
 def test_lanes_come_in_the_order_of_what_they_see_in_the_hues_of_their_branches():
-    view = view_of("inception", "mix1")
+    view = view_of("inception", "incep1")
     drawn = lanes(view, IMAGE, "layer")
-    assert [lane["name"] for lane in drawn["lanes"]] == ["1x1", "pool", "5x5", "3x3"]
+    assert [lane["name"] for lane in drawn["lanes"]] == [
+        "branch1x1",
+        "branch_pool",
+        "branch5x5",
+        "branch3x3",
+    ]
     for lane in drawn["lanes"]:
         assert lane["hue"] == branch_hues(view.stage.branches)[lane["name"]]
     assert drawn["lanes"][1]["facts"][0] == "sees 10×10 pixels"
@@ -89,16 +94,16 @@ def test_lanes_come_in_the_order_of_what_they_see_in_the_hues_of_their_branches(
 
 
 def test_a_concatenation_is_striped_in_its_branches_hues_in_the_order_of_its_channels():
-    view = view_of("inception", "mix1")
+    view = view_of("inception", "incep1")
     merge = lanes(view, IMAGE, "layer")["merge"]
     hues = branch_hues(view.stage.branches)
     assert [(part["name"], part["channels"]) for part in merge["strip"]] == [
-        ("1x1", 16),
-        ("5x5", 24),
-        ("3x3", 24),
-        ("pool", 24),
+        ("branch1x1", 16),
+        ("branch5x5", 24),
+        ("branch3x3", 24),
+        ("branch_pool", 24),
     ]
-    assert merge["total"]["hues"][15:17] == [hues["1x1"], hues["5x5"]]
+    assert merge["total"]["hues"][15:17] == [hues["branch1x1"], hues["branch5x5"]]
     assert len(merge["total"]["hues"]) == merge["total"]["channels"] == 88
 
 
@@ -125,15 +130,15 @@ def test_what_is_never_below_zero_goes_from_white_to_blue():
     recording, maps, fields = seen(ARCHITECTURES["plain"].build(MNIST))
     drawn = lanes(View(stages(recording.parts)[0], maps, fields), IMAGE, "layer")
     ramps = {stage["name"]: stage["ramp"] for stage in drawn["lanes"][0]["stages"]}
-    assert ramps == {"conv1": SIGNED, "pool1": SIGNED, "relu1": POSITIVE}
+    assert ramps == {"conv1": SIGNED, "pool": SIGNED, "relu()": POSITIVE}
 
 
 def test_each_scale_says_where_colours_end():
     view = view_of("residual", "block1")
     one = lanes(view, IMAGE, "layer")["lanes"][1]["stages"][0]
-    assert one["ends"] == pytest.approx([limit([view.maps["block1.residual.0"]])], rel=1e-3)
+    assert one["ends"] == pytest.approx([limit([view.maps["block1.conv1"]])], rel=1e-3)
     each = lanes(view, IMAGE, "map")["lanes"][1]["stages"][0]
-    channel = limit([view.maps["block1.residual.0"][3]])
+    channel = limit([view.maps["block1.conv1"][3]])
     assert len(each["ends"]) == 16
     assert each["ends"][3] == pytest.approx(channel, rel=1e-3)
     ends = {tuple(mosaic["ends"]) for mosaic in mosaics(lanes(view, IMAGE, "model"))}
@@ -144,9 +149,9 @@ def test_two_networks_share_the_scale_of_what_has_the_same_name():
     view = view_of("residual", "block1")
     louder = {name: 10 * output for name, output in view.maps.items()}
     end = lanes(view, IMAGE, "layer", [louder])["lanes"][1]["stages"][0]["ends"]
-    both = [view.maps["block1.residual.0"], louder["block1.residual.0"]]
+    both = [view.maps["block1.conv1"], louder["block1.conv1"]]
     assert end == pytest.approx([limit(both)], rel=1e-3)
-    alone = lanes(view, IMAGE, "layer", [{"other": louder["block1.residual.0"]}])
+    alone = lanes(view, IMAGE, "layer", [{"other": louder["block1.conv1"]}])
     assert alone["lanes"][1]["stages"][0]["ends"] < end
 
 

@@ -49,7 +49,7 @@ class Own(nn.Module):
         self.linear = nn.Linear(images.channels * images.size**2, images.num_classes)
 
     def forward(self, x):
-        if self.training:
+        if self.training and len(x) > 2:  # a plugin is tried on two images when it is loaded
             {deed}
         return self.linear(x.flatten(1))
 """
@@ -899,23 +899,27 @@ def test_inspect_json_has_every_number_of_the_page(examples):
     assert found["prediction"]["class"] == 5
     assert sum(found["prediction"]["probabilities"]) == pytest.approx(1)
     parts = {part["name"]: part for part in found["parts"]}
-    assert parts["mix1"]["shape"] == [88, 12, 12]
-    assert parts["mix1.5x5"]["receptive_field"]["rows"] == {"size": 14, "stride": 2, "offset": -4}
-    assert set(parts["mix1.pool"]["statistics"]) >= {"mean", "std", "zeros", "dead"}
+    assert parts["incep1"]["shape"] == [88, 12, 12]
+    rows = parts["incep1.branch5x5"]["receptive_field"]["rows"]
+    assert rows == {"size": 14, "stride": 2, "offset": -4}
+    assert parts["incep1.avg_pool2d()"]["shape"] == [10, 12, 12]
+    assert set(parts["incep1.branch_pool"]["statistics"]) >= {"mean", "std", "zeros", "dead"}
     assert [row["branch"] for row in found["ablation"]] == [
-        f"mix{block}.{branch}" for block in (1, 2) for branch in ("1x1", "5x5", "3x3", "pool")
+        f"incep{block}.branch{branch}"
+        for block in (1, 2)
+        for branch in ("1x1", "5x5", "3x3", "_pool")
     ]
     for row in found["ablation"]:
         difference = row["accuracy"] - found["score"]["accuracy"]
         assert row["accuracy_difference"] == pytest.approx(difference)
     attributed = {found["block"]: found for found in found["logit_attribution"]}
-    assert (attributed["mix1"]["exact"], attributed["mix2"]["exact"]) == (False, True)
-    total = [sum(column) for column in zip(*attributed["mix2"]["branches"].values(), strict=True)]
-    logits = [a + b for a, b in zip(total, attributed["mix2"]["bias"], strict=True)]
+    assert (attributed["incep1"]["exact"], attributed["incep2"]["exact"]) == (False, True)
+    total = [sum(column) for column in zip(*attributed["incep2"]["branches"].values(), strict=True)]
+    logits = [a + b for a, b in zip(total, attributed["incep2"]["bias"], strict=True)]
     assert logits == pytest.approx(found["prediction"]["logits"], abs=1e-4)
     cost = {row["name"]: row for row in found["cost"]}
     assert (cost["conv2"]["macs"], cost["conv2"]["parameters"]) == (2_816_000, 44_020)
-    assert cost["mix2"]["milliseconds"] > 0
+    assert cost["incep2"]["milliseconds"] > 0
     last = found["linearity"][-1]
     assert last["tail_replacement"] == {
         "text": "Linear(320, 10)",
@@ -953,7 +957,7 @@ def test_inspect_writes_all_maps(examples, tmp_path):
     assert result.exit_code == 0
     maps = np.load(file)
     assert maps["image"].shape == (1, 28, 28)
-    assert maps["relu2"].shape == (20, 4, 4)
+    assert maps["relu()#2"].shape == (20, 4, 4)
 
 
 def test_inspect_json_is_json_also_where_a_class_has_no_image(examples):
@@ -968,7 +972,10 @@ def test_inspect_json_is_json_also_where_a_class_has_no_image(examples):
         (["nosuchrun"], "There is no run 'nosuchrun'"),
         (["{}", "--image", "10000"], "There is no test image 10000; they go from 0 to 9,999."),
         (["{}", "--epoch", "11"], "has no weights of epoch 11; kept are [1, 2"),
-        (["{}", "--off", "mix1.5x5"], "There is no branch 'mix1.5x5'; there are block1.skip"),
+        (
+            ["{}", "--off", "incep1.branch5x5"],
+            "There is no branch 'incep1.branch5x5'; there are block1.skip",
+        ),
         (
             ["{}", "--test-images", "5", "--maps", "/no/where.npz"],
             "/no/where.npz cannot be written",

@@ -23,7 +23,7 @@ FONT = next(Path(streamlit.__file__).parent.rglob("SourceSansVF-Upright*.woff2")
 
 @pytest.mark.parametrize("name", ["inception", "resnet34"])
 def test_no_text_is_wider_in_the_browser_than_the_layout_takes_it_to_be(page, name):
-    parts = outline(discover()[name].build(MNIST), MNIST)
+    parts = outline(discover()[name].build(MNIST), MNIST).parts
     font = base64.b64encode(FONT.read_bytes()).decode()
     page.set_content(
         '<style>@font-face { font-family: "Source Sans"; font-weight: 200 900; '
@@ -41,16 +41,16 @@ def test_no_text_is_wider_in_the_browser_than_the_layout_takes_it_to_be(page, na
 
 def test_nothing_in_the_drawing_beside_the_training_can_be_pressed(page, app):
     page.goto(f"{app}/?architecture=inception")
-    expect(page.locator("svg.vertical [data-name=mix1]")).to_be_visible()
+    expect(page.locator("svg.vertical [data-name=incep1]")).to_be_visible()
     expect(page.locator("svg.vertical [role=button]")).to_have_count(0)
 
 
 def look(page, app, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
     run = next(run for run in open_examples().runs() if run.spec.architecture == "inception")
-    page.goto(f"{app}/inside?net={run.id}&part=mix2")
+    page.goto(f"{app}/inside?net={run.id}&part=incep2")
     expect(page.locator(".lanes canvas").nth(2)).to_be_visible()
-    expect(page.locator(".opened")).to_have_attribute("data-name", "mix2")
+    expect(page.locator(".opened")).to_have_attribute("data-name", "incep2")
 
 
 def scrolled(page) -> list[float]:
@@ -62,15 +62,15 @@ def scrolled(page) -> list[float]:
 def test_a_drawing_wider_than_the_page_says_so_and_scrolls_by_itself_alone(page, app):
     look(page, app, 900)
     aside, down = scrolled(page)
-    assert aside > 0  # mix2 is open, so it is in sight
+    assert aside > 0  # incep2 is open, so it is in sight
     assert down == 0
     page.get_by_role("button", name="Scroll back").click()
     expect(page.get_by_role("button", name="Scroll back")).to_have_count(0)
     expect(page.get_by_role("button", name="Scroll on")).to_be_visible()
-    page.locator('[data-name="mix1"]').focus()
+    page.locator('[data-name="incep1"]').focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".opened")).to_have_attribute("data-name", "mix1")
-    expect(page.locator(".part:focus")).to_have_attribute("data-name", "mix1")
+    expect(page.locator(".opened")).to_have_attribute("data-name", "incep1")
+    expect(page.locator(".part:focus")).to_have_attribute("data-name", "incep1")
     assert scrolled(page) == [0, 0]
 
 
@@ -86,5 +86,5 @@ def test_a_drawing_grows_with_the_page_and_is_saved_as_a_file_of_its_own(page, a
     assert download.value.suggested_filename == "inception-epoch-10.svg"
     saved = ElementTree.parse(download.value.path())
     texts = list(saved.iter("{http://www.w3.org/2000/svg}text"))
-    assert "mix1" in [text.text for text in texts]
+    assert "incep1" in [text.text for text in texts]
     assert all("fill: rgb(" in text.get("style") for text in texts)

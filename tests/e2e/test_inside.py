@@ -77,9 +77,11 @@ def test_a_branch_that_is_switched_off_costs_accuracy_and_can_be_switched_on_aga
     intact = page.get_by_text(re.compile(r"Accuracy on the first 1,000 test images: 98\.\d+ %$"))
     expect(intact).to_be_visible()
     merged = pixels(page, -1)
-    page.get_by_role("switch", name="branch mix1.5x5").click()
-    expect(page.get_by_text(re.compile(r"points with mix1\.5x5 switched off"))).to_be_visible()
-    assert asked(page, "off") == ["mix1.5x5"]
+    page.get_by_role("switch", name="branch incep1.branch5x5").click()
+    expect(
+        page.get_by_text(re.compile(r"points with incep1\.branch5x5 switched off"))
+    ).to_be_visible()
+    assert asked(page, "off") == ["incep1.branch5x5"]
     become(page, -1, lambda now: now != merged)
     page.get_by_role("button", name="Re-score on all 10,000 test images").click()
     expect(
@@ -89,7 +91,7 @@ def test_a_branch_that_is_switched_off_costs_accuracy_and_can_be_switched_on_aga
     expect(page.get_by_role("button", name="Re-score on all 10,000 test images")).to_have_count(0)
     page.get_by_role("button", name="Switch all on").click()
     expect(page.get_by_text(re.compile("Accuracy on all test images: 98.90 %"))).to_be_visible()
-    expect(page.get_by_role("switch", name="branch mix1.5x5")).to_be_checked()
+    expect(page.get_by_role("switch", name="branch incep1.branch5x5")).to_be_checked()
     become(page, -1, lambda now: now == merged)
     no_exception(page)
 
@@ -116,14 +118,14 @@ def test_the_epoch_slider_goes_back_to_what_it_was_like_and_play_goes_on_to_the_
 
 def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_filter(page, app):
     look(page, app, net=example("inception"))
-    page.locator('[data-name="mix2"]').click()
-    expect(page.get_by_role("switch", name="branch mix2.pool")).to_be_visible()
-    assert asked(page, "part") == ["mix2"]
-    canvas = page.get_by_role("img", name=re.compile(r"^mix2\.3x3\.1: 24 maps of 4×4"))
+    page.locator('[data-name="incep2"]').click()
+    expect(page.get_by_role("switch", name="branch incep2.branch_pool")).to_be_visible()
+    assert asked(page, "part") == ["incep2"]
+    canvas = page.get_by_role("img", name=re.compile(r"^incep2\.branch3x3_2: 24 maps of 4×4"))
     canvas.scroll_into_view_if_needed()
     canvas.hover(position={"x": 5, "y": 5})
     reading = page.locator(".reading")
-    expect(reading).to_contain_text("mix2.3x3.1")
+    expect(reading).to_contain_text("incep2.branch3x3_2")
     expect(reading).to_contain_text("channel 0")
     expect(page.locator(".field")).to_be_visible()
     canvas.click(position={"x": 5, "y": 5})
@@ -131,20 +133,24 @@ def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_fi
     expect(dialog).to_contain_text("channel 0 of 0 to 23")
     expect(dialog.locator(".js-plotly-plot")).to_contain_text("its filter")
     dialog.get_by_text("This channel is on").click()
-    expect(page.get_by_text(re.compile(r"points with mix2\.3x3\.1:0 switched off"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"points with incep2\.branch3x3_2:0 switched off"))
+    ).to_be_visible()
     no_exception(page)
 
 
 def test_the_browser_s_back_undoes_what_was_switched_and_opened(page, app):
     look(page, app, net=example("inception"), image="3")
-    page.get_by_role("switch", name="branch mix1.pool").click()
-    expect(page.get_by_text(re.compile(r"points with mix1\.pool switched off"))).to_be_visible()
-    page.locator('[data-name="mix2"]').click()
-    expect(page.get_by_role("switch", name="branch mix2.pool")).to_be_visible()
+    page.get_by_role("switch", name="branch incep1.branch_pool").click()
+    expect(
+        page.get_by_text(re.compile(r"points with incep1\.branch_pool switched off"))
+    ).to_be_visible()
+    page.locator('[data-name="incep2"]').click()
+    expect(page.get_by_role("switch", name="branch incep2.branch_pool")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("switch", name="branch mix1.pool")).to_be_visible()
+    expect(page.get_by_role("switch", name="branch incep1.branch_pool")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("switch", name="branch mix1.pool")).to_be_checked()
+    expect(page.get_by_role("switch", name="branch incep1.branch_pool")).to_be_checked()
     expect(page.get_by_text(re.compile("switched off \\(ablation\\)"))).to_have_count(0)
     no_exception(page)
 
@@ -154,14 +160,14 @@ def test_hovering_shows_the_value_that_was_recorded(page, app):
     with page.expect_download() as download:
         page.get_by_role("button", name="Activations (.npz)").click()
     maps = np.load(download.value.path())
-    canvas = page.get_by_role("img", name=re.compile(r"^relu1: 10 maps of 12×12"))
+    canvas = page.get_by_role("img", name=re.compile(r"^relu\(\): 10 maps of 12×12"))
     canvas.scroll_into_view_if_needed()
     for x, y in ((20, 20), (33, 9), (80, 30)):
         canvas.hover(position={"x": x, "y": y})
         words = page.locator(".reading").inner_text()
         at = [int(n) for n in re.search(r"channel (\d+), row (\d+), column (\d+)", words).groups()]
         value = float(re.search(r"value (\S+)", words).group(1).replace("−", "-"))
-        assert value == pytest.approx(float(maps["relu1"][tuple(at)]), rel=0.01, abs=1e-3)
+        assert value == pytest.approx(float(maps["relu()"][tuple(at)]), rel=0.01, abs=1e-3)
 
 
 def test_two_runs_are_compared_and_a_run_is_looked_into_from_the_page_of_runs(page, app):

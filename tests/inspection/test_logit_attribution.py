@@ -50,8 +50,9 @@ def is_what_each_logit_loses(found, model, images):
 
 def test_the_contributions_of_the_tutorials_last_inception_block_sum_to_the_logits(example, images):
     model = example("inception")
-    found = attributed(model, "mix2", images)
-    assert (found.block, list(found.branches)) == ("mix2", ["1x1", "5x5", "3x3", "pool"])
+    found = attributed(model, "incep2", images)
+    assert found.block == "incep2"
+    assert list(found.branches) == ["branch1x1", "branch5x5", "branch3x3", "branch_pool"]
     assert {values.shape for values in found.branches.values()} == {(16, 10)}
     sums_to_the_logits(found, model, images)
     torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
@@ -59,10 +60,10 @@ def test_the_contributions_of_the_tutorials_last_inception_block_sum_to_the_logi
 
 def test_each_contribution_is_what_the_linear_layer_makes_of_that_branchs_maps(example, images):
     model = example("inception")
-    maps, found = record(model, images).maps, attributed(model, "mix2", images)
+    maps, found = record(model, images).maps, attributed(model, "incep2", images)
     start = 0
     for name, values in found.branches.items():
-        own = maps[f"mix2.{name}"].flatten(1)
+        own = maps[f"incep2.{name}"].flatten(1)
         weight = model.linear.weight.detach()[:, start : start + own.shape[1]]
         torch.testing.assert_close(values, own @ weight.T, rtol=0, atol=1e-4)
         start += own.shape[1]
@@ -70,7 +71,7 @@ def test_each_contribution_is_what_the_linear_layer_makes_of_that_branchs_maps(e
 
 
 @pytest.mark.parametrize(
-    ("name", "block"), [("inception", "mix1"), ("residual", "block1"), ("residual", "block2")]
+    ("name", "block"), [("inception", "incep1"), ("residual", "block1"), ("residual", "block2")]
 )
 def test_what_a_relu_or_a_maximum_follows_is_not_exact_and_gives_what_each_logit_loses(
     name, block, example, images
@@ -81,10 +82,10 @@ def test_what_a_relu_or_a_maximum_follows_is_not_exact_and_gives_what_each_logit
 
 def test_the_attribution_is_exact_through_the_mean_over_a_map(images):
     model = settle(ARCHITECTURES["inception-bn"].build(MNIST)).eval()
-    found = attributed(model, "mix2", images)
+    found = attributed(model, "blocks.1", images)
     sums_to_the_logits(found, model, images)
     torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
-    assert not attributed(model, "mix1", images).exact
+    assert not attributed(model, "blocks.0", images).exact
 
 
 def test_the_attribution_of_a_sum_is_exact_if_only_a_linear_layer_follows(images):
@@ -152,7 +153,7 @@ def test_a_merge_that_multiplies_is_not_called_exact():
     is_what_each_logit_loses(attributed(model, "0", images), model, images)
 
 
-@pytest.mark.parametrize("path", ["mix3", "linear", "mix1.5x5", ""])
+@pytest.mark.parametrize("path", ["incep3", "linear", "incep1.branch5x5", ""])
 def test_a_path_without_a_block_is_refused_with_a_sentence(path):
     model = ARCHITECTURES["inception"].build(MNIST)
     with pytest.raises(LookupError, match=f"^There is no block '{path}' in this network\\.$"):

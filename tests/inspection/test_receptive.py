@@ -185,7 +185,8 @@ def test_a_line_that_the_border_only_feigns_is_not_believed(layers, spans, size,
 
 
 def test_the_tutorials_last_pool_branch_sees_the_whole_image_as_one_of_its_units_does():
-    field = receptive_fields(ARCHITECTURES["inception"].build(MNIST), (1, 28, 28))["mix2.pool"]
+    fields = receptive_fields(ARCHITECTURES["inception"].build(MNIST), (1, 28, 28))
+    field = fields["incep2.branch_pool"]
     assert not field.is_everything
     assert (0, 27) in field.rows.spans
     assert str(field) == "the whole image"
@@ -320,9 +321,10 @@ def test_a_branch_of_a_sum_in_place_sees_what_it_gives_and_not_what_the_sum_is()
 
 def test_the_branches_of_the_tutorials_first_block_see_these_many_pixels():
     fields = receptive_fields(ARCHITECTURES["inception"].build(MNIST), (1, 28, 28))
-    sizes = {name: str(fields[f"mix1.{name}"]) for name in ("1x1", "5x5", "3x3", "pool")}
-    assert sizes == {"1x1": "6×6", "5x5": "14×14", "3x3": "14×14", "pool": "10×10"}
-    assert str(fields["mix1"]) == "14×14"
+    names = ("branch1x1", "branch5x5", "branch3x3", "branch_pool")
+    sizes = {name: str(fields[f"incep1.{name}"]) for name in names}
+    assert list(sizes.values()) == ["6×6", "14×14", "14×14", "10×10"]
+    assert str(fields["incep1"]) == "14×14"
 
 
 def test_a_network_that_refuses_nan_has_the_same_fields_measured_by_changes():

@@ -242,9 +242,12 @@ def by_hand(module, x, path="", off=(), seen=None):
 
     Branches in `off` count as zeros. What each layer, operation, branch and block gives goes into
     `seen`, a merge under its block's name. What hands its very input on, such as `nn.Identity`, is
-    none of these, nor are the branches where nothing is merged, as in a sum of one path.
+    none of these, nor are the branches where nothing is merged, as in a sum of one path. What runs
+    again has another number at each run.
     """
     seen = {} if seen is None else seen
+    if (formula := FORMULAS.get(type(module).__name__)) is not None:
+        return formula(_Hand(module, path, off, seen), x)
     if isinstance(module, Branches):
         ways = {path_of(path, name): branch for name, branch in module.items()}
         given = {own: by_hand(branch, x, own, off, seen) for own, branch in ways.items()}
@@ -264,13 +267,16 @@ def by_hand(module, x, path="", off=(), seen=None):
     if isinstance(module, nn.Sequential):
         y = x
         for name, child in module.named_children():
-            forgets = type(module).__name__ == "ForgetsItsFirst" and child is module[-1]
-            y = by_hand(child, x if forgets else y, path_of(path, name), off, seen)
+            y = by_hand(child, y, path_of(path, name), off, seen)
         return y
     y = _layer(module, x)
     if y is not x:
-        seen[path] = y
+        seen[_numbered(path, seen)] = y
     return y
+
+
+def _numbered(name, seen):
+    return next(n for n in (name, *(f"{name}#{i}" for i in range(2, 100))) if n not in seen)
 
 
 def merges(module):
@@ -308,3 +314,118 @@ def _layer(module, x):
             zeros = x.new_zeros(len(x), module.more, *x[:, :, ::2, ::2].shape[2:])
             return torch.cat([x[:, :, ::2, ::2], zeros], 1)
     raise NotImplementedError(module)
+
+
+class _Hand:
+    """Does what a module's `forward` does, step by step, and keeps what each step gives."""
+
+    def __init__(self, module, path, off, seen):
+        self.module, self.path, self.off, self.seen = module, path, off, seen
+
+    def __call__(self, name, x):
+        """Run one of its modules."""
+        module, path = self.module.get_submodule(name), path_of(self.path, name)
+        return by_hand(module, x, path, self.off, self.seen)
+
+    def keep(self, operation, y):
+        """Keep what an operation gave."""
+        self.seen[_numbered(path_of(self.path, f"{operation}()"), self.seen)] = y
+        return y
+
+    def relu(self, x):
+        return self.keep("relu", x.clamp(min=0))
+
+    def merge(self, merge, **branches):
+        """Merge branches."""
+        given = {path_of(self.path, name): y for name, y in branches.items()}
+        self.seen |= given
+        outputs = [torch.zeros_like(y) if own in self.off else y for own, y in given.items()]
+        self.seen[self.path] = torch.cat(outputs, 1) if merge is concat else sum(outputs)
+        return self.seen[self.path]
+
+
+def _halved(net, x, conv):
+    return net.relu(net("pool", net(conv, x)))
+
+
+def _plain(net, x):
+    x = _halved(net, _halved(net, x, "conv1"), "conv2")
+    return net("linear", x.reshape(len(x), -1))
+
+
+def _residual(net, x):
+    x = net("block1", _halved(net, x, "conv1"))
+    x = net("block2", _halved(net, x, "conv2"))
+    return net("linear", x.reshape(len(x), -1))
+
+
+def _residual_block(block, x):
+    residual = block("conv2", block.relu(block("conv1", x)))
+    return block.relu(block.merge(add, skip=x, residual=residual))
+
+
+def _block_as_printed(block, x):
+    block.relu(block("conv1", x))
+    return block.relu(block.merge(add, skip=x, conv2=block("conv2", x)))
+
+
+def _residual_bn(net, x):
+    x = net.relu(net("norm", net("conv", x)))
+    x = net.keep("max_pool2d", F.max_pool2d(x, 2))
+    for number in range(len(net.module.blocks)):
+        x = net(f"blocks.{number}", x)
+    return net("linear", net.keep("mean", x.mean((2, 3))))
+
+
+def _block_bn(block, x):
+    residual = block.relu(block("norm1", block("conv1", x)))
+    residual = block("norm2", block("conv2", residual))
+    return block.relu(block.merge(add, skip=x, residual=residual))
+
+
+def _inception(net, x):
+    x = net("incep1", _halved(net, x, "conv1"))
+    x = net("incep2", _halved(net, x, "conv2"))
+    return net("linear", x.reshape(len(x), -1))
+
+
+def _inception_block(block, x):
+    pooled = block.keep("avg_pool2d", F.avg_pool2d(x, 3, 1, 1))
+    return block.merge(
+        concat,
+        branch1x1=block("branch1x1", x),
+        branch5x5=block("branch5x5_2", block("branch5x5_1", x)),
+        branch3x3=block("branch3x3_3", block("branch3x3_2", block("branch3x3_1", x))),
+        branch_pool=block("branch_pool", pooled),
+    )
+
+
+def _inception_bn(net, x):
+    x = net("stem", x)
+    for number in range(len(net.module.blocks)):
+        x = net.keep("max_pool2d", F.max_pool2d(x, 2, ceil_mode=True))
+        x = net(f"blocks.{number}", x)
+    return net("linear", net.keep("mean", x.mean((2, 3))))
+
+
+def _inception_bn_block(block, x):
+    pooled = block.keep("max_pool2d", F.max_pool2d(x, 3, 1, 1))
+    names = ("branch1x1", "branch3x3", "branch5x5")
+    outputs = {name: block(name, x) for name in names}
+    return block.merge(concat, **outputs, branch_pool=block("branch_pool", pooled))
+
+
+# What the `forward` of the built-ins does that are in plain code.
+FORMULAS = {
+    "Plain": _plain,
+    "Residual": _residual,
+    "ResidualAsPrinted": _residual,
+    "ResidualBlock": _residual_block,
+    "BlockAsPrinted": _block_as_printed,
+    "ResidualBN": _residual_bn,
+    "BlockBN": _block_bn,
+    "Inception": _inception,
+    "InceptionBlock": _inception_block,
+    "InceptionBN": _inception_bn,
+    "InceptionBNBlock": _inception_bn_block,
+}

@@ -30,7 +30,23 @@ def test_any_words_become_a_class_a_file_and_a_name(words, joint, kind):
             for n in ast.walk(ast.parse(code.read_text("utf-8")))
             if isinstance(n, ast.ClassDef)
         ]
-        assert classes == ["".join(word[:1].upper() + word[1:] for word in words)]
+        assert classes.count("".join(word[:1].upper() + word[1:] for word in words)) == 1
+        assert len(set(classes)) == len(classes) <= 2  # the network, and a block of it
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("residual-block", Kind.RESIDUAL),
+        ("windows", Kind.INCEPTION),
+        ("range", Kind.RESIDUAL),
+        *(("f", kind) for kind in (Kind.PLAIN, Kind.RESIDUAL, Kind.INCEPTION)),
+    ],
+)
+def test_a_name_that_the_template_uses_itself_is_refused(name, kind, tmp_path):
+    with pytest.raises(TemplateError, match="the template uses the name"):
+        new_plugin(name, kind, tmp_path, taken=())
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(name=st.text(max_size=12))

@@ -188,7 +188,7 @@ def test_a_plugin_whose_code_has_changed_is_noticed(store, tmp_path):
     mine = first["mine"]
     run = store.add(RunSpec("mine", {}, "mnist", Recipe(), mine.fingerprint))
     assert is_current(run, first)
-    plugin.write_text(plugin.read_text().replace("ReLU", "GELU"))
+    plugin.write_text(plugin.read_text().replace("F.relu", "F.gelu"))
     assert not is_current(run, discover([tmp_path]))
 
 

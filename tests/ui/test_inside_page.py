@@ -56,7 +56,7 @@ def test_without_any_run_the_page_shows_an_example_and_has_something_to_say(app)
     assert "**Predicted: 7 (>99.9 %)**" in said
     assert "Accuracy on the first 1,000 test images: **98.80 %**" in said
     assert "Exact: all that follows is linear" in said
-    for name in ("mix1.5x5.1", "mix2.1x1"):
+    for name in ("incep1.branch5x5_2", "incep2.branch1x1"):
         assert name in drawn(app)
 
 
@@ -81,7 +81,7 @@ def test_the_newest_run_comes_first(app, store, settings):
     assert not app.exception
     assert app.selectbox(key="net").value == run.id
     assert "the only one whose weights are kept" in texts(app)
-    assert "block3.skip" in drawn(app)
+    assert "blocks.2.skip" in drawn(app)
 
 
 def test_the_address_says_network_epoch_part_image_and_what_is_off(app):
@@ -97,7 +97,7 @@ def test_the_address_says_network_epoch_part_image_and_what_is_off(app):
     said = texts(app)
     assert "points with `block2.skip`, `conv1:3` switched off (ablation)" in said
     assert "no.such.branch" not in said
-    assert "block2.residual.0" in drawn(app)
+    assert "block2.conv1" in drawn(app)
 
 
 def test_an_address_that_leads_nowhere_gets_a_sentence(app):
@@ -324,11 +324,11 @@ def numbers(element) -> list[dict]:
 
 def test_the_page_and_the_command_show_the_same_numbers(app, monkeypatch):
     arguments = ["inspect", example("inception"), "--image", "8", "--test-images", "1000"]
-    printed = CliRunner().invoke(cli, [*arguments, "--off", "mix1.5x5", "--json"]).stdout
+    printed = CliRunner().invoke(cli, [*arguments, "--off", "incep1.branch5x5", "--json"]).stdout
     found = json.loads(printed)
     app.query_params["net"] = example("inception")
     app.query_params["image"] = "8"
-    app.query_params["off"] = "mix1.5x5"
+    app.query_params["off"] = "incep1.branch5x5"
     bars, contributions = [], []
     monkeypatch.setattr(worth, "worths", lambda *given: bars.append(given) or worths(*given))
     monkeypatch.setattr(
@@ -408,7 +408,7 @@ def test_a_figure_that_fails_says_why_and_the_rest_of_the_page_is_there(
     assert sentence in said
     assert "on purpose" in said
     assert "**Predicted: 7 (" in said
-    assert "mix1.5x5.1" in drawn(app)
+    assert "incep1.branch5x5_2" in drawn(app)
 
 
 def test_a_network_that_runs_no_image_gets_a_sentence_and_the_other_one_is_shown(app, monkeypatch):
@@ -436,9 +436,12 @@ def test_a_network_that_runs_no_image_gets_a_sentence_and_the_other_one_is_shown
 @pytest.mark.parametrize(
     ("name", "facts"),
     [
-        ("relu1", ["sees 6×6 pixels", "one of conv1's, has the norm", "10 channels of relu1"]),
-        ("mix1.pool.0", ["sees 10×10 pixels", "one of conv1's", "10 channels of mix1.pool.0"]),
-        ("mix2", ["sees the whole image", "88 channels of mix2 are 0"]),
+        ("relu()", ["sees 6×6 pixels", "one of conv1's, has the norm", "10 channels of relu()"]),
+        (
+            "incep1.avg_pool2d()",
+            ["sees 10×10 pixels", "one of conv1's", "10 channels of incep1.avg_pool2d()"],
+        ),
+        ("incep2", ["sees the whole image", "88 channels of incep2 are 0"]),
     ],
 )
 def test_a_map_that_was_clicked_is_shown_with_what_it_sees_its_filter_and_dead_filters(

@@ -1,5 +1,6 @@
 """Templates of plugins: small ones that work, written under the author's name for them."""
 
+import ast
 import importlib.util
 import keyword
 import re
@@ -52,6 +53,11 @@ def new_plugin(name: str, kind: Kind, folder: Path, taken: Iterable[str]) -> Pat
             f"{name!r} cannot be a plugin's name; use letters, digits and hyphens, a letter first, "
             "such as my-net."
         )
+    if cls in _names_in(kind):
+        raise TemplateError(
+            f"{name!r} cannot be a plugin's name: the template uses the name {cls} itself; choose "
+            "another one, such as my-net."
+        )
     if hyphened in taken:
         raise TemplateError(f"There is an architecture {hyphened!r} already; choose another name.")
     if kind is Kind.PACKAGE and importlib.util.find_spec(module):
@@ -82,6 +88,20 @@ def read_kind(text: str) -> Kind:
         return Kind(text)
     except ValueError:
         raise TemplateError(f"There is no kind {text!r}; {suggest(text, map(str, Kind))}") from None
+
+
+def _names_in(kind: Kind) -> set[str]:
+    """Return the names that a template uses, but for the one that becomes the author's."""
+    file = _HERE / f"{Kind.INCEPTION if kind is Kind.PACKAGE else kind}.py"
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.alias):
+            found.add(node.asname or node.name)
+        elif isinstance(node, ast.ClassDef):
+            found.add(node.name)
+    return found - {"MyNet"}
 
 
 def _write(kind: Kind, ready: Path, names: dict[str, str]) -> None:

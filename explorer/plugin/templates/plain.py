@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import torch.nn.functional as F
 from torch import nn
 
 from explorer import ImageSpec, Range, hookimpl
@@ -12,7 +13,7 @@ def register_architectures(register):
     register(MyNet)  # in the picker as "my-net"
 
 
-class MyNet(nn.Sequential):
+class MyNet(nn.Module):
     """Convolutions in a row, each on images half as large as the one before."""
 
     def __init__(
@@ -24,12 +25,13 @@ class MyNet(nn.Sequential):
         depth: Annotated[int, Range(1, 4), "Convolutions in a row"] = 2,
     ):
         super().__init__()
-        channels = images.channels
-        for number in range(1, depth + 1):
-            self.add_module(f"conv{number}", nn.Conv2d(channels, width, 3, padding=1))
-            self.add_module(f"relu{number}", nn.ReLU())
-            self.add_module(f"pool{number}", nn.MaxPool2d(2))
-            channels = width
+        channels = [images.channels, *[width] * (depth - 1)]
+        self.convs = nn.ModuleList(nn.Conv2d(inputs, width, 3, padding=1) for inputs in channels)
         self.average = nn.AdaptiveAvgPool2d(4)  # 4×4 values a channel, whatever the image's size
-        self.flatten = nn.Flatten()
-        self.linear = nn.Linear(16 * channels, images.num_classes)  # logits: no softmax after it
+        self.linear = nn.Linear(16 * width, images.num_classes)
+
+    def forward(self, x):
+        """Return the logits of images `(N, C, H, W)`."""
+        for conv in self.convs:
+            x = F.max_pool2d(F.relu(conv(x)), 2)
+        return self.linear(self.average(x).flatten(1))  # logits: no softmax after it

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
+import torch.nn.functional as F
 from torch import nn
 
-from explorer import Branches, ImageSpec, Range, hookimpl
+from explorer import ImageSpec, Range, hookimpl
 
 
 @hookimpl
@@ -12,7 +13,7 @@ def register_architectures(register):
     register(MyNet)  # in the picker as "my-net"
 
 
-class MyNet(nn.Sequential):
+class MyNet(nn.Module):
     """Residual blocks: each adds a learned correction to its input."""
 
     def __init__(
@@ -25,17 +26,28 @@ class MyNet(nn.Sequential):
     ):
         super().__init__()
         self.conv = nn.Conv2d(images.channels, width, 5)
-        self.pool = nn.MaxPool2d(2)
-        for number in range(1, blocks + 1):
-            correction = nn.Sequential(
-                nn.Conv2d(width, width, 3, padding=1),
-                nn.ReLU(),
-                nn.Conv2d(width, width, 3, padding=1),
-            )
-            # What is named here can be looked at and switched off, the skip as well.
-            paths = {"skip": nn.Identity(), "residual": correction}
-            self.add_module(f"block{number}", Branches(paths, merge="add"))
-            self.add_module(f"relu{number}", nn.ReLU())
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(blocks))
         self.average = nn.AdaptiveAvgPool2d(4)  # 4×4 values a channel, whatever the image's size
-        self.flatten = nn.Flatten()
-        self.linear = nn.Linear(16 * width, images.num_classes)  # logits: no softmax after it
+        self.linear = nn.Linear(16 * width, images.num_classes)
+
+    def forward(self, x):
+        """Return the logits of images `(N, C, H, W)`."""
+        x = F.max_pool2d(self.conv(x), 2)
+        for block in self.blocks:
+            x = block(x)
+        return self.linear(self.average(x).flatten(1))  # logits: no softmax after it
+
+
+class ResidualBlock(nn.Module):
+    """relu(x + F(x)), with two convolutions in F."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x):
+        """Return `(N, width, H, W)` of the same."""
+        residual = self.conv2(F.relu(self.conv1(x)))
+        # Both terms can be looked at and switched off, as "skip" and as "residual".
+        return F.relu(x + residual)

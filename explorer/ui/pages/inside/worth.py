@@ -9,6 +9,7 @@ from explorer.charts.bars import Worth, shares, worths
 from explorer.charts.style import branch_hues
 from explorer.inspection.ablation import INSTEAD, Instead
 from explorer.inspection.parts import Block, blocks
+from explorer.inspection.session import Session
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.subject import Subject
@@ -16,15 +17,22 @@ from explorer.ui.pages.inside.subject import Subject
 Scored: TypeAlias = tuple[Collection[str], Instead]  # what is off, and what it gives in its place
 
 SCORED = "scored"  # session key: what was scored on all test images, at the visitor's request
-SAMPLE = 1000  # test images that are scored without being asked
+SAMPLES = (1000, 500, 200, 100)  # test images that are scored without being asked
+AFFORDED = 10**11  # multiply-adds for them; a larger network is scored on fewer
 
 
 def images(subject: Subject, off: Collection[str], instead: Instead = "zero") -> int | None:
     """Return how many test images to score on: all (`None`) if the visitor asked for them."""
-    total = len(subject.session.data.test)
-    if total <= SAMPLE or _key(subject, off, instead) in st.session_state.get(SCORED, ()):
+    session, scored = subject.session, st.session_state.get(SCORED, ())
+    sample = _sample(session)
+    if len(session.data.test) <= sample or _key(subject, off, instead) in scored:
         return None
-    return SAMPLE
+    return sample
+
+
+def _sample(session: Session) -> int:
+    affordable = (size for size in SAMPLES if size * session.outline.macs <= AFFORDED)
+    return next(affordable, SAMPLES[-1])
 
 
 def _key(subject: Subject, off: Collection[str], instead: Instead) -> tuple[object, ...]:
@@ -100,7 +108,7 @@ def _worths(case: Case, instead: Instead) -> None:
     if any(images(subject, *asked) for asked in wanted):
         _offer_all(subject, wanted)
     # All or none of them, so that they can be compared.
-    most = next((SAMPLE for off in each if images(subject, off, instead)), None)
+    most = next(filter(None, (images(subject, off, instead) for off in each)), None)
     hues = {
         block.branches[name].path: hue
         for block in blocks(case.recording.parts)
