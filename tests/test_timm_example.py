@@ -6,17 +6,26 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections import Counter
 from pathlib import Path
 
 import pytest
-import timm
-import torch
 
-from explorer import Branches, ImageSpec
-from explorer.branches import add
+from explorer import ImageSpec
+from explorer.inspection.outline import outline
+from explorer.inspection.parts import blocks
 
 HOME = Path(__file__).parents[1] / "examples" / "architecture-explorer-timm"
-MODELS = ["mobilenetv3_small_050", "mobilenetv2_035", "lcnet_050", "resnet10t"]
+# How many blocks of each kind.
+MODELS = {
+    "mobilenetv3_small_050": {"product": 9, "sum": 7},
+    "mobilenetv2_035": {"sum": 10},
+    "lcnet_050": {"product": 2},
+    "resnet10t": {"sum": 4},
+    "convnext_atto": {"sum": 5},
+    "vit_tiny_patch16_224": {"sum": 8},
+    "mixer": {"sum": 8},
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,30 +80,24 @@ def package(monkeypatch):
     return architecture_explorer_timm
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_a_model_whose_skips_are_branches_answers_as_timm_s(package, name):
-    torch.manual_seed(0)
-    theirs = timm.create_model(name, in_chans=3, num_classes=10)
-    torch.manual_seed(0)
-    ours = timm.create_model(name, in_chans=3, num_classes=10)
-    package.open_skips(ours)
-    x = torch.randn(2, 3, 64, 64)
-    with torch.no_grad():
-        for _ in range(2):
-            assert torch.equal(theirs(x), ours(x))  # in training, where running means move
-        assert torch.equal(theirs.eval()(x), ours.eval()(x))
-    blocks = [module for module in ours.modules() if isinstance(module, Branches)]
-    skips = sum(getattr(module, "has_skip", False) for module in theirs.modules())
-    assert len(blocks) == (4 if name == "resnet10t" else skips)
-    assert all(list(block) == ["skip", "residual"] and block.merge is add for block in blocks)
+@pytest.mark.parametrize(("name", "merges"), MODELS.items())
+def test_the_skips_gates_and_attentions_of_a_model_are_found(package, name, merges):
+    images = ImageSpec(1, 28, 10)
+    seen = outline(package.small_timm(images, model=name), images)
+    found = list(blocks(seen.parts))
+    assert Counter(block.kind for block in found) == merges
+    assert not seen.graph.unused
+    residuals = [block for block in found if block.kind == "sum"]
+    assert all("residual" in block.branches for block in residuals)
+    assert all(
+        any(b.is_skip for b in block.branches.values()) or block.branches["shortcut"].parts
+        for block in residuals
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_small_images_keep_pixels_to_look_at(package, name):
-    model = package.Timm(ImageSpec(1, 28, 10), model=name).eval()
-    sizes = []
-    for block in model.modules():
-        if isinstance(block, Branches):
-            block.register_forward_hook(lambda _, __, output: sizes.append(output.shape[2]))
-    assert model(torch.randn(1, 1, 28, 28)).shape == (1, 10)
-    assert min(sizes, default=4) >= 4
+    images = ImageSpec(1, 28, 10)
+    seen = outline(package.small_timm(images, model=name), images)
+    maps = [block.shape[1:] for block in blocks(seen.parts) if len(block.shape) == 3]
+    assert all(min(size) >= 2 for size in maps)

@@ -1,48 +1,60 @@
-"""Models of timm (Ross Wightman, PyTorch Image Models), with their skips as branches."""
+"""Models of timm (Ross Wightman, PyTorch Image Models), as they are."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import timm
-from timm.models._efficientnet_blocks import DepthwiseSeparableConv, InvertedResidual
-from timm.models.resnet import BasicBlock
+from timm.models import MlpMixer
 from torch import nn
 
-from explorer import Branches, ImageSpec, hookimpl
+from explorer import ImageSpec, hookimpl
+
+# What makes them small enough to be trained on a CPU.
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "convnext_atto": {"depths": (1, 1, 2, 1)},
+    "vit_tiny_patch16_224": {"patch_size": 4, "embed_dim": 48, "depth": 4},
+    "mixer": {"patch_size": 4, "embed_dim": 48, "num_blocks": 4},
+}
+PATCHES = ("vit_tiny_patch16_224", "mixer")  # these are told how large the images are
 
 
 @hookimpl
 def register_architectures(register):
-    register(Timm)
+    register(small_timm, name="timm")
 
 
-class Timm(nn.Module):
-    """Small models of timm, untrained, with their skips as branches.
+def small_timm(
+    images: ImageSpec,
+    *,
+    model: Annotated[
+        Literal[
+            "mobilenetv3_small_050",
+            "mobilenetv2_035",
+            "lcnet_050",
+            "resnet10t",
+            "convnext_atto",
+            "vit_tiny_patch16_224",
+            "mixer",
+        ],
+        "Its name in timm",
+    ] = "mobilenetv2_035",
+) -> nn.Module:
+    """Return a small model of timm, untrained.
 
     They are designed for images of about 200 pixels, and halve the maps too often for small ones:
-    here their first two strides of 2 are 1. A residual network (He et al., arXiv:1512.03385), and
-    three that save multiply-adds by depthwise convolutions: MobileNetV2 (arXiv:1801.04381),
-    MobileNetV3 (arXiv:1905.02244) and LCNet (arXiv:2109.15099).
+    here the first two strides of 2 are 1, and patches are of 4 pixels. A residual network (He et
+    al., arXiv:1512.03385); three that save multiply-adds by depthwise convolutions: MobileNetV2
+    (arXiv:1801.04381), MobileNetV3 (arXiv:1905.02244) and LCNet (arXiv:2109.15099); ConvNeXt
+    (arXiv:2201.03545), ViT (arXiv:2010.11929) and MLP-Mixer (arXiv:2105.01601), with fewer blocks.
     """
-
-    def __init__(
-        self,
-        images: ImageSpec,
-        *,
-        model: Annotated[
-            Literal["mobilenetv3_small_050", "mobilenetv2_035", "lcnet_050", "resnet10t"],
-            "Its name in timm",
-        ] = "mobilenetv2_035",
-    ):
-        super().__init__()
-        self.model = timm.create_model(
-            model, in_chans=images.channels, num_classes=images.num_classes
-        )
-        keep_size(self.model, halvings=2)
-        open_skips(self.model)
-
-    def forward(self, x):
-        """Return the logits `(N, num_classes)` of images `(N, C, H, W)`."""
-        return self.model(x)
+    options = dict(SMALL.get(model, {}))
+    if model in PATCHES:
+        options["img_size"] = images.size
+    make = MlpMixer if model == "mixer" else partial(timm.create_model, model)
+    made = make(in_chans=images.channels, num_classes=images.num_classes, **options)
+    keep_size(made, halvings=2)
+    return made
 
 
 def keep_size(model: nn.Module, halvings: int) -> None:
@@ -51,21 +63,3 @@ def keep_size(model: nn.Module, halvings: int) -> None:
     layers = [m for m in model.modules() if isinstance(m, strided) and m.stride in (2, (2, 2))]
     for layer in layers[:halvings]:
         layer.stride = (1, 1)
-
-
-def open_skips(model: nn.Module) -> None:
-    """Replace every block that adds its input to its output by `Branches`."""
-    for name, block in list(model.named_children()):
-        open_skips(block)
-        if isinstance(block, BasicBlock):
-            setattr(model, name, open_basic_block(block))
-        elif isinstance(block, InvertedResidual | DepthwiseSeparableConv) and block.has_skip:
-            block.has_skip = False  # its output is the residual alone now
-            setattr(model, name, Branches({"skip": nn.Identity(), "residual": block}, merge="add"))
-
-
-def open_basic_block(block: BasicBlock) -> nn.Module:
-    """Return `act2(shortcut(x) + F(x))`, made of the block's layers."""
-    residual = nn.Sequential(block.conv1, block.bn1, block.act1, block.conv2, block.bn2)
-    skip = block.downsample or nn.Identity()
-    return nn.Sequential(Branches({"skip": skip, "residual": residual}, merge="add"), block.act2)
