@@ -23,6 +23,7 @@ Maps: TypeAlias = Mapping[str, NDArray[np.float32]]
 Scale: TypeAlias = Literal["map", "layer", "model"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 
+_REORDERS = ("Flatten", "Unflatten", "Permute")
 PERCENTILE = 99  # so that a single bright pixel does not darken all others
 MOST_TILES = 256  # of one mosaic
 
@@ -165,8 +166,8 @@ def _merged(block: Block) -> str:
 
 
 def _shown(parts: Sequence[Part]) -> list[Part]:
-    """Return the parts that are drawn: flattening only puts the same values in a row."""
-    shown = [part for part in parts if isinstance(part, Block) or part.kind != "Flatten"]
+    """Return the parts that are drawn, without those that put the same values in another order."""
+    shown = [part for part in parts if isinstance(part, Block) or part.kind not in _REORDERS]
     return shown or list(parts)
 
 

@@ -8,6 +8,7 @@ differ in nothing but their names.
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from pathlib import Path
 from typing import TypeAlias
 
 from explorer.charts.stages import stages
@@ -168,6 +169,7 @@ def network(
                 dimensions(block.shape),
                 f"{block.parameters:,} parameters",
                 f"{block.macs:,} multiply-adds",
+                *_place(block.merge.place),
             ),
             shape=dimensions(block.shape),
             channels=channels(block.shape),
@@ -265,6 +267,12 @@ def _lanes_together(alike: Sequence[Lane]) -> Lane:
 
 def _together(chains: Sequence[Chain]) -> Chain:
     return tuple(_named_together(nodes) for nodes in zip(*chains, strict=True))
+
+
+def _place(place: str) -> list[str]:
+    """Return the line of code that merges, if it is known: `merged in net.py, line 12`."""
+    file, _, line = place.rpartition(":")
+    return [f"merged in {Path(file).name}, line {line}"] if file else []
 
 
 def short_name(name: str, names: Iterable[str]) -> str:

@@ -171,10 +171,13 @@ def _without(channels: Collection[int], shape: tuple[int, ...]) -> Callable[[Ten
     """Return a function that replaces some channels of a tensor `(N, *shape)` by zeros."""
 
     def change(value: Tensor) -> Tensor:
-        if tuple(value.shape[1:]) != shape:
-            raise AblationError("Its channels cannot be switched off: the images are not first.")
+        _, *sides = value.shape
         kept = torch.ones(shape[0], dtype=value.dtype, device=value.device)
         kept[list(channels)] = 0
-        return value * kept.view(-1, *[1] * (value.ndim - 2))
+        if tuple(sides) == shape:
+            return value * kept.view(-1, *[1] * (value.ndim - 2))
+        if sides and (sides[-1], *sides[:-1]) == shape:  # the channels are last
+            return value * kept
+        raise AblationError("Its channels cannot be switched off: the images are not first.")
 
     return change

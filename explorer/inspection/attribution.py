@@ -92,9 +92,9 @@ def grad_cam(model: nn.Module, seen: Trace[Any], name: str, image: Tensor, targe
     Raises:
         AttributionError: There is no such part, or it gives no maps.
     """
-    points = {node.name: node.point for node in seen.graph.nodes}
-    points |= {block.name: block.merge.point for block in blocks(seen.parts)}
-    if name not in points:
+    parts = {node.name: node for node in seen.graph.nodes}
+    parts |= {block.name: block.merge for block in blocks(seen.parts)}
+    if name not in parts:
         raise AttributionError(f"There is no layer {name!r} in this network.")
     found: list[Tensor] = []
 
@@ -102,7 +102,7 @@ def grad_cam(model: nn.Module, seen: Trace[Any], name: str, image: Tensor, targe
         found.append(value.detach().clone().requires_grad_())
         return found[-1].clone()  # later operations may write into it
 
-    with _quiet(model), torch.enable_grad(), intervening(model, {Target(points[name]): cut}):
+    with _quiet(model), torch.enable_grad(), intervening(model, {Target(parts[name].point): cut}):
         logit = first_output(model(image[None].detach()))[0, target]
     maps = found[0]
     if maps.ndim != 4 or len(maps) != 1:
@@ -111,7 +111,10 @@ def grad_cam(model: nn.Module, seen: Trace[Any], name: str, image: Tensor, targe
         logit.backward()  # not `autograd.grad`, which reentrant checkpoints refuse
     if maps.grad is None:
         raise AttributionError(f"{name} has no Grad-CAM: no gradient of the logit reaches it.")
-    weighted = (maps.grad.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1)[0]
+    gradient, maps = maps.grad, maps.detach()
+    if parts[name].channels_last:
+        gradient, maps = gradient.movedim(-1, 1), maps.movedim(-1, 1)
+    weighted = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1)[0]
     return weighted.detach().relu().float().cpu()
 
 

@@ -41,6 +41,8 @@ SAYS_NOTHING = frozenset(
     """.split()  # noqa: SIM905
 )
 _MAKES_NEW = ("new_", "zeros_like", "ones_like", "empty_like", "full_like", "rand")
+# What works along the last side, where the channels then are.
+_ALONG_CHANNELS = ("Linear", "LayerNorm", "linear", "layer_norm")
 _JOINS = ("cat", "concat", "concatenate")
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
@@ -58,12 +60,14 @@ class Seen:
         version: How often its memory had been written to then.
         parameters: The parameters that it depends on, if it does not come from the image.
         is_output: It is the node's first output itself, and not a view or another one of it.
+        channels_last: It is maps `(N, H, W, C)`.
     """
 
     node: int | None
     version: int
     parameters: tuple[nn.Parameter, ...] = ()
     is_output: bool = False
+    channels_last: bool = False
 
 
 class _Given(NamedTuple):
@@ -140,22 +144,24 @@ class Recorder(Watch, Generic[T]):
 
     def before_layer(self, point: Point, module: nn.Module, args: Any, kwargs: Any) -> None:
         """Remember what goes in, before the layer writes into it."""
-        self._inputs = [(t, write_count(t), self.source(t)) for t in tensors_in((args, kwargs))]
-        self._macs_before = self._macs()
+        self._inputs = self._given(args, kwargs)
+        self._is_merge = self._is_declared = False
 
     def after_layer(
         self, point: Point, module: nn.Module, args: Any, kwargs: Any, output: Any
     ) -> Any:
         """Add a layer to the graph, if its output comes from the image."""
         inputs = self._inputs
-        sources = [(i, s.node) for i, (_, _, s) in enumerate(inputs) if s and s.node is not None]
+        sources = [
+            (i, g.seen.node) for i, g in enumerate(inputs) if g.seen and g.seen.node is not None
+        ]
         own = [p for p in module.parameters() if p.requires_grad]
         if not sources:
-            used = _parameters([_Given(t, count, (), seen) for t, count, seen in inputs])
+            used = _parameters(inputs)
             for tensor in tensors_in(output):
                 self._remember(tensor, Seen(None, write_count(tensor), (*used, *own)))
             return None
-        untouched = {id(t) for t, version, _ in inputs if write_count(t) == version}
+        untouched = {id(g.tensor) for g in inputs if write_count(g.tensor) == g.version}
         outputs = list(tensors_in(output))
         changed = None
         if new := [tensor for tensor in outputs if id(tensor) not in untouched]:
@@ -166,16 +172,16 @@ class Recorder(Watch, Generic[T]):
             # A tensor of its own, so that whoever uses the input of the layer is told apart.
             changed, _ = with_tensors(output, {0: outputs[0].view_as(outputs[0])})
             outputs = list(tensors_in(changed))
-        outputs += [t for t, _, _ in inputs if id(t) not in untouched]
-        first = inputs[sources[0][0]][0]
+        outputs += [g.tensor for g in inputs if id(g.tensor) not in untouched]
         self._add(
             point,
             type_before_parametrizations(module).__name__,
             describe(module),
             sources,
-            plain(first).shape,
+            inputs[sources[0][0]].shape,
             outputs,
             own,
+            inputs,
         )
         return changed
 
@@ -200,7 +206,7 @@ class Recorder(Watch, Generic[T]):
         self._is_declared = any(id(each.tensor) in self._names for each in given)
         self._is_merge = len(nodes) > 1 or (self._is_declared and bool(nodes))
         if self._is_merge:  # before the operation, which may write into one of them
-            self._merged = [self._operand(each) for each in given]
+            self._merged = [self._operand(each, given) for each in given]
         self._macs_before = self._macs()
         return given
 
@@ -225,7 +231,8 @@ class Recorder(Watch, Generic[T]):
         elif not changed and _hands_on(point.operation, made, given):
             node = from_image[0][1]
             for tensor in made:
-                self._remember(tensor, Seen(node, write_count(tensor)))
+                last = _still_last(tensor, given)
+                self._remember(tensor, Seen(node, write_count(tensor), channels_last=last))
                 self._memory.setdefault(_memory(tensor), node)
         elif any(t.is_floating_point() or t.is_complex() for t in [*made, *changed]):
             self._add(
@@ -236,7 +243,7 @@ class Recorder(Watch, Generic[T]):
                 given[from_image[0][0]].shape,
                 [*made, *(t for t in changed if not any(t is m for m in made))],
                 parameters,
-                [each.tensor for each in given],
+                given,
             )
 
     def _add(
@@ -248,21 +255,23 @@ class Recorder(Watch, Generic[T]):
         input_shape: Sequence[int],
         outputs: Sequence[Tensor],
         parameters: Sequence[nn.Parameter],
-        given: Sequence[Tensor] = (),
+        given: Sequence[_Given],
     ) -> None:
         if not outputs:
             return
         number = len(self.nodes)
         names: tuple[str, ...] = ()
         place = ""
-        is_declared = bool(given) and self._is_declared
-        if given and self._is_merge:
+        if self._is_merge:
             frame = author_frame(_run.__code__)
-            names = self._called([given[i] for i, _ in sources], frame)
+            names = self._called([given[i].tensor for i, _ in sources], frame)
             place = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
             for index, _ in sources:
                 if (kept := self._merged[index]) is not None:
                     self.operands[number, index] = kept
+        output = plain(outputs[0])
+        last = _still_last(output, given) or (output.ndim == 4 and kind in _ALONG_CHANNELS)
+        kept_output = output.movedim(-1, 1) if last else output
         self.nodes.append(
             Node(
                 number,
@@ -272,25 +281,30 @@ class Recorder(Watch, Generic[T]):
                 tuple(node for _, node in sources),
                 tuple(index for index, _ in sources),
                 image_shape(input_shape, self._images),
-                image_shape(plain(outputs[0]).shape, self._images),
+                image_shape(kept_output.shape, self._images),
                 tuple((self._parameters.get(id(p), f"?{id(p)}"), p.numel()) for p in parameters),
                 (self._macs() - self._macs_before) // self._images,
                 names,
                 place,
-                is_declared,
+                self._is_declared,
+                last,
             )
         )
-        self.kept[number] = self._keep(plain(outputs[0]))
+        self.kept[number] = self._keep(kept_output)
         for place_, tensor in enumerate(outputs):
-            self._remember(tensor, Seen(number, write_count(tensor), is_output=not place_))
+            seen = Seen(number, write_count(tensor), (), not place_, last and not place_)
+            self._remember(tensor, seen)
             self._memory[_memory(tensor)] = number
 
-    def _operand(self, given: _Given) -> T | None:
+    def _operand(self, operand: _Given, others: Sequence[_Given]) -> T | None:
         """Return what is kept of an operand: often a node's output, which is kept already."""
-        seen = given.seen
+        seen = operand.seen
         if seen is None or seen.node is None:
             return None
-        return self.kept[seen.node] if seen.is_output else self._keep(plain(given.tensor))
+        if seen.is_output:
+            return self.kept[seen.node]
+        tensor = plain(operand.tensor)
+        return self._keep(tensor.movedim(-1, 1) if _still_last(tensor, others) else tensor)
 
     def _called(self, operands: Sequence[Tensor], frame: FrameType | None) -> tuple[str, ...]:
         """Return what the author calls these tensors; empty where there is no name."""
@@ -318,6 +332,14 @@ def _memory(tensor: Tensor) -> int:
     """Return what tells a tensor's memory from all other memory."""
     tensor = plain(tensor)
     return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
+
+
+def _still_last(tensor: Tensor, given: Sequence[_Given]) -> bool:
+    """Tell whether something made of operands is maps with the channels last, as one of them is."""
+    return any(
+        each.seen is not None and each.seen.channels_last and each.shape == tensor.shape
+        for each in given
+    )
 
 
 def _hands_on(operation: str, made: Sequence[Tensor], given: Sequence[_Given]) -> bool:

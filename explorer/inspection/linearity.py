@@ -130,7 +130,6 @@ def _judged(
 
     def judge(model: nn.Module, only: Collection[str] | None = None) -> list[Linearity]:
         image = blank(model, images)
-        image = image.to(next(model.parameters(), image).dtype)
         with evaluating(model), torch.no_grad():
             seen = trace(model, image, keep=lambda _: None)
             return [
@@ -222,14 +221,16 @@ class _Span:
     def _run(self, inputs: Tensor, images: Tensor) -> Tensor:
         changes = {}
         if self.start.number != IMAGE:  # a copy, since the network may write into it
-            changes[Target(self.start.point)] = lambda _: inputs.clone()
+            given = inputs.movedim(1, -1) if self.start.channels_last else inputs
+            changes[Target(self.start.point)] = lambda _: given.clone()
         if self.end:
             changes[Target(self.end.point)] = _arrive
         try:
             with intervening(self.model, changes):
                 return first_output(self.model(images)).double()
         except _Arrived as arrived:
-            return arrived.value.double()
+            value = arrived.value.double()
+            return value.movedim(-1, 1) if self.end and self.end.channels_last else value
 
 
 class _Arrived(BaseException):  # not an Exception, which the network's own code might catch

@@ -20,6 +20,16 @@ def outline(model: nn.Module, images: ImageSpec) -> Trace[None]:
 
 
 def blank(model: nn.Module, images: ImageSpec) -> torch.Tensor:
-    """Return one image of zeros `(1, C, H, W)`, on the model's device, in the plain layout."""
+    """Return one image of zeros `(1, C, H, W)`, in the plain layout.
+
+    Its device is the model's, and so is its type: that of the first parameter of real numbers.
+    """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    return torch.zeros(1, images.channels, images.size, images.size, device=device)
+    shape = (1, images.channels, images.size, images.size)
+    return torch.zeros(shape, device=device, dtype=real_type(model))
+
+
+def real_type(model: nn.Module) -> torch.dtype:
+    """Return the type of the first parameter of real numbers, which images have to have."""
+    types = (p.dtype for p in model.parameters() if p.is_floating_point())
+    return next(types, torch.get_default_dtype())

@@ -68,6 +68,8 @@ class Node:
         names: What the author calls each operand of a merge; empty where there is no name.
         place: The file and line of a merge in the author's code; may be empty.
         is_declared: It merges the branches of a `Branches`.
+        channels_last: The network has the channels on the last side of the output, `(H, W, C)`, as
+            in front of a linear layer; its shape here and what is kept of it are `(C, H, W)`.
     """
 
     number: int
@@ -83,6 +85,7 @@ class Node:
     names: tuple[str, ...] = ()
     place: str = ""
     is_declared: bool = False
+    channels_last: bool = False
 
     @property
     def is_layer(self) -> bool:

@@ -14,6 +14,7 @@ from statistics import fmean
 import torch
 from torch import Tensor, nn
 
+from explorer.inspection.outline import real_type
 from explorer.inspection.parts import Block
 from explorer.inspection.tracing import trace, twin
 from explorer.text import dimensions
@@ -192,7 +193,7 @@ def _reached(
         seen: Called with the output for a few of the images.
         first: An image that comes before them, each time.
     """
-    dtype = next(model.parameters(), images).dtype
+    dtype = real_type(model)
     found: dict[str, list[Tensor]] = defaultdict(list)
     for some in images.to(dtype).split(TOGETHER):
         batch = some if first is None else torch.cat([first.to(dtype), some])

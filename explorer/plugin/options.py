@@ -165,6 +165,9 @@ def read_options(parameters: Iterable[inspect.Parameter]) -> tuple[Option, ...]:
     return tuple(_read(parameter) for parameter in parameters)
 
 
+_OF_DOWNLOADS = ("progress", "pretrained")  # torchvision's; they change no network that is new
+
+
 def find_options(
     parameters: Iterable[inspect.Parameter],
 ) -> tuple[tuple[Option, ...], tuple[str, ...]]:
@@ -181,6 +184,9 @@ def find_options(
     options, others = [], []
     for parameter in parameters:
         kind = type(parameter.default)
+        if parameter.name in _OF_DOWNLOADS:
+            others.append(parameter.name)
+            continue
         if parameter.annotation is parameter.empty and kind in _TYPES:
             parameter = parameter.replace(annotation=kind)
         try:

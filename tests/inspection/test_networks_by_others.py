@@ -138,7 +138,7 @@ BRANCHES = {
             *["mul()#2", "add()#4", "sqrt()#2", "div()#4"],
         ],
     },
-    ("vit", "blocks.0.attn"): {"attn": ["matmul()", "mul()", "softmax()"], "skip": []},
+    ("vit", "blocks.0.attn"): {"attn": ["matmul()", "mul()", "softmax()"], "v": []},
     ("vit", "blocks.0.add()#2"): {"skip": [], "residual": ["norm2", "mlp.0", "mlp.1", "mlp.2"]},
     ("row attention", "add()"): {"skip": [], "attention": ["attention"]},
     ("row encoder", "encoder.layers.1.add()"): {"skip": [], "residual": ["self_attn", "dropout1"]},

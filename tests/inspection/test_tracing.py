@@ -15,8 +15,9 @@ from inspection.trees import (
 from torch import nn
 
 from explorer.branches import Branches
+from explorer.inspection.ablation import ablated
 from explorer.inspection.graph import GraphError
-from explorer.inspection.parts import Block, Node, Point, branches, nodes, parameters
+from explorer.inspection.parts import Block, Node, Point, blocks, branches, nodes, parameters
 from explorer.inspection.tracing import by_image, evaluating, trace, twin
 from explorer.inspection.watching import Watch
 
@@ -651,3 +652,37 @@ def test_a_twin_is_an_independent_copy_in_the_plain_layout_also_of_kept_activati
     assert other[0].weight.is_contiguous()
     assert other(IMAGES.double()).dtype == torch.float64
     assert model[0].weight.any()
+
+
+class ChannelsLast(nn.Module):
+    """A stem, and then maps whose channels are on the last side, as in ConvNeXt and Swin."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.mix = nn.Conv2d(1, 6, 3), nn.Conv2d(6, 6, 1)
+        self.norm, self.linear = nn.LayerNorm(6), nn.Linear(6, 5)
+        self.head = nn.Linear(5, 3)
+
+    def forward(self, x):
+        x = self.stem(x)
+        y = self.norm(self.mix(x).permute(0, 2, 3, 1))
+        y = torch.tanh(y + x.permute(0, 2, 3, 1))
+        y = self.linear(y).relu()
+        return self.head(y.mean((1, 2)))
+
+
+def test_maps_whose_channels_are_last_are_kept_as_other_maps_are():
+    model, images = ChannelsLast(), torch.randn(2, 1, 7, 8)
+    run = trace(model, images, keep=torch.clone)
+    shapes = {node.name: node.shape for node in run.graph.nodes}
+    assert shapes["norm"] == shapes["tanh()"] == (6, 5, 6)
+    assert shapes["linear"] == shapes["relu()"] == (5, 5, 6)
+    with torch.no_grad():
+        wanted = model.norm(model.mix(model.stem(images)).permute(0, 2, 3, 1))
+    assert torch.equal(run.kept["norm"], wanted.permute(0, 3, 1, 2))
+    (block,) = blocks(run.parts)
+    assert {branch.shape for branch in block.branches.values()} == {(6, 5, 6)}
+    with torch.no_grad(), ablated(model, run, ["relu():2"]):
+        off = trace(model, images, keep=torch.clone).kept["relu()"]
+    assert not off[:, 2].any()
+    assert torch.equal(off[:, 3], run.kept["relu()"][:, 3])

@@ -107,7 +107,7 @@ def test_resnet18_of_torchvision_is_offered_for_grey_and_coloured_images(tmp_pat
     )
     assert network.name == "resnet18"
     assert network.summary.startswith("ResNet-18 from")
-    assert [option.name for option in network.options] == ["progress"]
+    assert network.options == ()
     assert network.images == COLOUR
     assert fits == [*GREY_SETS, "cifar-10"]
     assert network.sees(GREY) == ImageSpec(3, 28, 10)
@@ -122,7 +122,7 @@ def test_googlenet_of_torchvision_is_trained_with_its_auxiliary_logits(tmp_path,
         'register(googlenet, name="tv-googlenet", fixed={"init_weights": False})',
     )
     assert fits == [*GREY_SETS, "cifar-10"]
-    assert network.constructor.kept == ("weights",)
+    assert network.constructor.kept == ("weights", "progress")
     data = mnist.seen_as(network.sees(mnist.spec))
     model = network.build(data.spec)
     inputs, _ = data.train.gather(torch.arange(2, device=data.device))

@@ -57,11 +57,11 @@ def page() -> None:
             _architecture(shown)
     _tables(registry, shipped)
     st.caption(
-        "A plugin is a Python file with a class and one hook; `explorer new-plugin my-net` writes "
-        "one. The explorer loads those in its `plugins/` folder, in the folders that "
-        "`EXPLORER_PLUGINS` names, and those of installed packages. A plugin is code that runs "
-        "with the rights of the explorer: nobody can upload one here; only the person who starts "
-        "the app can add one."
+        "A plugin is a Python file with a network in plain PyTorch and one hook; its skips and "
+        "branches are found while it runs. `explorer new-plugin my-net` writes one. The explorer "
+        "loads those in its `plugins/` folder, in the folders that `EXPLORER_PLUGINS` names, and "
+        "those of installed packages. A plugin is code that runs with the rights of the explorer: "
+        "nobody can upload one here; only the person who starts the app can add one."
     )
 
 
