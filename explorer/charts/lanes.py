@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.charts.network import OFF
 from explorer.charts.stages import Stage
 from explorer.charts.style import POSITIVE, SIGNED, branch_hues
 from explorer.inspection.parts import Block, Branch, Part
@@ -121,6 +122,7 @@ def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> d
         "path": branch.path,
         "hue": hue,
         "on": branch.path not in view.off,
+        "off": OFF.get(block.kind, "zeros"),
         "facts": ["passes its input on unchanged", *facts[:1]] if branch.is_skip else facts,
         "stages": [_mosaic(view, part, colours) for part in _shown(branch.parts)],
     }

@@ -24,7 +24,7 @@ from explorer.charts.marks import (
     text_width,
     wrapped,
 )
-from explorer.charts.network import Box, Chain, Fork, Lane, Node, Repeat, names_of, walk
+from explorer.charts.network import OFF, Box, Chain, Fork, Lane, Node, Repeat, names_of, walk
 
 Direction: TypeAlias = Literal["horizontal", "vertical"]
 
@@ -290,7 +290,7 @@ class _Layout:
             inner = moved(piece.marks, split + FAN, middle)
             routes = self.routes(lane, piece, middle, (split, merged), strip.get(lane.name))
             style = _style("lane", off=lane.is_off)
-            marks.append(Group((*routes, *inner), _lane_title(lane), style, lane.paths))
+            marks.append(Group((*routes, *inner), _lane_title(lane, fork.merge), style, lane.paths))
             nested = moved(piece.parts, split + FAN, middle)
             parts += [_switched_off(part) for part in nested] if lane.is_off else nested
         if not strip:
@@ -436,7 +436,7 @@ def _title(node: Box | Fork) -> str:
     return "\n".join((", ".join(node.names), *node.facts))
 
 
-def _lane_title(lane: Lane) -> str:
+def _lane_title(lane: Lane, merge: str) -> str:
     does = "passes its input on unchanged" if lane.is_skip else f"{lane.macs:,} multiply-adds"
-    off = ["switched off: gives zeros"] if lane.is_off else []
+    off = [f"switched off: gives {OFF.get(merge, 'zeros')}"] if lane.is_off else []
     return "\n".join((", ".join(lane.paths), *off, f"{lane.channels} channels", does))

@@ -192,3 +192,18 @@ def test_the_branches_of_an_author_s_merge_have_their_names_shapes_and_scales():
     assert [term["shape"] for term in merge["terms"]] == ["4×26×26", "4×1×1"]
     assert merge["terms"][0]["ends"] != merge["terms"][1]["ends"]
     assert merge["total"]["text"] == "product"
+
+
+def test_what_a_branch_that_is_off_gives_is_said_by_its_merge():
+    paths = {"maps": nn.Identity(), "gate": nn.Sequential(nn.Conv2d(4, 4, 1), nn.Sigmoid())}
+    block = Branches(paths, merge=lambda outputs: outputs[0] * outputs[1])
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), block, nn.Flatten(), nn.Linear(4 * 676, 10))
+    recording, maps, fields = seen(model)
+    (part,) = blocks(recording.parts)
+    drawn = lanes(View(part, maps, fields, ["1.gate"]), IMAGE, "layer")
+    assert {lane["name"]: lane["off"] for lane in drawn["lanes"]} == {
+        "maps": "ones",
+        "gate": "ones",
+    }
+    drawn = lanes(view_of("residual", "block1"), IMAGE, "layer")
+    assert {lane["off"] for lane in drawn["lanes"]} == {"zeros"}

@@ -91,7 +91,7 @@ function drawLane(lane, context) {
       context.setTriggerValue("switch", { path: lane.path, on: input.checked }),
     );
     label.append(input, element("b", "", lane.name));
-    const facts = lane.on ? lane.facts : [...lane.facts, "switched off: gives zeros"];
+    const facts = lane.on ? lane.facts : [...lane.facts, `switched off: gives ${lane.off}`];
     head.append(label, element("span", "faint", facts.join(" · ")));
     node.append(head);
   }
