@@ -31,7 +31,7 @@ def main() -> None:
         page.locator(".js-plotly-plot .annotation").first.wait_for()
         page.wait_for_timeout(2000)
         page.screenshot(path=DOCS / "train.png")
-        page.set_viewport_size({"width": 1360, "height": 1240})
+        page.set_viewport_size({"width": 1360, "height": 1420})
         page.goto(f"{address}/inside?image=8&off=incep1.branch3x3")
         page.locator(".lanes canvas").nth(2).wait_for()
         page.get_by_text("switched off (ablation)").first.wait_for()

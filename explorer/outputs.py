@@ -24,25 +24,25 @@ def first_output(returned: object) -> Tensor:
     """
     if isinstance(returned, Tensor):
         return returned
-    for tensor in outputs(returned):
+    for tensor in tensors_in(returned):
         return tensor
     raise OutputError(
         f"The network returns {type(returned).__name__} without a tensor where logits are expected."
     )
 
 
-def outputs(returned: object) -> Iterator[Tensor]:
-    """Yield all tensors in what a network returns, in their order."""
-    if isinstance(returned, Tensor):
-        yield returned
-    elif isinstance(returned, Mapping):
-        yield from _each(returned.values())
-    elif isinstance(returned, tuple | list):
-        yield from _each(returned)
-    elif dataclasses.is_dataclass(returned):
-        yield from _each(getattr(returned, field.name) for field in dataclasses.fields(returned))
+def tensors_in(value: object) -> Iterator[Tensor]:
+    """Yield the tensors in nested tuples, lists, mappings and dataclasses, in their order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _each(value.values())
+    elif isinstance(value, tuple | list):
+        yield from _each(value)
+    elif dataclasses.is_dataclass(value):
+        yield from _each(getattr(value, field.name) for field in dataclasses.fields(value))
 
 
 def _each(values: Iterable[object]) -> Iterator[Tensor]:
     for value in values:
-        yield from outputs(value)
+        yield from tensors_in(value)

@@ -10,7 +10,7 @@ from explorer.errors import explain, place
 from explorer.inspection.linearity import linearity
 from explorer.inspection.parts import Block, blocks, nodes
 from explorer.inspection.tracing import evaluating
-from explorer.outputs import first_output, outputs
+from explorer.outputs import first_output, tensors_in
 from explorer.plugin.architecture import try_out
 from explorer.text import dimensions
 
@@ -136,7 +136,7 @@ def logits(examined: Examined) -> Found:
         )
     else:
         yield "ok", "It answers with logits."
-    if (number := sum(1 for _ in outputs(model.train()(images)))) > 1:
+    if (number := sum(1 for _ in tensors_in(model.train()(images)))) > 1:
         yield "note", f"It gives {number} outputs in training mode; the loss takes the first."
     try:
         model.train()(images[:1])

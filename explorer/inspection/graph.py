@@ -25,11 +25,11 @@ from explorer.inspection.watching import (
     author_frame,
     plain,
     run,
-    tensors_in,
     unseen,
     with_tensors,
     write_count,
 )
+from explorer.outputs import tensors_in
 
 T = TypeVar("T")
 

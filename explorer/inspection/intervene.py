@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.inspection.parts import Point
-from explorer.inspection.watching import Watch, run, tensors_in, with_tensors, write_count
+from explorer.inspection.watching import Watch, run, with_tensors, write_count
+from explorer.outputs import tensors_in
 
 Change: TypeAlias = Tensor | Callable[[Tensor], Tensor]
 

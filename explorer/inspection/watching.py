@@ -7,12 +7,13 @@ another, which is all that an intervention needs.
 """
 
 import contextlib
+import copy
 import functools
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
@@ -24,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from explorer.branches import merge_named
 from explorer.inspection.parts import Point
+from explorer.outputs import tensors_in
 
 # These pass on what they are given in another shape, layout or type, and are no nodes.
 TRANSPARENT = frozenset(
@@ -56,18 +58,6 @@ def merges_itself(module: nn.Module, args: Any, kwargs: Any) -> bool:
     return written_here and len(list(islice(tensors_in((args, kwargs)), 2))) > 1
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Go through the tensors in nested tuples, lists and mappings, in their order."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from tensors_in(inner)
-    elif isinstance(value, tuple | list):
-        for inner in value:
-            yield from tensors_in(inner)
-
-
 def with_tensors(value: Any, replaced: Mapping[int, Tensor], start: int = 0) -> tuple[Any, int]:
     """Return `value` with some of its tensors replaced, counted as `tensors_in` does.
 
@@ -90,6 +80,12 @@ def with_tensors(value: Any, replaced: Mapping[int, Tensor], start: int = 0) -> 
         if hasattr(value, "_fields"):  # a named tuple
             return type(value)(*items), start
         return type(value)(items), start
+    if is_dataclass(value) and not isinstance(value, type):
+        copied = copy.copy(value)
+        for each in fields(value):
+            inner, start = with_tensors(getattr(value, each.name), replaced, start)
+            object.__setattr__(copied, each.name, inner)
+        return copied, start
     return value, start
 
 

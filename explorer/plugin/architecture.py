@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from explorer.errors import explain
-from explorer.outputs import outputs
+from explorer.outputs import tensors_in
 from explorer.plugin.constructor import Constructor
 from explorer.plugin.options import Option, OptionError, Value, fill
 from explorer.plugin.sources import PluginError, Source
@@ -207,7 +207,7 @@ def _logits(constructor: Constructor, returned: object, images: ImageSpec) -> Te
     Raises:
         PluginError: There are none.
     """
-    wanted, first = (2, images.num_classes), next(outputs(returned), None)
+    wanted, first = (2, images.num_classes), next(tensors_in(returned), None)
     if first is not None and tuple(first.shape) == wanted:
         return first
     given = type(returned).__name__ if first is None else tuple(first.shape)

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -686,3 +687,33 @@ def test_maps_whose_channels_are_last_are_kept_as_other_maps_are():
         off = trace(model, images, keep=torch.clone).kept["relu()"]
     assert not off[:, 2].any()
     assert torch.equal(off[:, 3], run.kept["relu()"][:, 3])
+
+
+def test_tensors_in_a_dataclass_are_followed_and_replaced():
+    @dataclass
+    class Pair:
+        one: torch.Tensor
+        other: torch.Tensor
+
+    class Two(nn.Module):
+        def forward(self, x):
+            return Pair(x + 1, x * 2)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.two, self.linear = Two(), nn.Linear(4, 3)
+
+        def forward(self, x):
+            pair = self.two(x.flatten(1))
+            return self.linear(pair.one) + pair.other[:, :3]
+
+    model, images = Net(), torch.randn(2, 1, 2, 2)
+    run = trace(model, images, keep=torch.clone)
+    assert [node.name for node in nodes(run.parts)] == ["two", "linear", "add()"]
+    with torch.no_grad(), ablated(model, run, ["two:0"]):
+        found = model(images)
+    one = images.flatten(1) + 1
+    one[:, 0] = 0
+    with torch.no_grad():
+        assert torch.allclose(found, model.linear(one) + 2 * images.flatten(1)[:, :3])

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from explorer import ImageSpec
 from explorer.cli import app
 from explorer.data.loader import Data
-from explorer.outputs import OutputError, first_output, outputs
+from explorer.outputs import OutputError, first_output, tensors_in
 from explorer.plugin.registry import Registry, load
 from explorer.plugin.sources import built_in, from_target
 from explorer.training.events import Epoch
@@ -126,7 +126,7 @@ def test_googlenet_of_torchvision_is_trained_with_its_auxiliary_logits(tmp_path,
     data = mnist.seen_as(network.sees(mnist.spec))
     model = network.build(data.spec)
     inputs, _ = data.train.gather(torch.arange(2, device=data.device))
-    assert len(list(outputs(model.to(data.device)(inputs)))) == 3
+    assert len(list(tensors_in(model.to(data.device)(inputs)))) == 3
     recipe = Recipe(batch_size=8, epochs=1, train_size=8)
     few = Data(data.spec, data.train, data.test.first(4))
     assert isinstance(list(train(model, few, recipe))[-1], Epoch)
@@ -496,7 +496,7 @@ def test_the_first_tensor_is_found_in_what_networks_return():
         Output(None, (one, two)),
     ):
         assert first_output(returned) is one
-    assert list(outputs((one, {"aux": two}))) == [one, two]
+    assert list(tensors_in((one, {"aux": two}))) == [one, two]
     assert first_output(one) is one
     with pytest.raises(OutputError, match="The network returns list without a tensor"):
         first_output([1, 2])

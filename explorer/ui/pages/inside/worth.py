@@ -18,20 +18,30 @@ Scored: TypeAlias = tuple[Collection[str], Instead]  # what is off, and what it 
 
 SCORED = "scored"  # session key: what was scored on all test images, at the visitor's request
 SAMPLES = (1000, 500, 200, 100)  # test images that are scored without being asked
-AFFORDED = 10**11  # multiply-adds for them; a larger network is scored on fewer
+AFFORDED = 3 * 10**11  # multiply-adds for them; a larger network is scored on fewer
 
 
-def images(subject: Subject, off: Collection[str], instead: Instead = "zero") -> int | None:
-    """Return how many test images to score on: all (`None`) if the visitor asked for them."""
+def images(
+    subject: Subject, off: Collection[str], instead: Instead = "zero", times: int = 1
+) -> int | None:
+    """Return how many test images to score on: all (`None`) if the visitor asked for them.
+
+    Args:
+        subject: The network.
+        off: What is switched off.
+        instead: What it gives in its place.
+        times: How often the network is scored, with one thing or another off.
+    """
     session, scored = subject.session, st.session_state.get(SCORED, ())
-    sample = _sample(session)
+    sample = _sample(session, times)
     if len(session.data.test) <= sample or _key(subject, off, instead) in scored:
         return None
     return sample
 
 
-def _sample(session: Session) -> int:
-    affordable = (size for size in SAMPLES if size * session.outline.macs <= AFFORDED)
+def _sample(session: Session, times: int) -> int:
+    each = session.outline.macs * times
+    affordable = (size for size in SAMPLES if size * each <= AFFORDED)
     return next(affordable, SAMPLES[-1])
 
 
@@ -105,10 +115,11 @@ def _worths(case: Case, instead: Instead) -> None:
     total = len(session.data.test)
     each = [(), *((path,) for path in session.branches)]
     wanted: list[Scored] = [(case.off, "zero"), *((off, instead) for off in each)]
-    if any(images(subject, *asked) for asked in wanted):
+    if any(images(subject, *asked, len(each)) for asked in wanted):
         _offer_all(subject, wanted)
     # All or none of them, so that they can be compared.
-    most = next(filter(None, (images(subject, off, instead) for off in each)), None)
+    sizes = (images(subject, off, instead, len(each)) for off in each)
+    most = next(filter(None, sizes), None)
     hues = {
         block.branches[name].path: hue
         for block in blocks(case.recording.parts)
