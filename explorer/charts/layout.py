@@ -5,13 +5,14 @@ middle line at 0; `svg` turns them into x and y. Only text has a direction of it
 always go down, so they take up flow in a vertical drawing and room across in a horizontal one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from explorer.charts.marks import (
     LINE,
     LONGEST,
+    Anchor,
     Band,
     Circle,
     Group,
@@ -19,6 +20,7 @@ from explorer.charts.marks import (
     Rectangle,
     Ribbon,
     Words,
+    anchors,
     fitted,
     moved,
     text_width,
@@ -203,6 +205,7 @@ class _Layout:
             Rectangle(start, -slab / 2, SLAB, slab, "" if hue else "slab", hue),
             *self.lines(x, y, words),
             *self.lines(x, y + LINE * len(words), shape, "faint"),
+            Anchor(start + SLAB, 0, box.holds),
         )
         entry = start if self.horizontal else 0
         return Piece(length, before, after, marks, (), entry, start + SLAB, box.macs, slab)
@@ -214,7 +217,7 @@ class _Layout:
         length, breadth = self.turned(width, height)
         x, y = (width / 2, 2 - height / 2) if self.horizontal else (0.0, 2.0)
         frame = Rectangle(0, -breadth / 2, length, breadth, "capsule", "", 8)
-        marks = (frame, *self.lines(x, y, words))
+        marks = (frame, *self.lines(x, y, words), Anchor(length, 0, box.holds))
         return Piece(length, breadth / 2, breadth / 2, marks, exit=length, macs=box.macs)
 
     def repeat(self, repeat: Repeat, hue: str, room: float) -> Piece:
@@ -246,15 +249,15 @@ class _Layout:
             length=length + 2 * STACK,
             before=before,
             after=after + 2 * STACK,
-            marks=(group, *ribbons, *moved(inner.marks, start, 0)),
-            parts=moved(inner.parts, start, 0),
+            marks=(group, *ribbons, *moved(_still(inner.marks), start, 0)),
+            parts=tuple(replace(p, marks=_still(p.marks)) for p in moved(inner.parts, start, 0)),
             exit=length + 2 * STACK,
             macs=inner.macs,
         )
 
     def fork(self, fork: Fork, room: float) -> Piece:
         """Lay out a block: lanes side by side from its split to its merge, in a frame."""
-        lanes = self.lanes(fork, room - 2 * PAD)
+        lanes, sources = self.joined(fork, self.lanes(fork, room - 2 * PAD))
         middles, before, after = self.beside(fork, lanes)
         strip = self.strip(fork) if fork.merge == "concat" else {}
         half = max((high for _, high in strip.values()), default=float(RADIUS))
@@ -288,7 +291,12 @@ class _Layout:
         for lane in fork.lanes:
             piece, middle = lanes[lane.name], middles[lane.name]
             inner = moved(piece.marks, split + FAN, middle)
-            routes = self.routes(lane, piece, middle, (split, merged), strip.get(lane.name))
+            begin = None
+            if source := sources.get(lane.name):
+                owner, flow, across = source
+                begin = split + FAN + flow, middles[owner] + across
+            stripe = strip.get(lane.name)
+            routes = self.routes(lane, piece, middle, (split, merged), stripe, begin)
             style = _style("lane", off=lane.is_off)
             marks.append(Group((*routes, *inner), _lane_title(lane, fork.merge), style, lane.paths))
             nested = moved(piece.parts, split + FAN, middle)
@@ -296,6 +304,7 @@ class _Layout:
         if not strip:
             sign = SIGNS.get(fork.merge, "●")
             marks.append(Circle(merged + RADIUS, 0, RADIUS, sign))
+        marks.append(Anchor(merged + end, 0, fork.holds))
         style = _style("part", opened=fork.is_opened)
         own = Group(tuple(marks), _title(fork), style, fork.names)
         return Piece(length, before, after, (), (own, *parts), split, merged + end)
@@ -307,16 +316,23 @@ class _Layout:
         middle: float,
         ends: tuple[float, float],
         stripe: tuple[float, float] | None,
+        begin: tuple[float, float] | None,
     ) -> list[Mark]:
         """Return what leads from a fork's split to a lane, and from there to its merge.
 
-        To a concatenation it is a band that ends in the stripe, to anything else a ribbon.
+        To a concatenation it is a band that ends in the stripe, to anything else a ribbon. A lane
+        that goes on from a part of another lane begins there.
         """
         split, merged = ends
         start, end = split + FAN, merged - FAN
-        points = ((split, 0.0), (start, middle), (start + piece.entry, middle))
-        thickness = PLAIN if lane.is_skip else self.thickness(lane.macs)
-        there = Ribbon(points, thickness, lane.hue, lane.macs)
+        entry = start + piece.entry
+        thickness = PLAIN if lane.is_skip or not lane.chain else self.thickness(lane.macs)
+        if begin:
+            points = (begin, (begin[0] + FAN, middle), (entry, middle))
+            there = Ribbon(points, PLAIN, lane.hue, lane.macs, "shared")
+        else:
+            points = ((split, 0.0), (start, middle), (entry, middle))
+            there = Ribbon(points, thickness, lane.hue, lane.macs)
         leave = start + piece.exit
         if stripe is None:
             points = ((leave, middle), (end, middle), (merged, 0.0))
@@ -338,6 +354,37 @@ class _Layout:
             room = (room - BESIDE * (len(fork.lanes) - 1)) / len(others)
         room = narrowest if self.horizontal else max(room, narrowest)
         return pieces | {lane.name: self.lane(lane, concat, room) for lane in others}
+
+    def joined(
+        self, fork: Fork, lanes: dict[str, Piece]
+    ) -> tuple[dict[str, Piece], dict[str, tuple[str, float, float]]]:
+        """Shift each lane that goes on from a part of another one to where that part ends.
+
+        Returns:
+            The lanes; and for each of those the other lane, and the place in it.
+        """
+        joined = dict(lanes)
+        sources: dict[str, tuple[str, float, float]] = {}
+        waiting = [lane for lane in fork.lanes if lane.via]
+        while waiting:
+            open_ = {lane.name for lane in waiting}
+            places = {
+                part: (name, *place)
+                for name, piece in joined.items()
+                if name not in open_
+                for part, place in anchors((*piece.marks, *piece.parts)).items()
+            }
+            lane = next((lane for lane in waiting if lane.via in places), waiting[0])
+            waiting.remove(lane)
+            piece = joined[lane.name]
+            if source := places.get(lane.via):
+                sources[lane.name] = source
+                joined[lane.name] = _shifted(piece, source[1] + FAN)
+            else:  # it is not in this block, or folded
+                words = (f"via {lane.via}",)
+                via = self.capsule(Box((), words, words, "", 0, 0, keeps_shape=True), LONGEST)
+                joined[lane.name] = self.row([via, piece], LANE_GAP, lane.hue)
+        return joined, sources
 
     def beside(self, fork: Fork, lanes: dict[str, Piece]) -> tuple[dict[str, float], float, float]:
         """Return the middle line of each lane, and how far all reach to both sides.
@@ -415,6 +462,27 @@ class _Layout:
             macs=lane.macs,
             slab=inner.slab,
         )
+
+
+def _shifted(piece: Piece, by: float) -> Piece:
+    """Return a lane that begins later."""
+    return replace(
+        piece,
+        length=piece.length + by,
+        marks=moved(piece.marks, by, 0),
+        parts=moved(piece.parts, by, 0),
+        entry=piece.entry + by,
+        exit=piece.exit + by,
+    )
+
+
+def _still(marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    """Return marks without anchors."""
+    return tuple(
+        replace(mark, marks=_still(mark.marks)) if isinstance(mark, Group) else mark
+        for mark in marks
+        if not isinstance(mark, Anchor)
+    )
 
 
 def _short(word: str, room: float) -> str:

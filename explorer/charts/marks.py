@@ -55,6 +55,13 @@ class Circle(_Placed):
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor(_Placed):
+    """Where what these parts gave comes out; it is not seen, and other lanes may begin there."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ribbon:
     """A line through points `(flow, across)`, smooth where it changes sides."""
 
@@ -62,6 +69,7 @@ class Ribbon:
     thickness: float
     hue: str = ""
     macs: int = 0
+    style: str = ""
 
     def moved(self, flow: float, across: float) -> Self:
         """Return it at another place."""
@@ -102,7 +110,7 @@ class Group:
         return replace(self, marks=moved(self.marks, flow, across))
 
 
-Mark: TypeAlias = Rectangle | Words | Circle | Ribbon | Band | Group
+Mark: TypeAlias = Rectangle | Words | Circle | Anchor | Ribbon | Band | Group
 
 
 class _Movable(Protocol):
@@ -115,6 +123,17 @@ _M = TypeVar("_M", bound=_Movable)
 def moved(marks: Iterable[_M], flow: float, across: float) -> tuple[_M, ...]:
     """Return marks at another place."""
     return tuple(mark.moved(flow, across) for mark in marks)
+
+
+def anchors(marks: Iterable[Mark]) -> dict[str, tuple[float, float]]:
+    """Return the places of all anchors among marks, by the names of the parts."""
+    found: dict[str, tuple[float, float]] = {}
+    for mark in marks:
+        if isinstance(mark, Anchor):
+            found |= dict.fromkeys(mark.names, (mark.flow, mark.across))
+        elif isinstance(mark, Group):
+            found |= anchors(mark.marks)
+    return found
 
 
 _NARROW = frozenset("fijlrtI.,:;'|!()[]{}/\\ ·-–")

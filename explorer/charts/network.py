@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from explorer.charts.stages import stages
 from explorer.charts.style import branch_hues
-from explorer.inspection.parts import Block, Branch, Part, channels
+from explorer.inspection.parts import Block, Part, blocks, channels
 from explorer.inspection.parts import Node as Step
 from explorer.text import dimensions
 
@@ -37,6 +37,7 @@ class Box:
         macs: Multiply-adds for one image.
         keeps_shape: It has no parameters and its output has the shape of its input.
         is_opened: It is marked.
+        holds: The names of all that is in it.
     """
 
     names: Names = field(compare=False)
@@ -47,6 +48,7 @@ class Box:
     macs: int
     keeps_shape: bool = False
     is_opened: bool = False
+    holds: Names = field(compare=False, default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Lane:
         macs: Multiply-adds for one image.
         chain: What it is made of; nothing for a skip.
         is_off: It is switched off.
+        via: The name of a part in another lane, in place of the block's split, with which it
+            begins; empty if there is none.
     """
 
     paths: Names = field(compare=False)
@@ -72,11 +76,12 @@ class Lane:
     macs: int
     chain: Chain
     is_off: bool = False
+    via: str = ""
 
     @property
     def is_skip(self) -> bool:
         """Whether it passes its input on unchanged."""
-        return not self.chain
+        return not self.chain and not self.via
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class Fork:
         shape: The shape of its output.
         channels: The maps that it gives.
         is_opened: It is marked.
+        holds: The names of its merge.
     """
 
     names: Names = field(compare=False)
@@ -102,6 +108,7 @@ class Fork:
     shape: str
     channels: int
     is_opened: bool = False
+    holds: Names = field(compare=False, default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,13 @@ def network(
         opened: The name of the part that is open.
         off: The paths of the branches that are switched off.
     """
+    # What another lane begins with ends its stage, so that the other can begin there.
+    ends = {
+        branch.shared[-1]
+        for block in blocks(parts)
+        for branch in block.branches.values()
+        if branch.shared
+    }
 
     def box(stage: Sequence[Step]) -> Box:
         first, last = stage[0], stage[-1]
@@ -141,12 +155,11 @@ def network(
             macs=sum(layer.macs for layer in stage),
             keeps_shape=first.input_shape == last.shape and not any(p.parameters for p in stage),
             is_opened=first.name == opened,
+            holds=tuple(layer.name for layer in stage),
         )
 
     def lane(block: Block, name: str, hue: str) -> Lane:
         branch = block.branches[name]
-        # What it shares with another lane is drawn there, once.
-        via = [_via(branch.shared[-1], branch)] if branch.shared else []
         return Lane(
             paths=(branch.path,),
             name=name,
@@ -154,8 +167,9 @@ def network(
             hue=hue,
             channels=channels(branch.shape),
             macs=branch.macs,
-            chain=(*via, *chain(branch.parts)),
+            chain=chain(branch.parts),
             is_off=branch.path in off,
+            via=branch.shared[-1] if branch.shared else "",
         )
 
     def fork(block: Block) -> Fork:
@@ -175,12 +189,16 @@ def network(
             shape=dimensions(block.shape),
             channels=channels(block.shape),
             is_opened=block.name == opened,
+            holds=(block.name, block.merge.name),
         )
 
     def chain(parts: Sequence[Part]) -> Chain:
         found: list[Node] = []
         for stage in stages(parts):
-            found.append(fork(stage) if isinstance(stage, Block) else box(stage))
+            if isinstance(stage, Block):
+                found.append(fork(stage))
+            else:
+                found += map(box, _split(stage, ends))
         return fold(found)
 
     return chain(parts)
@@ -288,10 +306,16 @@ def short_name(name: str, names: Iterable[str]) -> str:
     return name[len(shared) :].lstrip("_") or name
 
 
-def _via(name: str, branch: Branch) -> Box:
-    """Return the box by which a lane says that it goes on from something in another lane."""
-    words = (f"via {name}",)
-    return Box((), words, words, "", channels(branch.shape), 0, keeps_shape=True)
+def _split(stage: Sequence[Step], ends: Collection[str]) -> Iterator[list[Step]]:
+    """Yield the pieces of a stage, each up to one of the layers with these names."""
+    piece: list[Step] = []
+    for layer in stage:
+        piece.append(layer)
+        if layer.name in ends:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
 
 
 def _layer_facts(layer: Step) -> str:

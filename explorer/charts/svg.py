@@ -14,6 +14,7 @@ from explorer.charts.layout import Direction, lay_out
 from explorer.charts.marks import (
     LARGE,
     SIZE,
+    Anchor,
     Band,
     Circle,
     Group,
@@ -41,6 +42,7 @@ text {{ fill: currentColor; }}
 .times {{ font-size: {LARGE}px; font-weight: 600; }}
 .ribbon {{ fill: none; stroke: #808080; stroke-opacity: 0.45; }}
 .lane .ribbon {{ stroke-opacity: 0.7; }}
+.shared {{ stroke-dasharray: 4 3; }}
 .band {{ fill-opacity: 0.3; }}
 .slab {{ fill: #808080; fill-opacity: 0.85; }}
 .capsule {{ fill: #808080; fill-opacity: 0.12; stroke: #808080; stroke-opacity: 0.5; }}
@@ -124,10 +126,13 @@ class _Pen:
             case Ribbon():
                 hue = f' style="stroke: {mark.hue}"' if mark.hue else ""
                 title = f"<title>{mark.macs:,} multiply-adds</title>" if mark.macs else ""
+                style = f"ribbon {mark.style}".rstrip()
                 return (
-                    f'<path class="ribbon" d="{self.through(mark.points)}" '
+                    f'<path class="{style}" d="{self.through(mark.points)}" '
                     f'stroke-width="{mark.thickness:.1f}"{hue}>{title}</path>'
                 )
+            case Anchor():
+                return ""
             case Band():
                 there = self.through([(flow, low) for flow, low, _ in mark.edges])
                 back = self.through([(flow, high) for flow, _, high in reversed(mark.edges)])

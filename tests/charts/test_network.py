@@ -5,12 +5,14 @@ from itertools import count, pairwise
 from xml.etree import ElementTree
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from explorer.branches import Branches
-from explorer.charts.marks import LARGE, SIZE, fitted, text_width, wrapped
+from explorer.charts.layout import lay_out
+from explorer.charts.marks import LARGE, SIZE, Group, Words, fitted, text_width, wrapped
 from explorer.charts.network import Box, Fork, Lane, Repeat, fold, network, walk
 from explorer.charts.stages import stage_name, stages
 from explorer.charts.style import branch_hues
@@ -585,3 +587,67 @@ def test_wrapped_words_fit(words, room):
 )
 def test_lines_break_between_words_and_never_before_a_number(words, room, lines):
     assert wrapped(words, room) == lines
+
+
+# Branches that share layers
+
+
+class SeveralScales(nn.Module):
+    """Two ways from one stem, of which a sum and a concatenation both make use."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 8, 3, padding=1)
+        self.low, self.high = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 5, padding=2)
+        self.mix, self.deepen, self.linear = (
+            nn.Conv2d(8, 8, 1),
+            nn.Conv2d(8, 8, 1),
+            nn.Linear(24, 10),
+        )
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        low, high = self.low(x).relu(), self.high(x).relu()
+        mixed, deep = self.mix(low + high), self.deepen(high)
+        return self.linear(torch.cat([mixed, low, deep], dim=1).mean((2, 3)))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_lane_that_shares_layers_begins_where_they_end_and_they_are_drawn_once(direction):
+    svg = draw(SeveralScales(), direction)
+    is_legible(svg)
+    lanes = groups(svg, "data-branch")
+    along = 0 if direction == "horizontal" else 1
+    size = "width" if direction == "horizontal" else "height"
+    ends = {}
+    for name in ("low", "high"):
+        slab = [r for r in lanes[f"add().{name}"].iter(f"{SVG}rect") if r.get(size) == "10"][-1]
+        ends[name] = box(slab)[2 + along]
+    for name, source in (("low", "low"), ("deep", "high")):
+        shared, *others = (
+            path for path in lanes[f"cat().{name}"].iter(f"{SVG}path") if "ribbon" in classes(path)
+        )
+        assert "shared" in classes(shared)
+        assert points(shared)[0][along] == pytest.approx(ends[source], abs=0.2)
+        assert not any("shared" in classes(path) for path in others)
+    assert sum("5×5" in word for word in words(svg)) == 1
+    assert not any("via" in word for word in words(svg))
+
+
+def test_a_lane_that_goes_on_from_what_is_folded_says_so():
+    conv_ = Box(("a",), ("conv 3×3",), (), "1×2×2", 1, 9, holds=("a",))
+    lanes = [
+        Lane((f"b.{name}",), name, name, "#000000", 1, 9, chain, via=via)
+        for name, chain, via in (("x", (Repeat(3, (conv_,)),), ""), ("y", (), "a"))
+    ]
+    fork = Fork(("b",), "sum", tuple(lanes), ("x", "y"), (), "1×2×2", 1)
+    piece = lay_out((fork,), "1×2×2", "10 classes", "horizontal")
+    said = [mark.text for mark in every(piece.parts) if isinstance(mark, Words)]
+    assert "via a" in " ".join(said)
+
+
+def every(marks):
+    for mark in marks:
+        yield mark
+        if isinstance(mark, Group):
+            yield from every(mark.marks)

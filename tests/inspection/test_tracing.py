@@ -717,3 +717,73 @@ def test_tensors_in_a_dataclass_are_followed_and_replaced():
     one[:, 0] = 0
     with torch.no_grad():
         assert torch.allclose(found, model.linear(one) + 2 * images.flatten(1)[:, :3])
+
+
+class Merges(nn.Module):
+    """Two convolutions and an operation that merges what they give."""
+
+    def __init__(self, merge):
+        super().__init__()
+        self.one, self.other = nn.Conv2d(1, 2, 1), nn.Conv2d(1, 2, 1)
+        self.table = nn.Parameter(torch.randn(2, 1, 1))
+        self.merge = merge
+
+    def forward(self, x):
+        left, right = self.one(x), self.other(x)
+        return self.merge(left, right, self.table).flatten(1)[:, :3]
+
+
+def written(left, right, _):
+    y = torch.zeros_like(left)
+    y[:, :1] = left[:, :1]
+    y[:, 1:] = right[:, 1:]
+    return y
+
+
+@pytest.mark.parametrize(
+    ("kind", "merge"),
+    [
+        ("sum", lambda left, right, _: left + right),
+        ("sum", lambda left, right, _: left - right),
+        ("sum", lambda left, right, _: torch.add(left, right, alpha=2)),
+        ("sum", lambda left, right, _: left.sub_(right)),
+        ("concat", lambda left, right, _: torch.cat([left, right])),
+        ("concat", lambda left, right, _: torch.hstack([left, right])),
+        ("stack", lambda left, right, _: torch.stack([left, right], 1)),
+        ("product", lambda left, right, _: left * right),
+        ("product", lambda left, right, _: left / (1 + right.exp())),
+        ("maximum", lambda left, right, _: torch.maximum(left, right)),
+        ("maximum", lambda left, right, _: torch.minimum(left, right)),
+        ("matrix product", lambda left, right, _: left @ right.transpose(2, 3)),
+        ("matrix product", lambda left, right, _: torch.einsum("ncij,nckj->ncik", left, right)),
+        ("write", written),
+        ("merge", lambda left, right, _: torch.lerp(left, right, 0.3)),
+        ("merge", lambda left, right, _: torch.where(right > 0, left, right)),
+    ],
+)
+def test_every_way_of_merging_two_tensors_is_a_block_of_its_kind(kind, merge):
+    (block,) = blocks(trace(Merges(merge), IMAGES, keep=torch.clone).parts)
+    assert block.kind == kind
+    # What is computed on the spot has no name of its own, but that of its layer.
+    assert [name in ("left", "right", "one", "other") for name in block.branches] == [True] * 2
+    assert [len(list(nodes(branch.parts))) >= 1 for branch in block.branches.values()] == [True] * 2
+
+
+@pytest.mark.parametrize(
+    "merge",
+    [
+        lambda left, right, table: left + table,  # a position embedding
+        lambda left, right, table: left * torch.linspace(0, 1, left.shape[3]),
+        lambda left, right, table: (
+            torch.cat([left, table.expand(2, 1, left.shape[3])[None]], 2)
+            if len(left) == 1
+            else left
+        ),
+        lambda left, right, table: 0.5 * left * (1 + torch.tanh(left)),  # an activation by hand
+        lambda left, right, table: (left - left.mean(1, keepdim=True)) / left.std(),
+    ],
+)
+def test_what_comes_not_from_the_image_or_has_no_parameter_makes_no_block(merge):
+    run = trace(Merges(merge), IMAGES, keep=torch.clone)
+    assert list(blocks(run.parts)) == []
+    assert [node.name for node in run.graph.unused] == ["other"]
