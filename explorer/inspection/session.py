@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -25,7 +26,7 @@ from explorer.inspection.gradients import branch_norms, gradient_norms
 from explorer.inspection.linearity import Linearity, linearity, linearity_between
 from explorer.inspection.logit_attribution import LogitAttribution, logit_attribution
 from explorer.inspection.outline import blank
-from explorer.inspection.parts import Node, Part, branches, in_running_order
+from explorer.inspection.parts import Node, Part, branches, in_running_order, nodes
 from explorer.inspection.patching import patched
 from explorer.inspection.receptive import ReceptiveField, receptive_fields
 from explorer.inspection.tracing import Trace, trace
@@ -277,13 +278,17 @@ class Session:
     def record(self, image: Tensor, off: Collection[str] = ()) -> Recording:
         """Run an image through the network and keep the output of each part.
 
+        The parts have their multiply-adds, unless this image takes a path of its own.
+
         Raises:
             AblationError: Something in `off` does not exist.
         """
 
         def find() -> Recording:
             with self._ablated(off):
-                return record(self.model, self._normalised(image))
+                found = record(self.model, self._normalised(image))
+            names = [[node.name for node in nodes(parts)] for parts in (found.parts, self.parts)]
+            return replace(found, parts=self.parts) if names[0] == names[1] else found
 
         return self._work(find)
 

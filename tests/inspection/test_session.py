@@ -131,6 +131,27 @@ def test_what_depends_on_the_weights_alone_is_what_the_functions_say(session, mo
         assert torch.equal(session.filters()[path].values, found.values)
 
 
+def test_the_parts_of_a_recording_have_their_multiply_adds(session):
+    assert session.record(IMAGE).parts == session.parts
+    assert session.record(IMAGE, ["first.skip"]).parts == session.parts
+    assert session.record(IMAGE).parts[0].macs == 4 * 9 * 64
+
+
+def test_an_image_that_takes_a_path_of_its_own_has_its_own_parts():
+    class Turns(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dark, self.light = nn.Conv2d(1, 3, 8), nn.Conv2d(1, 3, 8)
+
+        def forward(self, x):
+            return (self.light if x.mean() > 0 else self.dark)(x).flatten(1)
+
+    session = Session(Turns().eval(), DATA)
+    bright, black = torch.full_like(IMAGE, 255), torch.zeros_like(IMAGE)
+    paths = [[part.path for part in session.record(image).parts] for image in (bright, black)]
+    assert paths == [["light"], ["dark"]]
+
+
 def test_a_black_pixel_is_what_normalising_makes_of_zero(session):
     black = DATA.test.normalise(torch.zeros(1, 1, 1, 1, dtype=torch.uint8))[0]
     assert torch.equal(session.black, black)
