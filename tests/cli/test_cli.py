@@ -951,6 +951,43 @@ def test_inspect_switches_off_what_it_is_asked_to(examples):
     assert silent["statistics"]["dead"] == 1
 
 
+def test_inspect_gives_a_part_what_it_gives_for_another_image(examples):
+    run = examples["residual"]
+    arguments = ["inspect", run, "--test-images", 100, "--image", 0]
+    plain = strictly(explorer(*arguments, "--json").stdout)
+    assert plain["patching"] is None
+    other = strictly(explorer("inspect", run, "--test-images", 100, "--image", 2, "--json").stdout)
+    patched = explorer(*arguments, "--patch", "block2.relu()#2=2", "--json")
+    found = strictly(patched.stdout)["patching"]
+    assert (found["part"], found["image"]) == ("block2.relu()#2", 2)
+    assert found["logits"] == pytest.approx(other["prediction"]["logits"], rel=1e-4, abs=1e-4)
+    shown = explorer(*arguments, "--patch", "block2.skip=2").stdout
+    assert "with block2.skip as for image 2 (patching): predicted" in shown
+
+
+def test_inspect_takes_the_mean_in_place_of_zeros(examples):
+    arguments = ["inspect", examples["residual"], "--test-images", 200]
+    lost = {}
+    for instead in ("zero", "mean"):
+        found = strictly(explorer(*arguments, "--instead", instead, "--json").stdout)["ablation"]
+        assert {row["instead"] for row in found} == {instead}
+        lost[instead] = {row["branch"]: row["accuracy_difference"] for row in found}
+    assert lost["zero"].keys() == lost["mean"].keys()
+    assert lost["zero"]["block2.skip"] != lost["mean"]["block2.skip"]
+    assert "gives its mean" in explorer(*arguments, "--instead", "mean").stdout
+
+
+@pytest.mark.parametrize("patch", ["block2.skip", "=3", "block2.skip=x", "block2.skip=10000"])
+def test_a_patch_that_cannot_be_read_is_refused(examples, patch):
+    sentence = "--patch takes a part and a test image from 0 to 9,999, such as block2.skip=17"
+    assert_refused(explorer("inspect", examples["residual"], "--patch", patch), sentence)
+
+
+def test_a_patch_of_a_part_that_is_not_there_is_refused(examples):
+    result = explorer("inspect", examples["residual"], "--patch", "block3.skip=1")
+    assert_refused(result, "There is no part 'block3.skip'; did you mean 'block2.skip'?")
+
+
 def test_inspect_writes_all_maps(examples, tmp_path):
     file = tmp_path / "maps.npz"
     result = explorer("inspect", examples["plain"], "--maps", file, "--test-images", 10)

@@ -10,7 +10,8 @@ from torch import nn
 from torchvision.models import resnet18
 
 from explorer.branches import Branches
-from explorer.inspection.linearity import TOLERANCE, affine_error, linearity
+from explorer.inspection.linearity import TOLERANCE, affine_error, linearity, linearity_between
+from explorer.inspection.parts import UnknownPartError
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
@@ -391,3 +392,52 @@ def test_the_affine_error_is_what_superposition_fails_by():
     assert affine_error(lambda x: 3 * x + 7, (2, 5)) < 1e-14
     assert affine_error(lambda x: x.abs(), (2, 5)) > 0.1
     assert affine_error(lambda x: x + 1e-6 * x.square(), (2, 5)) > TOLERANCE
+
+
+class Stretches(nn.Module):
+    """Two convolutions, an activation, a third one, and a classifier."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.two = nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(3, 2, 3, padding=1)
+        self.three, self.linear = nn.Conv2d(2, 2, 1), nn.Linear(2 * 36, 4)
+
+    def forward(self, x):
+        x = torch.relu(self.two(self.one(x)))
+        return self.linear(self.three(x).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "parameters", "layer"),
+    [
+        ("one", "one", 30, "Conv2d(1, 3, 3×3)"),
+        ("one", "two", 30 + 56, "Conv2d(1, 2, 5×5)"),
+        ("three", "linear", 6 + 292, "Linear(72, 4)"),
+        ("two", "relu()", 56, None),
+        ("one", "linear", 30 + 56 + 6 + 292, None),
+    ],
+)
+def test_any_stretch_of_a_network_can_be_judged(first, last, parameters, layer):
+    verdict = linearity_between(Stretches(), ImageSpec(1, 6, 4), first, last)
+    assert verdict.block == (first if first == last else f"{first} to {last}")
+    assert verdict.parameters == parameters
+    assert (verdict.replacement.text if verdict.replacement else None) == layer
+
+
+def test_a_stretch_that_is_not_there_is_refused_with_a_sentence():
+    images = ImageSpec(1, 6, 4)
+    with pytest.raises(UnknownPartError, match="There is no part 'ones'; did you mean 'one'"):
+        linearity_between(Stretches(), images, "ones", "two")
+    with pytest.raises(UnknownPartError, match=r"one does not follow from three\."):
+        linearity_between(Stretches(), images, "three", "one")
+
+
+def test_a_network_that_runs_in_single_precision_only_is_judged_in_it():
+    class Single(Stretches):
+        def forward(self, x):
+            return super().forward(x.float()).float()
+
+    verdict = linearity_between(Single(), ImageSpec(1, 6, 4), "one", "two")
+    assert verdict.replacement.text == "Conv2d(1, 2, 5×5)"
+    assert verdict.error < 1e-4

@@ -11,15 +11,16 @@ from inspection.trees import UNUSUAL, CachesATable, small_data, unchanged
 from torch import nn
 
 from explorer.branches import Branches
-from explorer.inspection.ablation import AblationError, ablated
+from explorer.inspection.ablation import AblationError, ablated, mean_outputs
 from explorer.inspection.activations import record
 from explorer.inspection.answers import answers
 from explorer.inspection.attribution import METHODS, AttributionError, attribution, grad_cam
 from explorer.inspection.cost import costs
 from explorer.inspection.gradients import branch_norms, gradient_norms
-from explorer.inspection.linearity import linearity
+from explorer.inspection.linearity import linearity, linearity_between
 from explorer.inspection.logit_attribution import logit_attribution
 from explorer.inspection.outline import outline
+from explorer.inspection.patching import patched
 from explorer.inspection.receptive import receptive_fields
 from explorer.inspection.report import report
 from explorer.inspection.session import Cache, Session, at_once, in_one_thread
@@ -129,6 +130,27 @@ def test_what_depends_on_the_weights_alone_is_what_the_functions_say(session, mo
     assert session.linearity() == linearity(model, DATA.spec)
     for path, found in filters(model).items():
         assert torch.equal(session.filters()[path].values, found.values)
+
+
+def test_patching_means_and_stretches_are_what_the_functions_say(session, model):
+    seen = outline(model, DATA.spec)
+    donor = DATA.test.normalise(DATA.test.images[5:6])[0]
+    wanted = patched(model, seen, "first.skip", INPUT, donor)
+    assert torch.equal(session.patched(IMAGE, DATA.test.images[5], "first.skip"), wanted)
+    with ablated(model, seen, ["second.skip"]):
+        wanted = patched(model, seen, "first", INPUT, donor)
+    found = session.patched(IMAGE, DATA.test.images[5], "first", ["second.skip"])
+    assert torch.equal(found, wanted)
+    some = DATA.test.first(30)
+    means = mean_outputs(model, seen, some)
+    with ablated(model, seen, ["first.skip"], means):
+        wanted = answers(model, some)
+    scored = session.answers(["first.skip"], 30, "mean")
+    assert torch.equal(scored.log_probabilities, wanted.log_probabilities)
+    zeros = session.answers(["first.skip"], 30)
+    assert not torch.equal(scored.log_probabilities, zeros.log_probabilities)
+    verdict = linearity_between(model, DATA.spec, "stem.0", "stem.1")
+    assert session.linearity_between("stem.0", "stem.1") == verdict
 
 
 def test_the_parts_of_a_recording_have_their_multiply_adds(session):

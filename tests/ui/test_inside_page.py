@@ -521,3 +521,12 @@ def test_of_two_runs_that_differ_in_their_code_alone_the_one_that_was_asked_for_
         assert not app.exception
         assert app.selectbox(key="net").value == id
         assert any(f"code {fingerprint[:6]}" in text for text in app.selectbox(key="net").options)
+
+
+def test_a_branch_may_give_its_mean_in_place_of_zeros(app):
+    app.run()
+    (switch,) = [each for each in app.button_group if each.key == "instead"]
+    assert "gives zeros" in texts(app)
+    switch.set_value("mean").run()
+    assert not app.exception
+    assert "gives its mean" in texts(app)
