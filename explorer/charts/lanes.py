@@ -13,10 +13,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.charts.network import OFF
 from explorer.charts.stages import Stage
 from explorer.charts.style import POSITIVE, SIGNED, branch_hues
-from explorer.inspection.parts import Block, Branch, Part
+from explorer.inspection.parts import Block, Branch, Part, when_off
 from explorer.inspection.receptive import ReceptiveField, by_reach
 from explorer.text import dimensions
 
@@ -122,7 +121,7 @@ def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> d
         "path": branch.path,
         "hue": hue,
         "on": branch.path not in view.off,
-        "off": OFF.get(block.kind, "zeros"),
+        "off": when_off(block.kind),
         "facts": ["passes its input on unchanged", *facts[:1]] if branch.is_skip else facts,
         "stages": [_mosaic(view, part, colours) for part in _shown(branch.parts)],
     }

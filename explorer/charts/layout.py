@@ -26,7 +26,8 @@ from explorer.charts.marks import (
     text_width,
     wrapped,
 )
-from explorer.charts.network import OFF, Box, Chain, Fork, Lane, Node, Repeat, names_of, walk
+from explorer.charts.network import Box, Chain, Fork, Lane, Node, Repeat, names_of, walk
+from explorer.inspection.parts import when_off
 
 Direction: TypeAlias = Literal["horizontal", "vertical"]
 
@@ -506,5 +507,5 @@ def _title(node: Box | Fork) -> str:
 
 def _lane_title(lane: Lane, merge: str) -> str:
     does = "passes its input on unchanged" if lane.is_skip else f"{lane.macs:,} multiply-adds"
-    off = [f"switched off: gives {OFF.get(merge, 'zeros')}"] if lane.is_off else []
+    off = [f"switched off: gives {when_off(merge)}"] if lane.is_off else []
     return "\n".join((", ".join(lane.paths), *off, f"{lane.channels} channels", does))

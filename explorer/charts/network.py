@@ -17,7 +17,6 @@ from explorer.inspection.parts import Block, Part, blocks, channels
 from explorer.inspection.parts import Node as Step
 from explorer.text import dimensions
 
-OFF = {"product": "ones"}  # what a branch that is off gives, by how it is merged; else zeros
 LONGEST_GROUP = 8  # nodes that are folded together
 
 Names: TypeAlias = tuple[str, ...]

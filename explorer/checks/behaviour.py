@@ -9,7 +9,7 @@ from explorer.checks.examined import Examined, listed, same, shown_as
 from explorer.checks.findings import Found
 from explorer.data.loader import Data
 from explorer.errors import explain, place
-from explorer.inspection.tracing import evaluating
+from explorer.modes import evaluating
 from explorer.outputs import first_output
 from explorer.text import dimensions
 from explorer.training.checkpoint import load_weights, pack_weights

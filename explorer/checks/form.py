@@ -9,7 +9,7 @@ from explorer.checks.findings import Found
 from explorer.errors import explain, place
 from explorer.inspection.linearity import linearity
 from explorer.inspection.parts import Block, blocks, nodes
-from explorer.inspection.tracing import evaluating
+from explorer.modes import evaluating
 from explorer.outputs import first_output, tensors_in
 from explorer.plugin.architecture import try_out
 from explorer.text import dimensions

@@ -56,11 +56,9 @@ def inspect(
     settings = settings_or_refuse()
     try:
         run, store = find_run(id, [open_store(settings), open_examples()])
-        kept = store.kept_epochs(run.id)
-        if not kept:
-            refuse(f"Run {run.id} has no weights yet; `explorer train` goes on with it.")
+        last = store.last_kept_epoch(run.id)
         registry = load_registry()
-        epoch = kept[-1] if epoch is None else epoch
+        epoch = last if epoch is None else epoch
         with printing_to_stderr():
             model, data = open_network(run, epoch, store, registry, settings.cache)
         if not 0 <= image < len(data.test):

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from explorer.data.loader import Split, evaluation_batch
 from explorer.errors import ExplorerError
 from explorer.inspection.intervene import Change, Target, intervening
-from explorer.inspection.parts import Branch, Graph, blocks, branches
-from explorer.inspection.tracing import Trace, evaluating
+from explorer.inspection.parts import Branch, Graph, branches, when_off
+from explorer.inspection.tracing import Trace
+from explorer.modes import evaluating
 from explorer.text import suggest
 
 Means: TypeAlias = Mapping[Target, Tensor]
@@ -69,7 +70,7 @@ def switched_off(
         if name in known:
             block, branch = known[name]
             for target in targets(seen.graph, branch):
-                absent = one if block.kind == "product" else zero
+                absent = torch.ones_like if when_off(block.kind) == "ones" else torch.zeros_like
                 changes[target] = means[target] if means else absent
         elif (match := _CHANNEL.fullmatch(name)) and match["name"] in outputs:
             channels.setdefault(match["name"], []).append(int(match["channel"]))
@@ -99,16 +100,13 @@ def _refuse_unknown(name: str, channel: int, shape: tuple[int, ...]) -> None:
         )
 
 
-def mean_outputs(
-    model: nn.Module, seen: Trace[Any], split: Split, off: Collection[str] = ()
-) -> Means:
+def mean_outputs(model: nn.Module, seen: Trace[Any], split: Split) -> Means:
     """Return what each branch gives to its merge on average over the images of `split`.
 
     Args:
         model: Unchanged afterwards.
         seen: What was seen of it.
         split: The images.
-        off: What is switched off meanwhile.
 
     Returns:
         Tensors `(1, …)` by target.
@@ -152,19 +150,8 @@ def places(seen: Trace[Any]) -> dict[str, tuple[Target, tuple[int, ...]]]:
     for branch_path, (_, branch) in branches(seen.parts).items():
         if len(branch.operands) == 1:
             found[branch_path] = (targets(seen.graph, branch)[0], branch.shape)
-    found |= {node.name: (Target(node.point), node.shape) for node in seen.graph.nodes[1:]}
-    found |= {block.name: (Target(block.merge.point), block.shape) for block in blocks(seen.parts)}
+    found |= {name: (Target(node.point), node.shape) for name, node in seen.named.items()}
     return found
-
-
-def zero(value: Tensor) -> Tensor:
-    """Return zeros in place of a tensor."""
-    return torch.zeros_like(value)
-
-
-def one(value: Tensor) -> Tensor:
-    """Return ones in place of a tensor: a factor that changes nothing."""
-    return torch.ones_like(value)
 
 
 def _without(channels: Collection[int], shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:

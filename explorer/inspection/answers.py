@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.data.loader import Split, evaluation_batch
-from explorer.inspection.tracing import evaluating
+from explorer.modes import evaluating
 from explorer.outputs import first_output
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.inspection.intervene import Target, intervening
-from explorer.inspection.parts import blocks
-from explorer.inspection.tracing import Trace, evaluating
+from explorer.inspection.tracing import Trace
+from explorer.modes import evaluating
 from explorer.outputs import first_output
 
 Method: TypeAlias = Literal["integrated gradients", "occlusion"]
@@ -92,17 +92,16 @@ def grad_cam(model: nn.Module, seen: Trace[Any], name: str, image: Tensor, targe
     Raises:
         AttributionError: There is no such part, or it gives no maps.
     """
-    parts = {node.name: node for node in seen.graph.nodes}
-    parts |= {block.name: block.merge for block in blocks(seen.parts)}
-    if name not in parts:
+    if name not in seen.named:
         raise AttributionError(f"There is no layer {name!r} in this network.")
+    part = seen.named[name]
     found: list[Tensor] = []
 
     def cut(value: Tensor) -> Tensor:
         found.append(value.detach().clone().requires_grad_())
         return found[-1].clone()  # later operations may write into it
 
-    with _quiet(model), torch.enable_grad(), intervening(model, {Target(parts[name].point): cut}):
+    with _quiet(model), torch.enable_grad(), intervening(model, {Target(part.point): cut}):
         logit = first_output(model(image[None].detach()))[0, target]
     maps = found[0]
     if maps.ndim != 4 or len(maps) != 1:
@@ -112,7 +111,7 @@ def grad_cam(model: nn.Module, seen: Trace[Any], name: str, image: Tensor, targe
     if maps.grad is None:
         raise AttributionError(f"{name} has no Grad-CAM: no gradient of the logit reaches it.")
     gradient, maps = maps.grad, maps.detach()
-    if parts[name].channels_last:
+    if part.channels_last:
         gradient, maps = gradient.movedim(-1, 1), maps.movedim(-1, 1)
     weighted = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1)[0]
     return weighted.detach().relu().float().cpu()

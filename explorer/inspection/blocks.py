@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from types import MappingProxyType
 
 from explorer.inspection.graph import SAYS_NOTHING
 from explorer.inspection.parts import (
@@ -55,9 +54,7 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def find_parts(
-    graph: Graph, shapes: Mapping[Operand, tuple[int, ...]] = MappingProxyType({})
-) -> tuple[Part, ...]:
+def find_parts(graph: Graph, shapes: Mapping[Operand, tuple[int, ...]]) -> tuple[Part, ...]:
     """Return what the image passes on its way to the answer: nodes, and blocks of them.
 
     Args:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.inspection.parts import Block, Node, Part, Point, blocks, branches, nodes
-from explorer.inspection.tracing import evaluating
 from explorer.inspection.watching import Watch, run
+from explorer.modes import evaluating
 
 RUNS = 9
 

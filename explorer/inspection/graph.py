@@ -188,6 +188,7 @@ class Recorder(Watch, Generic[T]):
     def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Run an operation and add it to the graph, if it makes something of the image."""
         given = self._given(args, kwargs)
+        self._expect_merge(given)
         result = run(func, args, kwargs)
         if given:
             self._operated(point, args, kwargs, given, result)
@@ -195,20 +196,24 @@ class Recorder(Watch, Generic[T]):
 
     @unseen
     def _given(self, args: Any, kwargs: Any) -> list[_Given]:
-        """Return the operands of an operation, as they are before it."""
+        """Return what a layer or an operation is given, as it is before it."""
         given = [
             _Given(t, write_count(t), (), None)  # it has no shape yet, and no memory
             if is_lazy(t)
             else _Given(t, write_count(t), plain(t).shape, self.source(t))
             for t in tensors_in((args, kwargs))
         ]
+        self._macs_before = self._macs()
+        return given
+
+    @unseen
+    def _expect_merge(self, given: Sequence[_Given]) -> None:
+        """Keep the operands of a merge before the operation, which may write into one of them."""
         nodes = {each.seen.node for each in given if each.seen} - {None}
         self._is_declared = any(id(each.tensor) in self._names for each in given)
         self._is_merge = len(nodes) > 1 or (self._is_declared and bool(nodes))
-        if self._is_merge:  # before the operation, which may write into one of them
+        if self._is_merge:
             self._merged = [self._operand(each, given) for each in given]
-        self._macs_before = self._macs()
-        return given
 
     @unseen
     def _operated(

@@ -17,7 +17,8 @@ from explorer.inspection.intervene import Target, intervening
 from explorer.inspection.outline import blank
 from explorer.inspection.parts import IMAGE, Node, UnknownPartError, blocks, parameters, size
 from explorer.inspection.receptive import poisoned, receptive_field
-from explorer.inspection.tracing import Trace, evaluating, trace, twin
+from explorer.inspection.tracing import Trace, trace, twin
+from explorer.modes import evaluating
 from explorer.outputs import first_output
 from explorer.spec import ImageSpec
 from explorer.text import suggest
@@ -97,14 +98,12 @@ def linearity_between(model: nn.Module, images: ImageSpec, first: str, last: str
     """
 
     def stretch(seen: Trace[None]) -> list[_Stretch]:
-        starts = {node.name: node.inputs[0] for node in seen.graph.nodes[1:]}
-        ends = {node.name: node.number for node in seen.graph.nodes[1:]}
-        starts |= {block.name: block.split for block in blocks(seen.parts)}
-        ends |= {block.name: block.merge.number for block in blocks(seen.parts)}
         for name in (first, last):
-            if name not in ends:
-                raise UnknownPartError(f"There is no part {name!r}; {suggest(name, ends)}")
-        start, end = starts[first], ends[last]
+            if name not in seen.named:
+                raise UnknownPartError(f"There is no part {name!r}; {suggest(name, seen.named)}")
+        splits = {block.name: block.split for block in blocks(seen.parts)}
+        start = splits.get(first, seen.named[first].inputs[0])
+        end = seen.named[last].number
         if end not in {node.number for node in seen.graph.after(start)}:
             raise UnknownPartError(f"{last} does not follow from {first}.")
         return [_Stretch(first if first == last else f"{first} to {last}", start, end)]

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from explorer.errors import ExplorerError
 from explorer.inspection.ablation import ablated
 from explorer.inspection.parts import blocks
-from explorer.inspection.tracing import Trace, evaluating
+from explorer.inspection.tracing import Trace
+from explorer.modes import evaluating
 from explorer.outputs import first_output
 
 TOLERANCE = 1e-4  # of the sum, relative to the largest logit

@@ -302,6 +302,11 @@ def branches(parts: Iterable[Part]) -> dict[str, tuple[Block, Branch]]:
     }
 
 
+def when_off(kind: str) -> Literal["ones", "zeros"]:
+    """Return what a branch that is off gives to a merge of this kind."""
+    return "ones" if kind == "product" else "zeros"
+
+
 def parameters(found: Iterable[Node]) -> int:
     """Return how many trainable parameters these nodes use; a shared one counts once."""
     return sum(dict(weight for node in found for weight in node.weights).values())

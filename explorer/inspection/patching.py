@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from explorer.inspection.ablation import places
 from explorer.inspection.intervene import intervene
 from explorer.inspection.parts import UnknownPartError
-from explorer.inspection.tracing import Trace, evaluating
+from explorer.inspection.tracing import Trace
+from explorer.modes import evaluating
 from explorer.outputs import first_output
 from explorer.text import suggest
 

@@ -243,19 +243,20 @@ def by_reach(block: Block, fields: Mapping[str, ReceptiveField]) -> list[str]:
 
 def _seen(output: Tensor) -> Tensor:
     """Return where an output is NaN, `(N, units down, units across)`."""
-    reached = output.isnan()
-    if reached.ndim != 4:
-        return reached.flatten(1).any(dim=1)[:, None, None]
-    return reached.any(dim=1)
+    return _any_channel(output.isnan())
 
 
 def _differs(output: Tensor) -> Tensor:
     """Return where outputs differ from the first one, `(N - 1, units down, units across)`."""
     tolerance = ROUNDING * output.abs().max()
-    differs = (output[1:] - output[:1]).abs() > tolerance
-    if differs.ndim != 4:
-        return differs.flatten(1).any(dim=1)[:, None, None]
-    return differs.any(dim=1)
+    return _any_channel((output[1:] - output[:1]).abs() > tolerance)
+
+
+def _any_channel(reached: Tensor) -> Tensor:
+    """Return `(N, units down, units across)`: 1 by 1 of what has no units side by side."""
+    if reached.ndim != 4:
+        return reached.flatten(1).any(dim=1)[:, None, None]
+    return reached.any(dim=1)
 
 
 def _field(

@@ -4,9 +4,10 @@ All that looks inside a network builds on `trace`, and no network has to be writ
 """
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import torch
@@ -15,13 +16,14 @@ from torch import Tensor, nn
 from explorer.inspection.blocks import find_parts
 from explorer.inspection.graph import record
 from explorer.inspection.macs import MacCounter
-from explorer.inspection.parts import IMAGE, Graph, Part, blocks, branches, image_shape
+from explorer.inspection.parts import IMAGE, Graph, Node, Part, blocks, branches, image_shape
+from explorer.modes import evaluating
 from explorer.outputs import first_output
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trace(Generic[T]):
     """One run of a network.
 
@@ -43,17 +45,11 @@ class Trace(Generic[T]):
     output: Tensor
     macs: int
 
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module into evaluation mode, and afterwards back into the mode it was in."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
+    @cached_property
+    def named(self) -> Mapping[str, Node]:
+        """Each node but the image by its name, and each block's merge by the block's name too."""
+        merges = {block.name: block.merge for block in blocks(self.parts)}
+        return {node.name: node for node in self.graph.nodes[1:]} | merges
 
 
 def twin(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:

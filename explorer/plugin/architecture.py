@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from explorer.errors import explain
+from explorer.modes import evaluating
 from explorer.outputs import tensors_in
 from explorer.plugin.constructor import Constructor
 from explorer.plugin.options import Option, OptionError, Value, fill
@@ -193,11 +194,8 @@ def _build(constructor: Constructor, images: ImageSpec, options: Mapping[str, Va
     model = constructor.call(images, options)
     if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
         # In evaluation mode, so that no running mean moves.
-        training = [module for module in model.modules() if module.training]
-        with torch.no_grad():
-            model.eval()(torch.zeros(2, *images.shape))
-        for module in training:
-            module.training = True
+        with evaluating(model), torch.no_grad():
+            model(torch.zeros(2, *images.shape))
     return model
 
 

@@ -17,7 +17,7 @@ from explorer.plugin.architecture import Architecture
 from explorer.plugin.matching import differences, find_match
 from explorer.plugin.registry import Registry
 from explorer.runs.restore import spec_of
-from explorer.runs.run import GUESSING, UNTRAINED, MissingWeightsError, Run, UnknownRunError
+from explorer.runs.run import GUESSING, UNTRAINED, Run, UnknownRunError
 from explorer.runs.store import RunStore
 from explorer.training.checkpoint import pack_weights, unpack_weights
 from explorer.training.events import Epoch, Started
@@ -127,12 +127,8 @@ def export_weights(
         MissingWeightsError: The weights after this epoch were not kept.
         WeightFileError: The file is there already, or cannot be written.
     """
-    kept = store.kept_epochs(run.id)
-    if not kept:
-        raise MissingWeightsError(
-            f"Run {run.id} has no weights yet; `explorer train` goes on with it."
-        )
-    epoch = kept[-1] if epoch is None else epoch
+    last = store.last_kept_epoch(run.id)
+    epoch = last if epoch is None else epoch
     facts = {
         "architecture": run.spec.architecture,
         "options": dict(run.spec.options),

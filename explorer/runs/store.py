@@ -171,6 +171,16 @@ class RunStore:
         with self._transaction() as connection:
             return list(connection.scalars(query))
 
+    def last_kept_epoch(self, id: str) -> int:
+        """Return the last epoch of a run whose weights are kept.
+
+        Raises:
+            MissingWeightsError: There is none yet.
+        """
+        if kept := self.kept_epochs(id):
+            return kept[-1]
+        raise MissingWeightsError(f"Run {id} has no weights yet; `explorer train` goes on with it.")
+
     def weights(self, id: str, epoch: int) -> bytes:
         """Return the weights that a run had after `epoch`, as safetensors.
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn, optim
 
 from explorer.data.loader import Data
 from explorer.errors import message_of
+from explorer.modes import evaluating
 from explorer.outputs import first_output
 from explorer.text import cut
 from explorer.training.recipe import Recipe
@@ -109,17 +110,15 @@ def _logits(
 ) -> tuple[Tensor | None, Exception | None]:
     """Return the network's logits for a few images in a layout, or what it raised."""
     state = State(model, data.device)
-    modes = [module for module in model.modules() if module.training]
     split = data.laid_out(memory_format).test
     try:
         _lay_out(model, memory_format)
-        return first_output(model.eval()(split.normalise(split.images[:IMAGES]))), None
+        with evaluating(model):
+            return first_output(model(split.normalise(split.images[:IMAGES]))), None
     except Exception as error:  # whatever the author's code has against it
         return None, error
     finally:
         state.restore()
-        for module in modes:
-            module.training = True
 
 
 def _lay_out(model: nn.Module, memory_format: torch.memory_format) -> None:

@@ -32,6 +32,15 @@ def stranger(request) -> nn.Module:
     return _stranger(request.param)
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Use one thread, since several would wait for one another at such small images."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def example(examples, registry):
     """The shipped net of that architecture, after its last epoch."""

@@ -23,17 +23,10 @@ from explorer.inspection.report import report
 from explorer.inspection.session import Session
 from explorer.inspection.tracing import trace
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 each = pytest.mark.parametrize("name", NETWORKS)
 FUSED = "row encoder"  # torch runs its layers as one operation each, unless they are watched
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Use one thread, since several would wait for one another at such small images."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 # --- blocks and branches

@@ -19,6 +19,8 @@ from explorer.inspection.watching import TRANSPARENT
 
 torchlens = pytest.importorskip("torchlens")
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 # What torchlens lists as an operation, and the explorer as the operand's tensor itself.
 HANDED_ON = {
     "chunk": "views of its parts",
@@ -161,15 +163,6 @@ def ours(model, images):
         {(source, node.number) for node in graph.nodes for source in node.inputs},
         set(graph.outputs),
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Use one thread, since several would wait for one another at such small images."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 UNUSUAL = [unusual for unusual in others.UNUSUAL if unusual not in UNSEEN]

@@ -19,8 +19,9 @@ from explorer.branches import Branches
 from explorer.inspection.ablation import ablated
 from explorer.inspection.graph import GraphError
 from explorer.inspection.parts import Block, Node, Point, blocks, branches, nodes, parameters
-from explorer.inspection.tracing import by_image, evaluating, trace, twin
+from explorer.inspection.tracing import by_image, trace, twin
 from explorer.inspection.watching import Watch
+from explorer.modes import evaluating
 
 
 def shapes(images, model):
