@@ -15,7 +15,7 @@ from typing import Any
 
 from common import Row, machine, parser, show
 
-from explorer.engines.perform import new_owner
+from explorer.engines.ownership import new_owner
 from explorer.runs.run import RunSpec
 from explorer.runs.store import RunStore
 from explorer.training.events import Started, Step

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     time_limit: float = Field(default=4 * 3600, gt=0)
     stop_grace: float = Field(default=10, gt=0)
     workers: int = Field(default=1, ge=1, le=64)
+    run_memory: int | None = None
+    log_bytes: int = 65536
+    load_time: float = 60
+    load_memory: int | None = 4000
+    inspect_time: float = 60
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
 
     @field_validator("plugins", mode="before")

@@ -25,7 +25,7 @@ from explorer.data.dataset import DataSet
 from explorer.data.loader import load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.architecture import Architecture
-from explorer.plugin.registry import BrokenPlugin
+from explorer.plugin.catalogue import BrokenPlugin
 from explorer.plugin.sources import find_sources
 from explorer.settings import read_settings
 

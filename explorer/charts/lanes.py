@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from explorer.charts.stages import Stage
 from explorer.charts.style import POSITIVE, SIGNED, branch_hues
+from explorer.inspection.fields import ReceptiveField, by_reach
 from explorer.inspection.parts import Block, Branch, Part, when_off
-from explorer.inspection.receptive import ReceptiveField, by_reach
 from explorer.text import dimensions
 
 Maps: TypeAlias = Mapping[str, NDArray[np.float32]]

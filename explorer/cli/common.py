@@ -1,9 +1,10 @@
 """What all commands share: settings, plugins, and how errors are printed."""
 
+import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -11,8 +12,10 @@ import typer
 from explorer.errors import ExplorerError, explain
 
 if TYPE_CHECKING:
+    from explorer.engines.plugins import Plugins
+    from explorer.plugin.catalogue import BrokenPlugin
     from explorer.plugin.options import Option
-    from explorer.plugin.registry import BrokenPlugin, Registry
+    from explorer.plugin.registry import Registry
     from explorer.runs.store import RunStore
     from explorer.settings import Settings
 
@@ -75,11 +78,28 @@ def open_store(settings: "Settings") -> "RunStore":
         refuse(str(error))
 
 
-def load_registry() -> "Registry":
-    """Load all plugins."""
-    from explorer.plugin.registry import discover
+def load_registry(architecture: str = "", dataset: str = "") -> "Registry":
+    """Load plugins into this process, one after the other, until these two names are there."""
+    from explorer.plugin.registry import Loading
+    from explorer.plugin.sources import all_sources
 
-    return discover(settings_or_refuse().plugins)
+    loading = Loading()
+    for source in all_sources(settings_or_refuse().plugins):
+        found = loading.registry
+        if architecture in found.architectures and dataset in found.datasets:
+            break
+        loading.add(source)
+    return loading.registry
+
+
+@contextlib.contextmanager
+def plugins_elsewhere() -> "Iterator[Plugins]":
+    """Load all plugins in other processes, so that none of them can hang or end this one."""
+    from explorer.engines.children import Nursery
+    from explorer.engines.plugins import Plugins
+
+    with contextlib.closing(Nursery()) as nursery:
+        yield Plugins(nursery, settings_or_refuse())
 
 
 def parse_options(settings: Sequence[str], options: Sequence["Option"]) -> dict[str, Any]:

@@ -45,9 +45,9 @@ def inspect(
 ) -> None:
     """Look inside a trained network: prediction, ablation, logit attribution, cost, linearity."""
     from explorer.cli.output import print_inspection
-    from explorer.inspection.activations import to_npz
+    from explorer.inspection.network import look_into
+    from explorer.inspection.recording import to_npz
     from explorer.inspection.report import report
-    from explorer.inspection.session import Session
     from explorer.plugin.architecture import printing_to_stderr
     from explorer.runs.recorded import open_examples
     from explorer.runs.restore import dataset_of, open_network
@@ -57,18 +57,18 @@ def inspect(
     try:
         run, store = find_run(id, [open_store(settings), open_examples()])
         last = store.last_kept_epoch(run.id)
-        registry = load_registry()
+        registry = load_registry(run.spec.architecture, run.spec.dataset)
         epoch = last if epoch is None else epoch
         with printing_to_stderr():
             model, data = open_network(run, epoch, store, registry, settings.cache)
         if not 0 <= image < len(data.test):
             refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
-        session = Session(model, data, location=registry[run.spec.architecture].location)
+        session = look_into(model, data, location=registry[run.spec.architecture].location)
         given = _patch(patch, len(data.test)) if patch else None
         with printing_to_stderr():
             found = report(session, image, off or [], test_images, instead, given)
         if maps:
-            pixels = data.test.images[image]
+            pixels = session.test_image(image)
             maps.write_bytes(to_npz(pixels, session.record(pixels, off or [])))
     except ExplorerError as error:
         refuse(str(error))

@@ -1,26 +1,35 @@
 """The commands `list`, `datasets` and `runs`."""
 
 import json
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from explorer.cli.common import AsJson, load_registry, open_store, print_broken, settings_or_refuse
+from explorer.cli.common import (
+    AsJson,
+    open_store,
+    plugins_elsewhere,
+    print_broken,
+    settings_or_refuse,
+)
+from explorer.errors import ExplorerError
 
 if TYPE_CHECKING:
+    from explorer.engines.plugins import Plugins
     from explorer.runs.run import Run, UnreadableRun
 
 
 def list_architectures(as_json: AsJson = False) -> None:
     """List the architectures that can be trained, and the plugins that are broken."""
-    registry = load_registry()
-    fitting = {name: list(registry.fitting(a)) for name, a in registry.architectures.items()}
-
-    def repeats(name: str, dataset: str) -> bool:
-        return registry[name].repeats_grey(registry.dataset(dataset).images)
-
+    with plugins_elsewhere() as plugins:
+        registry = plugins.whole_catalogue
+        fits = {name: _fitting(plugins, name) for name in registry.architectures}
+    fitting = {name: list(found) for name, found in fits.items()}
     repeated = {
-        name: [each for each in names if repeats(name, each)] for name, names in fitting.items()
+        name: [each for each, is_repeated in found.items() if is_repeated]
+        for name, found in fits.items()
     }
     if as_json:
         print(
@@ -49,8 +58,8 @@ def list_architectures(as_json: AsJson = False) -> None:
                 f"{architecture.name:{width}}  {architecture.parameters:>9,} parameters  "
                 f"{architecture.summary}"
             )
-            if (fits := fitting[architecture.name]) != list(registry.datasets):
-                print(f"{'':{width}}    fits {', '.join(fits) or 'no data set here'}")
+            if (names := fitting[architecture.name]) != list(registry.datasets):
+                print(f"{'':{width}}    fits {', '.join(names) or 'no data set here'}")
             if grey := repeated[architecture.name]:
                 print(
                     f"{'':{width}}    takes colour images; of {', '.join(grey)} it is given the "
@@ -63,12 +72,23 @@ def list_architectures(as_json: AsJson = False) -> None:
                 )
     for broken in registry.broken:
         print_broken(broken)
+    for meddling in registry.meddling:
+        print(f"note    {meddling.source.origin}: {meddling.text}", file=sys.stderr)
+
+
+def _fitting(plugins: "Plugins", name: str) -> Mapping[str, bool]:
+    try:
+        return plugins.fitting(name)
+    except ExplorerError as error:
+        print(f"note    {name}: {error}", file=sys.stderr)
+        return {}
 
 
 def list_datasets(as_json: AsJson = False) -> None:
     """List the data sets that networks can be trained on."""
     settings = settings_or_refuse()
-    registry = load_registry()
+    with plugins_elsewhere() as plugins:
+        registry = plugins.whole_catalogue
     from explorer.data.cache import is_cached
 
     if as_json:

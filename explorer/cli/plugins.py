@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from explorer.cli.common import AsJson, load_registry, print_broken, refuse, settings_or_refuse
+from explorer.cli.common import AsJson, plugins_elsewhere, print_broken, refuse, settings_or_refuse
 from explorer.errors import ExplorerError
 
 
@@ -23,7 +23,9 @@ def new_plugin(
 
     try:
         chosen = templates.read_kind(kind)
-        made = templates.new_plugin(name, chosen, Path(), load_registry().architectures)
+        with plugins_elsewhere() as plugins:
+            taken = plugins.whole_catalogue.architectures
+        made = templates.new_plugin(name, chosen, Path(), taken)
     except ExplorerError as error:
         refuse(str(error))
     if as_json:

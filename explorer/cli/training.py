@@ -70,14 +70,14 @@ def train(
 
     prepare()
     from explorer.cli.output import JsonLines, ProgressBar
-    from explorer.runs.restore import spec_of
+    from explorer.runs.run import spec_of
 
     try:
         fields = {option.name: option for option in OPTIONS}
         chosen = preset(recipe).changed(
             **{each: fields[each].parse(text) for each, text in recipe_options.items()}
         )
-        registry = load_registry()
+        registry = load_registry(name, dataset)
         images, architecture = registry.dataset(dataset), registry[name]
         values = parse_options(settings or [], architecture.options)
         registry.require_fit(architecture, values, images)
@@ -90,7 +90,8 @@ def train(
 def _train(
     spec: "RunSpec", registry: "Registry", fresh: bool, output: "JsonLines | ProgressBar"
 ) -> None:
-    from explorer.engines.perform import new_owner, perform
+    from explorer.engines.ownership import new_owner
+    from explorer.engines.perform import perform
     from explorer.runs.run import Status
     from explorer.training import events
 

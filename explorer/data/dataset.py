@@ -121,6 +121,10 @@ class DataSet:
         """Whether its files are no longer as they were when it was described."""
         return stamp_files(self.files) != self.stamp
 
+    def described(self) -> "DataSet":
+        """Return the same data set without the code that reads it, as plain values."""
+        return replace(self, read=read_elsewhere)
+
     def offered_by(self, origin: str, location: Path | None, target: str, code: str) -> "DataSet":
         """Return this data set with its plugin's place, and with a version if it has none.
 
@@ -135,6 +139,15 @@ class DataSet:
             parts = [str(self.images)] if self.needs_download else [code, self.stamp]
             version = digest(*parts)
         return replace(self, origin=origin, location=location, target=target, version=version)
+
+
+def read_elsewhere(_: Path) -> "Sequence[ArrayLike]":
+    """Stand for the code that reads a data set where that code is not.
+
+    Raises:
+        NotImplementedError: Always.
+    """
+    raise NotImplementedError("another process has the code that reads it")
 
 
 def stamp_files(files: Iterable[Path]) -> str:

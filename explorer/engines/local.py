@@ -1,210 +1,269 @@
-"""Trains runs in worker processes on this machine, one after the other or several at once.
+"""Trains runs in child processes on this machine, one after the other or several at once.
 
-Workers are kept warm: torch is imported, the plugins are loaded and MNIST is in memory before the
-first run needs them. They are niced so that pages stay quick, and die with the process that
-started them.
+Each run has a process of its own, which takes with it what a plugin does to it. One more is always
+ready: torch is imported, MNIST is in memory and a first step was taken, so that the next run begins
+at once. They are niced so that pages stay quick, and die with the process that started them.
 """
 
 import contextlib
-import functools
+import itertools
 import logging
-import multiprocessing
-import multiprocessing.connection
 import os
-import sys
+import signal
 import threading
-from concurrent.futures import CancelledError
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import psutil
-import torch
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
-
-from explorer import logs
-from explorer.data.loader import default_device, load_data
-from explorer.data.mnist import MNIST
-from explorer.engines.machine import prepare
-from explorer.engines.perform import leased, new_owner, perform
-from explorer.errors import full_trace
-from explorer.plugin.registry import Registry, discover
-from explorer.runs.restore import is_current
+from explorer.engines.children import Child, ChildError, Nursery, status_text
+from explorer.engines.ownership import leased, new_owner
+from explorer.engines.questions import Needed
+from explorer.engines.queue import Task, in_turn
 from explorer.runs.run import Run, RunIsBusyError, RunSpec, Status
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
-from explorer.training.events import Step
-from explorer.training.loop import train
-from explorer.training.recipe import PRESETS
+
+MOST_OUTPUT = 2**24  # bytes that are kept of what a run prints, where nobody sets a limit
+SPARE_SECONDS = 5.0  # after a run began, until the next process is made ready
+JOB = "explorer.engines.training:train_run"
+AT_HOME = ""  # the visitor, where there is only one
 
 _log = logging.getLogger(__name__)
 
 
-class _Task(NamedTuple):
-    owner: str
-    future: ProcessFuture[None]
+@dataclass(eq=False)
+class _Running:
+    """A run that is being trained.
+
+    Attributes:
+        task: The run.
+        child: Its process.
+        is_stopped: Somebody asked for its end, and it may be killed for that.
+    """
+
+    task: Task
+    child: Child
+    is_stopped: bool = False
 
 
 class LocalEngine:
-    """A queue of runs, and the warm worker processes that train them.
+    """A queue of runs, and the processes that train them.
 
     Args:
-        store: Where runs are kept. The workers open the same database.
+        store: Where runs are kept. The children open the same database.
         settings: Time limits and folders.
+        nursery: Where the children come from.
+        needed: Says which plugins a run needs.
     """
 
-    def __init__(self, store: RunStore, settings: Settings) -> None:
-        self._store = store
-        self._settings = settings
-        self._tasks: dict[str, _Task] = {}
+    def __init__(
+        self,
+        store: RunStore,
+        settings: Settings,
+        nursery: Nursery,
+        needed: Callable[[RunSpec], Needed],
+    ) -> None:
+        self._store, self._settings = store, settings
+        self._nursery, self._needed = nursery, needed
+        self._waiting: list[Task] = []
+        self._running: list[_Running] = []
+        self._changed = threading.Condition()  # guards all of these
+        self._numbers = itertools.count()
+        self._spare: Child | None = None
+        self._is_closed = False
+        self.restarts = 0  # processes that died while they trained
         with contextlib.ExitStack() as opened:
-            # A worker renews the lease of the run that it trains; those of waiting runs are renewed
+            # A child renews the lease of the run that it trains; those of waiting runs are renewed
             # from here.
-            opened.enter_context(leased(store, self._waiting))
-            self._pool = self._start()
-            opened.callback(lambda: _end(self._pool))
+            opened.enter_context(leased(store, self._owners_that_wait))
+            self._make_spare()
+            slots = [
+                threading.Thread(target=self._serve, name=f"runs {number}", daemon=True)
+                for number in range(settings.workers)
+            ]
+            for slot in slots:
+                slot.start()
+            self._slots = slots
             self._opened = opened.pop_all()
 
-    def submit(self, spec: RunSpec) -> Run:
+    def submit(self, spec: RunSpec, visitor: str = AT_HOME) -> Run:
         """Queue the run of this spec, to continue from its last finished epoch.
 
         A run that is finished or live is left alone.
+
+        Args:
+            spec: What is asked for.
+            visitor: Who asks.
+
+        Raises:
+            UnknownArchitectureError: The plugin of its network is gone.
+            UnknownDataSetError: That of its data set is.
         """
+        needed = self._needed(spec)
         run = self._store.add(spec)
         # Each attempt has its own name, so that what is left of an earlier one cannot write.
         owner = new_owner()
         try:
             run = self._store.claim(run.id, owner)
         except RunIsBusyError:
+            with self._changed:
+                for task in self._tasks():
+                    if task.id == run.id:
+                        task.visitors.add(visitor)
             return self._store.run(run.id)
-        if not self._pool.active:  # the worker died while it was idle
-            _log.warning("The worker process died while it was idle; another is started")
-            self._pool = self._start()
-        future = self._pool.schedule(
-            _work, args=(run.id, owner, self._settings), timeout=self._settings.time_limit
-        )
-        self._tasks[run.id] = _Task(owner, future)
-        future.add_done_callback(functools.partial(self._ended, run.id, owner))
+        with self._changed:
+            task = Task(spec, owner, needed, {visitor}, next(self._numbers))
+            self._waiting.append(task)
+            self._changed.notify()
         return run
 
     def stop(self, id: str) -> None:
         """Stop a run: at its next event, or by force if that takes longer than the grace period."""
         self._store.request_stop(id)
-        task = self._tasks.get(id)
-        if task is None:
-            return  # another process has it, and will see the request
-        if task.future.running():
-            timer = threading.Timer(self._settings.stop_grace, task.future.cancel)
-            timer.daemon = True
-            timer.start()
-            task.future.add_done_callback(lambda _: timer.cancel())
-        else:
-            task.future.cancel()
+        with self._changed:
+            for task in self._waiting:
+                if task.id == id:
+                    self._waiting.remove(task)
+                    self._store.end(id, task.owner, Status.STOPPED)
+                    return
+            for running in self._running:
+                if running.task.id == id:
+                    self._kill_later(running)
+
+    def queue(self) -> list[Task]:
+        """Return the runs that wait, in the order in which they are trained."""
+        with self._changed:
+            return in_turn(self._waiting, [running.task for running in self._running])
+
+    def running(self) -> dict[str, int]:
+        """Return the numbers of the processes that train, by the ids of their runs."""
+        with self._changed:
+            return {each.task.id: each.child.pid for each in self._running}
 
     def close(self) -> None:
-        """End the workers; the runs that they train are interrupted, and can be resumed."""
+        """End the children; the runs that they train are interrupted, and can be resumed."""
+        with self._changed:
+            self._is_closed = True
+            waiting, self._waiting = self._waiting, []
+            running, spare = list(self._running), self._spare
+            self._changed.notify_all()
+        for task in waiting:
+            self._store.end(task.id, task.owner, Status.INTERRUPTED)
+        for child in [*(each.child for each in running), *([spare] if spare else [])]:
+            child.close()
+        for slot in self._slots:
+            slot.join()
         self._opened.close()
 
-    def _start(self) -> ProcessPool:
-        prepare()  # the worker inherits the environment
-        pool = ProcessPool(
-            max_workers=self._settings.workers,
-            initializer=_warm_up,
-            initargs=(self._settings,),
-            # A forked child of a process that has threads, as a server has, may hang.
-            context=multiprocessing.get_context("spawn"),
-        )
-        try:
-            pool.schedule(_nothing)  # starts the worker now, not with the first run
-        except BaseException:
-            _end(pool)
-            raise
-        return pool
+    def _tasks(self) -> list[Task]:
+        return [*self._waiting, *(running.task for running in self._running)]
 
-    def _waiting(self) -> list[str]:
-        return [task.owner for task in list(self._tasks.values()) if not task.future.running()]
+    def _owners_that_wait(self) -> list[str]:
+        with self._changed:
+            return [task.owner for task in self._waiting]
 
-    def _ended(self, id: str, owner: str, future: ProcessFuture[Any]) -> None:
-        if (task := self._tasks.get(id)) and task.owner == owner:
-            del self._tasks[id]
-        status, reason, trace = Status.FAILED, "", ""
+    def _serve(self) -> None:
+        """Train one run after the other."""
+        while (task := self._next()) is not None:
+            try:
+                self._train(task)
+            except Exception:
+                _log.exception("Run %s could not be supervised", task.id)
+
+    def _next(self) -> Task | None:
+        with self._changed:
+            while not self._waiting and not self._is_closed:
+                self._changed.wait()
+            if self._is_closed:
+                return None
+            task = in_turn(self._waiting, [running.task for running in self._running])[0]
+            self._waiting.remove(task)
+            return task
+
+    def _train(self, task: Task) -> None:
         try:
-            future.result()
+            child = self._take_spare()
+            running = _Running(task, child)
+            with self._changed:
+                self._running.append(running)
+            memory = self._settings.run_memory
+            child.send((task.id, task.owner, task.needed, memory))
+        except ChildError as error:
+            self._end(task, f"No process could be started for it: {error}", Status.FAILED)
             return
-        except CancelledError:
-            status = Status.STOPPED
-        except TimeoutError:
-            minutes = self._settings.time_limit / 60
-            reason = f"It took longer than the limit of {minutes:g} minutes (EXPLORER_TIME_LIMIT)."
-        except ProcessExpired as error:
-            reason = (
-                f"The worker process died (exit code {error.exitcode}), possibly out of memory. "
-                "Finished epochs are kept: resume the run to continue from there."
+        _log.info("Run %s begins", task.id)
+        self._later(self._make_spare)
+        status = child.wait(self._settings.time_limit)
+        if status is None:
+            child.close()
+        with self._changed:
+            self._running.remove(running)
+        self._account(running, status)
+        child.close()
+
+    def _account(self, running: _Running, status: int | None) -> None:
+        """Say how a run ended whose process is gone, if the process did not say so itself."""
+        task = running.task
+        if self._is_closed or status == -signal.SIGTERM:
+            self._end(task, "", Status.INTERRUPTED)
+        elif running.is_stopped:
+            self._end(task, "", Status.STOPPED)
+        elif status is None:
+            minutes = (self._settings.time_limit or 0) / 60
+            self._end(
+                task,
+                f"It took longer than the limit of {minutes:g} minutes (EXPLORER_TIME_LIMIT).",
+                Status.FAILED,
             )
-        except Exception as error:
-            reason, trace = f"The worker could not be used: {error}", full_trace(error)
-        if reason:
-            _log.error("Run %s failed: %s", id, "\n".join(filter(None, [reason, trace])))
-        self._store.end(id, owner, status, reason, trace)
-
-
-def _end(pool: ProcessPool) -> None:
-    pool.stop()
-    pool.join()
-
-
-def _warm_up(settings: Settings) -> None:
-    prepare()
-    logs.start(settings.log_level)
-    if settings.workers > 1:
-        torch.set_num_threads(max(1, torch.get_num_threads() // settings.workers))
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    with contextlib.suppress(psutil.Error, OSError):
-        if sys.platform == "win32":
-            psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         else:
-            psutil.Process().nice(10)
-    try:
-        _rehearse(settings)
-    except Exception:  # it fails again, with a sentence, when a run needs it
-        _log.warning("The worker could not be warmed up", exc_info=True)
+            is_lost = self._end(
+                task,
+                f"The worker process died ({status_text(status)}), possibly out of memory. "
+                "Finished epochs are kept: resume the run to continue from there.",
+                Status.FAILED,
+            )
+            self.restarts += is_lost
 
+    def _end(self, task: Task, reason: str, status: Status) -> bool:
+        """End a run that is not over; return whether it was not."""
+        is_ended = self._store.end(task.id, task.owner, status, reason)
+        if is_ended and reason:
+            _log.error("Run %s failed: %s", task.id, reason)
+        elif is_ended:
+            _log.info("Run %s is %s", task.id, status)
+        return is_ended
 
-def _rehearse(settings: Settings) -> None:
-    """Train a few images: the first step of a process loads much that only training needs."""
-    _store(settings)
-    data = load_data(MNIST, default_device(), settings.cache)
-    for name, recipe in zip(_registry(settings).architectures, PRESETS.values(), strict=False):
-        model = _registry(settings)[name].build(data.spec)
-        next(event for event in train(model, data, recipe) if isinstance(event, Step))
+    def _kill_later(self, running: _Running) -> None:
+        def kill() -> None:
+            running.is_stopped = True
+            running.child.kill()
 
+        timer = threading.Timer(self._settings.stop_grace, kill)
+        timer.daemon = True
+        timer.start()
+        running.child.ended.add_done_callback(lambda _: timer.cancel())
 
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
+    def _take_spare(self) -> Child:
+        with self._changed:
+            spare, self._spare = self._spare, None
+        return spare if spare and spare.is_alive else self._start()
 
+    def _make_spare(self) -> None:
+        """Make a process ready for the next run, unless one is."""
+        with self._changed:
+            if self._is_closed or (self._spare and self._spare.is_alive):
+                return
+            with contextlib.suppress(ChildError):  # the next run tries again, and says why
+                self._spare = self._start()
 
-def _nothing() -> None: ...
+    def _start(self) -> Child:
+        threads = None
+        if self._settings.workers > 1:
+            threads = max(1, (os.cpu_count() or 1) // self._settings.workers)
+        output = self._settings.log_bytes or MOST_OUTPUT
+        return self._nursery.start(JOB, self._settings, threads, most_output=output)
 
-
-@functools.cache
-def _registry(settings: Settings) -> Registry:
-    return discover(settings.plugins)
-
-
-@functools.cache
-def _store(settings: Settings) -> RunStore:
-    return RunStore(settings.database_url)
-
-
-def _work(id: str, owner: str, settings: Settings) -> None:
-    multiprocessing.current_process().name = f"run {id}"  # in each line of the log
-    store = _store(settings)
-    run = store.run(id)
-    if not is_current(run, _registry(settings)):
-        _registry.cache_clear()  # a plugin was added or edited since this worker loaded them
-    # The store and the log have the reason. The exception itself may be of a class that only this
-    # process knows, and sending it to the other would break the pool.
-    with contextlib.suppress(BaseException):
-        for _ in perform(run, owner, store, _registry(settings), settings):
-            pass
+    def _later(self, do: Callable[[], None]) -> None:
+        # Not at once, since the run that begins now wants the cores.
+        timer = threading.Timer(SPARE_SECONDS, do)
+        timer.daemon = True
+        timer.start()

@@ -1,8 +1,11 @@
-"""Prepares a process for training: it keeps its memory, and waiting threads do not spin."""
+"""Prepares a process: its memory, its threads, its place among others."""
 
+import contextlib
 import ctypes
 import os
 import sys
+
+import psutil
 
 # glibc's numbers of the two settings (malloc.h).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -28,3 +31,33 @@ def prepare() -> None:
     if mallopt:
         mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
         mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def give_back() -> None:
+    """Return to the system the memory that is not used, where `prepare` keeps it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
+
+
+def give_way() -> None:
+    """Let pages go first: this process waits where they want a core too."""
+    with contextlib.suppress(psutil.Error, OSError):
+        if sys.platform == "win32":
+            psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            psutil.Process().nice(10)
+
+
+def limit_memory(megabytes: int | None) -> None:
+    """Refuse this process more memory than it has now and so much; on Linux only.
+
+    What goes over it raises an error as on a machine whose memory is used up.
+    """
+    if megabytes is None or sys.platform != "linux":
+        return
+    import resource
+
+    used = psutil.Process().memory_info().data
+    most = used + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))

@@ -1,21 +1,17 @@
 """Performs a run: trains what its spec says, and stores each event before passing it on."""
 
-import contextlib
 import logging
-import os
-import socket
-import threading
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
 import torch
 
 from explorer.data.loader import default_device, load_data
+from explorer.engines.ownership import leased
 from explorer.errors import ExplorerError, explain, full_trace
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.registry import Registry
 from explorer.runs.run import Run, Status
-from explorer.runs.store import LEASE_SECONDS, RunStore
+from explorer.runs.store import RunStore
 from explorer.settings import Settings
 from explorer.training.events import Epoch, Event
 from explorer.training.loop import train
@@ -82,36 +78,3 @@ def perform(
 
 def _is_last(event: Event, run: Run) -> bool:
     return isinstance(event, Epoch) and event.epoch == run.spec.recipe.epochs
-
-
-def new_owner() -> str:
-    """Return a unique name for one who trains runs, of at most 80 characters."""
-    return f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
-@contextlib.contextmanager
-def leased(store: RunStore, owners: Callable[[], Iterable[str]]) -> Iterator[None]:
-    """Renew the owners' leases on their runs, from a thread, until the block is left.
-
-    Args:
-        store: Where the runs are kept.
-        owners: Returns those whose leases are to be renewed; called for each renewal.
-    """
-    done = threading.Event()
-
-    def renew() -> None:
-        while not done.wait(LEASE_SECONDS / 4):
-            # A database that is away for a moment must not end the renewal.
-            try:
-                for owner in owners():
-                    store.renew(owner)
-            except Exception:
-                _log.warning("A lease could not be renewed", exc_info=True)
-
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

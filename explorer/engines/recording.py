@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 
 from explorer.data.mnist import MNIST
-from explorer.engines.perform import new_owner, perform
+from explorer.engines.ownership import new_owner
+from explorer.engines.perform import perform
 from explorer.plugin.registry import discover
 from explorer.runs.recorded import ARCHITECTURES, FILE
-from explorer.runs.restore import spec_of
+from explorer.runs.run import spec_of
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
 from explorer.training.events import Epoch

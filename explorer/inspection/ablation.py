@@ -10,7 +10,7 @@ the branch says of this image.
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +24,6 @@ from explorer.modes import evaluating
 from explorer.text import suggest
 
 Means: TypeAlias = Mapping[Target, Tensor]
-Instead: TypeAlias = Literal["zero", "mean"]
-INSTEAD: tuple[Instead, ...] = get_args(Instead)
 
 _CHANNEL = re.compile(r"(?P<name>.*):(?P<channel>\d+)")
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
 from explorer.inspection.intervene import Target, intervening
+from explorer.inspection.results import Method
 from explorer.inspection.tracing import Trace
 from explorer.modes import evaluating
 from explorer.outputs import first_output
-
-Method: TypeAlias = Literal["integrated gradients", "occlusion"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 STEPS = 32  # of the integral
 PATCH, STRIDE = 4, 2  # pixels

@@ -7,7 +7,6 @@ depth is worth.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -17,6 +16,7 @@ from explorer.inspection.intervene import Target, intervening
 from explorer.inspection.outline import blank
 from explorer.inspection.parts import IMAGE, Node, UnknownPartError, blocks, parameters, size
 from explorer.inspection.receptive import poisoned, receptive_field
+from explorer.inspection.results import Linearity, Replacement
 from explorer.inspection.tracing import Trace, trace, twin
 from explorer.modes import evaluating
 from explorer.outputs import first_output
@@ -27,46 +27,6 @@ TOLERANCE = 1e-9  # relative error; rounding gives some 1e-15, a ReLU some 1e-1
 COARSE = 1e-4  # in single precision, where rounding gives some 1e-6
 TRIALS = 8
 ROOM = 16  # pixels by which maps are enlarged so that the border cuts off no receptive field
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """The single layer that could replace an affine map.
-
-    Attributes:
-        text: What it is, such as `Conv2d(10, 88, 5×5)` or `Linear(320, 10)`.
-        parameters: How many parameters it has, its bias included.
-        exact: Whether it is the same map up to the border; if not, only away from it, where zeros
-            that are padded between the block's layers do not reach.
-    """
-
-    text: str
-    parameters: int
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Linearity:
-    """A verdict on one block, or on another stretch of a network.
-
-    Attributes:
-        block: Its name.
-        parameters: How many trainable parameters it uses.
-        error: How far the block is from affine, relative to its largest output.
-        replacement: The layer that could replace it, if it is affine.
-        tail_parameters: How many trainable parameters there are from the block to the logits, the
-            block included.
-        tail_error: The error of the whole map from the block's input to the logits.
-        tail_replacement: The linear layer that could replace that map, if it is affine.
-    """
-
-    block: str
-    parameters: int
-    error: float
-    replacement: Replacement | None
-    tail_parameters: int
-    tail_error: float
-    tail_replacement: Replacement | None
 
 
 def linearity(model: nn.Module, images: ImageSpec) -> list[Linearity]:

@@ -6,8 +6,6 @@ with concatenation, flattening and a linear layer), the contributions and the lo
 branch, which then are the biases, sum to the logits exactly. Whether they do is tested.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 from explorer.errors import ExplorerError
 from explorer.inspection.ablation import ablated
 from explorer.inspection.parts import blocks
+from explorer.inspection.results import LogitAttribution
 from explorer.inspection.tracing import Trace
 from explorer.modes import evaluating
 from explorer.outputs import first_output
@@ -26,26 +25,6 @@ PROBES = 8
 
 class UnknownBlockError(ExplorerError, LookupError):
     """The network has no block of that name."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogitAttribution:
-    """What each branch of a block contributed to the logits.
-
-    Attributes:
-        block: The block's name.
-        exact: Whether the contributions and the bias sum to the logits, for these images and for
-            random ones.
-        branches: If exact, each branch's contribution to each logit, `(N, num_classes)`. If not,
-            how far each logit falls when the branch is switched off.
-        bias: `(num_classes,)`: the logits without any branch; `None` if not exact, since they then
-            depend on the rest.
-    """
-
-    block: str
-    exact: bool
-    branches: Mapping[str, Tensor]
-    bias: Tensor | None
 
 
 def logit_attribution(
@@ -88,5 +67,5 @@ def logit_attribution(
         exact = bool(error <= TOLERANCE * whole.abs().max().clamp(min=1))
         if not exact:
             alone = {name: whole - logits(branch) for name, branch in branches.items()}
-    found = {name: contribution[: len(images)] for name, contribution in alone.items()}
-    return LogitAttribution(block.name, exact, found, without[0] if exact else None)
+    found = {name: contribution[: len(images)].numpy() for name, contribution in alone.items()}
+    return LogitAttribution(block.name, exact, found, without[0].numpy() if exact else None)

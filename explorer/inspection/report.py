@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from explorer.inspection.ablation import AblationError, Instead
-from explorer.inspection.activations import Recording, statistics
-from explorer.inspection.answers import Answers
-from explorer.inspection.cost import costs
+from explorer.inspection.ablation import AblationError
+from explorer.inspection.fields import Extent, ReceptiveField
 from explorer.inspection.parts import UnknownPartError, blocks
-from explorer.inspection.receptive import Extent, ReceptiveField
-from explorer.inspection.session import Session
+from explorer.inspection.recording import Recording, softmax, statistics
+from explorer.inspection.results import Instead, costs
+from explorer.inspection.scores import Answers
+from explorer.inspection.session import Pixels, Session
 
 MOST_MISTAKES = 20
 
@@ -62,7 +63,7 @@ def report(
             sections[name] = None
             failed[name] = session.explain(words, error)
     return {
-        "image": {"number": number, "label": int(session.data.test.labels[number])},
+        "image": {"number": number, "label": int(session.labels[number])},
         "off": list(off),
         **sections,
         "failed": failed,
@@ -81,8 +82,8 @@ class _Asked:
     patch: tuple[str, int] | None
 
     @property
-    def image(self) -> Tensor:
-        return self.session.data.test.images[self.number]
+    def image(self) -> Pixels:
+        return self.session.test_image(self.number)
 
     @cached_property
     def recording(self) -> Recording:
@@ -93,12 +94,12 @@ def _prediction(asked: _Asked) -> dict[str, Any]:
     return _predicted(asked.recording.logits[0])
 
 
-def _predicted(logits: Tensor) -> dict[str, Any]:
-    probabilities = logits.softmax(dim=0)
+def _predicted(logits: NDArray[np.float32]) -> dict[str, Any]:
+    probabilities = softmax(logits)
     best = int(probabilities.argmax())
     return {
         "class": best,
-        "probability": probabilities[best].item(),
+        "probability": float(probabilities[best]),
         "probabilities": probabilities.tolist(),
         "logits": logits.tolist(),
     }
@@ -108,7 +109,7 @@ def _patching(asked: _Asked) -> dict[str, Any] | None:
     if asked.patch is None:
         return None
     part, number = asked.patch
-    donor = asked.session.data.test.images[number]
+    donor = asked.session.test_image(number)
     logits = asked.session.patched(asked.image, donor, part, asked.off)
     return {"part": part, "image": number, **_predicted(logits[0])}
 

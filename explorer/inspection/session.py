@@ -1,83 +1,87 @@
-"""A network, its images, and every question that can be asked about them.
+"""Every question that can be asked about a network, whichever process the network is in.
 
 The page *Look inside* and the command `explorer inspect` both ask here, so they show equal numbers.
+What goes in and comes out are plain values and arrays; `network.py` has the network and answers. No
+torch needed.
 """
 
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from explorer.data.loader import Data
 from explorer.errors import explain
-from explorer.inspection.ablation import Instead, Means, ablated, channels_of, mean_outputs
-from explorer.inspection.activations import Recording, record
-from explorer.inspection.answers import Answers, answers
-from explorer.inspection.attribution import Method, attribution, grad_cam
-from explorer.inspection.cost import Cost, costs, measure
-from explorer.inspection.gradients import branch_norms, gradient_norms
-from explorer.inspection.linearity import Linearity, linearity, linearity_between
-from explorer.inspection.logit_attribution import LogitAttribution, logit_attribution
-from explorer.inspection.outline import blank
+from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.parts import Node, Part, branches, in_running_order, nodes
-from explorer.inspection.patching import patched
-from explorer.inspection.receptive import ReceptiveField, receptive_fields
-from explorer.inspection.tracing import Trace, trace
-from explorer.inspection.weights import Filters, filters
+from explorer.inspection.recording import Recording
+from explorer.inspection.results import (
+    Cost,
+    Filters,
+    Instead,
+    Linearity,
+    LogitAttribution,
+    Method,
+)
+from explorer.inspection.scores import Answers
+from explorer.spec import ImageSpec
 
-BATCH = 64  # images that are timed, and whose gradients are taken
-MOST_ANSWERS = 128  # that a session without a shared cache keeps
+MOST_BYTES = 2**26  # of results that a session without a shared cache keeps
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+Pixels = NDArray[np.uint8]
 
 
-class Worker(Protocol):
-    """Runs a function and returns what it returns."""
+class Answering(Protocol):
+    """Answers questions about one network: the methods of `network.Network`, by name."""
 
-    def __call__(self, job: Callable[[], T], /) -> T:
-        """Run `job`."""
+    def __call__(self, question: str, /, *args: object) -> Any:
+        """Return the answer."""
         ...
 
 
-def at_once(job: Callable[[], T], /) -> T:
-    """Run `job` in the thread that asks."""
-    return job()
+@dataclass(frozen=True)
+class Outline:
+    """What a network is, whatever its weights.
 
-
-_THREAD = "inspection"
-_executor = ThreadPoolExecutor(1, _THREAD)
-
-
-def in_one_thread(job: Callable[[], T], /) -> T:
-    """Run `job` in the one thread that does all inspection of this process, and wait for it.
-
-    Visitors share a network, and a hook on it is seen by all of them, so they take turns. That it
-    is always the same thread also saves torch from setting up its own threads for each visitor.
+    Attributes:
+        images: The images as it sees them.
+        parts: The layers, operations and blocks in running order.
+        unused: What is computed and does not reach the answer.
+        begun: The path of each module in the order in which they began to run.
+        channels: How many channels of each part can be switched off, by name.
+        macs: All multiply-adds for one image.
+        labels: The classes of the test images, `int64`, `(N,)`.
     """
-    if threading.current_thread().name.startswith(_THREAD):  # a job that asks something else
-        return job()
-    return _executor.submit(job).result()
+
+    images: ImageSpec
+    parts: tuple[Part, ...]
+    unused: tuple[Node, ...]
+    begun: tuple[str, ...]
+    channels: Mapping[str, int]
+    macs: int
+    labels: NDArray[np.int64]
 
 
 class Cache:
     """Keeps the results that were used last; several sessions may share one.
 
     Args:
-        size: How many results are kept.
+        most: How many bytes of results are kept.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+    def __init__(self, most: int) -> None:
+        self._most, self._bytes = most, 0
+        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._lock = threading.Lock()
+        self._finding: dict[Hashable, tuple[threading.Lock, int]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -85,48 +89,85 @@ class Cache:
     def get(self, key: Hashable) -> Any:
         """Return the result of this key, or `None`."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
 
     def put(self, key: Hashable, result: Any) -> None:
-        """Keep a result, and forget the one that was unused for longest if there are too many."""
+        """Keep a result, and forget those that were unused for longest if they are too many."""
+        size = weight(result)
         with self._lock:
-            self._kept[key] = result
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
+            self._bytes += size - self._kept.pop(key, (None, 0))[1]
+            self._kept[key] = result, size
+            while self._bytes > self._most and len(self._kept) > 1:
+                self._bytes -= self._kept.popitem(last=False)[1][1]
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        """Return the result of this key, or find it; of several who ask at once, one finds it."""
+        if (kept := self.get(key)) is not None:
+            return kept
+        with self._one_at_a_time(key):
+            if (kept := self.get(key)) is None:
+                kept = find()
+                self.put(key, kept)
+            return kept
+
+    @contextmanager
+    def _one_at_a_time(self, key: Hashable) -> Any:
+        with self._lock:
+            lock, waiting = self._finding.get(key, (threading.Lock(), 0))
+            self._finding[key] = lock, waiting + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, waiting = self._finding.pop(key)
+                if waiting > 1:
+                    self._finding[key] = lock, waiting - 1
+
+
+def weight(result: Any) -> int:
+    """Estimate how many bytes a result takes: what its arrays and texts have, and a little more."""
+    if isinstance(result, np.ndarray):
+        return 200 + int(result.nbytes)
+    if isinstance(result, str | bytes):
+        return 50 + len(result)
+    if isinstance(result, Mapping):
+        return 200 + sum(weight(value) + 100 for value in result.values())
+    if isinstance(result, list | tuple | set | frozenset):
+        return 100 + sum(map(weight, result))
+    if is_dataclass(result):
+        return 100 + sum(weight(getattr(result, each.name)) for each in fields(result))
+    return 50
 
 
 class Session:
     """A network that is looked into, and what was found in it so far.
 
     Args:
-        model: The network, on the device of the images; unchanged by all questions.
-        data: The images that it was trained on.
+        answering: Has the network.
         location: The file or folder of its plugin, whose errors are the author's.
         network: Identifies its code, its options and its data set in a shared cache. Sessions of
             equal `network` share what does not depend on the weights.
         weights: Identifies its weights among those, such as the epoch.
         cache: Where results are kept; by default one for this session alone.
-        worker: Runs all that uses the network.
     """
 
     def __init__(
         self,
-        model: nn.Module,
-        data: Data,
+        answering: Answering,
         *,
         location: Path | None = None,
         network: Hashable = None,
         weights: Hashable = None,
         cache: Cache | None = None,
-        worker: Worker = at_once,
     ) -> None:
-        self.model, self.data, self.location = model, data, location
+        self.location = location
+        self._answering = answering
         self._network, self._weights = network, weights
-        self._cache = Cache(MOST_ANSWERS) if cache is None else cache
-        self._work = worker
+        self._cache = Cache(MOST_BYTES) if cache is None else cache
 
     def explain(self, figure: str, error: BaseException) -> str:
         """Say in a sentence why a figure cannot be shown, and log the traceback.
@@ -140,6 +181,21 @@ class Session:
     # What does not depend on the weights.
 
     @property
+    def outline(self) -> Outline:
+        """What the network is."""
+        return self._once(None, "outline")
+
+    @property
+    def images(self) -> ImageSpec:
+        """The images as the network sees them."""
+        return self.outline.images
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The classes of the test images, `int64`, `(N,)`."""
+        return self.outline.labels
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The layers, operations and blocks in running order."""
         return self.outline.parts
@@ -147,7 +203,7 @@ class Session:
     @property
     def unused(self) -> tuple[Node, ...]:
         """What is computed and does not reach the answer."""
-        return self.outline.graph.unused
+        return self.outline.unused
 
     @property
     def branches(self) -> list[str]:
@@ -157,36 +213,24 @@ class Session:
     @property
     def channels(self) -> Mapping[str, int]:
         """How many channels of each part can be switched off, by name."""
-        return self.outline.kept
+        return self.outline.channels
 
     @property
     def fields(self) -> Mapping[str, ReceptiveField]:
         """The receptive field of each layer, branch and block, by name."""
-        spec = self.data.spec
-        size = (spec.channels, spec.size, spec.size)
-        return self._ask(("fields",), lambda: receptive_fields(self.model, size))
+        return self._once(None, "fields")
 
     @property
     def costs(self) -> list[Cost]:
         """The cost of each part, with the milliseconds of a forward pass of 64 test images."""
-        test = self.data.test
-
-        def find() -> list[Cost]:
-            images = test.normalise(test.images[:BATCH])
-            return costs(self.parts, measure(self.model, images, self.parts), self.unused)
-
-        return self._ask(("costs",), find)
-
-    @property
-    def black(self) -> Tensor:
-        """A black pixel after normalisation, `(C, 1, 1)`."""
-        return -self.data.test.mean / self.data.test.std
+        return self._once(None, "costs")
 
     def can_be_off(self, switch: str) -> bool:
         """Return whether there is a branch of that path, or a channel such as `conv1:3`."""
         path, _, channel = switch.rpartition(":")
-        is_channel = channel.isdecimal() and int(channel) < self.channels.get(path, 0)
-        return is_channel or switch in self.branches
+        # Digits of a plain number only: an address may say anything.
+        is_number = channel.isascii() and channel.isdecimal() and len(channel) < 10
+        return (is_number and int(channel) < self.channels.get(path, 0)) or switch in self.branches
 
     def in_running_order(self, paths: Iterable[str]) -> list[str]:
         """Sort the paths of modules by when they first run."""
@@ -207,28 +251,9 @@ class Session:
         Raises:
             AblationError: Something in `off` does not exist.
         """
-        split = self.data.test.first(images)
-
-        def find() -> Answers:
-            means = self._means(len(split)) if off and instead == "mean" else None
-            with self._ablated(off, means):
-                return answers(self.model, split)
-
-        question = ("answers", tuple(sorted(off)), len(split), instead if off else "")
-        return self._ask(question, find, self._weights)
-
-    def _means(self, images: int) -> Means:
-        """What each branch gives on average over the first so many test images."""
-
-        def find() -> Means:
-            return mean_outputs(self.model, self.outline, self.data.test.first(images))
-
-        return self._ask(("means", images), find, self._weights)
-
-    def _ablated(
-        self, off: Collection[str], means: Means | None = None
-    ) -> AbstractContextManager[None]:
-        return ablated(self.model, self.outline, off, means) if off else nullcontext()
+        number = len(self.labels) if images is None else min(images, len(self.labels))
+        asked = tuple(sorted(off)), number, instead if off else "zero"
+        return self._once(self._weights, "answers", *asked)
 
     def linearity_between(self, first: str, last: str) -> Linearity:
         """Find out whether what is from one part to another, both included, is affine.
@@ -236,17 +261,11 @@ class Session:
         Raises:
             UnknownPartError: There is no such part, or `last` does not follow from `first`.
         """
-
-        def find() -> Linearity:
-            return linearity_between(self.model, self.data.spec, first, last)
-
-        return self._ask(("linearity", first, last), find, self._weights)
+        return self._once(self._weights, "linearity_between", first, last)
 
     def linearity(self) -> list[Linearity]:
         """Find out which blocks are affine."""
-        return self._ask(
-            ("linearity",), lambda: linearity(self.model, self.data.spec), self._weights
-        )
+        return self._once(self._weights, "linearity")
 
     def gradients(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Compute the gradient norm of each layer and of each branch, on 64 training images.
@@ -254,28 +273,23 @@ class Session:
         Returns:
             By path, both in running order.
         """
-        train = self.data.train
-
-        def find() -> tuple[Mapping[str, float], Mapping[str, float]]:
-            images, labels = train.normalise(train.images[:BATCH]), train.labels[:BATCH]
-            norms = gradient_norms(self.model, images, labels)
-            ordered = {path: norms[path] for path in self.in_running_order(norms)}
-            return ordered, branch_norms(self.parts, norms)
-
-        return self._ask(("gradients",), find, self._weights)
+        return self._once(self._weights, "gradients")
 
     def filters(self) -> Mapping[str, Filters]:
         """Return the filters of each two-dimensional convolution by path, in running order."""
+        return self._once(self._weights, "filters")
 
-        def find() -> Mapping[str, Filters]:
-            found = filters(self.model)
-            return {path: found[path] for path in self.in_running_order(found)}
+    # What depends on one image, `uint8`, `(C, H, W)`.
 
-        return self._work(find)
+    def test_image(self, number: int) -> Pixels:
+        """Return a test image, `uint8`, `(C, H, W)`."""
+        return self._once(None, "test_image", number)
 
-    # What depends on one image, `uint8`, `(C, H, W)`. It is not kept.
+    def test_images(self, numbers: Sequence[int]) -> Pixels:
+        """Return some test images, `uint8`, `(N, C, H, W)`."""
+        return self._once(None, "test_images", tuple(numbers))
 
-    def record(self, image: Tensor, off: Collection[str] = ()) -> Recording:
+    def record(self, image: Pixels, off: Collection[str] = ()) -> Recording:
         """Run an image through the network and keep the output of each part.
 
         The parts have their multiply-adds, unless this image takes a path of its own.
@@ -283,52 +297,35 @@ class Session:
         Raises:
             AblationError: Something in `off` does not exist.
         """
-
-        def find() -> Recording:
-            with self._ablated(off):
-                found = record(self.model, self._normalised(image))
-            names = [[node.name for node in nodes(parts)] for parts in (found.parts, self.parts)]
-            return replace(found, parts=self.parts) if names[0] == names[1] else found
-
-        return self._work(find)
+        found: Recording = self._of_image("record", image, tuple(off))
+        names = [[node.name for node in nodes(parts)] for parts in (found.parts, self.parts)]
+        return replace(found, parts=self.parts) if names[0] == names[1] else found
 
     def attribution(
-        self, image: Tensor, target: int, method: Method, off: Collection[str] = ()
-    ) -> Tensor:
+        self, image: Pixels, target: int, method: Method, off: Collection[str] = ()
+    ) -> NDArray[np.float32]:
         """Compute how much each pixel raises the logit of the class `target`, `(H, W)`."""
+        return self._of_image("attribution", image, target, method, tuple(off))
 
-        def find() -> Tensor:
-            with self._ablated(off):
-                pixels = self._normalised(image)[0]
-                return attribution(self.model, pixels, target, method, self.black)
-
-        return self._work(find)
-
-    def grad_cam(self, image: Tensor, target: int, layer: str, off: Collection[str] = ()) -> Tensor:
+    def grad_cam(
+        self, image: Pixels, target: int, layer: str, off: Collection[str] = ()
+    ) -> NDArray[np.float32]:
         """Compute Grad-CAM of the maps of one layer, `(H, W)`.
 
         Raises:
             AttributionError: The layer has none.
         """
-
-        def find() -> Tensor:
-            with self._ablated(off):
-                return grad_cam(self.model, self.outline, layer, self._normalised(image)[0], target)
-
-        return self._work(find)
+        return self._of_image("grad_cam", image, target, layer, tuple(off))
 
     def logit_attribution(
-        self, image: Tensor, block: str, off: Collection[str] = ()
+        self, image: Pixels, block: str, off: Collection[str] = ()
     ) -> LogitAttribution:
         """Divide the logits of one image among the branches of a block."""
+        return self._of_image("logit_attribution", image, block, tuple(off))
 
-        def find() -> LogitAttribution:
-            with self._ablated(off):
-                return logit_attribution(self.model, self.outline, block, self._normalised(image))
-
-        return self._work(find)
-
-    def patched(self, image: Tensor, donor: Tensor, part: str, off: Collection[str] = ()) -> Tensor:
+    def patched(
+        self, image: Pixels, donor: Pixels, part: str, off: Collection[str] = ()
+    ) -> NDArray[np.float32]:
         """Run an image with the output of one part taken from the run of another image.
 
         Returns:
@@ -337,39 +334,17 @@ class Session:
         Raises:
             UnknownPartError: There is no such part.
         """
+        return self._of_image("patched", image, donor, part, tuple(off))
 
-        def find() -> Tensor:
-            given = self._normalised(donor)[0]
-            with self._ablated(off):
-                return patched(self.model, self.outline, part, self._normalised(image), given)
+    def _of_image(self, question: str, image: Pixels, *args: Any) -> Any:
+        said = tuple(a.tobytes() if isinstance(a, np.ndarray) else a for a in (image, *args))
+        return self._cache.once(
+            (self._network, self._weights, question, said),
+            lambda: self._answering(question, image, *args),
+        )
 
-        return self._work(find)
-
-    @property
-    def outline(self) -> Trace[int]:
-        """What a run of the network does, and how many channels of each output can be off."""
-
-        def channels(output: Tensor) -> int:
-            return channels_of(tuple(output.shape[1:]))
-
-        image = blank(self.model, self.data.spec)
-        return self._ask(("outline",), lambda: trace(self.model, image, channels, count=True))
-
-    def _normalised(self, image: Tensor) -> Tensor:
-        """One image as the network takes it, `(1, C, H, W)`."""
-        test = self.data.test
-        return test.normalise(image[None].to(test.device))
-
-    def _ask(self, question: Hashable, find: Callable[[], T], weights: Hashable = None) -> T:
+    def _once(self, weights: Hashable, question: str, *args: Any) -> Any:
         """Return what is kept of a question, or find it out."""
-        key = self._network, weights, question
-
-        def look() -> T:
-            found: T | None = self._cache.get(key)  # again, since others may have asked it by now
-            if found is None:
-                found = find()
-                self._cache.put(key, found)
-            return found
-
-        kept: T | None = self._cache.get(key)
-        return self._work(look) if kept is None else kept
+        return self._cache.once(
+            (self._network, weights, question, args), lambda: self._answering(question, *args)
+        )

@@ -2,12 +2,10 @@
 
 import contextlib
 import functools
-import inspect
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -17,65 +15,25 @@ from torch.nn.parameter import is_lazy
 from explorer.errors import explain
 from explorer.modes import evaluating
 from explorer.outputs import tensors_in
+from explorer.plugin.catalogue import Description
 from explorer.plugin.constructor import Constructor
-from explorer.plugin.options import Option, OptionError, Value, fill
-from explorer.plugin.sources import PluginError, Source
+from explorer.plugin.options import Value
+from explorer.plugin.sources import PluginError
 from explorer.spec import ImageSpec
 
 _SIZES = {28, 32, 64}  # pixels that `needs` tries
 _KINDS = {1: "grey images", 3: "colour images"}
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture(Description):
     """A network that can be built, as a plugin offers it.
 
     Attributes:
-        name: What it is called in the picker and on the command line.
         constructor: What makes it: a class, a function, and how it is called.
-        source: The plugin that offers it.
-        fingerprint: A hash of the plugin's source, by which a run knows whether the code that made
-            it is still the code that is here.
-        images: The images on which it is described: 1×28×28 if it takes them, else the first kind
-            that it was found to take.
-        parameters: The number of its trainable parameters, with default options on `images`.
     """
 
-    name: str
     constructor: Constructor
-    source: Source
-    fingerprint: str
-    images: ImageSpec
-    parameters: int
-
-    @property
-    def options(self) -> tuple[Option, ...]:
-        """The options of its constructor."""
-        return self.constructor.options
-
-    @property
-    def origin(self) -> str:
-        """The plugin that offers it, as a person reads it."""
-        return self.source.origin
-
-    @property
-    def location(self) -> Path | None:
-        """The file or folder of the plugin that offers it."""
-        return self.source.location
-
-    @property
-    def description(self) -> str:
-        """The docstring of the class or function itself, unindented; empty if it has none."""
-        definition = self.constructor.definition
-        own = (
-            vars(definition).get("__doc__") if isinstance(definition, type) else definition.__doc__
-        )
-        return inspect.cleandoc(own or "")
-
-    @property
-    def summary(self) -> str:
-        """The first paragraph of the description, on one line."""
-        return " ".join(self.description.split("\n\n")[0].split())
 
     def build(self, images: ImageSpec, values: Mapping[str, object] | None = None) -> nn.Module:
         """Build the network for `images`, with defaults for the options not in `values`.
@@ -89,17 +47,6 @@ class Architecture:
         options = self.complete(values or {})
         with printing_to_stderr():
             return _build(self.constructor, images, options)
-
-    def complete(self, values: Mapping[str, object]) -> dict[str, Value]:
-        """Check `values` and add the defaults of the options that are not in it.
-
-        Raises:
-            OptionError: A value does not fit its option.
-        """
-        try:
-            return fill(self.options, values)
-        except OptionError as error:
-            raise OptionError(f"{self.name}: {error}") from error
 
     def sees(self, images: ImageSpec, values: Mapping[str, object] | None = None) -> ImageSpec:
         """Return the images for which the network is built where a data set has `images`.

@@ -75,6 +75,23 @@ class Constructor:
         return definition_of(self.function)
 
     @property
+    def description(self) -> str:
+        """The docstring of the class or function itself, unindented; empty if it has none."""
+        definition = self.definition
+        own = (
+            vars(definition).get("__doc__") if isinstance(definition, type) else definition.__doc__
+        )
+        return inspect.cleandoc(own or "")
+
+    @property
+    def file(self) -> str:
+        """The file in which the network is written; empty if it is unknown."""
+        try:
+            return inspect.getsourcefile(self.definition) or ""
+        except TypeError:  # a class that was created without a file
+            return ""
+
+    @property
     def asks_for_classes(self) -> bool:
         """Whether it is told how many classes there are."""
         return self.extra or "num_classes" in self.images or _itself in self.images.values()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, Protocol
 
 import pluggy
@@ -18,7 +18,9 @@ from explorer import hooks
 from explorer.data.dataset import DataSet
 from explorer.hooks import HOOKS
 from explorer.plugin.architecture import Architecture, printing_to_stderr, try_out
+from explorer.plugin.catalogue import Description
 from explorer.plugin.constructor import Constructor, definition_of, name_of, read
+from explorer.plugin.guard import guarded
 from explorer.plugin.sources import PluginError, Source, fingerprint, import_plugin
 from explorer.spec import ImageSpec
 from explorer.text import suggest
@@ -53,11 +55,13 @@ class Offer:
         architectures: Networks that can be built.
         datasets: Data sets to train them on.
         refused: What cannot be used, the plugin itself included.
+        changed: What the plugin changed in this process while it was loaded; it is as before.
     """
 
     architectures: dict[str, Architecture] = field(default_factory=dict)
     datasets: dict[str, DataSet] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
     @contextlib.contextmanager
     def refusing(self, name: str = "", line: str = "") -> Iterator[None]:
@@ -74,13 +78,16 @@ class Offer:
             self.refused.append(Refused(name, line, error))
 
 
-def load_plugin(source: Source, taken: Offer) -> Offer:
+def load_plugin(
+    source: Source, taken: Offer, known: Mapping[str, Description] = MappingProxyType({})
+) -> Offer:
     """Load a plugin and check what it offers; what cannot be used is in `Offer.refused`.
 
     Args:
         source: The plugin.
         taken: What others offer already; a name can be given only once. Networks are tried on
             these data sets too.
+        known: Networks of the same code that were tried before, which need not be tried again.
     """
     code = fingerprint(source.location)
     offer = Offer()
@@ -100,9 +107,20 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
             _refuse_taken(name, renamed, taken.architectures, offer.architectures)
             datasets = [*taken.datasets.values(), *offer.datasets.values()]
             kinds = dict.fromkeys([*KINDS, *(dataset.images for dataset in datasets)])
-            images, parameters = _probe(constructor, kinds)
+            if (seen := known.get(name)) and seen.fingerprint == code:
+                images, parameters = seen.images, seen.parameters
+            else:
+                images, parameters = _probe(constructor, kinds)
             offer.architectures[name] = Architecture(
-                name, constructor, source, code, images, parameters
+                name=name,
+                options=constructor.options,
+                description=constructor.description,
+                file=constructor.file,
+                source=source,
+                fingerprint=code,
+                images=images,
+                parameters=parameters,
+                constructor=constructor,
             )
 
     def register_dataset(dataset: DataSet, /) -> None:
@@ -114,7 +132,7 @@ def load_plugin(source: Source, taken: Offer) -> Offer:
                 source.origin, source.location, source.target, code
             )
 
-    with offer.refusing(), printing_to_stderr():
+    with guarded(offer.changed), offer.refusing(), printing_to_stderr():
         manager = pluggy.PluginManager(hooks.PROJECT)
         manager.add_hookspecs(hooks)
         manager.register(import_plugin(source))

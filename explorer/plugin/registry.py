@@ -8,75 +8,27 @@ there.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from explorer.data.dataset import DataSet, UnknownDataSetError
-from explorer.errors import ExplorerError, own_trace
+from explorer.data.dataset import DataSet
+from explorer.errors import own_trace
 from explorer.plugin.architecture import Architecture
+from explorer.plugin.catalogue import (
+    BrokenPlugin,
+    Catalogue,
+    Description,
+    Meddling,
+    MisfitError,
+)
 from explorer.plugin.diagnosis import explain
 from explorer.plugin.loading import Offer, Refused, load_plugin
 from explorer.plugin.sources import Source, all_sources
-from explorer.text import dimensions, suggest
-
-
-class UnknownArchitectureError(ExplorerError, LookupError):
-    """No loaded plugin offers an architecture of that name."""
-
-
-class MisfitError(ExplorerError, ValueError):
-    """A network cannot take the images of a data set; the message says which it can."""
+from explorer.text import dimensions
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenPlugin:
-    """A plugin that cannot be used, or one network of it.
-
-    Attributes:
-        source: The plugin.
-        name: The class or function of the network; empty for the plugin as a whole.
-        reason: One sentence on what is wrong and what would be right.
-        trace: The part of the traceback that is in the plugin's own code; may be empty.
-    """
-
-    source: Source
-    name: str
-    reason: str
-    trace: str
-
-
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """All that was found.
-
-    Attributes:
-        architectures: The networks that can be built, by name.
-        datasets: The data sets to train them on, by name.
-        broken: The plugins that cannot be used, and what cannot be used of others.
-    """
-
-    architectures: Mapping[str, Architecture]
-    datasets: Mapping[str, DataSet]
-    broken: tuple[BrokenPlugin, ...]
-
-    def __getitem__(self, name: str) -> Architecture:
-        try:
-            return self.architectures[name]
-        except KeyError:
-            raise UnknownArchitectureError(
-                f"There is no architecture {name!r}; {suggest(name, self.architectures)}"
-            ) from None
-
-    def dataset(self, name: str) -> DataSet:
-        """Return the data set of that name.
-
-        Raises:
-            UnknownDataSetError: There is none.
-        """
-        try:
-            return self.datasets[name]
-        except KeyError:
-            raise UnknownDataSetError(
-                f"There is no data set {name!r}; {suggest(name, self.datasets)}"
-            ) from None
+class Registry(Catalogue[Architecture]):
+    """All that was found, with the code."""
 
     def fitting(
         self, architecture: Architecture, values: Mapping[str, object] | None = None
@@ -126,14 +78,47 @@ def discover(folders: Iterable[Path] = ()) -> Registry:
 
 def load(sources: Iterable[Source]) -> Registry:
     """Load and check each plugin by itself; if two offer the same name, the first has it."""
-    found = Offer()
-    broken: list[BrokenPlugin] = []
+    loading = Loading()
     for source in sources:
-        offer = load_plugin(source, found)
-        found.architectures.update(offer.architectures)
-        found.datasets.update(offer.datasets)
-        broken += [_broken(source, refused) for refused in offer.refused]
-    return Registry(found.architectures, found.datasets, tuple(broken))
+        loading.add(source)
+    return loading.registry
+
+
+class Loading:
+    """Loads plugins one after the other, into one registry."""
+
+    def __init__(self) -> None:
+        self._found = Offer()
+        self._broken: list[BrokenPlugin] = []
+        self._meddling: list[Meddling] = []
+
+    @property
+    def registry(self) -> Registry:
+        """All that was found so far."""
+        return Registry(
+            dict(self._found.architectures),
+            dict(self._found.datasets),
+            tuple(self._broken),
+            tuple(self._meddling),
+        )
+
+    def add(
+        self, source: Source, known: Mapping[str, Description] = MappingProxyType({})
+    ) -> Registry:
+        """Load one more plugin; return what is found of it alone.
+
+        Args:
+            source: The plugin.
+            known: Networks of the same code that were tried before, which need not be tried again.
+        """
+        offer = load_plugin(source, self._found, known)
+        broken = [_broken(source, refused) for refused in offer.refused]
+        meddling = [Meddling(source, tuple(offer.changed))] if offer.changed else []
+        self._found.architectures.update(offer.architectures)
+        self._found.datasets.update(offer.datasets)
+        self._broken += broken
+        self._meddling += meddling
+        return Registry(offer.architectures, offer.datasets, tuple(broken), tuple(meddling))
 
 
 def _broken(source: Source, refused: Refused) -> BrokenPlugin:

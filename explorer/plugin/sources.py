@@ -105,7 +105,9 @@ def installed() -> Iterator[Source]:
     """Yield the plugins that installed packages declare in the entry-point group `explorer`."""
     for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS)):
         release = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
-        yield Source(entry.name, release, _location(entry.module), entry)
+        # Without its distribution, so that it is plain values and the same from read to read.
+        alone = importlib.metadata.EntryPoint(entry.name, entry.value, entry.group)
+        yield Source(entry.name, release, _location(entry.module), alone)
 
 
 def all_sources(folders: Iterable[Path]) -> list[Source]:

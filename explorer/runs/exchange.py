@@ -16,8 +16,7 @@ from explorer.errors import ExplorerError, explain
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.matching import differences, find_match
 from explorer.plugin.registry import Registry
-from explorer.runs.restore import spec_of
-from explorer.runs.run import GUESSING, UNTRAINED, Run, UnknownRunError
+from explorer.runs.run import GUESSING, UNTRAINED, Run, UnknownRunError, spec_of
 from explorer.runs.store import RunStore
 from explorer.training.checkpoint import pack_weights, unpack_weights
 from explorer.training.events import Epoch, Started

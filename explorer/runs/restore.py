@@ -1,6 +1,5 @@
-"""Makes the spec of a run, and restores the network that a run had after an epoch."""
+"""Restores the network that a run had after an epoch."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,31 +8,11 @@ from torch import nn
 from explorer.data.dataset import DataSet
 from explorer.data.loader import Data, default_device, load_data
 from explorer.errors import ExplorerError, explain
-from explorer.plugin.architecture import Architecture
 from explorer.plugin.registry import Registry
-from explorer.runs.run import Run, RunSpec
+from explorer.runs.run import Run
 from explorer.runs.store import RunStore
 from explorer.training.checkpoint import load_weights
 from explorer.training.layout import settle
-from explorer.training.recipe import Recipe
-
-
-def spec_of(
-    architecture: Architecture, values: Mapping[str, object], dataset: DataSet, recipe: Recipe
-) -> RunSpec:
-    """Return the spec of a run of this network on these images, as both are now.
-
-    Raises:
-        OptionError: A value does not fit its option.
-    """
-    return RunSpec(
-        architecture.name,
-        architecture.complete(values),
-        dataset.name,
-        recipe,
-        architecture.fingerprint,
-        dataset.version or "",
-    )
 
 
 class NetworkError(ExplorerError, RuntimeError):
@@ -106,15 +85,3 @@ def _build(run: Run, registry: Registry) -> nn.Module:
         raise
     except Exception as error:  # its code may have changed in any way since the run was made
         raise ExplorerError(explain(error, architecture.location)) from error
-
-
-def is_current(run: Run, registry: Registry) -> bool:
-    """Return whether code and images are still those that the run was made with."""
-    architecture = registry.architectures.get(run.spec.architecture)
-    dataset = registry.datasets.get(run.spec.dataset)
-    return (
-        architecture is not None
-        and architecture.fingerprint == run.spec.fingerprint
-        and dataset is not None
-        and dataset.version == run.spec.dataset_version
-    )

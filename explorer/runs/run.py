@@ -13,7 +13,9 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from explorer.data.dataset import DataSet
 from explorer.errors import ExplorerError
+from explorer.plugin.catalogue import Description
 from explorer.plugin.options import Value
 from explorer.text import suggest
 from explorer.training.events import Epoch, Started
@@ -131,6 +133,24 @@ class RunSpec:
             if not isinstance(value, str | int | float):
                 raise SpecError(f"Its option {name} cannot be {value!r}.")
         return cls(**{**values, "recipe": Recipe.from_json(values["recipe"])})
+
+
+def spec_of(
+    architecture: Description, values: Mapping[str, object], dataset: DataSet, recipe: Recipe
+) -> RunSpec:
+    """Return the spec of a run of this network on these images, as both are now.
+
+    Raises:
+        OptionError: A value does not fit its option.
+    """
+    return RunSpec(
+        architecture.name,
+        architecture.complete(values),
+        dataset.name,
+        recipe,
+        architecture.fingerprint,
+        dataset.version or "",
+    )
 
 
 # Of the fields as plain values.

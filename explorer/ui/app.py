@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.ui import reload, state
 from explorer.ui.pages import plugins, runs, train
+from explorer.ui.pages.inside import page as inside
 
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
@@ -14,17 +15,11 @@ _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched fr
 _STYLE = "<style>.stMainBlockContainer { padding-top: 4rem; }</style>"
 
 
-def _inside() -> None:
-    from explorer.ui.pages.inside import page  # needs torch; the other pages at first do not
-
-    page.page()
-
-
 def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config("Architecture Explorer", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
-    look = st.Page(_inside, title="Look inside", icon=":material/search:", url_path="inside")
+    look = st.Page(inside.page, title="Look inside", icon=":material/search:", url_path="inside")
     training = st.Page(
         lambda: train.page(look), title="Train", icon=":material/model_training:", default=True
     )

@@ -58,10 +58,8 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
 
 
 def _note_older_code(runs: Sequence[Run]) -> None:
-    from explorer.runs.restore import is_current  # needs torch, which the curves above do without
-
     for run in runs:
-        if not is_current(run, state.registry()):
+        if not state.catalogue().is_current(run.spec):
             done = "imported" if run.spec.imported else "trained"
             st.caption(
                 f":material/history: {run.spec.architecture} was {done} with earlier code "
@@ -132,9 +130,9 @@ def _status(run: Run, steps: Sequence[Step], key: str) -> None:
 
 def _learned_nothing(run: Run) -> bool:
     accuracy = run.last_accuracy or 0
-    if accuracy > 0.75:  # more than guessing among two; and the registry loads torch first
+    if accuracy > 0.75:  # more than guessing among two; and plugins may still be loading
         return False
-    dataset = state.registry().datasets.get(run.spec.dataset)
+    dataset = state.catalogue().datasets.get(run.spec.dataset)
     return dataset is not None and accuracy < GUESSING / dataset.images.num_classes
 
 
@@ -145,7 +143,7 @@ def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:
         speed = f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""
         here = f"epoch {steps[-1].epoch} of {run.spec.recipe.epochs}"
         return " · ".join(filter(None, [here, now.time_left, speed]))
-    dataset = state.registry().datasets.get(run.spec.dataset)
+    dataset = state.catalogue().datasets.get(run.spec.dataset)
     if dataset and not is_cached(dataset, state.settings().cache):
         return f"downloading {dataset.title}, which is used for the first time"
     return "getting ready"

@@ -14,10 +14,14 @@ def offer() -> None:
     """Show a line with the button *Reload* as soon as there is something to reload."""
     for sentence in st.session_state.pop(BROKEN, ()):
         st.error(sentence)
-    st.fragment(_offer, run_every=SECONDS)()
+    st.fragment(_offer, run_every=SECONDS)(state.plugins().loading)
 
 
-def _offer() -> None:
+def _offer(loading: Sequence[str]) -> None:
+    if now := state.plugins().loading:
+        st.caption(f":material/hourglass_empty: Still being loaded: {_list(now)}.")
+    elif loading:
+        st.rerun()  # they are there now
     changed, datasets = state.changed_plugins(), state.changed_datasets()
     if not changed and not datasets:
         return
@@ -33,7 +37,7 @@ def _offer() -> None:
             st.session_state[BROKEN] = [
                 f"**{broken.source.name}** is broken: {broken.reason} The page *Plugins* "
                 "shows more."
-                for broken in state.registry().broken
+                for broken in state.catalogue().broken
                 if broken.source.name in changed
             ]
             st.rerun()

@@ -3,26 +3,24 @@
 import contextlib
 import gc
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
 from explorer.charts.svg import network_svg
-from explorer.plugin.sources import Source, all_sources, changed_since, fingerprint
+from explorer.engines.children import Nursery
+from explorer.engines.local import LocalEngine
+from explorer.engines.plugins import Plugins
+from explorer.engines.questions import Drawn
+from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs.recorded import open_examples
 from explorer.runs.run import Run, RunSpec, UnknownRunError
 from explorer.runs.store import RunStore, StoreError
 from explorer.settings import Settings, SettingsError, read_settings
-from explorer.spec import ImageSpec
 from explorer.training.events import Score, Step
-from explorer.ui.components.chart import Drawn, drawn
-
-# Importing torch takes a second or two. What needs it is imported when it is first asked for, so
-# that the first page can show its curves before.
-if TYPE_CHECKING:
-    from explorer.engines.local import LocalEngine
-    from explorer.plugin.registry import Registry
+from explorer.ui.components.chart import Drawn as Chart
+from explorer.ui.components.chart import drawn
 
 SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added
 
@@ -51,52 +49,53 @@ def example_runs() -> Sequence[Run]:
     return examples().runs()
 
 
-def registry() -> "Registry":
-    """Return all plugins, loaded once, and again when somebody asks for it."""
-    return _loaded()[0]
+@st.cache_resource(show_spinner=False)
+def nursery() -> Nursery:
+    """Return where all child processes come from."""
+    return Nursery()
 
 
 @st.cache_resource(show_spinner=False)
-def _loaded() -> tuple["Registry", Mapping[Source, str]]:
-    from explorer.plugin.registry import load
+def plugins() -> Plugins:
+    """Return all plugins, loaded once, and again when somebody asks for it."""
+    return Plugins(nursery(), settings())
 
-    sources = all_sources(settings().plugins)
-    before = {source: fingerprint(source.location) for source in sources}
-    return load(sources), before
+
+def catalogue() -> Catalogue[Description]:
+    """Return what all plugins offer."""
+    return plugins().catalogue
 
 
 @st.cache_data(show_spinner=False, ttl=1)
 def changed_plugins() -> list[str]:
     """Return the names of plugins that were edited, added or removed since they were loaded."""
-    return changed_since(_loaded()[1], settings().plugins)
+    return plugins().changed()
 
 
 @st.cache_data(show_spinner=False, ttl=10)
 def changed_datasets() -> list[str]:
     """Return the names of data sets whose files have changed since their plugins were loaded."""
-    return sorted(name for name, each in registry().datasets.items() if each.has_changed)
+    return sorted(name for name, each in catalogue().datasets.items() if each.has_changed)
 
 
 def reload_plugins() -> None:
     """Load all plugins again, for all visitors."""
-    _loaded.clear()
+    plugins().reload()
     changed_plugins.clear()
     changed_datasets.clear()
 
 
 @st.cache_resource(show_spinner=False)
-def engine() -> "LocalEngine":
-    """Return the queue with its workers."""
-    from explorer.engines.local import LocalEngine
-
-    return LocalEngine(store(), settings())
+def engine() -> LocalEngine:
+    """Return the queue of runs, and the processes that train them."""
+    return LocalEngine(store(), settings(), nursery(), plugins().needed)
 
 
 def warm_up() -> None:
     """Make what every page needs before the first visit; what fails here fails there too."""
     with contextlib.suppress(Exception):
         engine()
-        registry()
+        catalogue()
         freeze_memory("before any page")
 
 
@@ -105,31 +104,46 @@ def freeze_memory(when: str) -> None:
     """Exempt what is in memory from garbage collection; once for each `when`.
 
     Streamlit collects garbage after every run of a page, and would each time look through the
-    hundreds of thousands of objects that torch and the first run of a page load.
+    hundreds of thousands of objects that were loaded for the first one.
     """
     gc.collect()
     gc.freeze()
 
 
 def shut_down() -> None:
-    """End the worker; its run is interrupted, and may be resumed."""
+    """End all child processes; a run that is being trained is interrupted, and may be resumed."""
     with contextlib.suppress(SettingsError, StoreError):
         engine().close()
+    with contextlib.suppress(SettingsError):
+        plugins().close()
+    nursery().close()
 
 
 # What is cached as a resource is not copied at each use: these are never changed by who uses them.
 
 
-@st.cache_resource(show_spinner=False, max_entries=200)
 def network(
-    architecture: str, fingerprint: str, values: Mapping[str, Any], images: ImageSpec
-) -> tuple[int, str]:
-    """Return how many parameters a network of these options has, and its drawing, an SVG."""
-    from explorer.inspection.outline import outline
+    name: str, values: Mapping[str, Any] | None = None, dataset: str = ""
+) -> tuple[Drawn, str]:
+    """Return what a network of these options is for a data set, and its drawing, an SVG.
 
-    parts = outline(registry()[architecture].build(images, values), images).parts
-    svg = network_svg(parts, images, "vertical", opens=False)
-    return sum(part.parameters for part in parts), svg
+    Args:
+        name: The architecture.
+        values: Its options.
+        dataset: The name of the data set; without one, the images on which it is described.
+
+    Raises:
+        AnswerError: It cannot be built so.
+    """
+    found = plugins().draw(name, values or {}, dataset) if dataset else plugins().draw_alone(name)
+    return found, _drawing(catalogue()[name].fingerprint, name, values, dataset, found)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _drawing(
+    code: str, name: str, values: Mapping[str, Any] | None, dataset: str, _found: Drawn
+) -> str:
+    return network_svg(_found.parts, _found.images, "vertical", opens=False)
 
 
 def with_examples(own: Sequence[Run]) -> list[Run]:
@@ -165,7 +179,7 @@ def recorded_scores(id: str, epochs: int, _store: RunStore) -> Sequence[Score]:
     return _store.scores(id)
 
 
-def curves(traces: Sequence[Trace]) -> tuple[Drawn, Drawn]:
+def curves(traces: Sequence[Trace]) -> tuple[Chart, Chart]:
     """Return accuracy and loss over the epochs; those of finished runs are drawn once."""
     if any(trace.run.status.is_live for trace in traces):
         return drawn(accuracy_curves(traces)), drawn(loss_curves(traces))
@@ -175,7 +189,7 @@ def curves(traces: Sequence[Trace]) -> tuple[Drawn, Drawn]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def _recorded_curves(which: Sequence[Any], _traces: Sequence[Trace]) -> tuple[Drawn, Drawn]:
+def _recorded_curves(which: Sequence[Any], _traces: Sequence[Trace]) -> tuple[Chart, Chart]:
     return drawn(accuracy_curves(_traces)), drawn(loss_curves(_traces))
 
 

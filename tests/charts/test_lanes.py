@@ -28,8 +28,7 @@ def seen(model, off=()):
     """What a page knows of a network and one image."""
     image = torch.randn(1, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     recording = record(model, image)
-    maps = {name: output[0].numpy() for name, output in recording.maps.items()}
-    return recording, maps, receptive_fields(model, (1, 28, 28))
+    return recording, recording.arrays(), receptive_fields(model, (1, 28, 28))
 
 
 def view_of(name: str, block: str, off=()) -> View:

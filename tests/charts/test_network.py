@@ -17,9 +17,10 @@ from explorer.charts.network import Box, Fork, Lane, Repeat, fold, network, walk
 from explorer.charts.stages import stage_name, stages
 from explorer.charts.style import branch_hues
 from explorer.charts.svg import network_svg
+from explorer.inspection.fields import by_reach
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, Branch, Node, Point, blocks, branches, joined
-from explorer.inspection.receptive import by_reach, receptive_fields
+from explorer.inspection.receptive import receptive_fields
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 

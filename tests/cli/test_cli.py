@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import nullcontext
 from itertools import groupby
 from pathlib import Path
 
@@ -804,13 +805,13 @@ def test_an_error_of_any_class_of_ours_is_its_sentence(monkeypatch):
     def fail():
         raise ForgottenError("It is too late.")
 
-    monkeypatch.setattr("explorer.cli.listing.load_registry", fail)
+    monkeypatch.setattr("explorer.cli.listing.plugins_elsewhere", fail)
     assert_refused(explorer("list"), "It is too late.")
     assert "in fail" in explorer("--debug", "list").stderr
 
 
 def test_a_fault_of_ours_says_so_and_how_to_see_the_traceback(monkeypatch):
-    monkeypatch.setattr("explorer.cli.listing.load_registry", lambda: None)
+    monkeypatch.setattr("explorer.cli.listing.plugins_elsewhere", nullcontext)
     result = explorer("list")
     assert (result.exit_code, result.stdout) == (1, "")
     sentence, hint = result.stderr.splitlines()

@@ -1,24 +1,24 @@
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 
 import psutil
 import pytest
-from pebble import ProcessFuture
 
 from explorer.data.loader import default_device
+from explorer.engines.children import ChildError, Nursery
 from explorer.engines.local import LocalEngine
 from explorer.engines.perform import perform
+from explorer.engines.plugins import Plugins
 from explorer.plugin.registry import discover
 from explorer.runs.run import RunSpec, Status
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
-from explorer.training.events import Started
 from explorer.training.recipe import Recipe
 
 PLUGIN = """
@@ -26,6 +26,7 @@ import os
 import sys
 import time
 
+import torch
 from torch import nn
 
 from explorer import hookimpl
@@ -68,8 +69,10 @@ DEEDS = {
     "CallsExit": "sys.exit(4)",
     "Dies": "os._exit(3)",
     "DiesQuietly": "os._exit(0)",
+    "Crashes": "os.kill(os.getpid(), 11)",
     "Explodes": "x = x * float('inf')",
     "Edited": "pass",
+    "Meddles": "sys.setrecursionlimit(150), os.chdir('/'), torch.set_num_threads(1)",
 }
 
 # The bits are promised on a CPU only.
@@ -113,9 +116,35 @@ def store(settings):
 
 
 @pytest.fixture(scope="module")
-def engine(store, settings):
-    """One engine for all: each test leaves it idle, whatever it did to its worker."""
-    engine = LocalEngine(store, settings)
+def nursery():
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="module")
+def plugins(nursery, settings):
+    plugins = Plugins(nursery, settings)
+    assert "quick" in plugins.whole_catalogue.architectures
+    yield plugins
+    plugins.close()
+
+
+@pytest.fixture(scope="module")
+def begin(store, settings, nursery, plugins):
+    """Begin an engine with other settings."""
+
+    def begin(**changed):
+        changed = settings.model_copy(update=changed)
+        return LocalEngine(store, changed, nursery, plugins.needed)
+
+    return begin
+
+
+@pytest.fixture(scope="module")
+def engine(begin):
+    """One engine for all: each test leaves it idle, whatever it did to its children."""
+    engine = begin()
     yield engine
     engine.close()
 
@@ -153,8 +182,9 @@ def in_second_epoch(store, id):
     return len(run.epochs) == 1 and store.steps(id, after=first)
 
 
-def workers():
-    return [process.pid for process in multiprocessing.active_children()]
+def process_of(engine, id):
+    """The process that trains a run, once it does."""
+    return wait(lambda: engine.running().get(id))
 
 
 def numbers(run):
@@ -177,7 +207,7 @@ def assert_same_as_uninterrupted(engine, store, run):
         assert store.weights(run.id, last) == weights
 
 
-def test_a_submitted_run_is_trained_by_the_worker_and_finished(engine, store, ask):
+def test_a_submitted_run_is_trained_and_finished(engine, store, ask):
     run = engine.submit(ask("plain"))
     assert run.status is Status.QUEUED
     run = ended(store, run.id)
@@ -198,8 +228,8 @@ def test_the_same_spec_is_the_same_run_live_or_finished(engine, store, ask):
     assert [run.id for run in store.runs()].count(spec.id) == 1
 
 
-def test_as_many_runs_as_there_are_workers_are_trained_at_once(store, settings, ask):
-    engine = LocalEngine(store, settings.model_copy(update={"workers": 2}))
+def test_as_many_runs_as_there_are_workers_are_trained_at_once(store, begin, ask):
+    engine = begin(workers=2)
     try:
         runs = [engine.submit(ask("sleeps", epochs=n + 1)) for n in range(3)]
         statuses = lambda: [str(store.run(run.id).status) for run in runs]  # noqa: E731
@@ -211,29 +241,41 @@ def test_as_many_runs_as_there_are_workers_are_trained_at_once(store, settings, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there it is a priority class")
-def test_the_worker_is_niced_so_that_pages_stay_quick(engine, store, ask):
-    ended(store, engine.submit(ask("quick")).id)
-    [worker] = workers()
-    assert psutil.Process(worker).nice() >= 10
+def test_the_process_of_a_run_is_niced_so_that_pages_stay_quick(engine, store, ask):
+    id = engine.submit(ask("sleeps")).id
+    wait(lambda: store.run(id).status is Status.RUNNING)
+    assert psutil.Process(process_of(engine, id)).nice() >= 10
+    engine.stop(id)
+    ended(store, id)
 
 
-def test_runs_are_trained_one_after_the_other_by_the_same_warm_worker(engine, store, ask):
-    before = workers()
+def test_runs_are_trained_one_after_the_other_each_in_a_process_of_its_own(engine, store, ask):
     first, second = (engine.submit(ask("steady", seed=seed)).id for seed in (1000, 1001))
     wait(lambda: store.run(first).status is Status.RUNNING)
     assert store.run(second).status is Status.QUEUED
+    one = process_of(engine, first)
     while store.run(first).status is Status.RUNNING:
         # Asked first, so that the second cannot have begun in between.
         assert (
             store.run(second).status is Status.QUEUED or store.run(first).status is Status.FINISHED
         )
+    other = process_of(engine, second)
+    assert one != other
     assert ended(store, second).status is Status.FINISHED
     assert store.run(first).status is Status.FINISHED
-    assert workers() == before
+    wait(lambda: not psutil.pid_exists(one) and not psutil.pid_exists(other))
+    assert engine.running() == {}
+
+
+def test_what_a_run_changes_in_its_process_does_not_reach_the_next(engine, store, ask):
+    meddled, after = (engine.submit(ask(name)).id for name in ("meddles", "quick"))
+    assert ended(store, meddled).status is Status.FINISHED
+    run = ended(store, after)
+    assert (run.status, run.reason) == (Status.FINISHED, "")
+    assert_same_as_uninterrupted(engine, store, run)
 
 
 def test_a_stopped_run_ends_by_itself_and_continues_to_the_same_numbers(engine, store, ask):
-    before = workers()
     spec = ask("steady", epochs=3, train_size=1600)
     id = engine.submit(spec).id
     wait(lambda: in_second_epoch(store, id))
@@ -242,7 +284,6 @@ def test_a_stopped_run_ends_by_itself_and_continues_to_the_same_numbers(engine, 
     assert run.status is Status.STOPPED
     assert run.status.is_resumable
     assert len(run.epochs) < 3
-    assert workers() == before  # it was not killed
 
     assert engine.submit(spec).status is Status.QUEUED
     run = ended(store, id)
@@ -273,13 +314,12 @@ def test_a_run_that_does_not_stop_by_itself_is_killed_and_the_next_one_is_traine
 ):
     id = engine.submit(ask(name)).id
     wait(lambda: store.run(id).status is Status.RUNNING)
-    [worker] = workers()
+    process = process_of(engine, id)
     engine.stop(id)
     following = engine.submit(ask("quick")).id
     assert ended(store, id).status is Status.STOPPED
     assert ended(store, following).status is Status.FINISHED
-    assert worker not in workers()
-    assert not psutil.pid_exists(worker)
+    wait(lambda: not psutil.pid_exists(process))
 
 
 @pytest.mark.parametrize(
@@ -297,17 +337,15 @@ def test_a_run_that_does_not_stop_by_itself_is_killed_and_the_next_one_is_traine
         ),
     ],
 )
-def test_a_run_that_fails_says_why_and_the_same_worker_goes_on(engine, store, ask, name, reason):
-    before = workers()
+def test_a_run_that_fails_says_why_and_the_next_one_is_trained(engine, store, ask, name, reason):
     failing, following = engine.submit(ask(name)).id, engine.submit(ask("quick")).id
     failed = ended(store, failing)
     assert (failed.status, failed.reason) == (Status.FAILED, reason)
     assert failed.traceback.startswith("Traceback")
     assert ended(store, following).status is Status.FINISHED
-    assert workers() == before
 
 
-def test_a_plugin_that_ends_the_worker_fails_its_run_and_the_next_one_is_trained(
+def test_a_plugin_that_ends_its_process_fails_its_run_and_the_next_one_is_trained(
     engine, store, ask
 ):
     failing, following = engine.submit(ask("dies")).id, engine.submit(ask("quick")).id
@@ -317,49 +355,56 @@ def test_a_plugin_that_ends_the_worker_fails_its_run_and_the_next_one_is_trained
     assert failed.reason.startswith("The worker process died (exit code 3")
 
 
-def test_a_plugin_that_ends_the_worker_without_a_word_leaves_its_run_interrupted(
-    engine, store, ask
-):
+def test_a_plugin_that_ends_its_process_without_a_word_fails_its_run(engine, store, ask):
+    before = engine.restarts
     quiet, following = engine.submit(ask("dies-quietly")).id, engine.submit(ask("quick")).id
     assert ended(store, following).status is Status.FINISHED
-    assert ended(store, quiet, seconds=30).status is Status.INTERRUPTED
-    assert engine.submit(store.run(quiet).spec).status is Status.QUEUED
-    engine.stop(quiet)
-    ended(store, quiet, seconds=30)
+    failed = ended(store, quiet)
+    assert failed.status is Status.FAILED
+    assert failed.reason.startswith("The worker process died (exit code 0)")
+    assert engine.restarts == before + 1
+
+
+def test_a_plugin_that_crashes_its_process_fails_its_run_and_the_next_one_is_trained(
+    engine, store, ask
+):
+    failing, following = engine.submit(ask("crashes")).id, engine.submit(ask("quick")).id
+    assert ended(store, following).status is Status.FINISHED
+    failed = ended(store, failing)
+    assert failed.status is Status.FAILED
+    assert failed.reason.startswith("The worker process died (signal SIGSEGV)")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
-def test_a_worker_killed_in_mid_epoch_loses_no_finished_epoch_and_a_new_one_takes_over(
+def test_a_process_killed_in_mid_epoch_loses_no_finished_epoch_and_a_new_one_takes_over(
     engine, store, ask
 ):
     spec = ask("steady", epochs=3, train_size=1600)
     id = engine.submit(spec).id
     wait(lambda: in_second_epoch(store, id))
-    [worker] = workers()
-    os.kill(worker, 9)
+    killed = process_of(engine, id)
+    os.kill(killed, 9)
     run = ended(store, id)
     assert run.status is Status.FAILED
     assert run.reason == (
-        "The worker process died (exit code -9), possibly out of memory. Finished epochs are kept: "
-        "resume the run to continue from there."
+        "The worker process died (signal SIGKILL), possibly out of memory. Finished epochs are "
+        "kept: resume the run to continue from there."
     )
     assert [epoch.epoch for epoch in run.epochs] == [1]
     assert store.kept_epochs(id) == [1]
     assert run.status.is_resumable
 
     engine.submit(spec)
+    assert process_of(engine, id) != killed
     run = ended(store, id)
     assert run.status is Status.FINISHED
     assert run.started.finished_epochs == 1
-    [replacement] = workers()
-    assert replacement != worker
     assert_same_as_uninterrupted(engine, store, run)
 
 
 def test_a_plugin_edited_after_a_run_was_asked_for_fails_it_and_new_runs_use_the_new_code(
     engine, store, ask, settings
 ):
-    ended(store, engine.submit(ask("quick")).id)  # by now the worker has loaded the plugins
     asked_before = ask("edited")
     [folder] = settings.plugins
     write_plugin(folder, "Edited", "x = x * 1.5")
@@ -375,38 +420,44 @@ def test_a_plugin_edited_after_a_run_was_asked_for_fails_it_and_new_runs_use_the
     )
 
 
-def test_a_plugin_added_after_the_worker_began_is_found(engine, store, ask, settings):
-    ended(store, engine.submit(ask("quick")).id)  # by now the worker has loaded the plugins
+def test_a_plugin_added_after_the_engine_began_is_found(engine, store, ask, settings, plugins):
     [folder] = settings.plugins
     write_plugin(folder, "Latecomer", "pass")
+    plugins.reload()
+    assert "latecomer" in plugins.whole_catalogue.architectures
     id = engine.submit(ask("latecomer", registry=discover(settings.plugins))).id
     assert ended(store, id).status is Status.FINISHED
 
 
 SERVER = """
 import json
-import multiprocessing
 import sys
 import time
 
+from explorer.engines.children import Nursery
 from explorer.engines.local import LocalEngine
+from explorer.engines.plugins import Plugins
 from explorer.runs.run import RunSpec
-from explorer.settings import Settings
 from explorer.runs.store import RunStore
+from explorer.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings()
     store = RunStore(settings.database_url)
-    engine = LocalEngine(store, settings)
-    engine.submit(RunSpec.from_json(json.loads(sys.argv[1])))
-    [worker] = multiprocessing.active_children()
-    print(worker.pid, flush=True)
+    nursery = Nursery()
+    plugins = Plugins(nursery, settings)
+    assert plugins.whole_catalogue
+    engine = LocalEngine(store, settings, nursery, plugins.needed)
+    run = engine.submit(RunSpec.from_json(json.loads(sys.argv[1])))
+    while run.id not in engine.running():
+        time.sleep(0.01)
+    print(*nursery.pids(), flush=True)
     time.sleep(3600)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
-def test_a_server_killed_in_mid_run_takes_its_worker_with_it_and_the_run_can_be_resumed(
+def test_a_server_killed_in_mid_run_takes_all_its_children_with_it_and_the_run_can_be_resumed(
     engine, store, ask, settings, tmp_path
 ):
     spec = ask("steady", epochs=3, train_size=1600)
@@ -425,7 +476,8 @@ def test_a_server_killed_in_mid_run_takes_its_worker_with_it_and_the_run_can_be_
         text=True,
     )
     try:
-        worker = int(server.stdout.readline())
+        children = [int(pid) for pid in server.stdout.readline().split()]
+        assert len(children) >= 2
         wait(lambda: any(run.id == spec.id for run in store.runs()))
         wait(lambda: in_second_epoch(store, spec.id))
         assert engine.submit(spec).status is Status.RUNNING  # it is another's, and left alone
@@ -433,7 +485,7 @@ def test_a_server_killed_in_mid_run_takes_its_worker_with_it_and_the_run_can_be_
         server.kill()
         server.wait()
         server.stdout.close()
-    wait(lambda: not psutil.pid_exists(worker))
+    wait(lambda: not any(map(psutil.pid_exists, children)))
     run = ended(store, spec.id)
     assert run.status is Status.INTERRUPTED
     assert [epoch.epoch for epoch in run.epochs] == [1]
@@ -445,8 +497,8 @@ def test_a_server_killed_in_mid_run_takes_its_worker_with_it_and_the_run_can_be_
     assert_same_as_uninterrupted(engine, store, run)
 
 
-def test_a_run_that_takes_too_long_fails_and_says_what_the_limit_is(store, ask, settings):
-    hasty = LocalEngine(store, settings.model_copy(update={"time_limit": 3.0}))
+def test_a_run_that_takes_too_long_fails_and_says_what_the_limit_is(store, ask, begin):
+    hasty = begin(time_limit=3.0)
     try:
         run = ended(store, hasty.submit(ask("sleeps")).id)
         assert run.status is Status.FAILED
@@ -459,145 +511,180 @@ def test_a_run_that_takes_too_long_fails_and_says_what_the_limit_is(store, ask, 
         hasty.close()
 
 
-def test_closing_an_engine_ends_its_worker_and_its_run_may_be_resumed(engine, store, ask, settings):
-    others = set(workers())
-    closing = LocalEngine(store, settings)
-    spec = ask("steady", epochs=2, train_size=3200)
+def test_closing_an_engine_interrupts_its_run_which_may_be_resumed(engine, store, ask, begin):
+    closing = begin()
+    spec, waiting = ask("steady", epochs=2, train_size=3200), ask("quick")
     closing.submit(spec)
+    closing.submit(waiting)
     wait(lambda: in_second_epoch(store, spec.id))
+    process = process_of(closing, spec.id)
     closing.close()
-    assert set(workers()) <= others
-    run = ended(store, spec.id)
-    assert run.status.is_resumable
+    assert not psutil.pid_exists(process)
+    run = store.run(spec.id)
+    assert (run.status, run.reason) == (Status.INTERRUPTED, "")
     assert [epoch.epoch for epoch in run.epochs] == [1]
+    assert store.run(waiting.id).status is Status.INTERRUPTED
     engine.submit(spec)
     assert ended(store, spec.id).status is Status.FINISHED
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
-def test_a_worker_killed_while_it_is_idle_is_replaced(store, ask, settings):
-    others = set(workers())
-    engine = LocalEngine(store, settings)
+def test_a_process_killed_while_it_waits_for_a_run_is_replaced(store, ask, begin, nursery):
+    others = set(nursery.pids())
+    engine = begin()
     try:
         assert ended(store, engine.submit(ask("quick")).id).status is Status.FINISHED
-        [worker] = set(workers()) - others
-        os.kill(worker, 9)
-        wait(lambda: worker not in workers())
-        time.sleep(1)  # for the engine to notice
+        [spare] = wait(lambda: set(nursery.pids()) - others)
+        os.kill(spare, 9)
+        wait(lambda: not psutil.pid_exists(spare))
         run = engine.submit(ask("quick", epochs=2))
         assert ended(store, run.id).status is Status.FINISHED
     finally:
         engine.close()
 
 
-def test_the_worker_s_log_names_the_run_and_has_its_traceback(store, ask, settings, capfd):
-    engine = LocalEngine(store, settings)
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no fork server")
+def test_a_killed_fork_server_is_replaced(store, ask, settings):
+    nursery = Nursery()
+    plugins = Plugins(nursery, settings)
+    assert plugins.whole_catalogue.architectures
+    engine = LocalEngine(store, settings, nursery, plugins.needed)
     try:
-        id = engine.submit(ask("raises")).id
-        ended(store, id)
+        spec = ask("steady", epochs=3, train_size=1600)
+        engine.submit(spec)
+        wait(lambda: in_second_epoch(store, spec.id))
+        os.kill(nursery.pids()[0], 9)
+        assert ended(store, spec.id).status.is_resumable
+        engine.submit(spec)
+        assert ended(store, spec.id).status is Status.FINISHED
     finally:
         engine.close()
-    log = capfd.readouterr().err
-    assert f"ERROR [run {id}] explorer.engines.perform: Run {id} failed\nTraceback" in log
-    assert "ZeroDivisionError: on purpose" in log
+        plugins.close()
+        nursery.close()
 
 
-# With a pool that does nothing, what may happen in any order can be put into the wrong one.
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
+def test_a_run_whose_process_is_terminated_is_interrupted_and_not_failed(engine, store, ask):
+    id = engine.submit(ask("sleeps")).id
+    wait(lambda: store.run(id).status is Status.RUNNING)
+    psutil.Process(process_of(engine, id)).terminate()
+    run = ended(store, id)
+    assert (run.status, run.reason) == (Status.INTERRUPTED, "")
 
 
-class IdlePool:
-    """Takes tasks and leaves their futures to the test."""
+def test_runs_are_trained_by_spawned_processes_too(store, ask, settings):
+    nursery = Nursery("spawn")
+    plugins = Plugins(nursery, settings)
+    engine = LocalEngine(store, settings, nursery, plugins.needed)
+    try:
+        assert "quick" in plugins.whole_catalogue.architectures
+        run = ended(store, engine.submit(ask("quick")).id)
+        assert (run.status, run.reason) == (Status.FINISHED, "")
+    finally:
+        engine.close()
+        plugins.close()
+        nursery.close()
 
-    active = True
 
-    def __init__(self, **_):
-        self.tasks = []
+# With children that do nothing, what may happen in any order can be put into the wrong one.
 
-    def schedule(self, _, args=(), timeout=None):
-        future = ProcessFuture()
-        self.tasks.append((args, future))
-        return future
 
-    def stop(self):
-        pass
+class IdleChild:
+    """Takes a run and does nothing."""
 
-    def join(self):
-        pass
+    def __init__(self):
+        self.pid, self.sent, self.ended, self.is_alive = 0, [], Future(), True
+
+    def send(self, message):
+        self.sent.append(message)
+
+    def wait(self, seconds=None):
+        return self.ended.result(90)
+
+    def kill(self):
+        if not self.ended.done():
+            self.ended.set_result(-9)
+
+    close = kill
+
+
+class IdleNursery:
+    def __init__(self):
+        self.children = []
+
+    def start(self, *_, **__):
+        self.children.append(IdleChild())
+        return self.children[-1]
 
 
 @pytest.fixture
-def idle(monkeypatch, store, settings):
-    monkeypatch.setattr("explorer.engines.local.ProcessPool", IdlePool)
-    engine = LocalEngine(store, settings)
+def idle(store, settings, plugins):
+    engine = LocalEngine(store, settings, IdleNursery(), plugins.needed)
     yield engine
     engine.close()
 
 
-def test_an_engine_whose_pool_fails_to_start_leaves_nothing_running(monkeypatch, store, settings):
-    ended = []
+def test_an_engine_that_can_start_no_process_fails_the_run_and_says_why(
+    store, settings, plugins, ask
+):
+    class Barren(IdleNursery):
+        def start(self, *_, **__):
+            raise ChildError("no more processes")
 
-    class FailingPool(IdlePool):
-        def schedule(self, *_, **__):
-            assert "lease" in {thread.name for thread in threading.enumerate()}
-            raise OSError("no more processes")
-
-        def stop(self):
-            ended.append("stopped")
-
-        def join(self):
-            ended.append("joined")
-
-    monkeypatch.setattr("explorer.engines.local.ProcessPool", FailingPool)
-    before = threading.active_count()
-    with pytest.raises(OSError, match="no more processes"):
-        LocalEngine(store, settings)
-    assert ended == ["stopped", "joined"]
-    assert threading.active_count() == before
+    engine = LocalEngine(store, settings, Barren(), plugins.needed)
+    try:
+        run = ended(store, engine.submit(ask("quick")).id)
+        assert run.status is Status.FAILED
+        assert run.reason == "No process could be started for it: no more processes"
+    finally:
+        engine.close()
 
 
-def test_an_engine_is_closed_as_often_as_one_likes(monkeypatch, store, settings):
-    monkeypatch.setattr("explorer.engines.local.ProcessPool", IdlePool)
-    before = threading.active_count()
-    engine = LocalEngine(store, settings)
-    assert threading.active_count() == before + 1
+def test_an_engine_is_closed_as_often_as_one_likes_and_leaves_no_thread(store, settings, plugins):
+    before = set(threading.enumerate())
+    engine = LocalEngine(store, settings, IdleNursery(), plugins.needed)
+    assert len(set(threading.enumerate()) - before) == 2  # the lease's, and one for each worker
     engine.close()
     engine.close()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def begin_last(engine, store):
-    """Take the last task up as the worker does; return its run, its owner and its future."""
-    (id, owner, _), future = engine._pool.tasks[-1]
-    future.set_running_or_notify_cancel()
+    """Take the run up as its child does; return its id, its owner and the child."""
+    child = wait(lambda: next((c for c in engine._nursery.children[::-1] if c.sent), None))
+    id, owner, _, _ = child.sent[-1]
     store.begin(id, owner)
-    return id, owner, future
+    return id, owner, child
 
 
-def test_a_run_resumed_before_its_old_task_was_reported_done_can_still_be_stopped(idle, store, ask):
+def test_a_run_resumed_before_its_old_process_is_gone_can_still_be_stopped(idle, store, ask):
     spec = ask("quick")
     idle.submit(spec)
     id, owner, old = begin_last(idle, store)
-    store.end(id, owner, Status.STOPPED)  # the worker writes this before the pool hears of it
+    store.end(id, owner, Status.STOPPED)  # the child writes this before it ends
     idle.submit(spec)
-    _, new = idle._pool.tasks[-1]
-    old.set_result(None)
     assert store.run(id).status is Status.QUEUED
     idle.stop(id)
-    assert new.cancelled()
+    assert store.run(id).status is Status.STOPPED
+    old.kill()
+    wait(lambda: idle.running() == {})
     assert store.run(id).status is Status.STOPPED
 
 
-def test_a_late_kill_of_an_old_task_does_not_stop_the_run_that_was_resumed_since(idle, store, ask):
+def test_the_late_end_of_an_old_process_does_not_end_the_run_that_was_resumed_since(
+    idle, store, ask
+):
     spec = ask("quick")
     idle.submit(spec)
     id, owner, old = begin_last(idle, store)
     store.end(id, owner, Status.STOPPED)
     idle.submit(spec)
-    old.cancel()
+    old.kill()
+    wait(lambda: len([child for child in idle._nursery.children if child.sent]) == 2)
     assert store.run(id).status is Status.QUEUED
 
 
-def test_a_worker_that_was_given_up_cannot_stop_the_run_that_was_resumed_since(
+def test_a_process_that_was_given_up_cannot_stop_the_run_that_was_resumed_since(
     idle, store, ask, settings
 ):
     spec = ask("quick", train_size=64)
@@ -605,29 +692,19 @@ def test_a_worker_that_was_given_up_cannot_stop_the_run_that_was_resumed_since(
     id, owner, old = begin_last(idle, store)
     events = perform(store.run(id), owner, store, discover(settings.plugins), settings)
     next(events)
-    old.cancel()  # the grace period is over, but the process is not dead yet
-    assert store.run(id).status is Status.STOPPED
+    idle.stop(id)
+    store.end(id, owner, Status.STOPPED)  # the grace period is over, but it is not dead yet
     idle.submit(spec)
     assert list(events) == []
     assert store.run(id).status is Status.QUEUED
+    old.kill()
 
 
 def test_a_run_that_another_process_has_is_only_asked_to_stop(idle, store, ask):
     run = store.claim(store.add(ask("quick")).id, "another process")
     store.begin(run.id, "another process")
     idle.submit(run.spec)
-    assert len(idle._pool.tasks) == 1  # the first is what starts the worker
+    assert not any(child.sent for child in idle._nursery.children)
     idle.stop(run.id)
     assert store.run(run.id).status is Status.RUNNING
-    started = Started("cpu", 1, 1, 1, 1, 1)
-    assert not store.append(run.id, "another process", started)
     store.end(run.id, "another process", Status.STOPPED)
-
-
-def test_a_pool_that_breaks_fails_the_run_with_a_reason(idle, store, ask):
-    run = idle.submit(ask("quick"))
-    _, future = idle._pool.tasks[-1]
-    future.set_exception(RuntimeError("All workers expired"))
-    failed = store.run(run.id)
-    assert failed.status is Status.FAILED
-    assert failed.reason == "The worker could not be used: All workers expired"

@@ -9,7 +9,8 @@ from torch import nn
 
 from explorer.data.cache import DataError
 from explorer.data.loader import Data, Split
-from explorer.engines.perform import ChangedPluginError, leased, new_owner, perform
+from explorer.engines.ownership import leased, new_owner
+from explorer.engines.perform import ChangedPluginError, perform
 from explorer.plugin.registry import discover
 from explorer.runs.run import RunSpec, Status
 from explorer.runs.store import LEASE_SECONDS, RunStore
@@ -352,7 +353,7 @@ def impatient(monkeypatch):
     clock = SimpleNamespace(now=1_700_000_000.0)
     clock.time = lambda: clock.now
     monkeypatch.setattr("explorer.runs.store.time", clock)
-    monkeypatch.setattr("explorer.engines.perform.LEASE_SECONDS", 0.02)
+    monkeypatch.setattr("explorer.engines.ownership.LEASE_SECONDS", 0.02)
     return clock
 
 

@@ -1,6 +1,8 @@
+import io
 from collections import Counter
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -8,8 +10,9 @@ from inspection.trees import UNUSUAL, Breaks, by_hand, networks, property_test, 
 from torch import fx, nn
 
 from explorer.branches import Branches
-from explorer.inspection.activations import record, statistics
+from explorer.inspection.activations import record
 from explorer.inspection.parts import IMAGE, blocks, branches, nodes
+from explorer.inspection.recording import Recording, softmax, statistics, to_npz
 from explorer.inspection.tracing import trace
 from explorer.inspection.watching import TRANSPARENT
 from explorer.plugin.registry import discover
@@ -23,7 +26,7 @@ def equal(maps, wanted):
     assert set(maps) == set(wanted)
     for name, output in wanted.items():
         torch.testing.assert_close(
-            maps[name], output, msg=lambda text, name=name: f"{name}: {text}"
+            torch.from_numpy(maps[name]), output, msg=lambda text, name=name: f"{name}: {text}"
         )
 
 
@@ -64,8 +67,10 @@ def test_the_maps_of_every_built_in_are_those_of_a_forward_pass_by_hand(name):
         answer = by_hand(model, images, seen=wanted)
     recording = record(model, images)
     equal(recording.maps, wanted)
-    torch.testing.assert_close(recording.logits, answer)
-    torch.testing.assert_close(recording.probabilities, answer.exp() / answer.exp().sum(1)[:, None])
+    torch.testing.assert_close(torch.from_numpy(recording.logits), answer)
+    torch.testing.assert_close(
+        torch.from_numpy(recording.probabilities), answer.exp() / answer.exp().sum(1)[:, None]
+    )
 
 
 @given(networks())
@@ -100,7 +105,7 @@ def test_the_maps_of_networks_by_others_are_those_of_each_node_run_by_itself(str
         recording.maps,
         {name: each.maps[name] for name in own} | {n: each.maps[o] for n, o in names.items()},
     )
-    torch.testing.assert_close(recording.logits, answer)
+    torch.testing.assert_close(torch.from_numpy(recording.logits), answer)
 
 
 def test_the_layer_before_an_in_place_relu_keeps_its_negative_values(stranger):
@@ -116,7 +121,7 @@ def test_a_branch_and_a_block_before_an_in_place_relu_keep_their_negative_values
     one = Branches({"only": nn.Conv2d(1, 1, 1)}, merge="add")  # hands its path's own tensor on
     model = nn.Sequential(block, nn.ReLU(inplace=True), one, nn.ReLU(inplace=True))
     image = torch.randn(1, 1, 5, 5)
-    maps = record(model, image).maps
+    maps = {name: torch.from_numpy(found) for name, found in record(model, image).maps.items()}
     torch.testing.assert_close(maps["0.conv"], 2 * image)
     torch.testing.assert_close(maps["0"], 3 * image)
     torch.testing.assert_close(maps["1"], (3 * image).clamp(min=0))
@@ -132,25 +137,24 @@ def test_the_maps_are_copies_that_nothing_else_writes_into():
     image = torch.randn(1, 1, 3, 3)
     recording = record(model, image)
     before = image.clone()
-    with torch.inference_mode():
-        recording.maps["0"].zero_()
-        recording.logits.fill_(7)
+    recording.maps["0"][:] = 0
+    recording.logits[:] = 7
     assert torch.equal(image, before)
-    assert torch.equal(recording.maps["1"], before)
-    assert torch.equal(recording.maps["2"], before.flatten(2))
-    assert torch.equal(recording.maps["3.skip"], before.flatten(2))
-    assert torch.equal(recording.maps["4"], before.flatten(2).repeat(1, 2, 1).flatten(1))
+    assert np.array_equal(recording.maps["1"], before)
+    assert np.array_equal(recording.maps["2"], before.flatten(2))
+    assert np.array_equal(recording.maps["3.skip"], before.flatten(2))
+    assert np.array_equal(recording.maps["4"], before.flatten(2).repeat(1, 2, 1).flatten(1))
 
 
-def test_the_maps_are_in_the_plain_layout_in_single_precision_and_without_gradients():
+def test_the_maps_are_arrays_in_the_plain_layout_in_single_precision():
     model = nn.Sequential(nn.Conv2d(2, 3, 1)).double().to(memory_format=torch.channels_last)
     images = torch.randn(2, 2, 4, 4, dtype=torch.float64).to(memory_format=torch.channels_last)
     recording = record(model, images)
     for output in (recording.maps["0"], recording.logits):
-        assert output.is_contiguous()
-        assert output.dtype == torch.float32
-        assert not output.requires_grad
-    torch.testing.assert_close(recording.logits, model(images).detach().float())
+        assert type(output) is np.ndarray
+        assert output.flags.c_contiguous
+        assert output.dtype == np.float32
+    torch.testing.assert_close(torch.from_numpy(recording.logits), model(images).detach().float())
 
 
 def test_recording_leaves_a_network_in_training_unchanged_even_after_an_exception():
@@ -165,7 +169,7 @@ def test_recording_leaves_a_network_in_training_unchanged_even_after_an_exceptio
 
 
 def test_statistics_are_those_of_plain_python():
-    output = torch.tensor([[[[0.0, 0.0], [0.0, 0.0]], [[1.0, -2.0], [0.0, 5.0]]]])
+    output = np.float32([[[[0, 0], [0, 0]], [[1, -2], [0, 5]]]])
     found = statistics(output)
     values = [0, 0, 0, 0, 1, -2, 0, 5]
     mean = sum(values) / 8
@@ -175,10 +179,10 @@ def test_statistics_are_those_of_plain_python():
 
 
 def test_a_channel_is_dead_only_if_it_is_for_all_images():
-    output = torch.zeros(2, 3, 2, 2)
+    output = np.zeros((2, 3, 2, 2), np.float32)
     output[1, 0, 1, 1] = 1
     assert statistics(output).dead == 2
-    assert statistics(torch.tensor([[0.0, 1.0], [0.0, 0.0]])).dead == 1
+    assert statistics(np.float32([[0, 1], [0, 0]])).dead == 1
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
@@ -196,4 +200,24 @@ def test_the_arrays_are_the_maps_of_one_of_the_images():
     for number in range(3):
         arrays = recording.arrays(number)
         assert list(arrays) == ["0", "1"]
-        assert all((arrays[name] == recording.maps[name][number].numpy()).all() for name in arrays)
+        assert all(np.array_equal(arrays[name], recording.maps[name][number]) for name in arrays)
+
+
+def test_the_probabilities_are_the_softmax_of_the_logits_however_large_these_are():
+    logits = 100 * torch.randn(50, 7)
+    found = softmax(logits.numpy())
+    assert found.dtype == np.float32
+    torch.testing.assert_close(torch.from_numpy(found), logits.double().softmax(1).float())
+    recording = Recording((), {}, np.float32([[1e30, -1e30, 1e30]]))
+    assert recording.probabilities.tolist() == [[0.5, 0, 0.5]]
+    assert softmax(np.float32([3, 3])).tolist() == [0.5, 0.5]
+
+
+def test_the_file_has_the_image_and_what_each_part_gave_for_it():
+    recording = record(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()), torch.randn(2, 1, 5, 5))
+    image = np.arange(25, dtype=np.uint8).reshape(1, 5, 5)
+    with np.load(io.BytesIO(to_npz(image, recording))) as file:
+        assert set(file) == {"image", "0", "1"}
+        assert file["image"].dtype == np.uint8
+        assert np.array_equal(file["image"], image)
+        assert all(np.array_equal(file[name], recording.maps[name][0]) for name in ("0", "1"))

@@ -10,8 +10,9 @@ from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
 
 from explorer.branches import Branches
-from explorer.inspection.attribution import METHODS, AttributionError, attribution, grad_cam
+from explorer.inspection.attribution import AttributionError, attribution, grad_cam
 from explorer.inspection.parts import Block, nodes
+from explorer.inspection.results import METHODS
 from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec

@@ -7,9 +7,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.branches import Branches
-from explorer.inspection.cost import Cost, costs, measure
+from explorer.inspection.cost import measure
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, blocks, branches, nodes
+from explorer.inspection.results import Cost, costs
 from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from inspection.trees import Breaks, Noise, settle, unchanged
@@ -25,15 +26,19 @@ def attributed(model, block, images):
     return logit_attribution(model, seen(model, images), block, images)
 
 
+def close(found, wanted, tolerance):
+    torch.testing.assert_close(torch.from_numpy(found), wanted, rtol=0, atol=tolerance)
+
+
 def seen(model, images):
     return trace(model, images, keep=lambda _: None)
 
 
 def sums_to_the_logits(found, model, images):
     logits = record(model, images).logits
-    total = found.bias + torch.stack(list(found.branches.values())).sum(0)
+    total = found.bias + np.stack(list(found.branches.values())).sum(0)
     assert found.exact
-    torch.testing.assert_close(total, logits, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(total, logits, rtol=0, atol=1e-4)
 
 
 def is_what_each_logit_loses(found, model, images):
@@ -45,7 +50,7 @@ def is_what_each_logit_loses(found, model, images):
     for name, values in found.branches.items():
         with ablated(model, run, [block.branches[name].path]):
             lost = whole - record(model, images).logits
-        torch.testing.assert_close(values, lost, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(values, lost, rtol=0, atol=1e-4)
 
 
 def test_the_contributions_of_the_tutorials_last_inception_block_sum_to_the_logits(example, images):
@@ -55,7 +60,7 @@ def test_the_contributions_of_the_tutorials_last_inception_block_sum_to_the_logi
     assert list(found.branches) == ["branch1x1", "branch5x5", "branch3x3", "branch_pool"]
     assert {values.shape for values in found.branches.values()} == {(16, 10)}
     sums_to_the_logits(found, model, images)
-    torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
+    close(found.bias, model.linear.bias.detach(), 1e-5)
 
 
 def test_each_contribution_is_what_the_linear_layer_makes_of_that_branchs_maps(example, images):
@@ -63,9 +68,9 @@ def test_each_contribution_is_what_the_linear_layer_makes_of_that_branchs_maps(e
     maps, found = record(model, images).maps, attributed(model, "incep2", images)
     start = 0
     for name, values in found.branches.items():
-        own = maps[f"incep2.{name}"].flatten(1)
+        own = torch.from_numpy(maps[f"incep2.{name}"]).flatten(1)
         weight = model.linear.weight.detach()[:, start : start + own.shape[1]]
-        torch.testing.assert_close(values, own @ weight.T, rtol=0, atol=1e-4)
+        close(values, own @ weight.T, 1e-4)
         start += own.shape[1]
     assert start == model.linear.in_features
 
@@ -84,7 +89,7 @@ def test_the_attribution_is_exact_through_the_mean_over_a_map(images):
     model = settle(ARCHITECTURES["inception-bn"].build(MNIST)).eval()
     found = attributed(model, "blocks.1", images)
     sums_to_the_logits(found, model, images)
-    torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
+    close(found.bias, model.linear.bias.detach(), 1e-5)
     assert not attributed(model, "blocks.0", images).exact
 
 
@@ -97,8 +102,8 @@ def test_the_attribution_of_a_sum_is_exact_if_only_a_linear_layer_follows(images
     sums_to_the_logits(found, model, images)
     maps, linear = record(model, images).maps, model[3]
     for name in paths:
-        wanted = maps[f"1.{name}"].flatten(1) @ linear.weight.detach().T
-        torch.testing.assert_close(found.branches[name], wanted, rtol=0, atol=1e-5)
+        own = torch.from_numpy(maps[f"1.{name}"]).flatten(1)
+        close(found.branches[name], own @ linear.weight.detach().T, 1e-5)
 
 
 def test_the_whole_model_and_a_block_within_a_branch_can_be_asked_for():
@@ -191,9 +196,9 @@ def test_the_attribution_of_a_block_in_plain_code_is_that_of_the_same_branches()
         weight = model.linear.weight
         first = model.one(images).flatten(1) @ weight[:, :32].T
         second = model.other(images).flatten(1) @ weight[:, 32:].T
-    torch.testing.assert_close(found.branches["first"], first, rtol=0, atol=1e-5)
-    torch.testing.assert_close(found.branches["second"], second, rtol=0, atol=1e-5)
-    torch.testing.assert_close(found.bias, model.linear.bias.detach(), rtol=0, atol=1e-5)
+    close(found.branches["first"], first, 1e-5)
+    close(found.branches["second"], second, 1e-5)
+    close(found.bias, model.linear.bias.detach(), 1e-5)
 
 
 def test_attributing_leaves_the_network_unchanged_even_after_an_exception():

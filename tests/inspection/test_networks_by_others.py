@@ -18,9 +18,9 @@ from torchvision.models.swin_transformer import SwinTransformerBlock
 from torchvision.ops.misc import SqueezeExcitation
 
 from explorer.inspection.ablation import ablated
+from explorer.inspection.network import look_into
 from explorer.inspection.parts import blocks, branches, nodes
 from explorer.inspection.report import report
-from explorer.inspection.session import Session
 from explorer.inspection.tracing import trace
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -412,7 +412,7 @@ DATA = small_data()
 
 @pytest.mark.parametrize("unusual", UNUSUAL, ids=lambda unusual: unusual.__name__)
 def test_all_that_is_measured_can_be_measured_of_an_unusual_network(unusual):
-    session = Session(unusual(), DATA)
+    session = look_into(unusual(), DATA)
     assert report(session, 3)["failed"] == {}
     assert [(block.kind, list(block.branches)) for block in blocks(session.parts)] == UNUSUAL[
         unusual
@@ -440,7 +440,7 @@ def usual():
 def measured(unusual):
     """Return what is measured of a network that begins with the same weights as all others."""
     torch.manual_seed(0)
-    found = report(Session(unusual(), DATA), 3)
+    found = report(look_into(unusual(), DATA), 3)
     return {name: found[name] for name in SECTIONS}
 
 

@@ -6,14 +6,9 @@ from inspection.trees import UNUSUAL, Breaks, networks, property_test, unchanged
 from torch import nn
 
 from explorer.branches import Branches
+from explorer.inspection.fields import NOTHING, Extent, ReceptiveField, by_reach
 from explorer.inspection.parts import Block, blocks, branches
-from explorer.inspection.receptive import (
-    NOTHING,
-    Extent,
-    ReceptiveField,
-    by_reach,
-    receptive_fields,
-)
+from explorer.inspection.receptive import receptive_fields
 from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec

@@ -13,6 +13,12 @@ GREY = ImageSpec(1, 28, 10)
 REGISTRY = discover()
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """Let the search end by what it finds, however busy the machine is."""
+    monkeypatch.setattr(matching, "SECONDS", 120.0)
+
+
 def weights(name, **options):
     return REGISTRY[name].build(GREY, options).state_dict()
 

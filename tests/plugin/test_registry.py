@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import os
+import pickle
 import re
 import sys
 import textwrap
@@ -15,14 +16,10 @@ from torch import nn
 from explorer import ImageSpec
 from explorer.data.cache import DataError, read_uncached
 from explorer.data.dataset import UnknownDataSetError
+from explorer.plugin.architecture import Architecture
+from explorer.plugin.catalogue import BrokenPlugin, UnknownArchitectureError
 from explorer.plugin.options import OptionError
-from explorer.plugin.registry import (
-    Architecture,
-    BrokenPlugin,
-    UnknownArchitectureError,
-    discover,
-    load,
-)
+from explorer.plugin.registry import discover, load
 from explorer.plugin.sources import (
     PluginError,
     Source,
@@ -501,42 +498,56 @@ def test_an_installed_plugin_never_runs_old_code_under_a_new_fingerprint(site):
     assert (new.fingerprint == old.fingerprint) == (new.parameters == old.parameters)
 
 
-def failing(error: BaseException) -> importlib.metadata.EntryPoint:
-    class Failing(importlib.metadata.EntryPoint):
-        def load(self):
-            raise error
-
-    return Failing("failing", "nowhere.plugin", "explorer")
-
-
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("code", "value", "reason"),
     [
-        (RuntimeError("not today"), "It raised RuntimeError: not today."),
-        (SystemExit(2), "It ends the program (sys.exit) where it should only define things; "),
-        (ModuleNotFoundError("…", name="nowhere"), "It imports 'nowhere', which is not installed;"),
-        (AttributeError("no 'plugin'"), "It raised AttributeError: no 'plugin'."),
+        ("raise RuntimeError('not today')", "ruin", "It raised RuntimeError, line 1: not today."),
+        (
+            "raise SystemExit(2)",
+            "ruin",
+            "It ends the program (sys.exit) where it should only define things; remove that.",
+        ),
+        (
+            "",
+            "nowhere.plugin",
+            "It imports 'nowhere', which is not installed; install it, or do without.",
+        ),
+        (
+            "",
+            "ruin:plugin",
+            "It raised AttributeError: module 'ruin' has no attribute 'plugin'.",
+        ),
     ],
     ids=["error", "exit", "import", "attribute"],
 )
 def test_an_entry_point_that_cannot_be_loaded_is_reported_and_the_next_is(
-    site, monkeypatch, error, reason
+    site, monkeypatch, code, value, reason
 ):
+    write(site / "ruin.py", code)
     write(site / "shop.py", GOOD)
-    good = importlib.metadata.EntryPoint("nets", "shop", "explorer")
     asked = []
 
     def entry_points(*, group):
         asked.append(group)
-        return [failing(error), good]
+        ways = {"failing": value, "nets": "shop"}
+        return [importlib.metadata.EntryPoint(n, v, "explorer") for n, v in ways.items()]
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
     registry = discover()
     assert asked == ["explorer"]
     assert "good" in registry.architectures
     (broken,) = registry.broken
-    assert broken.reason.startswith(reason)
-    assert (broken.source.name, broken.source.origin) == ("failing", "nowhere.plugin")
+    assert broken.reason == reason
+    assert (broken.source.name, broken.source.origin) == ("failing", value)
+
+
+def test_an_installed_plugin_is_found_as_the_same_again_and_again(site):
+    write(site / "shop.py", GOOD)
+    install(site, "net-shop", "1.2", "[explorer]\nnets = shop\n")
+    first, again = ([s for s in all_sources([]) if s.name == "nets"] for _ in range(2))
+    assert first == again == pickle.loads(pickle.dumps(first))
+    assert len({*first, *again}) == 1
+    assert load(first)["good"].source == first[0]
 
 
 @pytest.mark.parametrize("line", ["raise RuntimeError('not today')", "import sys; sys.exit()"])

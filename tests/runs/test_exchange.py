@@ -15,10 +15,11 @@ from torch import nn
 from explorer.data.cache import DataError
 from explorer.data.mnist import MNIST
 from explorer.engines.perform import perform
+from explorer.plugin.catalogue import MisfitError
 from explorer.plugin.constructor import read
-from explorer.plugin.registry import MisfitError, discover
+from explorer.plugin.registry import discover
 from explorer.runs.exchange import digest, export_weights, import_weights
-from explorer.runs.restore import is_current, load_network, open_network
+from explorer.runs.restore import load_network, open_network
 from explorer.runs.run import MissingWeightsError, Status, UnknownRunError
 from explorer.runs.store import StoreError
 from explorer.spec import ImageSpec
@@ -82,7 +83,7 @@ def test_an_imported_network_is_a_finished_run_with_the_accuracy_that_it_had(
     assert epoch.test_loss == pytest.approx(recorded.epochs[-1].test_loss, rel=1e-3)
     assert 0.97 < epoch.train_accuracy <= 1
     assert (epoch.seconds, found.run.started.test_size) == (0.0, len(mnist.test))
-    assert is_current(found.run, REGISTRY)
+    assert REGISTRY.is_current(found.run.spec)
 
 
 @pytest.mark.parametrize("kind", [".safetensors", ".pt"])

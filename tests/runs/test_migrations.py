@@ -14,7 +14,7 @@ from explorer.engines.perform import perform
 from explorer.plugin.registry import discover
 from explorer.runs import migrations
 from explorer.runs.migrations import CURRENT
-from explorer.runs.restore import is_current, load_network
+from explorer.runs.restore import load_network
 from explorer.runs.run import Status
 from explorer.runs.schema import METADATA
 from explorer.runs.store import RunStore, StoreError
@@ -90,7 +90,7 @@ def test_a_failed_run_has_its_reason_and_no_traceback(opened):
 
 def test_the_weights_of_a_run_give_its_network(opened, registry):
     run = run_of(opened, Status.FINISHED)
-    assert is_current(run, registry)
+    assert registry.is_current(run.spec)
     assert opened.kept_epochs(run.id) == [1, 2]
     model = load_network(run, 2, opened, registry, torch.device("cpu"))
     assert model(torch.zeros(1, 1, 28, 28)).shape == (1, 10)

@@ -6,9 +6,9 @@ import pytest
 from explorer.data.mnist import MNIST
 from explorer.inspection.ablation import ablated
 from explorer.inspection.answers import answers
-from explorer.inspection.cost import costs
 from explorer.inspection.linearity import linearity
 from explorer.inspection.outline import outline
+from explorer.inspection.results import costs
 from explorer.plugin.registry import discover
 from explorer.runs.recorded import ARCHITECTURES, open_examples
 from explorer.runs.restore import load_network

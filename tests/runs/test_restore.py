@@ -9,8 +9,8 @@ from torch import nn
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import Registry, discover
 from explorer.runs.recorded import open_examples
-from explorer.runs.restore import NetworkError, is_current, load_network, open_network, spec_of
-from explorer.runs.run import RunSpec, UnknownRunError
+from explorer.runs.restore import NetworkError, load_network, open_network
+from explorer.runs.run import RunSpec, UnknownRunError, spec_of
 from explorer.runs.store import RunStore, find_run
 from explorer.spec import ImageSpec
 from explorer.training.checkpoint import pack_weights
@@ -175,9 +175,9 @@ def test_a_run_that_no_store_has_is_unknown(store, other_store, number):
 
 def test_a_run_is_current_as_long_as_its_plugins_code_is_what_it_was(examples, tmp_path):
     run = example(examples, "plain")
-    assert is_current(run, REGISTRY)
-    assert not is_current(replace(run, spec=replace(run.spec, fingerprint="0" * 64)), REGISTRY)
-    assert not is_current(replace(run, spec=replace(run.spec, architecture="gone")), REGISTRY)
+    assert REGISTRY.is_current(run.spec)
+    assert not REGISTRY.is_current(replace(run.spec, fingerprint="0" * 64))
+    assert not REGISTRY.is_current(replace(run.spec, architecture="gone"))
 
 
 def test_a_plugin_whose_code_has_changed_is_noticed(store, tmp_path):
@@ -187,9 +187,9 @@ def test_a_plugin_whose_code_has_changed_is_noticed(store, tmp_path):
     first = discover([tmp_path])
     mine = first["mine"]
     run = store.add(RunSpec("mine", {}, "mnist", Recipe(), mine.fingerprint))
-    assert is_current(run, first)
+    assert first.is_current(run.spec)
     plugin.write_text(plugin.read_text().replace("F.relu", "F.gelu"))
-    assert not is_current(run, discover([tmp_path]))
+    assert not discover([tmp_path]).is_current(run.spec)
 
 
 def test_a_plugin_whose_constructor_fails_now_gets_a_sentence(store):

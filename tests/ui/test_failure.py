@@ -13,7 +13,6 @@ from explorer.training.recipe import Recipe
 from explorer.ui import failure, state
 
 SPEC = RunSpec("plain", {}, "mnist", Recipe(epochs=1), "0")
-CACHED = (state.settings, state.store, state._loaded, state.changed_plugins)
 
 
 class ForgottenError(ExplorerError):
@@ -21,13 +20,8 @@ class ForgottenError(ExplorerError):
 
 
 @pytest.fixture(autouse=True)
-def _own_store(monkeypatch):
-    for cached in CACHED:
-        cached.clear()
+def _own_store(fresh, monkeypatch):
     monkeypatch.setattr(state, "engine", lambda: None)
-    yield
-    for cached in CACHED:
-        cached.clear()
 
 
 @pytest.fixture

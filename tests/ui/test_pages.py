@@ -6,7 +6,8 @@ import sqlalchemy
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.engines.perform import new_owner, perform
+from explorer.engines.ownership import new_owner
+from explorer.engines.perform import perform
 from explorer.plugin.registry import discover
 from explorer.runs.exchange import export_weights, import_weights
 from explorer.runs.recorded import open_examples
@@ -32,21 +33,10 @@ class IdleEngine:
 
 
 @pytest.fixture
-def engine(monkeypatch, store):
-    cached_ones = (
-        state.settings,
-        state.store,
-        state._loaded,
-        state.changed_plugins,
-        state.changed_datasets,
-    )
-    for cached in cached_ones:
-        cached.clear()
+def engine(monkeypatch, store, fresh):
     engine = IdleEngine(store)
     monkeypatch.setattr(state, "engine", lambda: engine)
-    yield engine
-    for cached in cached_ones:
-        cached.clear()
+    return engine
 
 
 @pytest.fixture
@@ -216,12 +206,12 @@ def test_imported_weights_that_only_guess_are_not_said_to_have_learned_nothing(a
 
 
 @pytest.fixture
-def folder(engine, monkeypatch, tmp_path):
+def folder(engine, monkeypatch, tmp_path, fresh):
     """A folder with more plugins."""
     folder = tmp_path / "more"
     folder.mkdir()
     monkeypatch.setenv("EXPLORER_PLUGINS", str(folder))
-    state.settings.clear()
+    fresh()
     return folder
 
 
@@ -398,6 +388,25 @@ def test_an_edited_plugin_is_offered_to_be_reloaded_and_then_is_new(app, folder)
     assert "has changed" not in texts(app)
 
 
+def test_a_plugin_that_takes_long_to_load_is_named_and_holds_up_no_page(app, folder, monkeypatch):
+    monkeypatch.setattr("explorer.engines.plugins.PATIENCE", 0.1)
+    waits = f"""
+import pathlib, time
+while not pathlib.Path({str(folder / "go")!r}).exists():
+    time.sleep(0.05)
+"""
+    (folder / "own.py").write_text(waits + OWN)
+    app.run()
+    assert not app.exception
+    assert "Still being loaded: `own`" in texts(app)
+    assert "own" not in app.selectbox(key="architecture").options
+    (folder / "go").touch()
+    assert "own" in state.plugins().whole_catalogue.architectures
+    app.run()
+    assert "Still being loaded" not in texts(app)
+    assert "own" in app.selectbox(key="architecture").options
+
+
 def test_a_plugin_that_is_broken_by_an_edit_is_named_after_the_reload(app, folder):
     (folder / "own.py").write_text(OWN)
     app.run()
@@ -502,7 +511,7 @@ def drawn(monkeypatch):
             return original(*given, **options)
 
         monkeypatch.setattr(state, name, draw)
-    state.network.clear()
+    state._drawing.clear()
     state._recorded_curves.clear()
     return names
 

@@ -3,7 +3,6 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui import state
 from explorer.ui.pages import checks
 
 COLOUR = '''
@@ -41,17 +40,13 @@ def plugins_page():
 
 
 @pytest.fixture
-def page(tmp_path, monkeypatch):
+def page(tmp_path, monkeypatch, fresh):
     """The page of an app with a plugin of the user's; its checks are not run."""
     (tmp_path / "colour.py").write_text(COLOUR)
     monkeypatch.setenv("EXPLORER_PLUGINS", str(tmp_path))
     monkeypatch.setattr(checks, "panel", lambda *_: None)
-    cached = (state.settings, state._loaded, state.changed_plugins)
-    for each in cached:
-        each.clear()
-    yield AppTest.from_function(plugins_page, default_timeout=60)
-    for each in cached:
-        each.clear()
+    fresh()
+    return AppTest.from_function(plugins_page, default_timeout=60)
 
 
 def test_a_network_for_colour_is_drawn_and_says_which_data_sets_it_fits(page):

@@ -11,16 +11,14 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import streamlit as st
 
 from explorer.data.dataset import DataSet, stamp_files
+from explorer.plugin.catalogue import Description
 from explorer.plugin.sources import fingerprint
 from explorer.text import dimensions
-
-if TYPE_CHECKING:
-    from explorer.plugin.architecture import Architecture
 
 SECONDS = 300.0  # after which the checks are given up
 LOOK = 0.5  # seconds between two looks whether they are done
@@ -36,7 +34,7 @@ _MARKS = {
 Outcome: TypeAlias = Mapping[str, Any] | str
 
 
-def panel(offered: "Architecture | DataSet") -> None:
+def panel(offered: Description | DataSet) -> None:
     """Show the report of an architecture or a data set, once it is there."""
     code = fingerprint(offered.location)
     # The files of a data set may change without its code, and without a reload.
@@ -52,7 +50,7 @@ def panel(offered: "Architecture | DataSet") -> None:
         st.button("Check again", icon=":material/refresh:", key="check again")
 
 
-def _panel(checks: "Future[Outcome]", offered: "Architecture | DataSet", was_waiting: bool) -> None:
+def _panel(checks: "Future[Outcome]", offered: Description | DataSet, was_waiting: bool) -> None:
     if not checks.done():
         what = (
             "read, and its classes, pixels and images counted"

@@ -1,23 +1,19 @@
 """The page *Plugins*: what was loaded, from where, its checks, and why a plugin is broken."""
 
-import inspect
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
+from explorer.errors import ExplorerError
+from explorer.plugin.catalogue import BrokenPlugin, Catalogue, Description
 from explorer.plugin.sources import built_in
 from explorer.text import dimensions
 from explorer.ui import state
 from explorer.ui.components.drawing import drawing
 from explorer.ui.pages import checks as reports
-
-if TYPE_CHECKING:
-    from explorer.plugin.architecture import Architecture
-    from explorer.plugin.registry import BrokenPlugin, Registry
 
 SHOWN = "show"
 
@@ -34,13 +30,15 @@ def page() -> None:
             help="Load all plugins again, as they are on disk, for everyone who uses this app.",
         )
     with st.skeleton(height=300):
-        registry = state.registry()
-        st.markdown(_summary(registry))
-    for broken in registry.broken:
+        found = state.catalogue()
+        st.markdown(_summary(found))
+    for broken in found.broken:
         _broken(broken)
-    offered: Mapping[str, Architecture | DataSet] = {
-        **registry.architectures,
-        **{f"{name} (data)": dataset for name, dataset in registry.datasets.items()},
+    for meddling in found.meddling:
+        st.warning(f"**{meddling.source.name}**: {meddling.text}")
+    offered: Mapping[str, Description | DataSet] = {
+        **found.architectures,
+        **{f"{name} (data)": dataset for name, dataset in found.datasets.items()},
     }
     # The user's own first: people come here for these.
     shipped = {source.location for source in built_in()}
@@ -55,7 +53,7 @@ def page() -> None:
             _dataset(shown)
         else:
             _architecture(shown)
-    _tables(registry, shipped)
+    _tables(found, shipped)
     st.caption(
         "A plugin is a Python file with a network in plain PyTorch and one hook; its skips and "
         "branches are found while it runs. `explorer new-plugin my-net` writes one. The explorer "
@@ -65,18 +63,17 @@ def page() -> None:
     )
 
 
-def _summary(registry: "Registry") -> str:
+def _summary(found: Catalogue[Description]) -> str:
     words = (
-        f"{len(registry.architectures)} architectures and {len(registry.datasets)} data sets are "
-        "ready"
+        f"{len(found.architectures)} architectures and {len(found.datasets)} data sets are ready"
     )
-    if registry.broken:
-        number = len(registry.broken)
+    if found.broken:
+        number = len(found.broken)
         words += f", {number} {'are' if number > 1 else 'is'} broken"
     return f"{words}."
 
 
-def _broken(broken: "BrokenPlugin") -> None:
+def _broken(broken: BrokenPlugin) -> None:
     with st.container(border=True):
         whose = f" of {broken.source.name}" if broken.name else ""
         name = broken.name or broken.source.name
@@ -87,38 +84,41 @@ def _broken(broken: "BrokenPlugin") -> None:
         st.caption(broken.source.origin)
 
 
-def _architecture(architecture: "Architecture") -> None:
+def _architecture(architecture: Description) -> None:
     left, right = st.columns([3, 5], gap="large")
     with left:
         st.markdown(architecture.summary)
-        images = architecture.images
-        parameters, svg = state.network(
-            architecture.name, architecture.fingerprint, architecture.complete({}), images
-        )
-        drawing(svg, architecture.name, key="plugins.diagram")
+        try:
+            _, svg = state.network(architecture.name)
+        except ExplorerError as error:
+            st.error(str(error))
+        else:
+            drawing(svg, architecture.name, key="plugins.diagram")
     with right:
         report, source, about = st.tabs(["Checks", "Source", "About"])
         with report:
             reports.panel(architecture)
         with source:
-            _source(_file_of(architecture.constructor.definition) or architecture.location)
+            _source(architecture.file or architecture.location)
         with about:
             st.markdown(architecture.description or "Its author has not described it.")
             st.caption(
-                f"{parameters:,} parameters · from {architecture.origin} · "
+                f"{architecture.parameters:,} parameters · from {architecture.origin} · "
                 f"code {architecture.fingerprint}"
             )
-            st.caption(_fitting(state.registry(), architecture))
+            st.caption(_fitting(state.catalogue(), architecture))
 
 
-def _fitting(registry: "Registry", architecture: "Architecture") -> str:
-    fitting = registry.fitting(architecture)
+def _fitting(found: Catalogue[Description], architecture: Description) -> str:
+    try:
+        fitting = state.plugins().fitting(architecture.name)
+    except ExplorerError as error:
+        return str(error)
     if not fitting:
         return "Fits no data set here."
-    every = len(fitting) == len(registry.datasets)
+    every = len(fitting) == len(found.datasets)
     text = f"Fits {'every data set' if every else ', '.join(fitting)}."
-    grey = [n for n, dataset in fitting.items() if architecture.repeats_grey(dataset.images)]
-    if grey:
+    if grey := [name for name, is_repeated in fitting.items() if is_repeated]:
         text += (
             f" It takes colour images; of {', '.join(grey)} it is given the grey in each channel."
         )
@@ -151,18 +151,11 @@ def _source(file: str | Path | None) -> None:
     st.code(text, language="python", line_numbers=True, height=640)
 
 
-def _file_of(definition: Any) -> str | None:
-    try:
-        return inspect.getsourcefile(definition)
-    except TypeError:  # a class that was created without a file
-        return None
-
-
-def _is_shipped(offered: "Architecture | DataSet", shipped: Collection[Path | None]) -> bool:
+def _is_shipped(offered: Description | DataSet, shipped: Collection[Path | None]) -> bool:
     return offered.location in shipped
 
 
-def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
+def _tables(found: Catalogue[Description], shipped: Collection[Path | None]) -> None:
     st.markdown("**All architectures**")
     st.dataframe(
         [
@@ -176,7 +169,7 @@ def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
                 "origin": architecture.origin,
             }
             for architecture in sorted(
-                registry.architectures.values(), key=lambda each: _is_shipped(each, shipped)
+                found.architectures.values(), key=lambda each: _is_shipped(each, shipped)
             )
         ],
         hide_index=True,
@@ -197,7 +190,7 @@ def _tables(registry: "Registry", shipped: Collection[Path | None]) -> None:
                 "citation": dataset.citation,
                 "origin": dataset.origin,
             }
-            for dataset in registry.datasets.values()
+            for dataset in found.datasets.values()
         ],
         hide_index=True,
         column_config={"citation": st.column_config.TextColumn(width="large")},

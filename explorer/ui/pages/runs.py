@@ -41,10 +41,8 @@ def _unreadable(runs: Sequence[UnreadableRun]) -> None:
 
 
 def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
-    from explorer.runs.restore import is_current  # needs torch
-
     examples = {run.id for run in recorded}
-    registry = state.registry()
+    catalogue = state.catalogue()
     rows = [
         {
             "architecture": run.spec.architecture,
@@ -56,7 +54,8 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
             "data set": run.spec.dataset,
             "seconds": None if run.spec.imported else run.seconds,
             "made": run.created,
-            "code": run.spec.fingerprint[:6] + ("" if is_current(run, registry) else " (earlier)"),
+            "code": run.spec.fingerprint[:6]
+            + ("" if catalogue.is_current(run.spec) else " (earlier)"),
             "run": run.id,
         }
         for run in runs

@@ -1,16 +1,15 @@
 """The page *Train*: choose an architecture, see its shape, watch it learn."""
 
-from collections.abc import Mapping
-
 import streamlit as st
 from streamlit.navigation.page import Page
 
 from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
+from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
-from explorer.plugin.options import Value
+from explorer.plugin.catalogue import Description
 from explorer.runs.recorded import FIRST_TO_TRAIN
-from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError
+from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError, spec_of
 from explorer.runs.run import titles as unlike
 from explorer.ui import forms, live, state
 from explorer.ui.components.drawing import drawing
@@ -32,11 +31,11 @@ def page(inside: Page) -> None:
 
 
 def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
-    registry = state.registry()
-    if not registry.architectures:
+    catalogue = state.catalogue()
+    if not catalogue.architectures:
         st.error("No architecture could be loaded; the page *Plugins* says why.")
         return
-    names = list(registry.architectures)
+    names = list(catalogue.architectures)
     default = FIRST_TO_TRAIN if FIRST_TO_TRAIN in names else names[0]
     asked = st.query_params.get("architecture")
     if asked and asked not in names:
@@ -54,26 +53,27 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
         key="architecture",
         bind="query-params",
     )
-    architecture = registry[name]
+    architecture = catalogue[name]
     st.markdown(architecture.summary)
     values = forms.options(name, architecture.options)
-    fitting = registry.fitting(architecture)
+    try:
+        fitting = state.plugins().fitting(name)
+    except ExplorerError as error:
+        st.error(f"{name} cannot be built: {error}")
+        return
     if not fitting:
         st.error(f"None of the data sets here fits {name}; a plugin can bring one that does.")
         return
-    dataset = forms.data_set(fitting)
+    dataset = forms.data_set({each: catalogue.datasets[each] for each in fitting})
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {dataset.url}")
     recipe, place = forms.recipe()
-    spec, reason = None, ""
-    if recipe:
-        from explorer.runs.restore import spec_of  # needs torch, as the registry above does
-
-        try:
-            registry.require_fit(architecture, values, dataset)
-            spec = spec_of(architecture, values, dataset, recipe)
-        except ExplorerError as error:
-            reason = str(error)
+    spec, drawn, reason = None, None, ""
+    try:
+        drawn = state.network(name, values, dataset.name)
+        spec = spec_of(architecture, values, dataset, recipe) if recipe else None
+    except ExplorerError as error:
+        reason = str(error)
     place.button(
         "Train",
         type="primary",
@@ -84,24 +84,16 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
         args=(spec,),
     )
     with see:
-        if reason:
-            st.error(reason)
+        if drawn:
+            _diagram(architecture, dataset, *drawn)
         else:
-            _diagram(name, values, dataset)
+            st.error(reason)
 
 
-def _diagram(name: str, values: Mapping[str, Value], dataset: DataSet) -> None:
-    architecture = state.registry()[name]
-    images = architecture.sees(dataset.images, values)
-    try:
-        parameters, svg = state.network(name, architecture.fingerprint, values, images)
-    except Exception as error:
-        from explorer.errors import explain
-
-        st.error(f"This network cannot be built: {explain(error, architecture.location)}")
-        return
-    st.markdown(f"**{name}** — {parameters:,} parameters")
-    if images != dataset.images:
+def _diagram(architecture: Description, dataset: DataSet, drawn: Drawn, svg: str) -> None:
+    name = architecture.name
+    st.markdown(f"**{name}** — {drawn.parameters:,} parameters")
+    if drawn.images != dataset.images:
         st.caption(
             f"{name} takes colour images: those of {dataset.title} are grey, so it is given their "
             "grey in each of its three channels."

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explorer.charts.lanes import Maps
-from explorer.inspection.activations import Recording
+from explorer.inspection.recording import Recording
 from explorer.inspection.session import Session
 from explorer.ui.pages.inside.picture import Picture
 from explorer.ui.pages.inside.subject import Subject

@@ -6,9 +6,9 @@ import streamlit as st
 
 from explorer.charts.lanes import as_maps, limit
 from explorer.charts.maps import feature_map
-from explorer.inspection.activations import statistics
 from explorer.inspection.parts import Block, Node, Part
-from explorer.inspection.weights import Filters
+from explorer.inspection.recording import statistics
+from explorer.inspection.results import Filters
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.case import Case
@@ -33,7 +33,7 @@ def _dialog(case: Case, name: str, channel: int) -> None:
     planes = as_maps(case.maps[name])
     values = planes[channel]
     source = case.session.filters().get(source_of(case.recording.parts, name) or "")
-    made = source.values[channel].numpy() if source else None
+    made = source.values[channel] if source else None
     st.markdown(f"**{name}**, channel {channel} of 0 to {len(planes) - 1}")
     title = f"channel {channel}"
     chart(feature_map(case.chosen.pixels, values, limit([values]), title, made), key="one map")

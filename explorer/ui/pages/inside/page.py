@@ -9,8 +9,8 @@ from explorer.charts.lanes import SCALES, Maps, Scale, View
 from explorer.charts.lanes import lanes as draw_lanes
 from explorer.charts.stages import Stage, stage_name
 from explorer.charts.svg import network_svg
-from explorer.inspection.activations import to_npz
-from explorer.inspection.receptive import by_reach
+from explorer.inspection.fields import by_reach
+from explorer.inspection.recording import to_npz
 from explorer.runs.run import distinguish
 from explorer.text import percent
 from explorer.ui.components.chart import chart
@@ -58,7 +58,7 @@ def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
     for subject in shown:
         with subject.figure(f"The output of {subject.run.spec.architecture}"):
             off = switches.off(subject.session)
-            recording = subject.session.record(chosen.image, off)
+            recording = subject.session.record(chosen.pixels, off)
             found.append(Case(subject, recording, recording.arrays(), chosen, off))
     switches.keep_in_address([case.off for case in found])
     return found
@@ -91,7 +91,7 @@ def _predicted(case: Case) -> str:
     if not case.chosen.pixels.any():
         return "Nothing to see yet"
     labels, best = case.subject.dataset.classes, int(case.recording.logits[0].argmax())
-    words = f"Predicted: {labels[best]} ({percent(case.recording.probabilities[0, best].item())})"
+    words = f"Predicted: {labels[best]} ({percent(float(case.recording.probabilities[0, best]))})"
     if case.chosen.label is not None and best != case.chosen.label:
         return f"{words}; the label is {labels[case.chosen.label]}"
     return words
@@ -126,7 +126,7 @@ def _overview(place: int, case: Case, stage: Stage) -> None:
     subject, recording, off = case.subject, case.recording, case.off
     svg = network_svg(
         recording.parts,
-        case.session.data.spec,
+        case.session.images,
         "horizontal",
         order=lambda block: by_reach(block, case.session.fields),
         opened=stage_name(stage),
@@ -187,7 +187,7 @@ def _standing(case: Case) -> str:
 def _downloads(case: Case) -> None:
     st.download_button(
         "Activations (.npz)",
-        lambda: to_npz(case.chosen.image, case.recording),
+        lambda: to_npz(case.chosen.pixels, case.recording),
         f"{case.subject.file}.npz",
         icon=":material/download:",
         on_click="ignore",

@@ -25,7 +25,12 @@ def networks() -> list[Subject]:
     Returns:
         One or two networks; none if they cannot be shown, and the page then says why.
     """
-    runs = [run for run in state.with_examples(state.store().runs()) if run.epochs]
+    here = state.catalogue()
+    runs = [
+        run
+        for run in state.with_examples(state.store().runs())
+        if run.epochs and run.spec.architecture in here.architectures
+    ]
     titles = unlike(runs)
     if unknown := query_params.take(NETWORK, titles):
         st.warning(f"There is no trained run `{unknown}` here; another one is shown.")

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from explorer.data.pictures import PictureError, open_picture, prepare
 from explorer.ui import query_params
@@ -31,11 +29,6 @@ class Picture:
     pixels: NDArray[np.uint8]
     label: int | None = None
 
-    @property
-    def image(self) -> Tensor:
-        """The pixels as a tensor."""
-        return torch.from_numpy(self.pixels)
-
 
 def picture(subject: Subject) -> Picture | None:
     """Let the visitor choose a picture; `None` while there is none, and the page says why."""
@@ -57,7 +50,7 @@ def picture(subject: Subject) -> Picture | None:
 
 
 def _of_the_test_set(subject: Subject) -> Picture:
-    test, names = subject.session.data.test, subject.dataset.classes
+    labels, names = subject.session.labels, subject.dataset.classes
     filters = [ALL, WRONG, UNSURE, *names]
     query_params.take("filter", filters)
     shown = st.selectbox(
@@ -71,13 +64,13 @@ def _of_the_test_set(subject: Subject) -> Picture:
     among = _among(subject, shown)
     if not among:
         st.caption("This network classifies every test image correctly; all of them are shown.")
-        among = range(len(test))
-    query_params.take(IMAGE, range(len(test)))
+        among = range(len(labels))
+    query_params.take(IMAGE, range(len(labels)))
     st.session_state.setdefault(IMAGE, among[0])
     if st.session_state[IMAGE] not in among:
         st.session_state[IMAGE] = among[0]
-    if len(among) == len(test) and shown == ALL:
-        last = len(test) - 1
+    if len(among) == len(labels) and shown == ALL:
+        last = len(labels) - 1
         st.number_input(f"Test image, 0 to {last:,}", 0, last, key=IMAGE, persist_state="session")
     else:
         place = among.index(st.session_state[IMAGE]) + 1
@@ -93,21 +86,21 @@ def _of_the_test_set(subject: Subject) -> Picture:
             )
     number = st.session_state[IMAGE]
     query_params.put(IMAGE, number or None)
-    return Picture(test.images[number].cpu().numpy(), int(test.labels[number]))
+    return Picture(subject.session.test_image(number), int(labels[number]))
 
 
 def _among(subject: Subject, shown: str) -> Sequence[int]:
     """The indices of the images that pass a filter, in its order."""
-    test = subject.session.data.test
+    labels = subject.session.labels
     if shown == ALL:
-        return range(len(test))
+        return range(len(labels))
     if shown in (WRONG, UNSURE):
         with st.spinner("Scoring the test images"), subject.figure("The accuracy"):
             found = subject.session.answers()
             return found.mistakes() if shown == WRONG else found.doubts()
-        return range(len(test))
+        return range(len(labels))
     number = subject.dataset.classes.index(shown)
-    return [int(i) for i in (test.labels == number).nonzero().flatten()]
+    return [int(i) for i in np.flatnonzero(labels == number)]
 
 
 def _step(among: Sequence[int], way: int) -> None:

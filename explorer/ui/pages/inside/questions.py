@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from explorer.charts import maps as map_charts
 from explorer.charts.grids import confusion, gradient_history
-from explorer.inspection.answers import Answers
-from explorer.inspection.attribution import METHODS, AttributionError
-from explorer.inspection.linearity import Linearity, Replacement
+from explorer.errors import ExplorerError
 from explorer.inspection.parts import Block, Part
+from explorer.inspection.results import METHODS, Linearity, Replacement
+from explorer.inspection.scores import Answers
 from explorer.ui import state
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside import worth
@@ -55,17 +55,17 @@ def _pixels(case: Case) -> None:
     found: list[tuple[str, NDArray[Any]]] = []
     for method in METHODS:
         with case.subject.figure(f"Attribution by {method}"):
-            values = case.session.attribution(case.chosen.image, target, method, case.off)
-            found.append((method, values.numpy()))
+            values = case.session.attribution(case.chosen.pixels, target, method, case.off)
+            found.append((method, values))
     if shown := cam_layers(case.recording.parts):
         last = len(shown) - 1
         layer = st.selectbox("Grad-CAM of", shown, last, key=f"cam {case.subject.run.id}")
         try:
-            cam = case.session.grad_cam(case.chosen.image, target, layer, case.off)
-        except AttributionError as error:  # no gradient may reach it
+            cam = case.session.grad_cam(case.chosen.pixels, target, layer, case.off)
+        except ExplorerError as error:  # no gradient may reach it
             st.caption(str(error))
         else:
-            found.append((f"Grad-CAM of {layer}", cam.numpy()))
+            found.append((f"Grad-CAM of {layer}", cam))
     chart(map_charts.saliency(case.chosen.pixels, found), key="saliency")
     st.caption(
         "Blue raises the logit of the class, orange lowers it. Integrated gradients sum to the "
@@ -98,7 +98,7 @@ def _filters(case: Case) -> None:
     path = st.selectbox("Filters of", list(found), key="filters of")
     chosen = found[path]
     outputs, inputs, height, width = chosen.values.shape
-    chart(map_charts.filters(chosen.values.numpy()), key="filters")
+    chart(map_charts.filters(chosen.values), key="filters")
     averaged = f", each averaged over its {inputs} input channels" if inputs > 1 else ""
     if outputs > map_charts.MOST_FILTERS:
         averaged += f"; the first {map_charts.MOST_FILTERS} are drawn"
@@ -240,7 +240,7 @@ def _mistakes(case: Case) -> None:
 def _mistake(case: Case, found: Answers, number: int) -> None:
     labels = case.subject.dataset.classes
     label, predicted = (labels[int(classes[number])] for classes in (found.labels, found.predicted))
-    pixels = case.session.data.test.images[number].cpu().numpy()
+    pixels = case.session.test_image(number)
     st.image(
         pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
         caption=f"{label} taken for {predicted}, {100 * float(found.confidence[number]):.0f} %",

@@ -1,4 +1,4 @@
-"""The networks that visitors look at: each is loaded once, and shared by all of them."""
+"""The networks that visitors look at, which are in another process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer.data.dataset import DataSet
-from explorer.inspection.session import Cache, Session, in_one_thread
-from explorer.runs.restore import dataset_of, is_current, open_network
+from explorer.inspection.session import Session
 from explorer.runs.run import Run
 from explorer.ui import state
-
-MOST_NETWORKS, MOST_RESULTS = 40, 300  # in memory
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Subject:
     @property
     def is_current(self) -> bool:
         """Whether code and images are still those that the run was made with."""
-        return is_current(self.run, state.registry())
+        return state.catalogue().is_current(self.run.spec)
 
     @property
     def file(self) -> str:
@@ -65,38 +62,14 @@ class Subject:
 
 
 def load(id: str, epoch: int) -> Subject:
-    """Load the network of a run after one of its epochs, by the code that is there now.
+    """Return the network of a run after one of its epochs, by the code that is there now.
 
     Raises:
-        NetworkError: It cannot be restored.
-        DataError: Its data set cannot be read.
+        UnknownArchitectureError: The plugin of its network is gone.
+        UnknownDataSetError: That of its images is.
+        AnswerError: The network cannot be restored.
     """
-    spec, registry = state.find_run(id)[0].spec, state.registry()
-    architecture = registry.architectures.get(spec.architecture)
-    dataset = registry.datasets.get(spec.dataset)
-    code = architecture.fingerprint if architecture else ""
-    return _load(id, epoch, code, dataset.version or "" if dataset else "")
-
-
-@st.cache_resource(show_spinner=False, max_entries=MOST_NETWORKS)
-def _load(id: str, epoch: int, code: str, images: str) -> Subject:
-    run, store = state.find_run(id)
-    registry = state.registry()
-    architecture = registry.architectures.get(run.spec.architecture)
-    folder = state.settings().cache
-    model, data = in_one_thread(lambda: open_network(run, epoch, store, registry, folder))
-    session = Session(
-        model,
-        data,
-        location=architecture.location if architecture else None,
-        network=(id, code, images),
-        weights=epoch,
-        cache=_results(),
-        worker=in_one_thread,
-    )
-    return Subject(run, epoch, dataset_of(run, registry), session)
-
-
-@st.cache_resource(show_spinner=False)
-def _results() -> Cache:
-    return Cache(MOST_RESULTS)
+    run = state.find_run(id)[0]
+    session = state.plugins().look_into(run, epoch)
+    session.outline  # noqa: B018 restores it now, so that what fails is said in place of the page
+    return Subject(run, epoch, state.catalogue().dataset(run.spec.dataset), session)

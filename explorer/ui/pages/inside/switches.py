@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from explorer.charts.stages import Stage, stage_name, stages
-from explorer.inspection.activations import Recording
 from explorer.inspection.parts import Block, blocks
+from explorer.inspection.recording import Recording
 from explorer.inspection.session import Session
 from explorer.ui import query_params
 

@@ -7,8 +7,8 @@ import streamlit as st
 
 from explorer.charts.bars import Worth, shares, worths
 from explorer.charts.style import branch_hues
-from explorer.inspection.ablation import INSTEAD, Instead
 from explorer.inspection.parts import Block, blocks
+from explorer.inspection.results import INSTEAD, Instead
 from explorer.inspection.session import Session
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside.case import Case
@@ -34,7 +34,7 @@ def images(
     """
     session, scored = subject.session, st.session_state.get(SCORED, ())
     sample = _sample(session, times)
-    if len(session.data.test) <= sample or _key(subject, off, instead) in scored:
+    if len(session.labels) <= sample or _key(subject, off, instead) in scored:
         return None
     return sample
 
@@ -88,7 +88,7 @@ def _logit_attribution(case: Case) -> None:
         index=list(found).index(outermost[-1]),
         key="shares of",
     )
-    attributed = case.session.logit_attribution(case.chosen.image, name, case.off)
+    attributed = case.session.logit_attribution(case.chosen.pixels, name, case.off)
     chart(
         shares(
             {branch: values[0].tolist() for branch, values in attributed.branches.items()},
@@ -112,7 +112,7 @@ _GIVES: dict[Instead, str] = {"zero": "zeros", "mean": "its mean"}
 
 def _worths(case: Case, instead: Instead) -> None:
     subject, session = case.subject, case.session
-    total = len(session.data.test)
+    total = len(session.labels)
     each = [(), *((path,) for path in session.branches)]
     wanted: list[Scored] = [(case.off, "zero"), *((off, instead) for off in each)]
     if any(images(subject, *asked, len(each)) for asked in wanted):
@@ -146,7 +146,7 @@ def _offer_all(subject: Subject, sets: Sequence[Scored]) -> None:
     """Offer to score on all test images, one set of switches after the other."""
     place = st.empty()
     if not place.button(
-        f"Re-score on all {len(subject.session.data.test):,} test images",
+        f"Re-score on all {len(subject.session.labels):,} test images",
         icon=":material/calculate:",
         key="score",
     ):

@@ -1,0 +1,35 @@
+"""Loads, in a child, the plugins that are needed there, and no others."""
+
+from explorer.engines.questions import Needed
+from explorer.plugin.registry import Loading, Registry
+from explorer.plugin.sources import PluginError, Source
+
+
+class Shelf:
+    """The plugins that a child has loaded so far."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[Source, Registry] = {}
+
+    def registry(self, needed: Needed) -> Registry:
+        """Return what is needed, loaded at the first time.
+
+        Without the code that reads them, data sets are as they are described.
+
+        Raises:
+            PluginError: The plugin of the network cannot be loaded any more.
+        """
+        offered = self._load(needed.architecture, needed)
+        networks = {n: each for n, each in offered.architectures.items() if n in needed.known}
+        datasets = dict(needed.datasets)
+        if needed.dataset:
+            datasets |= self._load(needed.dataset, needed).datasets
+        if not networks and offered.broken:
+            raise PluginError(offered.broken[0].reason)
+        return Registry(networks, datasets, offered.broken)
+
+    def _load(self, source: Source, needed: Needed) -> Registry:
+        if source not in self._loaded:
+            # Each by itself, since which of two has a name was decided when all were loaded.
+            self._loaded[source] = Loading().add(source, needed.known)
+        return self._loaded[source]

@@ -1,0 +1,323 @@
+"""What the server knows of plugins, and the children that it asks about them.
+
+They are loaded in one child, described, and known from then on. Another child builds and draws
+their networks, a third looks into the networks of runs; these load what they are asked about. None
+of them can hold up or end the server, or another.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from explorer.engines.asking import Asker, LostAnswerError, SlowAnswerError
+from explorer.engines.children import Nursery, status_text
+from explorer.engines.plain import NotPlainError
+from explorer.engines.questions import Drawn, Needed
+from explorer.inspection.session import Cache, Session
+from explorer.plugin.catalogue import BrokenPlugin, Catalogue, Description
+from explorer.plugin.sources import (
+    PluginError,
+    Source,
+    all_sources,
+    built_in,
+    changed_since,
+    fingerprint,
+    from_target,
+)
+from explorer.runs.run import Run, RunSpec
+from explorer.settings import Settings
+
+MOST_BYTES = 3 * 2**25  # of answers that are kept for all visitors
+PATIENCE = 5.0  # seconds that a page waits for plugins that take long to load
+
+_log = logging.getLogger(__name__)
+
+
+class Plugins:
+    """All plugins, as they were when they were last loaded.
+
+    Args:
+        nursery: Where the children come from.
+        settings: Folders and limits.
+    """
+
+    def __init__(self, nursery: Nursery, settings: Settings) -> None:
+        self._nursery, self._settings = nursery, settings
+        self._cache = Cache(MOST_BYTES)
+        self._begin = threading.Lock()
+        self._loading: _Loading | None = None
+        memory = settings.load_memory
+        self._builder = Asker("builder", nursery, settings, memory)
+        self._inspector = Asker("inspector", nursery, settings, memory)
+
+    @property
+    def catalogue(self) -> Catalogue[Description]:
+        """What they offer; at first, they are loaded.
+
+        The built-in ones are always there. For others it waits a few seconds at most; those that
+        take longer are there later, and in `loading` until then.
+        """
+        return self._current.wait(PATIENCE)
+
+    @property
+    def whole_catalogue(self) -> Catalogue[Description]:
+        """What they offer, once all are loaded."""
+        return self._current.wait(None)
+
+    @property
+    def loading(self) -> list[str]:
+        """The names of the plugins that are still being loaded."""
+        return self._current.left
+
+    @property
+    def restarts(self) -> int:
+        """How often a child hung or died and was replaced."""
+        return self._builder.restarts + self._inspector.restarts
+
+    def reload(self) -> None:
+        """Load all plugins again."""
+        with self._begin:
+            if self._loading:
+                self._loading.close()
+            self._builder.restart()
+            self._inspector.restart()
+            self._cache = Cache(MOST_BYTES)
+            self._loading = _Loading(self._nursery, self._settings)
+
+    def changed(self) -> list[str]:
+        """Return the names of plugins that were edited, added or removed since they were loaded."""
+        return changed_since(self._current.before, self._settings.plugins)
+
+    def fitting(self, name: str) -> Mapping[str, bool]:
+        """Return the data sets that fit an architecture, and whether it needs their grey repeated.
+
+        Raises:
+            AnswerError: It cannot be found out.
+        """
+        found: Mapping[str, bool] = self._build("fitting", name)
+        return found
+
+    def draw(self, name: str, values: Mapping[str, object], dataset: str) -> Drawn:
+        """Return what a network is made of, with these options, for the images of a data set.
+
+        Raises:
+            AnswerError: It cannot be built so, or does not take these images.
+        """
+        found: Drawn = self._build("draw", name, dict(values), dataset)
+        return found
+
+    def draw_alone(self, name: str) -> Drawn:
+        """Return what a network is made of, by default, for the images it is described on.
+
+        Raises:
+            AnswerError: It cannot be built.
+        """
+        found: Drawn = self._build("draw_alone", name)
+        return found
+
+    def needed(self, spec: RunSpec) -> Needed:
+        """Return the plugins that a run needs.
+
+        Raises:
+            UnknownArchitectureError: Its architecture is gone.
+            UnknownDataSetError: Its data set is.
+        """
+        catalogue = self.catalogue
+        target = catalogue.dataset(spec.dataset).target
+        return replace(_needed(catalogue, spec.architecture), dataset=_source_of(target))
+
+    def look_into(self, run: Run, epoch: int) -> Session:
+        """Return a session about the network that a run had after an epoch.
+
+        Raises:
+            UnknownArchitectureError: Its architecture is gone.
+            UnknownDataSetError: Its data set is.
+        """
+        catalogue, needed = self.catalogue, self.needed(run.spec)
+        architecture = catalogue[run.spec.architecture]
+        version = catalogue.dataset(run.spec.dataset).version
+
+        def ask(question: str, /, *args: object) -> Any:
+            return self._inspector.ask(
+                "look",
+                *(needed, run.id, epoch, question, args),
+                seconds=self._settings.inspect_time,
+                about=(run.id, epoch, question),
+            )
+
+        return Session(
+            ask,
+            location=architecture.location,
+            network=(run.id, architecture.fingerprint, version),
+            weights=epoch,
+            cache=self._cache,
+        )
+
+    def close(self) -> None:
+        """End the children."""
+        with self._begin:
+            if self._loading:
+                self._loading.close()
+        self._builder.restart()
+        self._inspector.restart()
+
+    @property
+    def _current(self) -> "_Loading":
+        with self._begin:
+            if self._loading is None:
+                self._loading = _Loading(self._nursery, self._settings)
+            return self._loading
+
+    def _build(self, question: str, name: str, *args: Any) -> Any:
+        catalogue = self.catalogue
+        kinds = tuple(sorted((n, each.images) for n, each in catalogue.datasets.items()))
+        about: Hashable = (catalogue[name].fingerprint, question, name, _hashable(args), kinds)
+        return self._cache.once(
+            about,
+            lambda: self._builder.ask(
+                question,
+                *(_needed(catalogue, name), name, *args),
+                seconds=self._settings.inspect_time,
+                about=about,
+            ),
+        )
+
+
+class _Loading:
+    """Loads all plugins, one after the other, in a thread; one that ends or hangs is broken."""
+
+    def __init__(self, nursery: Nursery, settings: Settings) -> None:
+        self._settings = settings
+        self._sources = all_sources(settings.plugins)
+        self._first = len(list(built_in()))
+        self._began = time.monotonic()
+        self._found: list[Catalogue[Description]] = []
+        self._progress = threading.Condition()
+        self._is_closed = False
+        self.before = {source: fingerprint(source.location) for source in self._sources}
+        memory = settings.load_memory
+        self._loader = Asker("loader", nursery, settings, memory, prepare=self._load_again)
+        threading.Thread(target=self._load, name="loading plugins", daemon=True).start()
+
+    @property
+    def left(self) -> list[str]:
+        """The names of those that are not loaded yet, without the built-in ones."""
+        return [source.name for source in self._sources[max(self._first, len(self._found)) :]]
+
+    def wait(self, patience: float | None) -> Catalogue[Description]:
+        """Return what was found, once all or, after so many seconds, the built-in ones are there.
+
+        Args:
+            patience: Seconds since the beginning; `None` for as long as it takes.
+        """
+        with self._progress:
+            self._progress.wait_for(lambda: self._are_loaded(self._first))
+            rest = None if patience is None else self._began + patience - time.monotonic()
+            if rest is None or rest > 0:
+                self._progress.wait_for(lambda: self._are_loaded(len(self._sources)), rest)
+            return _together(self._found)
+
+    def close(self) -> None:
+        """Give up."""
+        with self._progress:
+            self._is_closed = True
+            self._progress.notify_all()
+        self._loader.abandon()
+
+    def _are_loaded(self, number: int) -> bool:
+        return self._is_closed or len(self._found) >= number
+
+    def _load(self) -> None:
+        for source in self._sources:
+            part = self._load_one(source)
+            with self._progress:
+                if self._is_closed:
+                    break
+                self._found.append(part)
+                self._progress.notify_all()
+        self._loader.restart()  # it is not needed any more
+
+    def _load_one(self, source: Source) -> Catalogue[Description]:
+        try:
+            part: Catalogue[Description] = self._loader.ask(
+                "load", source, {}, seconds=self._settings.load_time
+            )
+        except Exception as error:
+            if not self._is_closed:
+                _log.error("The plugin %s cannot be loaded: %s", source.origin, error)
+            return self._broken(source, error)
+        return part
+
+    def _broken(self, source: Source, error: Exception) -> Catalogue[Description]:
+        reason, trace = str(error), ""
+        if isinstance(error, NotPlainError):
+            reason = f"What it offers cannot be described: {error}"
+        elif isinstance(error, SlowAnswerError):
+            reason = (
+                f"It takes longer than {self._settings.load_time:g} s to load (EXPLORER_LOAD_TIME) "
+                "and was given up; when a plugin is imported, it only defines things."
+            )
+        elif isinstance(error, LostAnswerError):
+            line, trace = _crash(error.output, source.location)
+            reason = (
+                f"{f'Line {line}: it' if line else 'It'} ends the process that loads it "
+                f"({status_text(error.status)}); when a plugin is imported, it only defines things."
+            )
+        return Catalogue({}, {}, (BrokenPlugin(source, "", reason, trace),))
+
+    def _load_again(self, loader: Asker) -> None:
+        """Give a new child the plugins that the last one had, whose names are taken."""
+        for source, part in zip(self._sources, self._found, strict=False):
+            if part.architectures or part.datasets:
+                seconds = self._settings.load_time
+                loader.ask("load", source, part.architectures, seconds=seconds)
+
+
+def _crash(output: str, location: Path | None) -> tuple[str, str]:
+    """Find a plugin's own lines in what Python prints when a process crashes.
+
+    Returns:
+        The number of the line that was running, and all lines; both may be empty.
+    """
+    frames = re.findall(r'^  File "(.+)", line (\d+) in (.+)$', output, re.MULTILINE)
+    own = [
+        (file, line, name)
+        for file, line, name in frames
+        if location is not None and Path(file).is_relative_to(location)
+    ]
+    text = "\n".join(f'File "{file}", line {line}, in {name}' for file, line, name in own[::-1])
+    return (own[0][1] if own else ""), text
+
+
+def _needed(catalogue: Catalogue[Description], name: str) -> Needed:
+    source = catalogue[name].source
+    known = {n: each for n, each in catalogue.architectures.items() if each.source == source}
+    return Needed(source, None, known, catalogue.datasets)
+
+
+def _source_of(target: str) -> Source:
+    try:
+        return from_target(target)
+    except PluginError:  # the file is gone, and whoever loads it will say so
+        return Source(Path(target).stem, target, Path(target))
+
+
+def _hashable(args: Collection[Any]) -> Hashable:
+    return tuple(tuple(sorted(a.items())) if isinstance(a, dict) else a for a in args)
+
+
+def _together(parts: Sequence[Catalogue[Description]]) -> Catalogue[Description]:
+    whole: Catalogue[Description] = Catalogue({}, {}, ())
+    for part in parts:
+        whole = Catalogue(
+            {**whole.architectures, **part.architectures},
+            {**whole.datasets, **part.datasets},
+            (*whole.broken, *part.broken),
+            (*whole.meddling, *part.meddling),
+        )
+    return whole
