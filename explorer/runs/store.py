@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from explorer.runs.database import connect, watch_file
 from explorer.runs.faults import StoreError, TakenError, store_error
-from explorer.runs.records import read_event, read_runs
+from explorer.runs.records import read_event, read_runs, read_spec
 from explorer.runs.run import (
     MissingWeightsError,
     Run,
@@ -332,8 +332,9 @@ class RunStore:
     def _keep(self, connection: Connection, id: str, epoch: int, checkpoint: Checkpoint) -> None:
         _replace(connection, WEIGHTS, {"run": id, "epoch": epoch}, checkpoint.weights)
         _replace(connection, TRAINING_STATES, {"run": id}, checkpoint.training_state, epoch=epoch)
-        spec = connection.scalar(sql.select(RUNS.c.spec).where(RUNS.c.id == id))
-        passing = WEIGHTS.c.epoch.not_in(epochs_to_keep((spec or {})["recipe"]["epochs"]) | {epoch})
+        text = connection.scalar(sql.select(_text(RUNS.c.spec)).where(RUNS.c.id == id))
+        epochs = read_spec(id, text or "").recipe.epochs
+        passing = WEIGHTS.c.epoch.not_in(epochs_to_keep(epochs) | {epoch})
         connection.execute(WEIGHTS.delete().where(WEIGHTS.c.run == id, passing))
 
     def _read(self, which: sql.ColumnElement[bool]) -> list[Run | UnreadableRun]:

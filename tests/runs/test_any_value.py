@@ -26,7 +26,7 @@ STARTED = Started("cpu", 8490, 60_000, 10_000, steps_per_epoch=40, epochs=3)
 EPOCH = Epoch(1, 0.5, 0.9, 0.4, 0.9, 2.0, 1000.0, lambda: Checkpoint(b"weights", b"state"))
 
 any_value = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
