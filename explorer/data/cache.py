@@ -1,13 +1,17 @@
 """Reads a data set once and keeps its arrays: four files on disk, mapped into memory.
 
 The arrays of a data set appear in the cache folder all together or not at all: they are written to
-a scratch folder beside it, which is renamed when all of them are there and have been checked.
+a scratch folder beside it, which is renamed when all of them are there and have been checked. What
+is damaged is never written to, since a process that has mapped a file ends when the file becomes
+shorter: the arrays are made again in a folder of the next number, and the damaged one is deleted.
 """
 
-import contextlib
+import json
+import logging
 import re
 import shutil
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,13 @@ from explorer.errors import ExplorerError, explain
 from explorer.spec import ImageSpec
 
 DOWNLOAD_SECONDS = 30.0  # without an answer
+
+_MANIFEST = "manifest.json"  # beside the arrays: each file's size and checksum
+_FORMAT = 1
+_ATTEMPTS = 5  # of several processes that repair a data set at once, each needs two at most
+_CHUNK = 2**20  # bytes
+
+_log = logging.getLogger(__name__)
 
 
 class DataError(ExplorerError, RuntimeError):
@@ -50,15 +61,22 @@ _PARTS = tuple(Arrays.__dataclass_fields__)
 def load_arrays(dataset: DataSet, cache: Path) -> Arrays:
     """Return a data set's arrays from the cache folder; at the first time, read and write them.
 
+    What is damaged there, or of another version of the explorer, is made again.
+
     Raises:
         DataError: It cannot be downloaded or read, or its arrays are not as it describes them.
             Nothing is left in the cache folder then.
     """
-    home = _home(dataset, cache)
-    if not home.is_dir():
-        _fill(home, dataset, cache)
-    # Copy-on-write: torch wants writable memory, and the file must not change.
-    return Arrays(*(np.load(home / f"{part}.npy", mmap_mode="c") for part in _PARTS))
+    for _ in range(_ATTEMPTS):
+        for home in _homes(dataset, cache):
+            if arrays := _load(home):
+                return arrays
+            _log.warning("%s is damaged, or of another version; it is made again", home)
+        _fill(dataset, cache)
+    raise DataError(
+        f"{dataset.title} was written to the cache folder {cache}, but cannot be read again as it "
+        "was written; name another folder in EXPLORER_CACHE."
+    )
 
 
 def read_uncached(dataset: DataSet) -> Arrays:
@@ -73,7 +91,7 @@ def read_uncached(dataset: DataSet) -> Arrays:
 
 def is_cached(dataset: DataSet, cache: Path) -> bool:
     """Return whether a data set can be read without the network."""
-    return not dataset.needs_download or _home(dataset, cache).is_dir()
+    return not dataset.needs_download or any(map(_checksums, _homes(dataset, cache)))
 
 
 def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -93,13 +111,60 @@ def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[fl
     return tuple(means), tuple(stds)
 
 
-def _home(dataset: DataSet, cache: Path) -> Path:
-    """Return the folder of a data set's arrays; all that decides them is in its name."""
+def _homes(dataset: DataSet, cache: Path) -> list[Path]:
+    """Return the folders of a data set's arrays, the newest first; all but one are damaged."""
+    pattern = re.compile(rf"{re.escape(_name(dataset))}(?:\.(\d+))?")
+    found = ((pattern.fullmatch(path.name), path) for path in cache.glob(f"{_name(dataset)}*"))
+    numbered = [(int(match[1] or 1), path) for match, path in found if match]
+    return [path for _, path in sorted(numbered, reverse=True)]
+
+
+def _name(dataset: DataSet) -> str:
+    """Return a name with all that decides a data set's arrays."""
     state = digest(dataset.version or "", str(dataset.images), dataset.url)
-    return cache / f"{dataset.name}-{state}"
+    return f"{dataset.name}-{state}"
 
 
-def _fill(home: Path, dataset: DataSet, cache: Path) -> None:
+def _load(home: Path) -> Arrays | None:
+    """Map the arrays of a folder into memory; return `None` unless they are as they were written.
+
+    A checksum of all bytes costs less than the first look at them: 10 ms for MNIST.
+    """
+    if not (checksums := _checksums(home)):
+        return None
+    try:
+        if any(_checksum(home / name) != known for name, known in checksums.items()):
+            return None
+        # Copy-on-write: torch wants writable memory, and the file must not change.
+        return Arrays(*(np.load(home / f"{part}.npy", mmap_mode="c") for part in _PARTS))
+    except (OSError, ValueError):  # another process has just deleted it
+        return None
+
+
+def _checksums(home: Path) -> dict[str, int]:
+    """Return the checksum of each file of a folder; of none, if one is not there as a whole."""
+    try:
+        manifest = json.loads((home / _MANIFEST).read_bytes())
+        files = {f"{part}.npy": manifest["files"][f"{part}.npy"] for part in _PARTS}
+        sizes = {name: (home / name).stat().st_size for name in files}
+        is_whole = all(sizes[name] == known["bytes"] for name, known in files.items())
+        if manifest["format"] != _FORMAT or not is_whole:
+            return {}
+        return {name: known["crc32"] for name, known in files.items()}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def _checksum(file: Path) -> int:
+    # It is read, not mapped: a file that is cut meanwhile must not end the process.
+    found, chunk = 0, memoryview(bytearray(_CHUNK))
+    with open(file, "rb", buffering=0) as opened:
+        while length := opened.readinto(chunk):
+            found = zlib.crc32(chunk[:length], found)
+    return found
+
+
+def _fill(dataset: DataSet, cache: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{dataset.name}-", dir=cache) as scratch:
@@ -107,17 +172,31 @@ def _fill(home: Path, dataset: DataSet, cache: Path) -> None:
             raw.mkdir()
             ready.mkdir()
             _write(dataset, raw, ready, f" Nothing was kept in the cache folder {cache}.")
-            # Another process may have been faster; its arrays are the same.
-            with contextlib.suppress(OSError):
-                ready.rename(home)
-            if not home.is_dir():
-                raise OSError(f"{home} could not be made")
+            home = _place(ready, dataset, cache)
         _delete_earlier(dataset, cache, home)
     except OSError as error:
         raise DataError(
             f"{dataset.title} could not be written to the cache folder {cache} "
-            f"({_cause(error)}); make room there, or name another folder in EXPLORER_CACHE."
+            f"({_cause(error)}); make room there or make it writable, or name another folder in "
+            "EXPLORER_CACHE."
         ) from error
+
+
+def _place(ready: Path, dataset: DataSet, cache: Path) -> Path:
+    """Rename a folder to the next number of its data set; return the folder to be used."""
+    failure = OSError(f"{cache} cannot be written")
+    for _ in range(_ATTEMPTS):
+        homes = _homes(dataset, cache)
+        for home in homes:
+            if _load(home):  # another process was faster; its arrays are the same
+                return home
+        newest = int(homes[0].suffix[1:] or 1) if homes else 0
+        home = cache / (f"{_name(dataset)}.{newest + 1}" if newest else _name(dataset))
+        try:
+            return ready.rename(home)
+        except OSError as error:  # possibly another has taken the number in between
+            failure = error
+    raise failure
 
 
 def _write(dataset: DataSet, raw: Path, ready: Path, kept: str) -> None:
@@ -129,10 +208,15 @@ def _write(dataset: DataSet, raw: Path, ready: Path, kept: str) -> None:
         )
     for part in _PARTS:
         np.save(ready / f"{part}.npy", getattr(arrays, part))
+    files = {
+        file.name: {"bytes": file.stat().st_size, "crc32": _checksum(file)}
+        for file in sorted(ready.iterdir())
+    }
+    (ready / _MANIFEST).write_text(json.dumps({"format": _FORMAT, "files": files}, indent=1))
 
 
 def _delete_earlier(dataset: DataSet, cache: Path, home: Path) -> None:
-    pattern = re.compile(rf"{re.escape(dataset.name)}(-[0-9a-f]{{16}})?")
+    pattern = re.compile(rf"{re.escape(dataset.name)}(-[0-9a-f]{{16}}(\.\d+)?)?")
     for folder in cache.iterdir():
         if folder != home and pattern.fullmatch(folder.name):
             shutil.rmtree(folder, ignore_errors=True)

@@ -77,7 +77,9 @@ class Asker:
         self._hung: dict[Hashable, float] = {}
         self.restarts = 0
 
-    def ask(self, question: str, *args: object, seconds: float | None, about: Hashable = None) -> Any:
+    def ask(
+        self, question: str, *args: object, seconds: float | None, about: Hashable = None
+    ) -> Any:
         """Return the answer to a question of the child's desk.
 
         Args:

@@ -18,11 +18,13 @@ from explorer.engines.children import Child, ChildError, Nursery, status_text
 from explorer.engines.ownership import leased, new_owner
 from explorer.engines.questions import Needed
 from explorer.engines.queue import Task, in_turn
+from explorer.runs.faults import StoreError, patiently
 from explorer.runs.run import Run, RunIsBusyError, RunSpec, Status
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
 
 MOST_OUTPUT = 2**24  # bytes that are kept of what a run prints, where nobody sets a limit
+PATIENCE = 5.0  # seconds that a database may be away when a run has ended
 SPARE_SECONDS = 5.0  # after a run began, until the next process is made ready
 JOB = "explorer.engines.training:train_run"
 AT_HOME = ""  # the visitor, where there is only one
@@ -147,7 +149,7 @@ class LocalEngine:
             running, spare = list(self._running), self._spare
             self._changed.notify_all()
         for task in waiting:
-            self._store.end(task.id, task.owner, Status.INTERRUPTED)
+            self._end(task, "", Status.INTERRUPTED)
         for child in [*(each.child for each in running), *([spare] if spare else [])]:
             child.close()
         for slot in self._slots:
@@ -225,7 +227,13 @@ class LocalEngine:
 
     def _end(self, task: Task, reason: str, status: Status) -> bool:
         """End a run that is not over; return whether it was not."""
-        is_ended = self._store.end(task.id, task.owner, status, reason)
+        try:
+            is_ended = patiently(
+                lambda: self._store.end(task.id, task.owner, status, reason), PATIENCE
+            )
+        except StoreError as error:  # its lease runs out, and it is interrupted
+            _log.error("The end of run %s could not be recorded: %s", task.id, error)
+            return False
         if is_ended and reason:
             _log.error("Run %s failed: %s", task.id, reason)
         elif is_ended:

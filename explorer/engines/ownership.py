@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 
+from explorer.runs.faults import StoreError
 from explorer.runs.store import LEASE_SECONDS, RunStore
 
 _log = logging.getLogger(__name__)
@@ -29,11 +30,17 @@ def leased(store: RunStore, owners: Callable[[], Iterable[str]]) -> Iterator[Non
     done = threading.Event()
 
     def renew() -> None:
+        away = False
         while not done.wait(LEASE_SECONDS / 4):
             # A database that is away for a moment must not end the renewal.
             try:
                 for owner in owners():
                     store.renew(owner)
+                away = False
+            except StoreError as error:
+                if not away:  # said once, not with every try
+                    _log.warning("A lease could not be renewed: %s", error)
+                away = True
             except Exception:
                 _log.warning("A lease could not be renewed", exc_info=True)
 

@@ -48,6 +48,15 @@ def migrate(connection: Connection) -> None:
     connection.execute(VERSION.insert().values(version=CURRENT))
 
 
+def is_current(connection: Connection) -> bool:
+    """Return whether the tables are of this version.
+
+    Raises:
+        SchemaError: Their version cannot be read.
+    """
+    return _read_version(connection) == CURRENT
+
+
 def demand_current(connection: Connection) -> None:
     """Refuse tables that are not of the current version.
 
@@ -148,5 +157,13 @@ def _renamed(text: str, old: str, new: str) -> Mapping[str, Any] | None:
     return {new if key == old else key: value for key, value in values.items()}
 
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_plain_words]
+def _version_3_wider_numbers(connection: Connection) -> None:
+    """Version 3: steps and epochs of 64 bits, which SQLite has always had."""
+    if connection.dialect.name == "sqlite":
+        return
+    for table, column in (("events", "number"), ("weights", "epoch"), ("training_states", "epoch")):
+        connection.execute(sql.text(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE BIGINT"))
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_plain_words, _version_3_wider_numbers]
 CURRENT = FIRST + len(MIGRATIONS)

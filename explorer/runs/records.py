@@ -34,6 +34,18 @@ def read_event(id: str, kind: str, content: str) -> Event:
     return event
 
 
+def read_spec(id: str, spec: str) -> RunSpec:
+    """Return the spec of the run `id`.
+
+    Raises:
+        UnreadableRunError: It is damaged, or of a later version.
+    """
+    try:
+        return RunSpec.from_json(json.loads(spec))
+    except _ERRORS as error:
+        raise UnreadableRunError(_sentence(id, f"Its record: {error}")) from error
+
+
 def read_runs(
     rows: Iterable[Any], happened: Iterable[Any], now: float
 ) -> list[Run | UnreadableRun]:
@@ -71,11 +83,12 @@ def read_runs(
 
 
 def _read_run(row: Any, started: Started | None, epochs: tuple[Epoch, ...], now: float) -> Run:
+    spec = read_spec(row.id, row.spec)
     try:
         status = Status(row.status)
         return Run(
             id=row.id,
-            spec=RunSpec.from_json(json.loads(row.spec)),
+            spec=spec,
             status=Status.INTERRUPTED if status.is_live and row.lease < now else status,
             reason=row.reason,
             created=datetime.fromtimestamp(row.created, UTC),

@@ -6,20 +6,22 @@ needs a `server_default`, which the rows of older databases get.
 
 import sqlalchemy as sql
 
+from explorer.runs.columns import Name, Whole, Words
+
 METADATA = sql.MetaData()
 
 RUNS = sql.Table(
     "runs",
     METADATA,
-    sql.Column("id", sql.String(12), primary_key=True),
+    sql.Column("id", Name(12), primary_key=True),
     sql.Column("spec", sql.JSON, nullable=False),
-    sql.Column("status", sql.String(12), nullable=False),
-    sql.Column("reason", sql.Text, nullable=False, server_default=""),
+    sql.Column("status", Name(12), nullable=False),
+    sql.Column("reason", Words, nullable=False, server_default=""),
     sql.Column("created", sql.Float, nullable=False),
-    sql.Column("owner", sql.String(80), nullable=False, server_default=""),
+    sql.Column("owner", Name(80), nullable=False, server_default=""),
     sql.Column("lease", sql.Float, nullable=False, server_default="0"),
     sql.Column("stop", sql.Boolean, nullable=False, server_default=sql.false()),
-    sql.Column("traceback", sql.Text, nullable=False, server_default=""),
+    sql.Column("traceback", Words, nullable=False, server_default=""),
 )
 
 
@@ -33,22 +35,22 @@ EVENTS = sql.Table(
     "events",
     METADATA,
     _run(),
-    sql.Column("kind", sql.String(16), primary_key=True),
-    sql.Column("number", sql.Integer, primary_key=True, autoincrement=False),
+    sql.Column("kind", Name(16), primary_key=True),
+    sql.Column("number", Whole, primary_key=True, autoincrement=False),
     sql.Column("content", sql.JSON, nullable=False),
 )
 WEIGHTS = sql.Table(
     "weights",
     METADATA,
     _run(),
-    sql.Column("epoch", sql.Integer, primary_key=True, autoincrement=False),
+    sql.Column("epoch", Whole, primary_key=True, autoincrement=False),
     sql.Column("content", sql.LargeBinary, nullable=False),
 )
 TRAINING_STATES = sql.Table(
     "training_states",
     METADATA,
     _run(),
-    sql.Column("epoch", sql.Integer, nullable=False),
+    sql.Column("epoch", Whole, nullable=False),
     sql.Column("content", sql.LargeBinary, nullable=False),
 )
 VERSION = sql.Table(

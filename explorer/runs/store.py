@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from explorer.runs.database import StoreError, connect, store_error
-from explorer.runs.records import read_event, read_runs
+from explorer.runs.database import connect, watch_file
+from explorer.runs.faults import StoreError, TakenError, store_error
+from explorer.runs.records import read_event, read_runs, read_spec
 from explorer.runs.run import (
     MissingWeightsError,
     Run,
@@ -58,6 +59,7 @@ class RunStore:
     def __init__(self, url: str) -> None:
         self._url = url
         self._engine = connect(url)
+        self._check_file = watch_file(self._engine)
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -65,11 +67,10 @@ class RunStore:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Connection]:
+        self._check_file()
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except sql.exc.IntegrityError:
-            raise  # `add` expects it
         except sql.exc.SQLAlchemyError as error:
             raise store_error(self._url, error) from error
 
@@ -88,7 +89,7 @@ class RunStore:
         try:
             with self._transaction() as connection:
                 connection.execute(RUNS.insert().values(row))
-        except sql.exc.IntegrityError:
+        except TakenError:
             pass  # it is there, possibly since a moment ago
         return self.run(spec.id)
 
@@ -115,7 +116,7 @@ class RunStore:
                 connection.execute(RUNS.insert().values(row))
                 connection.execute(EVENTS.insert(), happened)
                 connection.execute(WEIGHTS.insert().values(kept))
-        except sql.exc.IntegrityError:
+        except TakenError:
             pass  # it is there, possibly since a moment ago
         return self.run(spec.id)
 
@@ -331,8 +332,9 @@ class RunStore:
     def _keep(self, connection: Connection, id: str, epoch: int, checkpoint: Checkpoint) -> None:
         _replace(connection, WEIGHTS, {"run": id, "epoch": epoch}, checkpoint.weights)
         _replace(connection, TRAINING_STATES, {"run": id}, checkpoint.training_state, epoch=epoch)
-        spec = connection.scalar(sql.select(RUNS.c.spec).where(RUNS.c.id == id))
-        passing = WEIGHTS.c.epoch.not_in(epochs_to_keep((spec or {})["recipe"]["epochs"]) | {epoch})
+        text = connection.scalar(sql.select(_text(RUNS.c.spec)).where(RUNS.c.id == id))
+        epochs = read_spec(id, text or "").recipe.epochs
+        passing = WEIGHTS.c.epoch.not_in(epochs_to_keep(epochs) | {epoch})
         connection.execute(WEIGHTS.delete().where(WEIGHTS.c.run == id, passing))
 
     def _read(self, which: sql.ColumnElement[bool]) -> list[Run | UnreadableRun]:

@@ -1,5 +1,7 @@
 """What training yields, in the order in which it happens. Nothing here needs torch."""
 
+import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
@@ -133,6 +135,7 @@ Event: TypeAlias = Started | Step | Gradients | Score | Epoch
 
 _CLASSES: tuple[type[Event], ...] = (Started, Step, Gradients, Score, Epoch)
 _KINDS = {cls.__name__.lower(): cls for cls in _CLASSES}
+_NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 
 
 def kind(event: Event) -> str:
@@ -141,10 +144,27 @@ def kind(event: Event) -> str:
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """Return the event as plain values."""
-    return {f.name: getattr(event, f.name) for f in fields(event) if f.name != "checkpoint"}
+    """Return the event as plain values; what JSON has no number for as `"NaN"`, `"-Infinity"`."""
+    return {
+        f.name: _written(getattr(event, f.name)) for f in fields(event) if f.name != "checkpoint"
+    }
 
 
 def from_json(kind: str, values: dict[str, Any]) -> Event:
     """Make the event again from its kind and what `to_json` returned."""
-    return _KINDS[kind](**values)
+    cls = _KINDS[kind]
+    numbers = {f.name for f in fields(cls) if f.type in (float, Mapping[str, float])}
+    return cls(**{name: _read(v) if name in numbers else v for name, v in dict(values).items()})
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _written(each) for key, each in value.items()}
+    is_number = not isinstance(value, float) or math.isfinite(value)
+    return value if is_number else json.dumps(float(value))
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _read(each) for key, each in value.items()}
+    return float(value) if value in _NOT_NUMBERS else value

@@ -1,6 +1,14 @@
+import concurrent.futures
+import contextlib
 import gzip
 import hashlib
+import json
+import os
 import shutil
+import subprocess
+import sys
+import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -279,6 +287,218 @@ def test_a_data_set_can_be_read_without_the_cache():
     assert read_uncached(toy(lambda _: arrays())).test_labels.tolist() == [0, 1]
     with pytest.raises(DataError, match=r"^toy could not be read: .*next room'\.$"):
         read_uncached(toy(lambda _: Path("/next room").read_bytes()))
+
+
+# What is damaged in the cache folder.
+
+
+def delete(home):
+    (home / "test_images.npy").unlink()
+
+
+def cut(home):
+    file = home / "train_images.npy"
+    content = file.read_bytes()
+    file.unlink()  # who has mapped it keeps it
+    file.write_bytes(content[: len(content) // 2])
+
+
+def flip_a_pixel(home):
+    change(home / "train_images.npy", -1)
+
+
+def flip_the_header(home):
+    change(home / "test_labels.npy", 3)
+
+
+def change(file, place):
+    content = bytearray(file.read_bytes())
+    content[place] ^= 0x10
+    file.unlink()
+    file.write_bytes(content)
+
+
+def empty(home):
+    for file in home.iterdir():
+        file.unlink()
+
+
+def without_manifest(home):
+    (home / "manifest.json").unlink()
+
+
+def manifest_of_another_version(home):
+    manifest = json.loads((home / "manifest.json").read_text())
+    (home / "manifest.json").write_text(json.dumps(manifest | {"format": 2}))
+
+
+def manifest_of_nonsense(home):
+    (home / "manifest.json").write_text('[{"format": "1"')
+
+
+def a_file_in_its_place(home):
+    shutil.rmtree(home)
+    home.write_text("in the way")
+
+
+def an_array_of_another_type(home):
+    (home / "test_labels.npy").unlink()
+    np.save(home / "test_labels.npy", np.array(["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        delete,
+        cut,
+        flip_a_pixel,
+        flip_the_header,
+        empty,
+        without_manifest,
+        manifest_of_another_version,
+        manifest_of_nonsense,
+        a_file_in_its_place,
+        an_array_of_another_type,
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_what_is_damaged_is_made_again_and_who_has_it_keeps_it(tmp_path, damage, caplog):
+    reads = []
+
+    def read(_):
+        reads.append(1)
+        return arrays(pixels(2, 4, 4))
+
+    before = load_arrays(toy(read), tmp_path)
+    [home] = tmp_path.iterdir()
+    damage(home)
+    again = load_arrays(toy(read), tmp_path)
+    for each in (before, again):
+        assert np.array_equal(each.train_images[:, 0], pixels(2, 4, 4))
+        assert each.test_labels.tolist() == [0, 1]
+    assert len(reads) == 2
+    assert f"{home} is damaged, or of another version; it is made again" in caplog.text
+    load_arrays(toy(refuse), tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [f"{home.name}.2"]
+    damage(tmp_path / f"{home.name}.2")
+    load_arrays(toy(read), tmp_path)
+    load_arrays(toy(refuse), tmp_path)
+    assert len(reads) == 3
+
+
+def test_a_damaged_download_does_not_count_as_cached(tmp_path):
+    known = toy(lambda _: arrays(), url="https://example.org")
+    load_arrays(known, tmp_path)
+    assert is_cached(known, tmp_path)
+    [home] = tmp_path.iterdir()
+    cut(home)
+    assert not is_cached(known, tmp_path)
+
+
+def test_what_cannot_be_read_again_after_it_was_written_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("explorer.data.cache._load", lambda home: None)
+    with pytest.raises(DataError, match=r"^toy was written to the cache folder .*; name another"):
+        load_arrays(toy(lambda _: arrays()), tmp_path)
+
+
+REPAIR = """
+import sys
+from pathlib import Path
+from explorer.data.cache import load_arrays
+from explorer.data.mnist import MNIST
+sys.stdin.readline()
+found = load_arrays(MNIST, Path(sys.argv[1]))
+print(int(found.train_images.sum()), int(found.test_labels.sum()))
+"""
+
+
+def test_processes_that_repair_at_once_all_get_the_same(tmp_path, cache):
+    sound = load_arrays(MNIST, cache)
+    [home] = cache.glob("mnist-*")
+    shutil.copytree(home, tmp_path / home.name)
+    flip_a_pixel(tmp_path / home.name)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", REPAIR, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate() for process in processes]
+    right = f"{int(sound.train_images.sum())} {int(sound.test_labels.sum())}\n"
+    assert [out for out, _ in said] == [right] * 2, said
+    assert [process.returncode for process in processes] == [0] * 2
+    assert len(kept(tmp_path)) == 1
+
+
+def test_threads_that_repair_and_damage_at_once_never_see_what_is_damaged(tmp_path):
+    described = toy(lambda _: arrays(pixels(2, 4, 4)))
+    right, done = [], threading.Event()
+
+    def load():
+        while not done.is_set():
+            try:
+                found = load_arrays(described, tmp_path).train_images[:, 0]
+            except DataError as error:  # it was damaged again each time
+                right.append("read again as it was written" in str(error))
+            else:
+                right.append(np.array_equal(found, pixels(2, 4, 4)))
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        loads = [pool.submit(load) for _ in range(3)]
+        while len(right) < 100 and not any(each.done() for each in loads):
+            for home in tmp_path.glob("toy-*"):
+                with contextlib.suppress(OSError):
+                    (home / "test_images.npy").unlink()
+        done.set()
+        assert [each.result() for each in loads] == [None] * 3
+    assert right
+    assert all(right)
+
+
+@pytest.fixture
+def read_only():
+    """A folder that this process may not write to; the superuser may write anywhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def as_reader(folder):
+    is_root = os.geteuid() == 0
+    folder.chmod(0o555)
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_sound_cache_that_may_only_be_read_is_enough_and_a_damaged_one_says_so(read_only):
+    described = toy(lambda _: arrays(pixels(2, 4, 4)))
+    load_arrays(described, read_only)
+    [home] = read_only.iterdir()
+    with as_reader(read_only):
+        found = load_arrays(toy(refuse), read_only)
+        assert np.array_equal(found.train_images[:, 0], pixels(2, 4, 4))
+    flip_a_pixel(home)
+    sentence = (
+        r"^toy could not be written to the cache folder .*Permission denied.*make it writable"
+    )
+    with as_reader(read_only), pytest.raises(DataError, match=sentence):
+        load_arrays(described, read_only)
+    assert [path.name for path in read_only.iterdir()] == [home.name]
 
 
 @given(arrays_of(np.uint8, array_shapes(min_dims=4, max_dims=4, max_side=5)))

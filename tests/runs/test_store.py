@@ -1,5 +1,5 @@
 import json
-import sqlite3
+import re
 import subprocess
 import sys
 import threading
@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sql
 
 from explorer.runs.run import (
     UNTRAINED,
@@ -24,6 +25,9 @@ from explorer.training.recipe import Recipe
 
 SPEC = RunSpec("plain", {}, "mnist", Recipe(epochs=3), "0123456789abcdef")
 STARTED = Started("cpu", 8490, 60_000, 10_000, steps_per_epoch=40, epochs=3)
+
+
+only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def spec(seed):
@@ -49,6 +53,12 @@ def begun(store, owner="me", spec=SPEC):
 def record(store, id, *events, owner="me"):
     for event in events:
         assert store.append(id, owner, event)
+
+
+@pytest.fixture
+def settings(settings, database):
+    """Those of the tests, with each kind of database in turn."""
+    return settings.model_copy(update={"database_url": database.url})
 
 
 @pytest.fixture
@@ -112,7 +122,7 @@ def test_weights_that_were_imported_and_are_gone_are_not_queued_for_training(sto
 
 
 def test_an_import_that_fails_leaves_nothing_of_its_run(store):
-    with pytest.raises(StoreError):
+    with pytest.raises((StoreError, TypeError)):
         store.add_imported(IMPORTED, *SCORED, object())  # what no column of the table takes
     assert store.runs() == []
     assert store.kept_epochs(IMPORTED.id) == []
@@ -181,10 +191,9 @@ def test_the_database_s_folder_is_made(tmp_path):
     assert (tmp_path / "a" / "b" / "runs.sqlite").is_file()
 
 
-def test_the_database_keeps_a_write_ahead_log(store, tmp_path):
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.close()
+@only_sqlite
+def test_the_database_keeps_a_write_ahead_log(store, database):
+    assert database.rows("PRAGMA journal_mode") == [(b"wal",)]
 
 
 # One life of a run.
@@ -393,18 +402,17 @@ def test_a_live_run_cannot_be_deleted(store, begin):
 
 
 @pytest.mark.parametrize("status", [Status.FINISHED, Status.STOPPED, Status.FAILED])
-def test_deleting_a_run_takes_all_that_belongs_to_it_and_nothing_else(store, tmp_path, status):
+def test_deleting_a_run_takes_all_that_belongs_to_it_and_nothing_else(store, database, status):
     id, other = begun(store), begun(store, spec=spec(1))
     record(store, id, STARTED, step(1), epoch(1))
     record(store, other, STARTED, step(1), epoch(1))
     store.end(id, "me", status)
     store.delete(id)
     assert [run.id for run in store.runs()] == [other]
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        for table in ("events", "weights", "training_states"):
-            left = connection.execute(f"SELECT DISTINCT run FROM {table}").fetchall()
-            assert left == [(other,)], table
-    connection.close()
+    assert store.kept_epochs(other) == [1]
+    for table in ("events", "weights", "training_states"):
+        assert database.rows(f"SELECT count(DISTINCT run) FROM {table}") == [(1,)], table
+        assert database.rows(f"SELECT 1 FROM {table} WHERE run = '{id}'") == [], table
 
 
 def test_an_interrupted_run_can_be_deleted(store, clock):
@@ -653,9 +661,14 @@ def test_processes_that_write_and_read_do_not_lock_one_another_out(store, settin
     assert [len(store.steps(run.id)) for run in store.runs()] == [60] * 4
 
 
-def test_a_new_database_may_be_opened_by_many_at_once(tmp_path):
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_new_database_may_be_opened_by_many_at_once(tmp_path, kind, request):
+    new = {
+        "sqlite": lambda number: f"sqlite:///{tmp_path / f'{number}.sqlite'}",
+        "postgresql": lambda _: request.getfixturevalue("postgres").new_database(),
+    }
     for number in range(5):
-        url = f"sqlite:///{tmp_path / f'{number}.sqlite'}"
+        url = new[kind](number)
         stores = []
         in_threads(*[lambda url=url, stores=stores: stores.append(RunStore(url))] * 6)
         assert [store.runs() for store in stores] == [[]] * 6
@@ -666,6 +679,7 @@ def test_a_new_database_may_be_opened_by_many_at_once(tmp_path):
 # Stores that are only read.
 
 
+@only_sqlite
 def test_a_read_only_store_shows_all_and_takes_nothing(store, tmp_path):
     id = begun(store)
     record(store, id, STARTED, step(1), epoch(1))
@@ -733,7 +747,7 @@ DAMAGES = {
 
 
 @pytest.fixture(params=DAMAGES.values(), ids=DAMAGES)
-def damaged(store, tmp_path, request):
+def damaged(store, database, request):
     """A run that cannot be read, beside one that can; its id and a part of the sentence."""
     column, value, part = request.param
     id, other = begun(store), begun(store, spec=spec(1))
@@ -742,10 +756,17 @@ def damaged(store, tmp_path, request):
         store.end(each, "me", Status.STOPPED)
     text = json.dumps(value) if isinstance(value, dict | list) else value
     table, key = ("events", "kind = 'epoch' AND run") if column == "content" else ("runs", "id")
-    as_text = f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE {key} = ?"
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        assert connection.execute(as_text, (text, id)).rowcount == 1
-    connection.close()
+    new = "CAST(:text AS TEXT)" if database.is_sqlite else "CAST(CAST(:text AS TEXT) AS JSON)"
+    if column == "status":
+        new = ":text"
+    try:
+        assert (
+            database.execute(f"UPDATE {table} SET {column} = {new} WHERE {key} = '{id}'", text=text)
+            == 1
+        )
+    except sql.exc.DBAPIError:  # PostgreSQL checks what is written
+        assert not database.is_sqlite
+        pytest.skip("this database takes no such value")
     return id, part
 
 
@@ -761,10 +782,10 @@ def test_a_run_that_cannot_be_read_is_listed_as_such_and_takes_no_other_down(sto
     assert found.reason.endswith(".")
 
 
-def test_a_run_that_cannot_be_read_is_refused_with_that_sentence(store, damaged, tmp_path):
+def test_a_run_that_cannot_be_read_is_refused_with_that_sentence(store, damaged, database):
     id, _ = damaged
     [found] = store.unreadable()
-    before = rows_of(tmp_path)
+    before = database.rows("SELECT * FROM runs")
     for attempt in (
         lambda: store.run(id),
         lambda: store.add(SPEC),
@@ -774,15 +795,7 @@ def test_a_run_that_cannot_be_read_is_refused_with_that_sentence(store, damaged,
         with pytest.raises(UnreadableRunError) as refusal:
             attempt()
         assert str(refusal.value) == found.reason
-    assert rows_of(tmp_path) == before
-
-
-def rows_of(folder):
-    with sqlite3.connect(folder / "runs.sqlite") as connection:
-        connection.text_factory = bytes
-        rows = connection.execute("SELECT * FROM runs").fetchall()
-    connection.close()
-    return rows
+    assert database.rows("SELECT * FROM runs") == before
 
 
 def test_a_run_that_cannot_be_read_can_be_deleted_and_requested_again(store, damaged):
@@ -794,36 +807,33 @@ def test_a_run_that_cannot_be_read_can_be_deleted_and_requested_again(store, dam
     assert store.add(SPEC).epochs == ()
 
 
-def test_a_step_that_cannot_be_read_is_refused_with_a_sentence(store, tmp_path):
+def test_a_step_that_cannot_be_read_is_refused_with_a_sentence(store, database):
     id = begun(store)
     record(store, id, STARTED, step(1))
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        connection.execute("UPDATE events SET content = '{\"step\": 1}' WHERE kind = 'step'")
-    connection.close()
+    database.execute(
+        "UPDATE events SET content = :content WHERE kind = 'step'", content='{"step": 1}'
+    )
     with pytest.raises(UnreadableRunError, match=rf"Run {id} cannot be read: .* event 'step': "):
         store.steps(id)
     assert store.run(id).status is Status.RUNNING
 
 
-def test_an_event_of_a_later_kind_is_passed_over(store, tmp_path):
+def test_an_event_of_a_later_kind_is_passed_over(store, database):
     id = begun(store)
     record(store, id, STARTED, epoch(1))
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        connection.execute("INSERT INTO events VALUES (?, 'landscape', 7, '{}')", (id,))
-    connection.close()
+    database.execute("INSERT INTO events VALUES (:id, 'landscape', 7, '{}')", id=id)
     assert len(store.run(id).epochs) == 1
 
 
 # Stores that cannot be used.
 
 
-def test_a_database_that_fails_while_it_is_used_is_refused_with_a_sentence(store, tmp_path):
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        connection.execute("DROP TABLE weights")
-    connection.close()
+def test_a_database_that_fails_while_it_is_used_is_refused_with_a_sentence(store, database):
+    database.execute("DROP TABLE weights")
     with pytest.raises(StoreError) as refusal:
         store.kept_epochs("0123456789ab")
-    assert "runs.sqlite, cannot be used: no such table: weights; set EX" in str(refusal.value)
+    said = "no such table: weights" if database.is_sqlite else 'relation "weights" does not exist'
+    assert re.search(f"cannot be used: {said}; set EX", str(refusal.value))
 
 
 @pytest.mark.parametrize("url", ["sqlite:///a\0b", "postgresql://host:port/runs"])

@@ -19,7 +19,8 @@ from explorer.registry import discover
 from explorer.store import RunStore
 
 from explorer.data.mnist import MNIST
-from explorer.engines.perform import new_owner, perform
+from explorer.engines.ownership import new_owner
+from explorer.engines.perform import perform
 from explorer.settings import Settings
 
 HOME = Path(__file__).parent
