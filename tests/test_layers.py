@@ -31,7 +31,7 @@ HOMES = {
 # The rooms, from the ground up. What is in one of them imports from those below it, and from its
 # own. Where a module is named, it belongs to that floor wherever its file is.
 FLOORS = [
-    ["errors", "logs", "text", "settings", "spec", "modes", "outputs", "branches"],
+    ["errors", "logs", "text", "passwords", "settings", "spec", "modes", "outputs", "branches"],
     ["data"],
     ["plugin", "hooks"],
     ["training"],

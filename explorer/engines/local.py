@@ -132,7 +132,7 @@ class LocalEngine:
         except CancelledError:
             status = Status.STOPPED
         except TimeoutError:
-            minutes = self._settings.time_limit / 60
+            minutes = (self._settings.time_limit or 0) / 60
             reason = f"It took longer than the limit of {minutes:g} minutes (EXPLORER_TIME_LIMIT)."
         except ProcessExpired as error:
             reason = (

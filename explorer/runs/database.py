@@ -10,6 +10,7 @@ import sqlalchemy as sql
 
 from explorer.errors import ExplorerError
 from explorer.runs.migrations import SchemaError, demand_current, migrate
+from explorer.settings import masked
 
 PATIENCE = 60.0  # seconds that another process may take to bring the tables up to date
 PAUSE = 0.1  # seconds between two attempts
@@ -23,11 +24,10 @@ class StoreError(ExplorerError, RuntimeError):
 
 def store_error(url: str, error: Exception) -> StoreError:
     """Return the sentence that says why the database at `url` cannot be used."""
-    shown = re.sub("//([^:/@]*):[^@]*@", r"//\1:***@", url)  # without the password
     # The driver's own words, without the statement that SQLAlchemy adds.
     lines = str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__]
     return StoreError(
-        f"The database of the runs, {shown}, cannot be used: {lines[0].rstrip('.')}; set "
+        f"The database of the runs, {masked(url)}, cannot be used: {lines[0].rstrip('.')}; set "
         "EXPLORER_DATABASE_URL to another, such as sqlite:////home/me/runs.sqlite."
     )
 
