@@ -194,6 +194,7 @@ def test_the_public_names_are_what_a_plugin_author_needs():
 def test_the_app_file_imports_the_pages_and_nothing_else():
     assert set(imports(ROOT / "streamlit_app.py")) == {
         "streamlit.App",
+        "explorer.ui.server.MIDDLEWARE",
         "explorer.ui.server.ROUTES",
         "explorer.ui.server.SCRIPT",
         "explorer.ui.server.lifespan",

@@ -25,6 +25,7 @@ from explorer.data.loader import default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.engines.machine import prepare
 from explorer.engines.perform import leased, new_owner, perform
+from explorer.engines.status import EngineStatus
 from explorer.errors import full_trace
 from explorer.plugin.registry import Registry, discover
 from explorer.runs.restore import is_current
@@ -55,6 +56,7 @@ class LocalEngine:
         self._store = store
         self._settings = settings
         self._tasks: dict[str, _Task] = {}
+        self._restarts = 0
         with contextlib.ExitStack() as opened:
             # A worker renews the lease of the run that it trains; those of waiting runs are renewed
             # from here.
@@ -77,6 +79,7 @@ class LocalEngine:
             return self._store.run(run.id)
         if not self._pool.active:  # the worker died while it was idle
             _log.warning("The worker process died while it was idle; another is started")
+            self._restarts += 1
             self._pool = self._start()
         future = self._pool.schedule(
             _work, args=(run.id, owner, self._settings), timeout=self._settings.time_limit
@@ -98,6 +101,12 @@ class LocalEngine:
             task.future.add_done_callback(lambda _: timer.cancel())
         else:
             task.future.cancel()
+
+    def status(self) -> EngineStatus:
+        """Return how the workers are."""
+        tasks = list(self._tasks.values())
+        training = sum(task.future.running() for task in tasks)
+        return EngineStatus(self._pool.active, self._restarts, training, len(tasks) - training)
 
     def close(self) -> None:
         """End the workers; the runs that they train are interrupted, and can be resumed."""
@@ -135,6 +144,7 @@ class LocalEngine:
             minutes = (self._settings.time_limit or 0) / 60
             reason = f"It took longer than the limit of {minutes:g} minutes (EXPLORER_TIME_LIMIT)."
         except ProcessExpired as error:
+            self._restarts += 1  # the pool has replaced it
             reason = (
                 f"The worker process died (exit code {error.exitcode}), possibly out of memory. "
                 "Finished epochs are kept: resume the run to continue from there."
@@ -153,7 +163,7 @@ def _end(pool: ProcessPool) -> None:
 
 def _warm_up(settings: Settings) -> None:
     prepare()
-    logs.start(settings.log_level)
+    logs.start(settings.log_level, settings.log_format)
     if settings.workers > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // settings.workers))
     threading.Thread(target=_die_with_parent, daemon=True).start()

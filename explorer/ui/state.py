@@ -9,6 +9,7 @@ import streamlit as st
 
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
 from explorer.charts.svg import network_svg
+from explorer.engines import status
 from explorer.plugin.sources import Source, all_sources, changed_since, fingerprint
 from explorer.runs.recorded import open_examples
 from explorer.runs.run import Run, RunSpec, UnknownRunError
@@ -89,7 +90,9 @@ def engine() -> "LocalEngine":
     """Return the queue with its workers."""
     from explorer.engines.local import LocalEngine
 
-    return LocalEngine(store(), settings())
+    made = LocalEngine(store(), settings())
+    status.report(made.status)
+    return made
 
 
 def warm_up() -> None:
@@ -113,6 +116,7 @@ def freeze_memory(when: str) -> None:
 
 def shut_down() -> None:
     """End the worker; its run is interrupted, and may be resumed."""
+    status.report(None)
     with contextlib.suppress(SettingsError, StoreError):
         engine().close()
 
