@@ -1,9 +1,7 @@
 """The app as others meet it: cookies, sign-in, the content policy, frames, and what fails."""
 
-import http.server
 import io
 import json
-import threading
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -27,43 +25,17 @@ document.addEventListener("securitypolicyviolation", event =>
 """
 
 
-class Parent(http.server.BaseHTTPRequestHandler):
-    """A page of another site that shows the app in a frame."""
-
-    app = ""
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        frame = f'<iframe src="{self.app}/?embed=true" width="1200" height="800"></iframe>'
-        self.wfile.write(frame.encode())
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
-def parent():
-    """The port of another site, which is reached by two names."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Parent) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def hosted(tmp_path_factory, cache, parent):
+def hosted(tmp_path_factory, cache, other_site):
     """The address of an app for others, which one other site may show in a frame."""
     folder = tmp_path_factory.mktemp("hosted")
     settings = {
         "EXPLORER_HOSTED": "1",
         "EXPLORER_SECRET_KEY": "k" * 40,
         "EXPLORER_OPERATOR_PASSWORD_HASH": hash_password(PASSWORD),
-        "EXPLORER_FRAME_ORIGINS": f"http://127.0.0.1:{parent}",
+        "EXPLORER_FRAME_ORIGINS": f"http://127.0.0.1:{other_site.server_port}",
     }
     with serving(folder / "runs.sqlite", cache, **settings) as (address, _):
-        Parent.app = address
         yield address
 
 
@@ -193,11 +165,11 @@ def test_the_operator_signs_in_and_out(hosted, visit):
 
 
 @pytest.mark.parametrize(("name", "is_shown"), [("127.0.0.1", True), ("localhost", False)])
-def test_only_a_named_origin_may_show_the_app_in_a_frame(hosted, visit, parent, name, is_shown):
+def test_only_a_named_origin_may_show_the_app_in_a_frame(hosted, visit, other_site, name, is_shown):
     _, page, _ = visit()
     said = []
     page.on("console", lambda message: said.append(message.text))
-    page.goto(f"http://{name}:{parent}/")
+    page.goto(f"http://{name}:{other_site.server_port}/?{hosted}/?embed=true")
     frame = page.frame_locator("iframe")
     if is_shown:
         expect(frame.locator("[data-testid=stApp]")).to_be_visible()
@@ -249,6 +221,12 @@ def test_the_programs_door_of_streamlit_is_closed(hosted):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=30)
     assert refused.value.code in (403, 404)
+
+
+def test_streamlits_metrics_are_there_for_this_machine_alone(hosted):
+    assert get(f"{hosted}/_stcore/metrics")[0] == 200
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        get(f"{hosted}/_stcore/metrics", **{"X-Forwarded-For": "203.0.113.5"})
 
 
 def test_health_and_metrics_answer_while_pages_are_busy(hosted, visit):

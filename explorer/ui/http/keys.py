@@ -1,6 +1,7 @@
 """The key that signs cookies."""
 
 import contextlib
+import functools
 import os
 import secrets
 from pathlib import Path
@@ -19,6 +20,7 @@ def secret_key(settings: Settings) -> str:
     return settings.secret_key or _kept(data_folder() / FILE)
 
 
+@functools.lru_cache
 def _kept(file: Path) -> str:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import psutil
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import runtime
 
 from explorer import __version__
@@ -19,6 +20,7 @@ from explorer.ui import state
 from explorer.ui.http import health, requests, uploads, visitors
 
 LASTING = 30.0  # seconds for which the sum over all epochs is kept
+_STREAMLITS = "/_stcore/metrics"
 _FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -106,16 +108,34 @@ async def collect() -> list[Metric]:
 
 async def _answer(request: Request) -> PlainTextResponse:
     if not is_allowed(request):
-        return PlainTextResponse(
-            "The metrics are for the operator: sign in, ask from this machine, or send "
-            "EXPLORER_METRICS_TOKEN as a bearer token.\n",
-            403,
-        )
+        return _refusal()
     text = exposition(await collect())
     return PlainTextResponse(text, media_type=_FORMAT, headers={"Cache-Control": "no-store"})
 
 
 ROUTES = [Route("/metrics", _answer, methods=["GET"])]
+
+
+class GuardStreamlitsMetrics:
+    """Middleware: what Streamlit says of its caches and sessions is as private as our metrics."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        is_asked = scope["type"] == "http" and scope["path"].rstrip("/").endswith(_STREAMLITS)
+        if is_asked and not is_allowed(Request(scope)):
+            return await _refusal()(scope, receive, send)
+        await self._app(scope, receive, send)
+
+
+def _refusal() -> PlainTextResponse:
+    return PlainTextResponse(
+        "The metrics are for the operator: sign in, ask from this machine, or send "
+        "EXPLORER_METRICS_TOKEN as a bearer token.\n",
+        403,
+    )
 
 
 def is_allowed(request: Request) -> bool:

@@ -68,6 +68,7 @@ def browser():
             Route("/", _page),
             Route("/runs", _page),
             Route("/static/x.js", _taken),
+            Route("/_stcore/metrics", _taken),
             Route(f"{PATH}session/file", _taken, methods=["PUT"]),
             WebSocketRoute("/_stcore/stream", _socket),
             *ROUTES,

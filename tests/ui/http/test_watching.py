@@ -201,6 +201,16 @@ def test_from_elsewhere_the_metrics_need_the_token(browser, monkeypatch, given, 
 
 
 @pytest.mark.usefixtures("hosted")
+def test_streamlits_own_metrics_are_as_private(browser, monkeypatch):
+    monkeypatch.setenv("EXPLORER_METRICS_TOKEN", TOKEN)
+    client = browser()
+    assert client.get("/_stcore/metrics").status_code == 403
+    assert client.get("/_stcore/metrics?families=x").status_code == 403
+    known = client.get("/_stcore/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert known.text == "taken"
+
+
+@pytest.mark.usefixtures("hosted")
 def test_without_a_token_none_is_right(browser):
     for given in ("Bearer ", "Bearer None", "Bearer null"):
         assert browser().get("/metrics", headers={"Authorization": given}).status_code == 403
