@@ -52,14 +52,14 @@ def test_a_very_long_password_is_refused():
         hash_password("x" * 1001)
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.text(max_size=90))
 def test_a_text_that_is_no_hash_is_refused_with_what_would_be_right(text):
     with pytest.raises(PasswordError, match="`explorer hash-password` prints the line"):
         demand_hash(text)
 
 
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(data=st.data())
 def test_a_damaged_hash_is_refused_or_matches_nothing(data):
     hashed = "scrypt:2:1:1:AAAAAAAAAAAAAAAAAAAAAA:" + "B" * 43

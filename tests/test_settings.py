@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
 from explorer import settings as module
@@ -124,6 +125,7 @@ def test_a_limit_has_a_default_at_home_and_one_for_others(name):
 
 @pytest.mark.parametrize("hosted", ["0", "1"])
 @pytest.mark.parametrize("name", LIMITS)
+@bounds(deadline=None)
 @given(value=st.integers(1, 10**15))
 def test_a_limit_from_the_environment_is_taken_wherever_the_app_is(name, hosted, value):
     assert getattr(with_environment(hosted=hosted, **{name: str(value)}), name) == value
@@ -138,6 +140,7 @@ def test_none_lifts_a_limit_and_an_empty_text_leaves_it(name):
 
 
 @pytest.mark.parametrize("name", LIMITS)
+@bounds(deadline=None)
 @given(
     value=st.one_of(
         st.integers(-(10**9), 0).map(str),
@@ -179,6 +182,7 @@ def test_a_long_value_is_not_repeated_whole():
     assert len(refused("max_epochs", "x" * 10_000)) < 300
 
 
+@bounds(deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_for_an_origin_reaches_a_header_with_more_than_an_origin(text):
     try:

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.testing.v1 import AppTest
@@ -323,6 +323,7 @@ def test_the_operator_sees_all_of_it():
     assert failure.shown_path("/srv/app/my_net.py") == "/srv/app/my_net.py"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab/\\ .:~'\"(),CD-_1", max_size=40))
 def test_no_absolute_path_is_left_of_any_text(text):
     left = failure.without_folders(text)

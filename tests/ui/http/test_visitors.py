@@ -123,7 +123,9 @@ def test_another_key_makes_all_visitors_new_ones(hosted, browser, monkeypatch):
     assert value_of(given_cookie(client.get("/"))).split(".")[0] != first.split(".")[0]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300
+)
 @given(data=st.data())
 def test_no_changed_cookie_is_valid(data):
     value = visitors._visitor_signer(HOSTED).sign("0" * 32).decode()
