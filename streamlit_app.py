@@ -2,6 +2,12 @@
 
 from streamlit import App
 
-from explorer.ui.server import ROUTES, SCRIPT, lifespan, show_failure
+from explorer.ui.server import MIDDLEWARE, ROUTES, SCRIPT, lifespan, show_failure
 
-app = App(SCRIPT, routes=ROUTES, lifespan=lifespan, on_script_error=show_failure)
+app = App(
+    SCRIPT,
+    routes=ROUTES,
+    middleware=MIDDLEWARE,
+    lifespan=lifespan,
+    on_script_error=show_failure,
+)

@@ -31,7 +31,7 @@ HOMES = {
 # The rooms, from the ground up. What is in one of them imports from those below it, and from its
 # own. Where a module is named, it belongs to that floor wherever its file is.
 FLOORS = [
-    ["errors", "logs", "text", "settings", "spec", "modes", "outputs", "branches"],
+    ["errors", "logs", "text", "passwords", "settings", "spec", "modes", "outputs", "branches"],
     ["data"],
     ["plugin", "hooks"],
     ["training"],
@@ -194,6 +194,7 @@ def test_the_public_names_are_what_a_plugin_author_needs():
 def test_the_app_file_imports_the_pages_and_nothing_else():
     assert set(imports(ROOT / "streamlit_app.py")) == {
         "streamlit.App",
+        "explorer.ui.server.MIDDLEWARE",
         "explorer.ui.server.ROUTES",
         "explorer.ui.server.SCRIPT",
         "explorer.ui.server.lifespan",

@@ -1,4 +1,6 @@
+import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
@@ -37,3 +39,41 @@ def test_the_level_is_a_setting(monkeypatch):
     monkeypatch.setenv("EXPLORER_LOG_LEVEL", "loud")
     with pytest.raises(SettingsError, match=r"EXPLORER_LOG_LEVEL cannot be used: .*'loud'"):
         read_settings()
+
+
+def as_json(capsys) -> list[dict[str, str]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_each_message_is_a_json_object_on_a_line_of_its_own(capsys):
+    logs.start("info", "json")
+    LOG.info("two lines\nand %s", "“more”")
+    LOG.warning("a number", extra={"reference": "00c0ffee"})
+    first, second = as_json(capsys)
+    moment = datetime.fromisoformat(first.pop("time"))
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 3600
+    assert first == {
+        "level": "info",
+        "logger": "explorer.somewhere",
+        "process": "MainProcess",
+        "message": "two lines\nand “more”",
+    }
+    assert (second["level"], second["reference"]) == ("warning", "00c0ffee")
+
+
+def test_a_traceback_is_one_text_within_the_object(capsys):
+    logs.start("info", "json")
+    try:
+        raise ValueError("no\nsuch")
+    except ValueError:
+        LOG.exception("It failed")
+    [line] = as_json(capsys)
+    assert line["message"] == "It failed"
+    assert line["exception"].startswith("Traceback (most recent call last):\n")
+    assert line["exception"].endswith("ValueError: no\nsuch")
+
+
+def test_the_format_is_a_setting(monkeypatch):
+    assert read_settings().log_format == "text"
+    monkeypatch.setenv("EXPLORER_LOG_FORMAT", "json")
+    assert read_settings().log_format == "json"

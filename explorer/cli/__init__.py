@@ -7,6 +7,7 @@ import typer
 from explorer import __version__, logs
 from explorer.cli.common import in_sentences
 from explorer.cli.exchange import export, import_weights
+from explorer.cli.hosting import hash_password, show_settings
 from explorer.cli.inspecting import inspect
 from explorer.cli.listing import list_architectures, list_datasets, runs
 from explorer.cli.plugins import check, new_plugin
@@ -57,3 +58,5 @@ app.command("inspect")(in_sentences(inspect))
 app.command("runs")(in_sentences(runs))
 app.command("import-weights")(in_sentences(import_weights))
 app.command("export")(in_sentences(export))
+app.command("settings")(in_sentences(show_settings))
+app.command("hash-password")(in_sentences(hash_password))

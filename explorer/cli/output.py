@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from explorer.settings import Row
 from explorer.text import dimensions
 
 
@@ -215,6 +216,15 @@ def print_checks(found: dict[str, Any]) -> None:
         if finding["place"]:
             console.print(f"{'':19}{_from_here(finding['place'])}", style="dim", markup=False)
     console.print()
+
+
+def print_settings(found: Sequence[Row]) -> None:
+    """Print settings as three columns: name, value and origin."""
+    name = max(len(row.name) for row in found)
+    # A long value, as a path is, pushes its own line only.
+    value = min(max(len(row.text) for row in found), 30)
+    for row in found:
+        print(f"{row.name:{name}}  {row.text:{value}}  {row.origin}")
 
 
 def _from_here(place: str) -> str:

@@ -39,7 +39,7 @@ def answer_questions(connection: Connection, settings: Settings, memory: int | N
         settings: Folders, and the database.
         memory: How many MB the process may use; `None` for as many as there are.
     """
-    logs.start(settings.log_level)
+    logs.start(settings.log_level, settings.log_format)
     limit_memory(memory)
     desk = _Desk(settings)
     with contextlib.suppress(EOFError):

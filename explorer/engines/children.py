@@ -65,6 +65,7 @@ class Child:
     def __init__(self, pid: int, ours: socket.socket, output: Output) -> None:
         self.pid, self.output = pid, output
         self.ended: Future[int] = Future()
+        self._closing = threading.Lock()
         self._socket = ours
         self._connection = Connection(os.dup(ours.fileno()))
         # A process that it has started itself may hold its end of the connection open.
@@ -122,7 +123,8 @@ class Child:
         self.kill()
         if self.wait(PATIENCE) is None:
             _log.error("Process %s could not be ended", self.pid)
-        self._connection.close()
+        with self._closing:  # closed twice, it would be somebody else's by then
+            self._connection.close()
 
     def memory(self) -> int:
         """Return how many bytes of memory are its own, in use now; 0 if it is gone."""
@@ -191,6 +193,11 @@ class Nursery:
             child.close()
         if self._fork_server:
             self._fork_server.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can start children now."""
+        return not self._is_closed and (self._fork_server is None or self._fork_server.is_alive)
 
     def pids(self) -> list[int]:
         """Return the numbers of all processes that are alive, the fork server's first."""

@@ -18,6 +18,7 @@ from explorer.engines.children import Child, ChildError, Nursery, status_text
 from explorer.engines.ownership import leased, new_owner
 from explorer.engines.questions import Needed
 from explorer.engines.queue import Task, in_turn
+from explorer.engines.status import EngineStatus
 from explorer.runs.faults import StoreError, patiently
 from explorer.runs.run import Run, RunIsBusyError, RunSpec, Status
 from explorer.runs.store import RunStore
@@ -141,6 +142,13 @@ class LocalEngine:
         with self._changed:
             return {each.task.id: each.child.pid for each in self._running}
 
+    def status(self) -> EngineStatus:
+        """Return how the engine is."""
+        is_alive = not self._is_closed and self._nursery.is_alive
+        with self._changed:
+            training, waiting = len(self._running), len(self._waiting)
+        return EngineStatus(is_alive, self.restarts, training, waiting)
+
     def close(self) -> None:
         """End the children; the runs that they train are interrupted, and can be resumed."""
         with self._changed:
@@ -184,14 +192,13 @@ class LocalEngine:
     def _train(self, task: Task) -> None:
         try:
             child = self._take_spare()
-            running = _Running(task, child)
-            with self._changed:
-                self._running.append(running)
-            memory = self._settings.run_memory
-            child.send((task.id, task.owner, task.needed, memory))
+            child.send((task.id, task.owner, task.needed, self._settings.run_memory))
         except ChildError as error:
             self._end(task, f"No process could be started for it: {error}", Status.FAILED)
             return
+        running = _Running(task, child)
+        with self._changed:
+            self._running.append(running)
         _log.info("Run %s begins", task.id)
         self._later(self._make_spare)
         status = child.wait(self._settings.time_limit)

@@ -36,7 +36,7 @@ def train_run(connection: Connection, settings: Settings, threads: int | None) -
         threads: How many threads compute; `None` for torch's own choice.
     """
     give_way()
-    logs.start(settings.log_level)
+    logs.start(settings.log_level, settings.log_format)
     if threads:
         torch.set_num_threads(threads)
     try:

@@ -137,6 +137,29 @@ class RunStore:
         """Return the runs that cannot be read, and why; they can be deleted."""
         return [run for run in self._read(sql.true()) if isinstance(run, UnreadableRun)]
 
+    def counts(self) -> dict[Status, int]:
+        """Return how many runs there are of each status, also of those that cannot be read."""
+        is_left = sql.and_(_is_live(), RUNS.c.lease < time.time())
+        status = sql.case((is_left, Status.INTERRUPTED.value), else_=RUNS.c.status)
+        with self._transaction() as connection:
+            found = connection.execute(sql.select(status, sql.func.count()).group_by(status)).all()
+        counted = dict.fromkeys(Status, 0)
+        for name, number in found:
+            with contextlib.suppress(ValueError):  # a status of a later version
+                counted[Status(name)] += number
+        return counted
+
+    def trained_seconds(self) -> float:
+        """Return the wall time of all finished epochs of all runs, in seconds."""
+        query = sql.select(EVENTS.c.run, _text(EVENTS.c.content)).where(EVENTS.c.kind == "epoch")
+        total = 0.0
+        with self._transaction() as connection:
+            for run, content in connection.execute(query):
+                with contextlib.suppress(UnreadableRunError):
+                    event = read_event(run, "epoch", content)
+                    total += event.seconds if isinstance(event, Epoch) else 0.0
+        return total
+
     def ids(self, beginning: str) -> list[str]:
         """Return the ids that begin so, also of runs that cannot be read; at most ten."""
         query = sql.select(RUNS.c.id).where(RUNS.c.id.startswith(beginning, autoescape=True))

@@ -6,7 +6,9 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.ui import reload, state
-from explorer.ui.pages import plugins, runs, train
+from explorer.ui.failure import for_visitor
+from explorer.ui.http.visitors import HOME, visitor
+from explorer.ui.pages import operator, plugins, runs, train
 from explorer.ui.pages.inside import page as inside
 
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
@@ -33,6 +35,13 @@ def main() -> None:
             url_path="runs",
         ),
         st.Page(plugins.page, title="Plugins", icon=":material/extension:", url_path="plugins"),
+        st.Page(
+            operator.page,
+            title="Operator",
+            icon=":material/shield_person:",
+            url_path="operator",
+            visibility="visible" if _is_operator_away_from_home() else "hidden",
+        ),
     ]
     page = st.navigation(pages, position="top")
     try:
@@ -41,4 +50,12 @@ def main() -> None:
         page.run()
         state.freeze_memory(page.title)
     except ExplorerError as error:
-        st.error(str(error))
+        st.error(for_visitor(str(error)))
+
+
+def _is_operator_away_from_home() -> bool:
+    try:
+        who = visitor()
+    except ExplorerError:  # the page says so
+        return False
+    return who.is_operator and who.id != HOME

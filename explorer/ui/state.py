@@ -9,6 +9,7 @@ import streamlit as st
 
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
 from explorer.charts.svg import network_svg
+from explorer.engines import status
 from explorer.engines.children import Nursery
 from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
@@ -88,7 +89,9 @@ def reload_plugins() -> None:
 @st.cache_resource(show_spinner=False)
 def engine() -> LocalEngine:
     """Return the queue of runs, and the processes that train them."""
-    return LocalEngine(store(), settings(), nursery(), plugins().needed)
+    made = LocalEngine(store(), settings(), nursery(), plugins().needed)
+    status.report(made.status)
+    return made
 
 
 def warm_up() -> None:
@@ -112,6 +115,7 @@ def freeze_memory(when: str) -> None:
 
 def shut_down() -> None:
     """End all child processes; a run that is being trained is interrupted, and may be resumed."""
+    status.report(None)
     with contextlib.suppress(SettingsError, StoreError):
         engine().close()
     with contextlib.suppress(SettingsError):

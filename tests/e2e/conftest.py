@@ -1,6 +1,9 @@
 """The real app, and a real browser in front of it."""
 
+import html
+import http.server
 import os
+import threading
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -48,3 +51,27 @@ def page(browser):
     page.set_default_timeout(60_000)
     yield page
     page.close()
+
+
+class _OtherSite(http.server.BaseHTTPRequestHandler):
+    """Shows the address behind its question mark in a frame."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        address = html.escape(self.path.partition("?")[2])
+        frame = f'<iframe src="{address}" width="1200" height="800"></iframe>'
+        self.wfile.write(frame.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def other_site():
+    """A server of another site; 127.0.0.1 and localhost are two names and two origins of it."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _OtherSite) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()

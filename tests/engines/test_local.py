@@ -609,6 +609,8 @@ class IdleChild:
 
 
 class IdleNursery:
+    is_alive = True
+
     def __init__(self):
         self.children = []
 

@@ -1,16 +1,22 @@
 """What a visitor sees where something fails: a sentence, and a folded traceback."""
 
+import re
 import sqlite3
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.testing.v1 import AppTest
 
 import streamlit_app
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, full_trace
 from explorer.runs.run import RunSpec, Status
+from explorer.settings import SettingsError
 from explorer.training.recipe import Recipe
 from explorer.ui import failure, state
+from explorer.ui.http.visitors import Visitor
 
 SPEC = RunSpec("plain", {}, "mnist", Recipe(epochs=1), "0")
 
@@ -220,3 +226,110 @@ def test_an_address_of_a_run_that_cannot_be_read_gets_a_sentence_and_the_page(un
     assert not shown.exception
     assert f"Run {unreadable} cannot be read: " in warnings(shown)
     assert shown.selectbox(key="architecture").value
+
+
+# What a visitor sees, who is not the operator.
+
+
+@pytest.fixture
+def as_a_visitor(monkeypatch):
+    monkeypatch.setattr(failure, "visitor", lambda: Visitor("ab" * 16))
+
+
+@pytest.mark.usefixtures("as_a_visitor")
+@pytest.mark.parametrize("script", [on_a_page, in_a_fragment, in_a_callback, in_a_network])
+def test_a_visitor_sees_a_number_and_the_log_has_it_with_the_traceback(handled, caplog, script):
+    app = AppTest.from_function(script, default_timeout=60).run()
+    if script is in_a_callback:
+        app.button(key="press").click().run()
+    assert not app.exception
+    [reference] = re.findall(r"Reference ([0-9a-f]{8}):", errors(app))
+    for told in ("Error", "Traceback", "text.py", "dimensions", "line "):
+        assert told not in errors(app)
+    assert len(app.expander) == 0
+    [record] = [each for each in caplog.records if each.name == "explorer.ui.failure"]
+    assert record.reference == reference
+    assert reference in record.getMessage()
+    assert record.exc_info[2] is not None
+
+
+@pytest.mark.usefixtures("as_a_visitor")
+def test_a_visitor_sees_no_traceback_of_a_failed_run(store):
+    run = store.claim(store.add(SPEC).id, "me")
+    store.end(run.id, "me", Status.FAILED, "It raised KeyError.", "Traceback …\nKeyError: 'x'")
+    shown = app()
+    shown.query_params["run"] = run.id
+    shown.run()
+    assert "It raised KeyError." in errors(shown)
+    assert [each.label for each in shown.expander if each.label == "Technical details"] == []
+
+
+def test_settings_that_cannot_be_used_make_nobody_the_operator(monkeypatch):
+    def fail():
+        raise SettingsError("The setting X cannot be used.")
+
+    monkeypatch.setattr(failure, "visitor", fail)
+    assert not failure.sees_everything()
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("In /srv/app/my_net.py, line 3.", "In my_net.py, line 3."),
+        ("The file /srv/app/my_net.py.", "The file my_net.py."),
+        ('File "/usr/lib/python3.11/ast.py", line 50', 'File "ast.py", line 50'),
+        (r"In C:\Users\Ada\nets\my_net.py:7", "In my_net.py:7"),
+        ("~/plugins/my_net.py is broken", "my_net.py is broken"),
+        ("from '/a/b c/net.py'", "from 'b c/net.py'"),
+        ("(/data/mnist/train.npz)", "(train.npz)"),
+        ("/a/b/", "b"),
+        ("sqlite:////home/ada/runs.sqlite, cannot", "sqlite://…, cannot"),
+        ("postgresql+psycopg://ada:***@db.internal/runs cannot", "postgresql+psycopg://… cannot"),
+        # What is no path stays.
+        ("See https://example.org/a/b.", "See https://example.org/a/b."),
+        ("1/2 of a km/h and 3×3/2", "1/2 of a km/h and 3×3/2"),
+        ("images/s and/or epochs", "images/s and/or epochs"),
+        ("EXPLORER_CACHE is empty.", "EXPLORER_CACHE is empty."),
+        ("", ""),
+    ],
+)
+def test_a_visitor_sees_no_folder(as_a_visitor, text, seen):
+    assert failure.for_visitor(text) == seen
+
+
+def test_a_folder_of_this_machine_is_hidden_whatever_is_in_its_name(monkeypatch, tmp_path):
+    own = tmp_path / "my own plugins"
+    own.mkdir()
+    monkeypatch.syspath_prepend(own)
+    text = failure.without_folders(f"{own}/net.py does not load: see {own / 'deep' / 'x.py'}")
+    assert text == "net.py does not load: see x.py"
+
+
+@pytest.mark.usefixtures("as_a_visitor")
+def test_a_path_is_its_last_part_to_a_visitor():
+    assert failure.shown_path("/srv/app/my_net.py") == "my_net.py"
+    assert failure.shown_path(Path("/srv/app/my_net.py")) == "my_net.py"
+
+
+def test_the_operator_sees_all_of_it():
+    text = "In /srv/app/my_net.py, line 3, of sqlite:////home/ada/runs.sqlite"
+    assert failure.for_visitor(text) == text
+    assert failure.shown_path("/srv/app/my_net.py") == "/srv/app/my_net.py"
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="ab/\\ .:~'\"(),CD-_1", max_size=40))
+def test_no_absolute_path_is_left_of_any_text(text):
+    left = failure.without_folders(text)
+    assert not re.search(r"(?:^|[\s'\"(])(?:/|[A-Z]:[\\/])\w+/\w", left), left
+    assert len(left) <= len(text)
+
+
+@pytest.mark.usefixtures("as_a_visitor")
+def test_a_traceback_of_this_machine_has_no_folder_for_a_visitor():
+    try:
+        state.store().run("none")
+    except ExplorerError as error:
+        text = full_trace(error)
+    assert str(Path.cwd()) in text
+    assert not re.search(r'File "[^"]*[/\\]', failure.for_visitor(text))
