@@ -156,10 +156,19 @@ function showDrawing({ part, off }, at) {
   for (const box of root.querySelectorAll("[data-name]")) {
     box.classList.toggle("opened", named(box).includes(part));
   }
+  reveal(root.querySelector(".drawing"), root.querySelector(".opened"));
   if (at >= 0) return;
   for (const lane of root.querySelectorAll("[data-branch]")) {
     lane.classList.toggle("off", off.includes(lane.dataset.branch));
   }
+}
+
+// Scrolls sideways until a part is seen; `scrollIntoView` would scroll the page as well.
+function reveal(around, part) {
+  if (!part) return;
+  const [frame, box] = [around.getBoundingClientRect(), part.getBoundingClientRect()];
+  if (box.left >= frame.left && box.right <= frame.right) return;
+  around.scrollLeft += box.left - frame.left - Math.max(0, frame.width - box.width) / 2;
 }
 
 function showLanes(seen, content, number, image, at) {
