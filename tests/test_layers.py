@@ -31,7 +31,18 @@ HOMES = {
 # The rooms, from the ground up. What is in one of them imports from those below it, and from its
 # own. Where a module is named, it belongs to that floor wherever its file is.
 FLOORS = [
-    ["errors", "logs", "text", "passwords", "settings", "spec", "modes", "outputs", "branches"],
+    [
+        "errors",
+        "logs",
+        "text",
+        "files",
+        "passwords",
+        "settings",
+        "spec",
+        "modes",
+        "outputs",
+        "branches",
+    ],
     ["data"],
     ["plugin", "hooks"],
     ["training"],
@@ -48,7 +59,17 @@ FLOORS = [
 # What trains and looks inside, with no idea of pages, charts, engines and stores.
 CORE = [
     f"explorer.{name}"
-    for name in ("errors", "text", "spec", "modes", "outputs", "branches", "data", "plugin")
+    for name in (
+        "errors",
+        "text",
+        "files",
+        "spec",
+        "modes",
+        "outputs",
+        "branches",
+        "data",
+        "plugin",
+    )
 ] + ["explorer.hooks", "explorer.training", "explorer.inspection", "explorer.checks"]
 
 # What authors begin with imports the public names, as their own files will.

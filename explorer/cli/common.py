@@ -5,6 +5,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -49,6 +50,16 @@ def refuse(sentence: str) -> NoReturn:
     _log.debug("Refused", exc_info=sys.exc_info()[1])
     print(sentence, file=sys.stderr)
     raise typer.Exit(2)
+
+
+def refuse_target(file: Path, *, overwrite: bool) -> None:
+    """End with status 2 and a sentence if a file of this name cannot be written."""
+    if file.is_dir():
+        refuse(f"{file} is a folder; name a file in it.")
+    if file.exists() and not overwrite:
+        refuse(f"{file} is there already; name another, or give --force to write over it.")
+    if not file.parent.is_dir():
+        refuse(f"There is no folder {file.parent}; name a file in an existing folder.")
 
 
 def print_broken(broken: "BrokenPlugin") -> None:

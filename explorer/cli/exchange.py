@@ -1,6 +1,7 @@
 """The commands `import-weights` and `export`."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from explorer.cli.common import (
     open_store,
     parse_options,
     refuse,
+    refuse_target,
     settings_or_refuse,
 )
 
@@ -93,22 +95,102 @@ def export(
             help="Write the state dict to this file: .safetensors, or .pt for torch.load.",
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write one page that needs no server: curves, feature maps, switches.",
+        ),
+    ] = None,
+    images: Annotated[
+        str,
+        typer.Option(
+            metavar="8,15,3 or N",
+            help="Of the page: these test images, or so many that show something; '8,' is one.",
+        ),
+    ] = "6",
+    off: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Switched off when the page opens, all together: a branch, as block2.skip, or a "
+            "channel, as conv1:3. Each branch alone is computed in any case.",
+        ),
+    ] = None,
+    test_images: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of the page: score on the first so many test images; 0: on all; by default on "
+            "as many as take some seconds.",
+        ),
+    ] = None,
+    url: Annotated[
+        str,
+        typer.Option(
+            metavar="https://…", help="Where an explorer runs that the page is to link to."
+        ),
+    ] = "",
     epoch: Annotated[
         int | None, typer.Option(help="After which epoch; by default the last one.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the network of a run to a file that other programs read."""
-    if weights is None:
-        refuse("Say what to write: --weights FILE.safetensors.")
+    """Write a run to files: its weights for other programs, or a page for any static host."""
+    if weights is None and html is None:
+        refuse("Say what to write: --weights FILE.safetensors, --html FILE.html, or both.")
+    wanted = _images(images)
+    if url and not _ADDRESS.fullmatch(url):
+        refuse(f"--url takes an address such as https://explorer.example.org, not {url!r}.")
+    if html is not None:
+        refuse_target(html, overwrite=force)
     from explorer.runs.exchange import export_weights
     from explorer.runs.recorded import open_examples
     from explorer.runs.store import find_run
 
-    run, store = find_run(id, [open_store(settings_or_refuse()), open_examples()])
-    epoch = export_weights(run, epoch, store, weights, overwrite=force)
+    settings = settings_or_refuse()
+    run, store = find_run(id, [open_store(settings), open_examples()])
+    written: dict[str, object] = {"run": run.id}
+    if weights is not None:
+        epoch = export_weights(run, epoch, store, weights, overwrite=force)
+        written |= {"epoch": epoch, "weights": str(weights)}
+        if not as_json:
+            print(f"{weights} has the weights of {run.title_after(epoch)}.")
+    if html is not None:
+        from explorer.cli.pages import write_page
+
+        made = write_page(
+            html,
+            run,
+            store,
+            epoch=epoch,
+            images=wanted,
+            off=off or [],
+            test_images=test_images,
+            url=url,
+            cache=settings.cache,
+        )
+        written |= made
+        if not as_json:
+            print(
+                f"{html} has {run.title_after(made['epoch'])}: {made['bytes'] / 1e6:.1f} MB, "
+                f"test images {', '.join(map(str, made['images']))}."
+            )
+            for sentence in made["left_out"]:
+                print(sentence)
     if as_json:
-        print(json.dumps({"run": run.id, "epoch": epoch, "weights": str(weights)}))
-    else:
-        print(f"{weights} has the weights of {run.title_after(epoch)}.")
+        print(json.dumps(written, ensure_ascii=False))
+
+
+_ADDRESS = re.compile(r"https?://[^\s\"'<>?#]+")
+_NUMBERS = re.compile(r"\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*,?\s*")
+
+
+def _images(text: str) -> int | list[int]:
+    """Read the indices of test images, as `8,15,3`, or how many to choose, as `6`."""
+    if not _NUMBERS.fullmatch(text):
+        refuse(f"--images takes test images, as 8,15,3, or how many to choose, not {text!r}.")
+    if text.strip().isdecimal():
+        return int(text)
+    return [int(number) for number in text.split(",") if number.strip()]

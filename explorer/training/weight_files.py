@@ -3,12 +3,9 @@
 Only tensors are read: no file can make the explorer run its code.
 """
 
-import contextlib
 import io
-import os
 import pickle
 import re
-import uuid
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +14,7 @@ import torch
 from torch import Tensor
 
 from explorer.errors import ExplorerError, message_of
+from explorer.files import why_not_written, write_whole
 from explorer.text import cut
 
 SAFETENSORS = ".safetensors"
@@ -87,18 +85,10 @@ def write_weights(
         buffer = io.BytesIO()
         torch.save(dict(tensors), buffer)
         content = buffer.getvalue()
-    part = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        try:
-            part.write_bytes(content)
-            os.replace(part, file)
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        write_whole(file, content)
     except OSError as error:
-        raise WeightFileError(
-            f"{file} cannot be written ({error.strerror}); name a file in an existing folder."
-        ) from error
+        raise WeightFileError(why_not_written(file, error)) from error
 
 
 def _is_safe(file: Path) -> bool:

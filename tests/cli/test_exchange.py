@@ -1,7 +1,12 @@
 """The commands `import-weights` and `export`."""
 
+import base64
+import errno
 import json
 import math
+import os
+import re
+import zlib
 from pathlib import Path
 
 import pytest
@@ -148,7 +153,7 @@ def test_export_writes_over_a_file_only_if_asked_to(recorded, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["{}"], "Say what to write: --weights FILE.safetensors."),
+        (["{}"], "Say what to write: --weights FILE.safetensors, --html FILE.html, or both."),
         (["nosuchrun", "--weights", "net.pt"], "There is no run 'nosuchrun'; `explorer runs`"),
         (["{}", "--weights", "net.pt", "--epoch", "11"], "has no weights of epoch 11; kept are [1"),
         (["{}", "--weights", "net.txt"], "its name must end in .safetensors or .pt."),
@@ -237,3 +242,103 @@ def test_an_imported_run_is_not_trained_by_the_command_that_its_architecture_has
     explorer("train", "plain", "--train-size", 64, "--epochs", 1)
     statuses = {bool(run.spec.imported): run.status for run in store.runs()}
     assert statuses == {True: Status.FINISHED, False: Status.FINISHED}
+
+
+# --- the page
+
+
+def words(file):
+    return file.read_text(encoding="utf-8")
+
+
+def test_export_html_writes_a_page_of_the_epoch_and_the_images(recorded, tmp_path):
+    run, file = recorded["residual"], tmp_path / "net.html"
+    arguments = ["--images", "8,15", "--epoch", 3, "--test-images", 100]
+    result = explorer("export", run.id[:5], "--html", file, *arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert re.fullmatch(
+        rf"{file} has {re.escape(run.title)}, after epoch 3: 0\.\d MB, test images 8, 15\.\n",
+        result.stdout,
+    )
+    assert f"{100 * run.epochs[2].test_accuracy:.2f} %" in words(file)
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_export_html_json_says_what_is_in_the_page(recorded, tmp_path):
+    run, file = recorded["plain"], tmp_path / "net.html"
+    weights = tmp_path / "net.safetensors"
+    arguments = ["--weights", weights, "--images", "3", "--test-images", 50, "--json"]
+    result = explorer("export", run.id, "--html", file, *arguments)
+    found = json.loads(result.stdout)
+    assert found["run"] == run.id
+    assert found["epoch"] == 10
+    assert (found["html"], found["weights"]) == (str(file), str(weights))
+    assert found["bytes"] == file.stat().st_size
+    assert len(set(found["images"])) == 3
+    assert found["left_out"] == []
+    assert weights.exists()
+
+
+def test_export_html_of_imported_weights_has_a_page(file, tmp_path):
+    run = explorer("import-weights", "plain", file).stdout.splitlines()[-1].removeprefix("run ")
+    page = tmp_path / "net.html"
+    result = explorer("export", run, "--html", page, "--images", "1,", "--test-images", 50)
+    assert result.exit_code == 0, result.output
+    assert "<dt>Weights</dt><dd dir='auto'>imported, " in words(page)
+
+
+def test_export_html_computes_what_is_off_together(recorded, tmp_path):
+    file = tmp_path / "net.html"
+    off = ["--off", "block2.skip", "--off", "conv1:3"]
+    small = ["--images", "1,", "--test-images", 50]
+    result = explorer("export", recorded["residual"].id, "--html", file, *off, *small)
+    assert result.exit_code == 0, result.output
+    [common] = re.findall(r'octet-stream">([^<]+)<', words(file))[:1]
+    given = zlib.decompress(base64.b64decode(common), wbits=-15)
+    assert b'"off":["block2.skip","conv1:3"]' in given
+    assert b'"states":[[],["block2.skip","conv1:3"],["block1.skip"]' in given
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Say what to write: --weights FILE.safetensors, --html FILE.html, or both."),
+        (["--html", "."], "is a folder"),
+        (["--html", "mine.html"], "is there already; name another, or give --force"),
+        (["--html", "no/where.html"], "There is no folder no"),
+        (["--html", "a.html", "--images", "8;15"], "--images takes test images"),
+        (["--html", "a.html", "--images", ""], "--images takes test images"),
+        (["--html", "a.html", "--images", "0"], "From 1 to 100 images"),
+        (["--html", "a.html", "--images", "10000,"], "There is no test image 10000"),
+        (["--html", "a.html", "--url", "javascript:alert(1)"], "--url takes an address"),
+        (["--html", "a.html", "--url", "https://a b"], "--url takes an address"),
+        (["--html", "a.html", "--epoch", "99"], "99"),
+    ],
+)
+def test_export_html_refuses_what_cannot_be_written(
+    recorded, tmp_path, monkeypatch, arguments, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.html").write_text("mine")
+    result = explorer("export", recorded["residual"].id, *arguments)
+    assert_refused(result, sentence)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".html"] == ["mine.html"]
+    assert Path("mine.html").read_text() == "mine"
+
+
+def test_export_html_suggests_the_branch_that_was_meant(recorded, tmp_path):
+    arguments = ["--html", tmp_path / "net.html", "--off", "block2.skp"]
+    result = explorer("export", recorded["residual"].id, *arguments)
+    assert result.exit_code == 2
+    assert result.stderr == "There is no branch 'block2.skp'; did you mean 'block2.skip'?\n"
+    assert list(tmp_path.glob("*.html")) == []
+
+
+def test_export_html_says_when_the_disk_is_full(recorded, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("explorer.cli.pages.write_whole", full)
+    arguments = ["--images", "1,", "--test-images", 50]
+    result = explorer("export", recorded["plain"].id, "--html", tmp_path / "net.html", *arguments)
+    assert_refused(result, "(No space left on device); free some space")

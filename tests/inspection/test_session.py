@@ -510,6 +510,7 @@ def test_all_answers_weigh_about_what_they_take(session):
         *(session.record(IMAGE), session.linearity(), session.gradients()),
         session.logit_attribution(IMAGE, "second"),
     ]
+    assert len(found) == 9
     for answer in found:
         assert 0.8 * size(answer) < weight(answer) < 5 * size(answer)
 

@@ -220,8 +220,7 @@ def catalogue(own, request):
 
 
 def test_a_spec_is_current_as_long_as_nothing_of_it_changed(catalogue):
-    names = [(a, d) for a in ("own", "plain") for d in ("stripes", "mnist")]
-    for architecture, dataset in names:
+    for architecture, dataset in (("own", "stripes"), ("own", "mnist"), ("plain", "mnist")):
         spec = spec_of(catalogue[architecture], {}, catalogue.dataset(dataset), Recipe())
         assert catalogue.is_current(spec)
         assert catalogue.is_current(replace(spec, options={"width": 7}, recipe=Recipe("sgd")))
