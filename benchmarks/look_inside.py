@@ -70,8 +70,7 @@ def _views(name: str, data: Any) -> list[dict[str, Any]]:
 
     def draw(part: Any) -> tuple[str, str]:
         found = record(model, image)
-        maps = {key: output[0].numpy() for key, output in found.maps.items()}
-        view = lanes(View(part, maps, fields), pixels, "layer")
+        view = lanes(View(part, found.arrays(), fields), pixels, "layer")
         return json.dumps(view), network_svg(found.parts, data.spec, "horizontal")
 
     rows = []

@@ -272,7 +272,9 @@ class Settings(BaseSettings):
         _OFFERED, "Names of the data sets, separated by commas; without any, all.", home=()
     )
     offered_pages: _Names = _setting(
-        _OFFERED, "Names of the pages, separated by commas; without any, all.", home=()
+        _OFFERED,
+        "Names of the pages (train, inside, runs, plugins), separated by commas; without any, all.",
+        home=(),
     )
     offered_recipes: _Names = _setting(
         _OFFERED, "Names of the recipes, separated by commas; without any, all.", home=()

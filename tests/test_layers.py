@@ -319,13 +319,13 @@ def test_the_core_discovers_and_trains_with_nothing_but_torch_and_pluggy():
     assert run_without(NEEDED_BY_OTHERS, TRAIN) == "trained\n"
 
 
-def test_the_core_looks_inside_with_nothing_but_torch_and_pluggy():
+def test_the_core_looks_inside_with_nothing_but_torch_and_numpy_and_pluggy():
     inside = [m for m in MODULES if within(m, CORE) and not m.startswith(TEMPLATES)]
-    # Decoding a data set takes numpy and torchvision, and `load_data` asks for it late; turning a
-    # visitor's picture into an image takes numpy and Pillow.
-    heavy = ["explorer.data.cache", "explorer.data.pictures", "explorer.checks"]
-    lines = [f"import {module}" for module in inside if not within(module, heavy)]
-    assert run_without(NEEDED_BY_OTHERS, "\n".join([*lines, "print('imported')"])) == "imported\n"
+    # What is found out is arrays. Turning a visitor's picture into an image takes Pillow as well.
+    lines = [f"import {module}" for module in inside if module != "explorer.data.pictures"]
+    assert "import explorer.inspection.network" in lines
+    others = [library for library in NEEDED_BY_OTHERS if library != "numpy"]
+    assert run_without(others, "\n".join([*lines, "print('imported')"])) == "imported\n"
 
 
 # Imports each module that it is given, and prints the error of each that fails.
@@ -341,7 +341,7 @@ for module in sys.argv[2].split():
 print(json.dumps(errors))
 """
 
-# What starts quickly imports neither torch nor numpy; a page, before its first text, no torch.
+# What starts quickly imports neither torch nor numpy; the server no torch.
 QUICK = [
     "explorer",
     "explorer.spec",
@@ -355,18 +355,25 @@ QUICK = [
     "explorer.cli",
     "explorer.engines.machine",
 ]
-PAGES = [
-    f"explorer.ui.{name}"
-    for name in (
-        "app",
-        "server",
-        "pages.train",
-        "pages.runs",
-        "pages.plugins",
-        "failure",
-        "live",
-        "state",
-    )
+# The pages, what they draw, and what is known in the server of plugins, runs and networks, whose
+# code is in other processes.
+SERVER = [
+    *(m for m in MODULES if within(m, ["explorer.ui", "explorer.charts"])),
+    *(
+        f"explorer.{name}"
+        for name in (
+            *("data.dataset", "data.cache", "data.pictures", "data.readers"),
+            *("plugin.catalogue", "plugin.options", "plugin.sources", "plugin.templates"),
+            *("training.recipe", "training.events"),
+            *("runs.run", "runs.store", "runs.recorded"),
+            *("inspection.parts", "inspection.recording", "inspection.scores"),
+            *("inspection.fields", "inspection.results", "inspection.session"),
+            *("inspection.precompute",),
+            *("engines.plugins", "engines.asking", "engines.questions", "engines.plain"),
+            *("engines.children", "engines.local", "engines.queue", "engines.output"),
+            *("engines.ownership", "engines.machine"),
+        )
+    ),
 ]
 
 
@@ -380,9 +387,51 @@ def test_what_promises_to_start_quickly_does_without_torch(module):
     assert import_errors("torch numpy", " ".join(QUICK)).get(module) is None
 
 
-@pytest.mark.parametrize("module", PAGES)
-def test_a_page_shows_its_first_text_without_torch(module):
-    assert import_errors("torch", " ".join(PAGES)).get(module) is None
+@pytest.mark.parametrize("module", SERVER)
+def test_the_server_does_without_torch(module):
+    assert import_errors("torch torchvision", " ".join(SERVER)).get(module) is None
+
+
+# Imports each module that it is given, and prints those after which torch is there.
+AFTER = """
+import importlib, json
+
+print(json.dumps([m for m in sys.argv[2].split() if importlib.import_module(m) and TORCH()]))
+""".replace("TORCH()", "'torch' in sys.modules")
+
+
+def test_the_server_does_not_load_torch_where_it_is_there():
+    assert len(SERVER) > 60
+    assert json.loads(run_without([], AFTER, " ".join(SERVER))) == []
+    loads = "explorer.spec explorer.inspection.session explorer.inspection.network"
+    assert json.loads(run_without([], AFTER, loads)) == ["explorer.inspection.network"]
+
+
+def reached_from(module: str) -> dict[str, str]:
+    """All that a module imports, early or late, itself or by others; and by which other."""
+    found, left = {module: ""}, [module]
+    while left:
+        by = left.pop()
+        for name in imported_by(by):
+            while within(name, ["explorer"]) and name not in MODULES:
+                name = name.rpartition(".")[0]
+            # The authors' door opens what they ask for.
+            if name != "explorer" and name not in found:
+                found[name] = by
+                left += [name] * (name in MODULES)
+    return found
+
+
+@pytest.mark.parametrize("module", SERVER)
+def test_nothing_in_the_server_imports_torch_later(module):
+    reached = reached_from(module)
+    assert module in reached
+    assert {name: by for name, by in reached.items() if within(name, ["torch"])} == {}
+
+
+def test_a_late_import_is_followed():
+    assert reached_from("explorer.plugin.registry")["torch"]
+    assert "explorer.inspection.network" in reached_from("explorer.cli.inspecting")
 
 
 def test_an_import_of_a_hidden_library_is_found():

@@ -12,6 +12,7 @@ from explorer.cli.inspecting import inspect
 from explorer.cli.listing import list_architectures, list_datasets, runs
 from explorer.cli.plugins import check, new_plugin
 from explorer.cli.training import train
+from explorer.cli.warming import warm
 
 __all__ = ["app"]
 
@@ -52,6 +53,7 @@ def main(
 app.command("list")(in_sentences(list_architectures))
 app.command("datasets")(in_sentences(list_datasets))
 app.command("train")(in_sentences(train))
+app.command("warm")(in_sentences(warm))
 app.command("new-plugin")(in_sentences(new_plugin))
 app.command("check")(in_sentences(check))
 app.command("inspect")(in_sentences(inspect))

@@ -94,6 +94,16 @@ def is_cached(dataset: DataSet, cache: Path) -> bool:
     return not dataset.needs_download or any(map(_checksums, _homes(dataset, cache)))
 
 
+def train_size(dataset: DataSet, cache: Path) -> int | None:
+    """Return how many training images a data set has; `None` while it is not in the cache."""
+    for home in _homes(dataset, cache):
+        try:
+            return len(np.load(home / "train_labels.npy", mmap_mode="r"))
+        except (OSError, ValueError):  # damaged, and not mended yet
+            continue
+    return None
+
+
 def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return each channel's mean and standard deviation, of pixels scaled to 0–1.
 

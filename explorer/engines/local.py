@@ -11,21 +11,26 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from explorer.data.cache import train_size
 from explorer.engines.children import Child, ChildError, Nursery, status_text
 from explorer.engines.ownership import leased, new_owner
 from explorer.engines.questions import Needed
-from explorer.engines.queue import Task, in_turn
+from explorer.engines.queue import Task, in_turn, place_of, seconds_until
 from explorer.engines.status import EngineStatus
 from explorer.runs.faults import StoreError, patiently
+from explorer.runs.keeping import make_room, write_log
+from explorer.runs.progress import RECENT, duration, progress, usual_seconds
 from explorer.runs.run import Run, RunIsBusyError, RunSpec, Status
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
 
 MOST_OUTPUT = 2**24  # bytes that are kept of what a run prints, where nobody sets a limit
 PATIENCE = 5.0  # seconds that a database may be away when a run has ended
+REMEMBERED_SECONDS = 10.0  # that the runs are not read again to estimate how long others take
 SPARE_SECONDS = 5.0  # after a run began, until the next process is made ready
 JOB = "explorer.engines.training:train_run"
 AT_HOME = ""  # the visitor, where there is only one
@@ -73,6 +78,7 @@ class LocalEngine:
         self._numbers = itertools.count()
         self._spare: Child | None = None
         self._is_closed = False
+        self._finished: tuple[float, list[Run]] = (-REMEMBERED_SECONDS, [])  # when read, which
         self.restarts = 0  # processes that died while they trained
         with contextlib.ExitStack() as opened:
             # A child renews the lease of the run that it trains; those of waiting runs are renewed
@@ -132,10 +138,54 @@ class LocalEngine:
                 if running.task.id == id:
                     self._kill_later(running)
 
+    def leave(self, id: str, visitor: str) -> None:
+        """Take a visitor off a run that others want as well."""
+        with self._changed:
+            for task in self._tasks():
+                if task.id == id:
+                    task.visitors.discard(visitor)
+
+    def trained(self) -> list[Task]:
+        """Return the runs that are being trained."""
+        with self._changed:
+            return [each.task for each in self._running]
+
     def queue(self) -> list[Task]:
         """Return the runs that wait, in the order in which they are trained."""
         with self._changed:
             return in_turn(self._waiting, [running.task for running in self._running])
+
+    def waiting(self, id: str) -> str:
+        """Say in a few words where in the queue a run is, and when it probably begins."""
+        order = self.queue()
+        place = place_of(id, order)
+        if place is None:
+            return "waiting for its turn"
+        words = "next in the queue" if place == 1 else f"number {place} in the queue"
+        seconds = self._seconds_until(place, order)
+        return words if seconds is None else f"{words}, begins in about {duration(seconds)}"
+
+    def _seconds_until(self, place: int, order: Sequence[Task]) -> float | None:
+        """Estimate when the run at a place begins; `None` if nothing is known to go by."""
+        if time.monotonic() > self._finished[0] + REMEMBERED_SECONDS:
+            self._finished = time.monotonic(), self._store.runs()
+        _, runs = self._finished
+        left = []
+        for task in self.trained():
+            run = self._store.run(task.id)
+            left.append(progress(run, self._store.steps(task.id)[-RECENT:]).seconds_left)
+        ahead = [usual_seconds(task.spec, runs, self._images(task.spec)) for task in order]
+        before = [*left, *ahead[: place - 1]]
+        if any(seconds is None for seconds in before):
+            return None
+        known = [seconds for seconds in ahead[: place - 1] if seconds is not None]
+        return seconds_until(
+            place, known, [s for s in left if s is not None], self._settings.workers
+        )
+
+    def _images(self, spec: RunSpec) -> int | None:
+        dataset = self._needed(spec).datasets.get(spec.dataset)
+        return train_size(dataset, self._settings.cache) if dataset else None
 
     def running(self) -> dict[str, int]:
         """Return the numbers of the processes that train, by the ids of their runs."""
@@ -208,6 +258,7 @@ class LocalEngine:
             self._running.remove(running)
         self._account(running, status)
         child.close()
+        self._keep(task, child)
 
     def _account(self, running: _Running, status: int | None) -> None:
         """Say how a run ended whose process is gone, if the process did not say so itself."""
@@ -231,6 +282,17 @@ class LocalEngine:
                 Status.FAILED,
             )
             self.restarts += is_lost
+
+    def _keep(self, task: Task, child: Child) -> None:
+        """Keep what a run printed, and make room for the next."""
+        try:
+            if text := child.output.text(whole=True):
+                write_log(self._store, task.id, text)
+            if most := self._settings.runs_disk:
+                for id in make_room(self._store, most * 2**20):
+                    _log.info("Run %s is forgotten, to make room (EXPLORER_RUNS_DISK)", id)
+        except StoreError as error:
+            _log.error("The log of run %s could not be kept: %s", task.id, error)
 
     def _end(self, task: Task, reason: str, status: Status) -> bool:
         """End a run that is not over; return whether it was not."""

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from explorer.engines.asking import Asker, LostAnswerError, SlowAnswerError
-from explorer.engines.children import Nursery, status_text
+from explorer.engines.asking import AnswerError, Asker, LostAnswerError, SlowAnswerError
+from explorer.engines.children import ChildError, Nursery, status_text
 from explorer.engines.plain import NotPlainError
-from explorer.engines.questions import Drawn, Needed
+from explorer.engines.questions import Answer, Drawn, Needed
 from explorer.inspection.session import Cache, Session
 from explorer.plugin.catalogue import BrokenPlugin, Catalogue, Description
 from explorer.plugin.sources import (
@@ -33,6 +33,7 @@ from explorer.runs.run import Run, RunSpec
 from explorer.settings import Settings
 
 MOST_BYTES = 3 * 2**25  # of answers that are kept for all visitors
+STEP = "explorer.engines.dry_step:dry_step"
 PATIENCE = 5.0  # seconds that a page waits for plugins that take long to load
 
 _log = logging.getLogger(__name__)
@@ -119,6 +120,39 @@ class Plugins:
         """
         found: Drawn = self._build("draw_alone", name)
         return found
+
+    def step_memory(self, spec: RunSpec) -> float:
+        """Measure how many MB a step of a run's training takes at its peak, in a child of its own.
+
+        Raises:
+            AnswerError: The step fails, or takes too long.
+        """
+        needed, recipe = self.needed(spec), spec.recipe.changed(epochs=1, seed=0)
+        about: Hashable = (spec.fingerprint, "memory", spec.architecture)
+        about = (about, _hashable([spec.options]), spec.dataset, _hashable([recipe.to_json()]))
+        measured = replace(spec, recipe=recipe)
+
+        def measure() -> float:
+            child = self._nursery.start(STEP, self._settings, needed, measured)
+            try:
+                answer: Answer = child.receive(self._settings.inspect_time)
+            except TimeoutError:
+                raise SlowAnswerError(
+                    "A single step of this training takes too long here; choose a smaller network "
+                    "or a smaller batch."
+                ) from None
+            except ChildError as error:
+                raise AnswerError(
+                    "A single step of this training ends its process, possibly for want of "
+                    "memory; choose a smaller network or a smaller batch."
+                ) from error
+            finally:
+                child.close()
+            if answer.reason:
+                raise AnswerError(answer.reason, answer.trace)
+            return float(answer.value)
+
+        return self._cache.once(about, measure)
 
     def needed(self, spec: RunSpec) -> Needed:
         """Return the plugins that a run needs.

@@ -57,3 +57,19 @@ def _turn(task: Task, taken: Counter[str]) -> int:
 def place_of(id: str, order: Sequence[Task]) -> int | None:
     """Return the place of a run in the queue, from 1; `None` if it does not wait."""
     return next((place for place, task in enumerate(order, 1) if task.id == id), None)
+
+
+def seconds_until(place: int, ahead: Sequence[float], left: Sequence[float], workers: int) -> float:
+    """Estimate when the run at a place begins.
+
+    Args:
+        place: Its place in the queue, from 1.
+        ahead: How many seconds each run that waits takes, in the order of the queue.
+        left: How many seconds each run that is trained still takes.
+        workers: How many are trained at once.
+    """
+    free = sorted([*left, *[0.0] * (workers - len(left))])[:workers]
+    for seconds in ahead[: place - 1]:
+        free[0] += seconds
+        free.sort()
+    return free[0]

@@ -67,7 +67,7 @@ def demand_current(connection: Connection) -> None:
     if version is None:
         raise SchemaError("it holds no runs, and none can be written, since it is read-only")
     _demand_known(version)
-    if version < CURRENT:
+    if version < READABLE:
         raise SchemaError(
             f"it was made by an earlier version of the explorer (its tables have version "
             f"{version}, this explorer needs {CURRENT}) and cannot be brought up to date, since it "
@@ -165,5 +165,14 @@ def _version_3_wider_numbers(connection: Connection) -> None:
         connection.execute(sql.text(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE BIGINT"))
 
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_plain_words, _version_3_wider_numbers]
+def _version_4_visitors(_: Connection) -> None:
+    """Version 4: who asked for a run, what is pinned, what a run printed; all in new tables."""
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [
+    _plain_words,
+    _version_3_wider_numbers,
+    _version_4_visitors,
+]
 CURRENT = FIRST + len(MIGRATIONS)
+READABLE = 3  # the earliest version whose runs are read as they are

@@ -1,9 +1,10 @@
 """How far a run is, and how long the rest will take."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from explorer.runs.run import Run, Status
+from explorer.runs.run import Run, RunSpec, Status
 from explorer.training.events import Step
 
 RECENT = 40  # reports that the speed is averaged over
@@ -27,14 +28,40 @@ class Progress:
     @property
     def time_left(self) -> str:
         """The estimate in words, such as `2 min 10 s left`; empty without one."""
-        if self.seconds_left is None:
-            return ""
-        seconds = round(self.seconds_left)
-        if seconds < 60:
-            return f"{seconds} s left"
-        if seconds < 3600:
-            return f"{seconds // 60} min {seconds % 60} s left"
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min left"
+        return "" if self.seconds_left is None else f"{duration(self.seconds_left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Say how long something takes, such as `2 min 10 s`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def usual_seconds(spec: RunSpec, finished: Iterable[Run], images: int | None) -> float | None:
+    """Estimate how long a run takes: as long for an image as finished runs of the same network.
+
+    Args:
+        spec: What is to be trained.
+        finished: Runs; where none is of the same network, all of them count.
+        images: How many training images its data set has; `None` if that is not known.
+
+    Returns:
+        `None` if there is nothing to estimate it from.
+    """
+    known = [
+        (run.spec.architecture, run.seconds / (run.started.train_size * len(run.epochs)))
+        for run in finished
+        if run.started and run.epochs and run.seconds
+    ]
+    same = [each for name, each in known if name == spec.architecture]
+    size = spec.recipe.train_size or images
+    if not known or not size:
+        return None
+    return median(same or [each for _, each in known]) * size * spec.recipe.epochs
 
 
 def progress(run: Run, steps: Sequence[Step]) -> Progress:

@@ -53,6 +53,17 @@ TRAINING_STATES = sql.Table(
     sql.Column("epoch", Whole, nullable=False),
     sql.Column("content", sql.LargeBinary, nullable=False),
 )
+# Who asked for a run, and has not stopped it: visitors of a hosted app, by their random ids.
+WISHES = sql.Table(
+    "wishes",
+    METADATA,
+    _run(),
+    sql.Column("visitor", Name(80), primary_key=True),
+)
+# Runs that are kept when room is made, since somebody has a link to them.
+PINS = sql.Table("pins", METADATA, _run())
+# What a run's process printed.
+LOGS = sql.Table("logs", METADATA, _run(), sql.Column("content", Words, nullable=False))
 VERSION = sql.Table(
     "schema_version",
     METADATA,

@@ -66,7 +66,8 @@ class RunStore:
         self._engine.dispose()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """Do all that the block does with the connection, or nothing of it."""
         self._check_file()
         try:
             with self._engine.begin() as connection:
@@ -87,7 +88,7 @@ class RunStore:
             return self.run(spec.id)
         row = {"id": spec.id, "spec": spec.to_json(), "status": "queued", "created": time.time()}
         try:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 connection.execute(RUNS.insert().values(row))
         except TakenError:
             pass  # it is there, possibly since a moment ago
@@ -112,7 +113,7 @@ class RunStore:
         ]
         kept = {"run": spec.id, "epoch": epoch.epoch, "content": weights}
         try:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 connection.execute(RUNS.insert().values(row))
                 connection.execute(EVENTS.insert(), happened)
                 connection.execute(WEIGHTS.insert().values(kept))
@@ -141,7 +142,7 @@ class RunStore:
         """Return how many runs there are of each status, also of those that cannot be read."""
         is_left = sql.and_(_is_live(), RUNS.c.lease < time.time())
         status = sql.case((is_left, Status.INTERRUPTED.value), else_=RUNS.c.status)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             found = connection.execute(sql.select(status, sql.func.count()).group_by(status)).all()
         counted = dict.fromkeys(Status, 0)
         for name, number in found:
@@ -153,7 +154,7 @@ class RunStore:
         """Return the wall time of all finished epochs of all runs, in seconds."""
         query = sql.select(EVENTS.c.run, _text(EVENTS.c.content)).where(EVENTS.c.kind == "epoch")
         total = 0.0
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             for run, content in connection.execute(query):
                 with contextlib.suppress(UnreadableRunError):
                     event = read_event(run, "epoch", content)
@@ -163,7 +164,7 @@ class RunStore:
     def ids(self, beginning: str) -> list[str]:
         """Return the ids that begin so, also of runs that cannot be read; at most ten."""
         query = sql.select(RUNS.c.id).where(RUNS.c.id.startswith(beginning, autoescape=True))
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return list(connection.scalars(query.order_by(RUNS.c.id).limit(10)))
 
     def steps(self, id: str, after: int = 0) -> list[Step]:
@@ -185,14 +186,14 @@ class RunStore:
             .where(EVENTS.c.run == id, EVENTS.c.kind == kind, EVENTS.c.number > after)
             .order_by(EVENTS.c.number)
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             found = (read_event(id, kind, text) for text in connection.scalars(query))
             return [event for event in found if isinstance(event, cls)]
 
     def kept_epochs(self, id: str) -> list[int]:
         """Return the epochs of a run whose weights are kept: first, last and up to ten between."""
         query = sql.select(WEIGHTS.c.epoch).where(WEIGHTS.c.run == id).order_by(WEIGHTS.c.epoch)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return list(connection.scalars(query))
 
     def last_kept_epoch(self, id: str) -> int:
@@ -212,7 +213,7 @@ class RunStore:
             MissingWeightsError: They were not kept.
         """
         query = sql.select(WEIGHTS.c.content).where(WEIGHTS.c.run == id, WEIGHTS.c.epoch == epoch)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             if (content := connection.scalar(query)) is not None:
                 return bytes(content)
         raise MissingWeightsError(
@@ -221,7 +222,7 @@ class RunStore:
 
     def request_stop(self, id: str) -> None:
         """Ask the owner of the run to stop it at its next event."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(RUNS.update().where(RUNS.c.id == id).values(stop=True))
 
     def delete(self, id: str) -> None:
@@ -230,8 +231,8 @@ class RunStore:
         Raises:
             RunIsBusyError: It is being trained.
         """
-        with self._transaction() as connection:
-            gone = connection.execute(RUNS.delete().where(RUNS.c.id == id, _is_free()))
+        with self.transaction() as connection:
+            gone = connection.execute(RUNS.delete().where(RUNS.c.id == id, is_free()))
             found = connection.scalar(sql.select(RUNS.c.id).where(RUNS.c.id == id))
         if found and not gone.rowcount:
             raise RunIsBusyError(f"Run {id} is being trained; stop it before you delete it.")
@@ -248,10 +249,10 @@ class RunStore:
             UnreadableRunError: Its record cannot be read.
             RunIsBusyError: Another has it, or it is finished.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             claimed = connection.execute(
                 RUNS.update()
-                .where(RUNS.c.id == id, RUNS.c.status.in_(_UNFINISHED), _is_free())
+                .where(RUNS.c.id == id, RUNS.c.status.in_(_UNFINISHED), is_free())
                 .values(
                     status="queued",
                     reason="",
@@ -281,7 +282,7 @@ class RunStore:
 
     def begin(self, id: str, owner: str) -> None:
         """Say that the training of a claimed run begins."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 RUNS.update()
                 .where(RUNS.c.id == id, RUNS.c.owner == owner, RUNS.c.status == "queued")
@@ -296,7 +297,7 @@ class RunStore:
             in which case nothing was stored.
         """
         checkpoint = event.checkpoint() if isinstance(event, Epoch) and event.checkpoint else None
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             # Writing first takes SQLite's write lock at once, instead of failing to get it later.
             owned = connection.execute(
                 RUNS.update()
@@ -319,7 +320,7 @@ class RunStore:
             .join(WEIGHTS, WEIGHTS.c.run == TRAINING_STATES.c.run)
             .where(TRAINING_STATES.c.run == id, WEIGHTS.c.epoch == TRAINING_STATES.c.epoch)
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             row = connection.execute(query).first()
         return (row[0], Checkpoint(bytes(row[1]), bytes(row[2]))) if row else None
 
@@ -335,7 +336,7 @@ class RunStore:
             reason: Why, in a sentence, if it failed.
             traceback: Of the error that it failed with.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             ended = connection.execute(
                 RUNS.update()
                 .where(RUNS.c.id == id, RUNS.c.owner == owner, _is_live())
@@ -347,7 +348,7 @@ class RunStore:
 
     def renew(self, owner: str) -> None:
         """Renew `owner`'s lease on all runs that it has claimed."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 RUNS.update().where(RUNS.c.owner == owner, _is_live()).values(lease=_lease())
             )
@@ -361,7 +362,7 @@ class RunStore:
         connection.execute(WEIGHTS.delete().where(WEIGHTS.c.run == id, passing))
 
     def _read(self, which: sql.ColumnElement[bool]) -> list[Run | UnreadableRun]:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return _read(connection, which)
 
 
@@ -423,7 +424,8 @@ def _is_live() -> sql.ColumnElement[bool]:
     return RUNS.c.status.in_(["queued", "running"])
 
 
-def _is_free() -> sql.ColumnElement[bool]:
+def is_free() -> sql.ColumnElement[bool]:
+    """Select the runs that nobody trains."""
     return sql.or_(sql.not_(_is_live()), RUNS.c.lease < time.time())
 
 

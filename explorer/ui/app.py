@@ -1,15 +1,19 @@
 """The frame of all pages: title, navigation, and what is shown where a page cannot be."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from explorer.errors import ExplorerError
-from explorer.ui import reload, state
+from explorer.ui import acts, reload, state
 from explorer.ui.failure import for_visitor
 from explorer.ui.http.visitors import HOME, visitor
 from explorer.ui.pages import operator, plugins, runs, train
 from explorer.ui.pages.inside import page as inside
+
+PAGES = ("train", "inside", "runs", "plugins")  # by the names that settings use
 
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
@@ -21,36 +25,59 @@ def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config("Architecture Explorer", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
-    look = st.Page(inside.page, title="Look inside", icon=":material/search:", url_path="inside")
-    training = st.Page(
-        lambda: train.page(look), title="Train", icon=":material/model_training:", default=True
-    )
-    pages = [
-        training,
-        look,
-        st.Page(
-            lambda: runs.page(training, look),
-            title="Runs",
-            icon=":material/list:",
-            url_path="runs",
-        ),
-        st.Page(plugins.page, title="Plugins", icon=":material/extension:", url_path="plugins"),
-        st.Page(
-            operator.page,
-            title="Operator",
-            icon=":material/shield_person:",
-            url_path="operator",
-            visibility="visible" if _is_operator_away_from_home() else "hidden",
-        ),
-    ]
-    page = st.navigation(pages, position="top")
+    page = st.navigation(_pages(), position="top")
     try:
         state.store()  # where it cannot be opened, no page can be shown
         reload.offer()
+        acts.say_refused()
         page.run()
         state.freeze_memory(page.title)
     except ExplorerError as error:
         st.error(for_visitor(str(error)))
+
+
+def _pages() -> list[Page]:
+    """Return the pages that are offered; of those that are not, no other page has a link."""
+    offered = _offered()
+    pages: dict[str, Page] = {}
+    if "inside" in offered:
+        pages["inside"] = st.Page(
+            inside.page, title="Look inside", icon=":material/search:", url_path="inside"
+        )
+    look = pages.get("inside")
+    if "train" in offered:
+        training = st.Page(
+            lambda: train.page(look), title="Train", icon=":material/model_training:", default=True
+        )
+        pages = {"train": training, **pages}
+    if "runs" in offered:
+        pages["runs"] = st.Page(
+            lambda: runs.page(pages.get("train"), look),
+            title="Runs",
+            icon=":material/list:",
+            url_path="runs",
+        )
+    if "plugins" in offered:
+        pages["plugins"] = st.Page(
+            plugins.page, title="Plugins", icon=":material/extension:", url_path="plugins"
+        )
+    pages["operator"] = st.Page(
+        operator.page,
+        title="Operator",
+        icon=":material/shield_person:",
+        url_path="operator",
+        visibility="visible" if _is_operator_away_from_home() else "hidden",
+    )
+    return list(pages.values())
+
+
+def _offered() -> Collection[str]:
+    """Return the names of the pages that this visitor may open."""
+    try:
+        names, who = state.settings().offered_pages, visitor()
+    except ExplorerError:  # the page says so
+        return PAGES
+    return PAGES if who.is_operator or not names else {name.lower() for name in names}
 
 
 def _is_operator_away_from_home() -> bool:

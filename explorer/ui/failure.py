@@ -47,10 +47,10 @@ def show(error: Exception) -> bool:
     return True
 
 
-def details(trace: str) -> None:
-    """Show a traceback, folded, to who may see it; nothing if it is empty."""
+def details(trace: str, title: str = "Technical details") -> None:
+    """Show a traceback or a log, folded, to who may see it; nothing if it is empty."""
     if trace and sees_everything():
-        with st.expander("Technical details"):
+        with st.expander(title):
             st.code(trace, language=None, wrap_lines=True)
 
 

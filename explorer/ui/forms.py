@@ -1,6 +1,7 @@
 """Turns declared options into widgets, and widgets back into values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -48,8 +49,12 @@ def data_set(offered: Mapping[str, DataSet]) -> DataSet:
     return offered[name]
 
 
-def recipe() -> tuple[Recipe | None, DeltaGenerator]:
+def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | None, DeltaGenerator]:
     """Show the preset, how long, which seed, and all other fields folded away.
+
+    Args:
+        offered: The presets that can be chosen.
+        ends: The largest value of a field, where it is not that of its range.
 
     Returns:
         The recipe, or `None` if its values do not go together, which is then said; and the place
@@ -57,8 +62,8 @@ def recipe() -> tuple[Recipe | None, DeltaGenerator]:
     """
     name = st.segmented_control(
         "Recipe",
-        list(PRESETS),
-        default="fast",
+        list(offered),
+        default="fast" if "fast" in offered else offered[0],
         required=True,
         key="recipe",
         help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
@@ -70,8 +75,11 @@ def recipe() -> tuple[Recipe | None, DeltaGenerator]:
 
     def show(option: Option) -> None:
         # Each preset has its own fields; what differs from it is in the address.
-        key = f"{name}.{option.name}"
-        values[option.name] = _widget(option, getattr(base, option.name), key, typed=True)
+        key, default = f"{name}.{option.name}", getattr(base, option.name)
+        if option.name in ends and option.range:
+            option = replace(option, range=replace(option.range, high=ends[option.name]))
+            default = min(default, ends[option.name])
+        values[option.name] = _widget(option, default, key, typed=True)
 
     for column, first in zip(st.columns(len(_FIRST)), _FIRST, strict=True):
         with column:

@@ -11,7 +11,7 @@ from explorer.runs.progress import Progress, progress
 from explorer.runs.run import GUESSING, Run, Status, distinguish
 from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
-from explorer.ui import failure, state
+from explorer.ui import acts, failure, state
 from explorer.ui.components.chart import chart
 
 LIVE_SECONDS, WAITING_SECONDS = 0.5, 5.0  # between two looks at the store
@@ -87,13 +87,14 @@ def _status(run: Run, steps: Sequence[Step], key: str) -> None:
         now = progress(run, steps)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(now.fraction, f"**{name}** — {_doing(run, steps, now)}")
-            st.button(
-                "Stop",
-                icon=":material/stop:",
-                key=f"{key}.stop.{run.id}",
-                on_click=state.stop,
-                args=([run.id],),
-            )
+            if acts.may_stop(run.id):
+                st.button(
+                    "Stop",
+                    icon=":material/stop:",
+                    key=f"{key}.stop.{run.id}",
+                    on_click=acts.stop,
+                    args=([run.id],),
+                )
         if run.started and run.started.note:
             st.caption(f"{name}: {run.started.note}")
     elif run.status.is_resumable:
@@ -105,10 +106,11 @@ def _status(run: Run, steps: Sequence[Step], key: str) -> None:
                 "Resume" if run.epochs else "Start again",
                 icon=":material/resume:",
                 key=f"{key}.resume.{run.id}",
-                on_click=state.resume,
+                on_click=acts.resume,
                 args=([run.spec],),
             )
         failure.details(run.traceback)
+        failure.details(acts.printed(run.id), "What it printed")
     elif _learned_nothing(run):
         if run.spec.imported:
             st.warning(
@@ -138,7 +140,7 @@ def _learned_nothing(run: Run) -> bool:
 
 def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:
     if run.status is Status.QUEUED:
-        return "waiting for its turn"
+        return state.waiting(run)
     if steps:
         speed = f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""
         here = f"epoch {steps[-1].epoch} of {run.spec.recipe.epochs}"

@@ -11,12 +11,13 @@ from explorer.charts.curves import Trace, accuracy_curves, loss_curves
 from explorer.charts.svg import network_svg
 from explorer.engines import status
 from explorer.engines.children import Nursery
+from explorer.engines.hosting import Hosting
 from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
 from explorer.engines.questions import Drawn
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs.recorded import open_examples
-from explorer.runs.run import Run, RunSpec, UnknownRunError
+from explorer.runs.run import Run, UnknownRunError
 from explorer.runs.store import RunStore, StoreError
 from explorer.settings import Settings, SettingsError, read_settings
 from explorer.training.events import Score, Step
@@ -197,21 +198,15 @@ def _recorded_curves(which: Sequence[Any], _traces: Sequence[Trace]) -> tuple[Ch
     return drawn(accuracy_curves(_traces)), drawn(loss_curves(_traces))
 
 
-def submit(spec: RunSpec) -> Run:
-    """Queue the run of this spec."""
-    return engine().submit(spec)
+@st.cache_resource(show_spinner=False)
+def hosting() -> Hosting:
+    """Return the runs, as far as a visitor may have to do with them."""
+    return Hosting(store(), settings(), plugins(), lambda: engine())
 
 
-def resume(specs: Sequence[RunSpec]) -> None:
-    """Queue these runs again, each from its last finished epoch."""
-    for spec in specs:
-        engine().submit(spec)
-
-
-def stop(ids: Sequence[str]) -> None:
-    """Stop these runs."""
-    for id in ids:
-        engine().stop(id)
+def waiting(run: Run) -> str:
+    """Say where in the queue a run is, and when it will probably begin."""
+    return engine().waiting(run.id)
 
 
 def show(ids: Sequence[str]) -> None:

@@ -416,15 +416,16 @@ def test_a_cache_keeps_the_newest_results_that_fit(steps):
 
 
 def test_a_session_keeps_a_bounded_number_of_answers(model):
-    outline = look_into(model, DATA).outline
-    most = weight(outline) + 4 * weight(look_into(model, DATA).answers((), 9))
-    session = look_into(model, DATA, cache=Cache(most))
-    for images in range(1, 10):
-        session.answers((), images)
-    assert runs(model, lambda: [session.answers((), images) for images in (9, 8, 7, 6)]) == 0
-    assert runs(model, lambda: session.answers((), 1)) > 0
-    assert session.outline is not outline
-    assert runs(model, lambda: session.outline) == 0
+    def attribution_of(number, session):
+        return session.attribution(DATA.test.images[number].numpy(), 1, METHODS[0])
+
+    cache = Cache(4 * weight(attribution_of(0, look_into(model, DATA))))
+    session = look_into(model, DATA, cache=cache)
+    for number in range(10):
+        attribution_of(number, session)
+    assert len(cache) == 4
+    assert runs(model, lambda: [attribution_of(n, session) for n in (6, 7, 8, 9)]) == 0
+    assert runs(model, lambda: attribution_of(0, session)) > 0
 
 
 def arrays(result):
@@ -513,6 +514,22 @@ def test_all_answers_weigh_about_what_they_take(session):
     assert len(found) == 9
     for answer in found:
         assert 0.8 * size(answer) < weight(answer) < 5 * size(answer)
+
+
+def test_questions_about_many_images_take_no_more_room_than_their_answers_may():
+    most = 2**18
+    cache = Cache(most)
+
+    def answering(question, image, *args):
+        return np.zeros((1, 3), np.float32)
+
+    session = Session(answering, cache=cache)
+    for number in range(400):
+        image = np.full((3, 64, 64), number, np.int64).astype(np.uint8)
+        image[0, 0, :2] = divmod(number, 256)
+        session.patched(image, image, "conv")
+    assert len(cache) > 100
+    assert size(dict(cache._kept)) < 3 * most
 
 
 # Many ask at once.

@@ -58,6 +58,15 @@ def test_the_filters_are_plain_copies():
     assert torch.equal(conv.bias, before[1])
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_filters_of_any_precision_are_given_in_single(dtype):
+    conv = nn.Conv2d(3, 8, 3).to(dtype)
+    own = filters(conv)[""]
+    assert own.values.dtype == own.bias.dtype == own.norms.dtype == np.float32
+    assert np.array_equal(own.values, conv.weight.detach().float())
+    assert np.array_equal(own.bias, conv.bias.detach().float())
+
+
 def test_norms_mean_and_deviation_are_those_of_plain_python():
     own = of([3, 4, 0], [-1, 2, -2])
     assert own.norms.tolist() == [5, 3]

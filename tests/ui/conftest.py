@@ -8,7 +8,7 @@ from explorer.errors import ExplorerError
 from explorer.ui import state
 
 CACHED = (
-    *(state.settings, state.store, state.plugins, state.engine),
+    *(state.settings, state.store, state.plugins, state.engine, state.hosting),
     *(state.changed_plugins, state.changed_datasets),
 )
 

@@ -24,12 +24,15 @@ class IdleEngine:
     def __init__(self, store):
         self.store, self.stopped = store, []
 
-    def submit(self, spec):
+    def submit(self, spec, visitor):
         run = self.store.add(spec)
         return run if run.status is Status.FINISHED else self.store.claim(run.id, "idle")
 
     def stop(self, id):
         self.stopped.append(id)
+
+    def waiting(self, id):
+        return "number 3 in the queue, begins in about 2 min 10 s"
 
 
 @pytest.fixture
@@ -103,11 +106,11 @@ def test_train_makes_the_run_that_the_widgets_describe_and_its_address(app, engi
     assert run.spec.options == {"width": 24, "blocks": 3, "skip": False}
     assert run.spec.recipe == preset("fast").changed(seed=7)
     assert app.query_params["run"] in (run.id, [run.id])
-    assert "waiting for its turn" in app.get("progress")[0].proto.text
+    assert "number 3 in the queue, begins in about" in app.get("progress")[0].proto.text
 
 
 def test_stop_asks_the_engine(app, engine):
-    run = engine.submit(spec())
+    run = engine.submit(spec(), "home")
     app.query_params["run"] = run.id
     app.run()
     app.button(key=f"train.stop.{run.id}").click().run()

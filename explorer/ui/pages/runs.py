@@ -6,15 +6,14 @@ from typing import Any
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from explorer.errors import ExplorerError
 from explorer.runs.run import Run, UnreadableRun
-from explorer.ui import live, state
+from explorer.ui import acts, live, state
 
 
-def page(train: Page, inside: Page) -> None:
+def page(train: Page | None, inside: Page | None) -> None:
     """Show the table, what can be done with the chosen runs, and their curves."""
     st.markdown("#### All runs")
-    own, recorded = state.store().runs(), state.example_runs()
+    own, recorded = acts.shown_runs(), state.example_runs()
     if not own:
         st.info(
             "No run of your own yet: the page *Train* makes one. The recorded examples are listed "
@@ -37,7 +36,8 @@ def _unreadable(runs: Sequence[UnreadableRun]) -> None:
     for run in runs:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(run.reason)
-            _delete_button([run.id], f"delete.{run.id}")
+            if acts.mine() is None:
+                _delete_button([run.id], f"delete.{run.id}")
 
 
 def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
@@ -97,23 +97,25 @@ def _training(run: Run) -> dict[str, Any]:
     }
 
 
-def _actions(chosen: list[Run], own: set[str], train: Page, inside: Page) -> None:
-    mine = [run for run in chosen if run.id in own]
-    resumable = [run for run in mine if run.status.is_resumable]
-    live_runs = [run for run in mine if run.status.is_live]
+def _actions(chosen: list[Run], own: set[str], train: Page | None, inside: Page | None) -> None:
+    made = [run for run in chosen if run.id in own]
+    mine = acts.mine()
+    resumable = [run for run in made if run.status.is_resumable]
+    live_runs = [run for run in made if run.status.is_live and (mine is None or run.id in mine)]
+    deletable = [run for run in made if mine is None or mine.get(run.id)]
     with st.container(horizontal=True):
-        if st.button("Open on Train", icon=":material/model_training:", key="open"):
+        if train and st.button("Open on Train", icon=":material/model_training:", key="open"):
             st.session_state[state.SHOWN] = [run.id for run in chosen]
             st.switch_page(train)
         trained = [run.id for run in chosen if run.epochs]
-        if trained and st.button("Look inside", icon=":material/search:", key="look"):
+        if inside and trained and st.button("Look inside", icon=":material/search:", key="look"):
             # Two are looked at side by side.
             st.switch_page(inside, query_params=dict(zip(("net", "other"), trained, strict=False)))
         if resumable:
             st.button(
                 f"Resume {len(resumable)}",
                 icon=":material/resume:",
-                on_click=state.resume,
+                on_click=acts.resume,
                 args=([run.spec for run in resumable],),
                 key="resume",
             )
@@ -121,26 +123,18 @@ def _actions(chosen: list[Run], own: set[str], train: Page, inside: Page) -> Non
             st.button(
                 f"Stop {len(live_runs)}",
                 icon=":material/stop:",
-                on_click=state.stop,
+                on_click=acts.stop,
                 args=([run.id for run in live_runs],),
                 key="stop",
             )
-        if mine:
-            _delete_button([run.id for run in mine], "delete")
+        if deletable:
+            _delete_button([run.id for run in deletable], "delete")
 
 
 def _delete_button(ids: list[str], key: str) -> None:
     with st.popover(f"Delete {len(ids)}", icon=":material/delete:"):
         st.markdown("This deletes curves and weights for good.")
-        st.button("Yes, delete", type="primary", on_click=_delete, args=(ids,), key=key)
-
-
-def _delete(ids: list[str]) -> None:
-    for id in ids:
-        try:
-            state.store().delete(id)
-        except ExplorerError as error:
-            st.toast(str(error), icon=":material/warning:")
+        st.button("Yes, delete", type="primary", on_click=acts.delete, args=(ids,), key=key)
 
 
 def _accuracy_column(help: str) -> Any:

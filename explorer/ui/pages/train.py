@@ -11,7 +11,7 @@ from explorer.plugin.catalogue import Description
 from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError, spec_of
 from explorer.runs.run import titles as unlike
-from explorer.ui import forms, live, state
+from explorer.ui import acts, forms, live, state
 from explorer.ui.components.drawing import drawing
 
 QUERY = "run"
@@ -19,7 +19,7 @@ PICKER = "picker"
 MISSED = "missed"  # session key: an architecture that was asked for and was not there
 
 
-def page(inside: Page) -> None:
+def page(inside: Page | None) -> None:
     """Show three columns that read from left to right: choose, see, watch."""
     st.markdown("#### Train a network and watch it learn")
     choose, see, watch = st.columns([3, 3.2, 6], gap="large")
@@ -31,7 +31,7 @@ def page(inside: Page) -> None:
 
 
 def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
-    catalogue = state.catalogue()
+    catalogue = acts.offered()
     if not catalogue.architectures:
         st.error("No architecture could be loaded; the page *Plugins* says why.")
         return
@@ -64,14 +64,19 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     if not fitting:
         st.error(f"None of the data sets here fits {name}; a plugin can bring one that does.")
         return
-    dataset = forms.data_set({each: catalogue.datasets[each] for each in fitting})
+    dataset = forms.data_set(
+        {each: found for each, found in catalogue.datasets.items() if each in fitting}
+    )
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {dataset.url}")
-    recipe, place = forms.recipe()
+    recipe, place = forms.recipe(*acts.recipe_limits())
     spec, drawn, reason = None, None, ""
     try:
         drawn = state.network(name, values, dataset.name)
         spec = spec_of(architecture, values, dataset, recipe) if recipe else None
+        if spec and (refusal := acts.refusal(spec, drawn[0])):
+            st.error(refusal)
+            spec = None
     except ExplorerError as error:
         reason = str(error)
     place.button(
@@ -105,13 +110,14 @@ def _diagram(architecture: Description, dataset: DataSet, drawn: Drawn, svg: str
 
 
 def _train(spec: RunSpec) -> None:
-    run = state.submit(spec)
+    if (run := acts.submit(spec)) is None:
+        return
     if not run.status.is_live:
         st.toast("This run was made before, so its record is shown. Another seed makes a new one.")
     state.show([run.id])
 
 
-def _watch(inside: Page) -> None:
+def _watch(inside: Page | None) -> None:
     if state.SHOWN not in st.session_state:
         st.session_state[state.SHOWN] = st.query_params.get_all(QUERY)
     runs, unknown = _find(st.session_state[state.SHOWN])
@@ -120,7 +126,7 @@ def _watch(inside: Page) -> None:
     if runs:
         st.query_params[QUERY] = [run.id for run in runs]
         _pick(runs)
-        if trained := [run for run in runs if run.epochs]:
+        if inside and (trained := [run for run in runs if run.epochs]):
             st.page_link(
                 inside,
                 label=f"Look inside {trained[0].spec.architecture}",
@@ -131,7 +137,7 @@ def _watch(inside: Page) -> None:
         return
     st.query_params.pop(QUERY, None)
     none = "No run yet: press **Train**."
-    if state.store().runs():
+    if acts.shown_runs():
         _pick([])
         none = "Add one of your runs above, or press **Train**."
     st.info(
@@ -139,12 +145,13 @@ def _watch(inside: Page) -> None:
         "epochs by the tutorial's recipe.",
         icon=":material/school:",
     )
-    st.page_link(inside, label="Look inside them", icon=":material/search:")
+    if inside:
+        st.page_link(inside, label="Look inside them", icon=":material/search:")
     live.panel(state.example_runs(), "examples")
 
 
 def _pick(runs: list[Run]) -> None:
-    every = [*runs, *state.store().runs(), *state.example_runs()]
+    every = [*runs, *acts.shown_runs(), *state.example_runs()]
     titles = unlike(list({run.id: run for run in every}.values()))
     st.session_state[PICKER] = [run.id for run in runs]
     st.multiselect(

@@ -8,7 +8,7 @@ from explorer.errors import ExplorerError
 from explorer.runs.recorded import FIRST_TO_SHOW
 from explorer.runs.run import Run
 from explorer.runs.run import titles as unlike
-from explorer.ui import query_params, state
+from explorer.ui import acts, query_params, state
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.subject import Subject, load
 
@@ -28,7 +28,7 @@ def networks() -> list[Subject]:
     here = state.catalogue()
     runs = [
         run
-        for run in state.with_examples(state.store().runs())
+        for run in state.with_examples(acts.shown_runs())
         if run.epochs and run.spec.architecture in here.architectures
     ]
     titles = unlike(runs)

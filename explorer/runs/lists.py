@@ -1,0 +1,87 @@
+"""Lists of runs in TOML files, such as those that `explorer warm` trains.
+
+    [[run]]
+    architecture = "residual-bn"
+    options = {skip = false}
+    recipe = "fast"
+    epochs = 2
+    seeds = [0, 1, 2]
+
+`dataset` is `mnist` and `recipe` is `fast` where there is none; all other keys are fields of the
+recipe, as the command line has them.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from explorer.errors import ExplorerError
+from explorer.plugin.catalogue import Catalogue, Description
+from explorer.runs.run import RunSpec, spec_of
+from explorer.text import suggest
+from explorer.training.recipe import OPTIONS, PRESETS, preset
+
+_OWN = ("architecture", "options", "dataset", "recipe", "seeds")
+_FIELDS = tuple(option.name for option in OPTIONS)
+
+
+class ListError(ExplorerError, ValueError):
+    """A list of runs cannot be read; the message names the entry, and what would be right."""
+
+
+def read_list(file: Path, catalogue: Catalogue[Description]) -> list[RunSpec]:
+    """Return the specs of all runs in a file, in its order, each once.
+
+    Args:
+        file: In TOML.
+        catalogue: What plugins offer.
+
+    Raises:
+        ListError: The file cannot be read, or names what there is not.
+    """
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ListError(f"{file} cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ListError(f"{file} is no TOML file: {error}.") from error
+    entries = content.pop("run", None)
+    if content or not isinstance(entries, list) or not entries:
+        raise ListError(f"{file} should have tables [[run]] and nothing else.")
+    specs: list[RunSpec] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            specs += _specs(entry, catalogue)
+        except ExplorerError as error:
+            raise ListError(f"{file}, run {number}: {error}") from error
+    return list({spec.id: spec for spec in specs}.values())
+
+
+def _specs(entry: Any, catalogue: Catalogue[Description]) -> Iterator[RunSpec]:
+    if not isinstance(entry, Mapping):
+        raise ListError("a run is a table, with an architecture.")
+    for name in entry:
+        if name not in (*_OWN, *_FIELDS):
+            raise ListError(f"there is no key {name!r}; {suggest(name, (*_OWN, *_FIELDS))}")
+    architecture = catalogue[_text(entry, "architecture", None)]
+    dataset = catalogue.dataset(_text(entry, "dataset", "mnist"))
+    options, seeds = entry.get("options", {}), entry.get("seeds", [entry.get("seed", 0)])
+    if not isinstance(options, Mapping):
+        raise ListError("options is a table, such as {width = 16}.")
+    if not isinstance(seeds, list) or not seeds or ("seed" in entry and "seeds" in entry):
+        raise ListError("seeds is a list, such as [0, 1, 2], and stands for seed.")
+    name = _text(entry, "recipe", "fast")
+    if name not in PRESETS:
+        raise ListError(f"there is no recipe {name!r}; {suggest(name, PRESETS)}")
+    changed = {each: entry[each] for each in _FIELDS if each in entry and each != "seed"}
+    for seed in seeds:
+        recipe = preset(name).changed(**changed, seed=seed)
+        yield spec_of(architecture, options, dataset, recipe)
+
+
+def _text(entry: Mapping[str, Any], name: str, default: str | None) -> str:
+    value = entry.get(name, default)
+    if not isinstance(value, str):
+        raise ListError(f"{name} is a text, and not {value!r}.")
+    return value

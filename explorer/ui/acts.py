@@ -1,0 +1,115 @@
+"""What a visitor does with runs, in their own name; what is refused is said on the page."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import streamlit as st
+
+from explorer.engines.limits import recipe_ends
+from explorer.engines.questions import Drawn
+from explorer.errors import ExplorerError
+from explorer.plugin.catalogue import Catalogue, Description
+from explorer.runs import keeping
+from explorer.runs.run import Run, RunSpec
+from explorer.training.recipe import PRESETS
+from explorer.ui import state
+from explorer.ui.failure import for_visitor
+from explorer.ui.http.visitors import acting_visitor, visitor
+
+REFUSED = "refused"  # session key: sentences that are shown once
+
+
+def submit(spec: RunSpec) -> Run | None:
+    """Queue the run of this spec; `None` if that is refused."""
+    with _saying():
+        return state.hosting().submit(spec, acting_visitor())
+    return None
+
+
+def resume(specs: Sequence[RunSpec]) -> None:
+    """Queue these runs again, each from its last finished epoch."""
+    for spec in specs:
+        submit(spec)
+
+
+def stop(ids: Sequence[str]) -> None:
+    """Stop these runs, or leave them to others who want them too."""
+    for id in ids:
+        with _saying():
+            if not state.hosting().stop(id, acting_visitor()):
+                st.toast("Others asked for this run too, so it goes on for them.")
+
+
+def delete(ids: Sequence[str]) -> None:
+    """Delete these runs."""
+    for id in ids:
+        with _saying():
+            state.hosting().delete(id, acting_visitor())
+
+
+def pin(ids: Sequence[str]) -> None:
+    """Keep these runs when room is made, since somebody has a link to them."""
+    for id in ids:
+        with _saying():
+            keeping.pin(state.store(), id)
+
+
+def offered() -> Catalogue[Description]:
+    """Return the architectures and data sets that this visitor may train."""
+    return state.hosting().offered(visitor())
+
+
+def refusal(spec: RunSpec, drawn: Drawn) -> str:
+    """Say in a sentence why this visitor may not train that; empty if they may."""
+    return state.hosting().refusal(spec, drawn, visitor())
+
+
+def recipe_limits() -> tuple[Sequence[str], Mapping[str, int]]:
+    """Return the presets that this visitor may choose, and the largest values of their fields."""
+    settings = state.settings()
+    if visitor().is_operator:
+        return tuple(PRESETS), {}
+    offered = [name for name in PRESETS if name in (settings.offered_recipes or PRESETS)]
+    return offered or tuple(PRESETS), recipe_ends(settings)
+
+
+def shown_runs() -> list[Run]:
+    """Return the runs that this visitor sees in lists, the newest first, without the examples."""
+    return state.hosting().shown(state.store().runs(), visitor())
+
+
+def mine() -> dict[str, bool] | None:
+    """Return the runs that this visitor may stop, by id, and whether they may delete them.
+
+    `None` means all.
+    """
+    return state.hosting().mine(visitor())
+
+
+def may_stop(id: str) -> bool:
+    """Return whether this visitor may stop a run."""
+    own = mine()
+    return own is None or id in own
+
+
+def printed(id: str) -> str:
+    """Return what a run's process printed; may be empty."""
+    try:
+        return keeping.read_log(state.store(), id)
+    except ExplorerError:
+        return ""
+
+
+def say_refused() -> None:
+    """Show what was refused since the page was last shown."""
+    for sentence in st.session_state.pop(REFUSED, ()):
+        st.error(sentence)
+
+
+@contextlib.contextmanager
+def _saying() -> Iterator[None]:
+    """Keep the sentence of what is refused within the block, to be shown on the page."""
+    try:
+        yield
+    except ExplorerError as error:
+        st.session_state.setdefault(REFUSED, []).append(for_visitor(str(error)))

@@ -1,0 +1,237 @@
+"""What a visitor may do with runs, and the sentence that refuses more."""
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import pytest
+
+from explorer.data.dataset import UnknownDataSetError
+from explorer.engines.asking import AnswerError
+from explorer.engines.children import Nursery
+from explorer.engines.hosting import Hosting, NotYoursError
+from explorer.engines.limits import LimitError, demand_memory, most_epochs, recipe_ends
+from explorer.engines.local import LocalEngine
+from explorer.engines.plugins import Plugins
+from explorer.plugin.catalogue import UnknownArchitectureError
+from explorer.runs.run import Status, UnknownRunError, spec_of
+from explorer.runs.store import RunStore
+from explorer.runs.wishes import wished_by
+from explorer.settings import Settings
+from explorer.training.recipe import preset
+
+
+@dataclass(frozen=True)
+class Person:
+    id: str
+    is_operator: bool = False
+
+
+ANN, BOB, OPERATOR = Person("ann"), Person("bob"), Person("op", is_operator=True)
+
+
+class IdleChild(SimpleNamespace):
+    """A process that trains nothing, until the test ends it."""
+
+
+class Queue(LocalEngine):
+    """An engine whose runs wait for ever."""
+
+    def _serve(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def host(nursery, tmp_path, cache, mnist):
+    """Begin a hosted app with these limits."""
+    opened = []
+
+    def host(**limits):
+        settings = Settings(
+            hosted=True,
+            database_url=f"sqlite:///{tmp_path / 'runs.sqlite'}",
+            cache=cache,
+            **{"run_memory": None, **limits},
+        )
+        store, plugins = RunStore(settings.database_url), Plugins(nursery, settings)
+        engine = Queue(store, settings, nursery, plugins.needed)
+        hosting = Hosting(store, settings, plugins, lambda: engine)
+        opened.append((engine, plugins, store))
+        return SimpleNamespace(hosting=hosting, engine=engine, store=store, plugins=plugins)
+
+    yield host
+    for engine, plugins, store in opened:
+        engine.close()
+        plugins.close()
+        store.close()
+
+
+def spec(app, name="plain", values=None, **changes):
+    catalogue = app.plugins.whole_catalogue
+    recipe = preset("fast").changed(**{"train_size": 500, **changes})
+    return spec_of(catalogue[name], values or {}, catalogue.dataset("mnist"), recipe)
+
+
+def test_a_visitor_s_run_is_theirs_and_nobody_else_stops_or_deletes_it(host):
+    app = host()
+    run = app.hosting.submit(spec(app), ANN)
+    assert run.status is Status.QUEUED
+    assert app.hosting.mine(ANN) == {run.id: True}
+    assert app.hosting.mine(BOB) == {}
+    assert app.hosting.mine(OPERATOR) is None
+    with pytest.raises(NotYoursError, match="somebody else's"):
+        app.hosting.stop(run.id, BOB)
+    with pytest.raises(NotYoursError, match="by the operator only"):
+        app.hosting.delete(run.id, BOB)
+    assert app.hosting.stop(run.id, ANN) is True
+    assert app.store.run(run.id).status is Status.STOPPED
+
+
+def test_a_run_that_two_asked_for_goes_on_for_the_other(host):
+    app = host()
+    one, other = app.hosting.submit(spec(app), ANN), app.hosting.submit(spec(app), BOB)
+    assert one.id == other.id
+    [task] = app.engine.queue()
+    assert task.visitors == {"ann", "bob"}
+    with pytest.raises(NotYoursError):
+        app.hosting.delete(one.id, ANN)
+    assert app.hosting.stop(one.id, ANN) is False
+    assert app.store.run(one.id).status is Status.QUEUED
+    assert app.engine.queue()[0].visitors == {"bob"}
+    assert app.hosting.stop(one.id, BOB) is True
+    assert app.store.run(one.id).status is Status.STOPPED
+
+
+def test_the_operator_stops_and_deletes_anybody_s(host):
+    app = host()
+    run = app.hosting.submit(spec(app), ANN)
+    assert app.hosting.stop(run.id, OPERATOR) is True
+    app.hosting.delete(run.id, OPERATOR)
+    with pytest.raises(UnknownRunError):
+        app.store.run(run.id)
+    assert wished_by(app.store, "ann") == {}
+
+
+def test_lists_show_all_finished_runs_and_one_s_own(host):
+    app = host()
+    done, mine, theirs = (app.store.add(spec(app, seed=seed)) for seed in range(3))
+    app.store.claim(done.id, "x")
+    app.store.end(done.id, "x", Status.FINISHED)
+    app.hosting.submit(mine.spec, ANN)
+    app.hosting.submit(theirs.spec, BOB)
+    runs = app.store.runs()
+    assert len(runs) == 3
+    assert {run.id for run in app.hosting.shown(runs, ANN)} == {done.id, mine.id}
+    assert app.hosting.shown(runs, OPERATOR) == runs
+
+
+LARGE = {"epochs": 40}
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked", "sentence"),
+    [
+        ({"max_epochs": 3}, {"epochs": 4}, "A run may have 3 epochs here, not 4."),
+        (
+            {"max_image_epochs": 100_000},
+            {"epochs": 2, "train_size": None},
+            "A run may train on 100,000 images here, counted once for each epoch; this one asks "
+            "for 120,000. Possible are 1 epoch of these images, or 50,000 images in 2 epochs.",
+        ),
+        (
+            {"max_image_epochs": 400},
+            {},
+            "A run may train on 400 images here, counted once for each epoch; this one asks for "
+            "500. Possible are 400 images in 1 epoch.",
+        ),
+        (
+            {"max_parameters": 8000},
+            {},
+            "A network may have 8,000 parameters here; with these options it has 8,490. Choose a "
+            "smaller one.",
+        ),
+        (
+            {"max_macs": 1000},
+            {},
+            "A network may take 1,000 multiply-adds for an image here; with these options it takes",
+        ),
+    ],
+)
+def test_a_run_over_a_limit_is_refused_with_what_is_possible_and_leaves_nothing(
+    host, limits, asked, sentence
+):
+    app = host(**limits)
+    large = spec(app, **asked)
+    with pytest.raises(LimitError) as caught:
+        app.hosting.submit(large, ANN)
+    assert str(caught.value).startswith(sentence)
+    assert app.store.runs() == []
+    drawn = app.plugins.draw("plain", {}, "mnist")
+    assert app.hosting.refusal(large, drawn, ANN) == str(caught.value)
+    assert app.hosting.refusal(large, drawn, OPERATOR) == ""
+    assert app.hosting.submit(large, OPERATOR).status is Status.QUEUED
+
+
+def test_a_visitor_has_so_many_runs_at_once_and_all_have_so_many(host):
+    app = host(queue_per_visitor=2, queue_total=3)
+    for seed in range(2):
+        app.hosting.submit(spec(app, seed=seed), ANN)
+    with pytest.raises(LimitError, match="You have 2 runs that wait or are trained"):
+        app.hosting.submit(spec(app, seed=2), ANN)
+    app.hosting.submit(spec(app, seed=0), ANN)  # the same again is no more
+    app.hosting.submit(spec(app, seed=3), BOB)
+    with pytest.raises(LimitError, match="3 runs wait, as many as are possible here"):
+        app.hosting.submit(spec(app, seed=4), BOB)
+    app.hosting.stop(spec(app, seed=0).id, ANN)
+    app.hosting.submit(spec(app, seed=4), BOB)
+    assert len(app.engine.queue()) == 3
+
+
+def test_what_is_not_offered_is_neither_shown_nor_trained(host):
+    app = host(offered_plugins=("plain", "mlp"), offered_datasets=("mnist",))
+    offered = app.hosting.offered(ANN)
+    assert list(offered.architectures) == ["mlp", "plain"]
+    assert list(offered.datasets) == ["mnist"]
+    assert len(app.hosting.offered(OPERATOR).architectures) > 2
+    with pytest.raises(UnknownArchitectureError, match="There is no architecture 'residual'"):
+        app.hosting.submit(spec(app, "residual"), ANN)
+    with pytest.raises(UnknownDataSetError, match="There is no data set 'kmnist'"):
+        app.hosting.submit(replace(spec(app), dataset="kmnist"), ANN)
+    assert app.hosting.submit(spec(app), ANN).status is Status.QUEUED
+
+
+def test_the_memory_of_a_step_is_measured_and_limits_the_batch(host):
+    app = host(run_memory=10_000)
+    small = app.plugins.step_memory(spec(app, batch_size=16))
+    large = app.plugins.step_memory(spec(app, batch_size=500))
+    assert 0 <= small < large
+    limited = host(run_memory=1)
+    with pytest.raises((LimitError, AnswerError), match="smaller"):
+        limited.hosting.submit(spec(limited, batch_size=500), ANN)
+    assert limited.store.runs() == []
+
+
+def test_a_refusal_for_memory_names_a_batch_that_fits():
+    settings = Settings(run_memory=1000)
+    demand_memory(settings, 999, 64)
+    with pytest.raises(LimitError, match="Choose a batch of about 32 images"):
+        demand_memory(settings, 2000, 64)
+    with pytest.raises(LimitError, match="Choose a smaller network"):
+        demand_memory(settings, 100_000, 64)
+    demand_memory(Settings(), 10**9, 64)
+
+
+def test_the_most_epochs_follow_from_both_limits():
+    settings = Settings(max_epochs=10, max_image_epochs=300_000)
+    assert most_epochs(settings, 60_000) == 5
+    assert most_epochs(settings, 100) == 10
+    assert most_epochs(settings, None) == 10
+    assert most_epochs(Settings(), 60_000) is None
+    assert recipe_ends(settings) == {"epochs": 10}
+    assert recipe_ends(Settings()) == {}
