@@ -70,12 +70,11 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {dataset.url}")
     recipe, place = forms.recipe(*acts.recipe_limits())
-    spec, drawn, reason = None, None, ""
+    spec, drawn, reason, refusal = None, None, "", ""
     try:
         drawn = state.network(name, values, dataset.name)
         spec = spec_of(architecture, values, dataset, recipe) if recipe else None
         if spec and (refusal := acts.refusal(spec, drawn[0])):
-            st.error(refusal)
             spec = None
     except ExplorerError as error:
         reason = str(error)
@@ -88,6 +87,8 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
         on_click=_train,
         args=(spec,),
     )
+    if refusal:
+        place.error(refusal)
     with see:
         if drawn:
             _diagram(architecture, dataset, *drawn)
