@@ -22,7 +22,7 @@ _NETWORK = ("/torch/nn/", "/torch/_tensor.py", "/torch/autograd/", "/torch/optim
 
 # What the explorer calls for its own purposes; whoever called it answers for its errors.
 _LIBRARIES = (
-    *("captum", "numpy", "pebble", "PIL", "platformdirs", "pluggy", "psutil", "pydantic"),
+    *("captum", "numpy", "PIL", "platformdirs", "pluggy", "psutil", "pydantic"),
     *("safetensors", "sqlalchemy", "torch"),
 )
 
