@@ -283,7 +283,6 @@ NEEDED_BY_OTHERS = [
     "streamlit",
     "plotly",
     "sqlalchemy",
-    "pebble",
     "pydantic",
     "pydantic_settings",
     "typer",
