@@ -15,9 +15,11 @@ from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
 from explorer.ui import failure, state
 from explorer.ui.components.chart import chart
+from explorer.ui.pace import LEAST
 
 WAITING_SECONDS = 5.0  # between two looks at what may be resumed
 STEADY_SECONDS = 5.0  # for which a page keeps its pace; to change it, the page runs again
+SHARED_SECONDS = 0.25  # how old may be what another has read, where many watch
 WATCHER = "watcher"  # session key: identifies this page among those that watch a live run
 
 
@@ -48,7 +50,9 @@ def _panel(ids: Sequence[str], key: str, pause: float, began: float) -> None:
         began: When the page last ran, as `time.monotonic` counts.
     """
     before = time.thread_time()
-    live = _show(ids, key)
+    # Where many watch, one reads for all who look within a moment.
+    age = SHARED_SECONDS if pause > LEAST else 0.0
+    live = _show(ids, key, age)
     if live != bool(pause):
         st.rerun()
     if live:
@@ -58,18 +62,19 @@ def _panel(ids: Sequence[str], key: str, pause: float, began: float) -> None:
             st.rerun()
 
 
-def _show(ids: Sequence[str], key: str) -> bool:
+def _show(ids: Sequence[str], key: str, age: float) -> bool:
     """Show the panel, and return whether a run is live."""
     found = []
     for id in ids:
         try:
-            found.append(state.find_run(id))
+            found.append(state.find_run(id, age))
         except ExplorerError as error:  # it was deleted since, from another window
             st.warning(str(error))
     runs = [run for run, _ in found]
     labels = distinguish(runs)
     traces = [
-        Trace(run, _steps(run, store), labels[run.id], _scores(run, store)) for run, store in found
+        Trace(run, _steps(run, store, age), labels[run.id], _scores(run, store))
+        for run, store in found
     ]
     for trace in traces:
         _status(trace.run, trace.steps, key)
@@ -104,9 +109,9 @@ def _scores(run: Run, store: RunStore) -> Sequence[Score]:
     return state.recorded_scores(run.id, len(run.epochs), store)
 
 
-def _steps(run: Run, store: RunStore) -> Sequence[Step]:
+def _steps(run: Run, store: RunStore, age: float) -> Sequence[Step]:
     if run.status.is_live:
-        return state.following().steps(run.id)
+        return state.following().steps(run.id, age)
     return state.recorded_steps(run.id, len(run.epochs), store)
 
 

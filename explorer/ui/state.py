@@ -159,14 +159,18 @@ def with_examples(own: Sequence[Run]) -> list[Run]:
     return [*own, *(run for run in example_runs() if run.id not in known)]
 
 
-def find_run(id: str) -> tuple[Run, RunStore]:
+def find_run(id: str, age: float = 0.0) -> tuple[Run, RunStore]:
     """Return a run and the store that has it, the user's before the examples.
+
+    Args:
+        id: The run.
+        age: How many seconds ago it may have been read, if it was live then.
 
     Raises:
         UnknownRunError: Neither has it.
     """
     try:
-        return store().run(id), store()
+        return following().run(id, age), store()
     except UnknownRunError:
         for run in example_runs():
             if run.id == id:

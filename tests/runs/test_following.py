@@ -1,7 +1,7 @@
 import pytest
 
 from explorer.runs.following import MOST_RUNS, Follower
-from explorer.runs.run import RunSpec
+from explorer.runs.run import RunSpec, Status
 from explorer.training.events import Started, Step
 from explorer.training.recipe import preset
 
@@ -39,7 +39,7 @@ def test_a_run_that_was_resumed_from_an_earlier_step_is_read_anew(store, run):
         store.append(run.id, "worker", step(number))
     assert len(follower.steps(run.id)) == 3
     for losses in ([2.0], [3.0, 3.1, 3.2, 3.3]):
-        store.end(run.id, "worker", "interrupted")
+        store.end(run.id, "worker", Status.INTERRUPTED)
         store.claim(run.id, "worker")
         store.begin(run.id, "worker")
         for number, loss in enumerate(losses, start=1):
@@ -51,4 +51,40 @@ def test_runs_that_were_followed_long_ago_are_forgotten(store):
     follower = Follower(store)
     for number in range(MOST_RUNS + 5):
         follower.steps(f"{number:012x}")
-    assert len(follower._kept) == MOST_RUNS
+    assert len(follower._followed) == MOST_RUNS
+
+
+def test_many_who_look_within_a_moment_share_one_reading(store, run, monkeypatch):
+    asked = []
+    for name in ("run", "steps"):
+        original = getattr(store, name)
+        monkeypatch.setattr(
+            store,
+            name,
+            lambda *given, name=name, original=original, **options: (
+                asked.append(name) or original(*given, **options)
+            ),
+        )
+    now = [0.0]
+    follower = Follower(store, lambda: now[0])
+    store.append(run.id, "worker", step(1))
+    for moment in (1.0, 1.1, 1.2, 1.3):
+        now[0] = moment
+        for _ in range(10):
+            assert follower.run(run.id, age=0.25).id == run.id
+            assert len(follower.steps(run.id, age=0.25)) == 1
+    assert sorted(asked) == ["run"] * 2 + ["steps"] * 2
+    assert len(follower.steps(run.id)) == 1
+    assert len(asked) == 5, "who must know it now reads it"
+
+
+def test_what_is_over_is_read_each_time(store, run):
+    follower = Follower(store, lambda: 1.0)
+    assert follower.run(run.id, age=0.25).status.is_live
+    store.end(run.id, "worker", Status.STOPPED)
+    assert follower.run(run.id).status is Status.STOPPED
+    assert follower.run(run.id, age=0.25).status.is_live, "as it was a moment ago"
+    later = Follower(store, lambda: 1.0)
+    assert later.run(run.id, age=0.25).status is Status.STOPPED
+    store.claim(run.id, "worker")
+    assert later.run(run.id, age=0.25).status.is_live
