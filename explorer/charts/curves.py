@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
-import plotly.graph_objects as go
-
-from explorer.charts.style import GRID, RUNS, figure, translucent
+from explorer.charts.style import GRID, RUNS, Plain, layout, translucent
 from explorer.runs.run import Run
 from explorer.text import cut
 from explorer.training.events import Epoch, Score, Step
@@ -60,6 +59,7 @@ class _Measure:
     value: Callable[[_Point], float]
     place: Callable[[float], float]
     text: Callable[[float], str]
+    tick: Callable[[float], str]
     ticks: tuple[float, ...]
     top: float
 
@@ -76,6 +76,7 @@ _ACCURACY = _Measure(
     value=lambda point: point.accuracy,
     place=lambda accuracy: -math.log10(1 - min(accuracy, 0.9985)),
     text=lambda accuracy: f"{100 * accuracy:.2f} %",
+    tick=lambda accuracy: f"{100 * accuracy:g} %",
     ticks=(0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998),
     top=0.9985,
 )
@@ -85,23 +86,20 @@ _LOSS = _Measure(
     value=lambda point: point.loss,
     place=lambda loss: math.log10(min(max(loss, 0.003), 4)),
     text=lambda loss: f"{loss:.3f}",
+    tick=lambda loss: f"{loss:g}",
     ticks=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
     top=4,
 )
 
 
-def accuracy_curves(traces: Sequence[Trace]) -> go.Figure:
+def accuracy_curves(traces: Sequence[Trace]) -> Plain:
     """Draw accuracy by epoch, on a scale stretched towards 100 %: test solid, training dashed."""
-    chart = _curves(traces, _ACCURACY)
-    chart.update_yaxes(ticktext=[f"{100 * tick:g} %" for tick in _ACCURACY.ticks])
-    return chart
+    return _curves(traces, _ACCURACY)
 
 
-def loss_curves(traces: Sequence[Trace]) -> go.Figure:
+def loss_curves(traces: Sequence[Trace]) -> Plain:
     """Draw cross-entropy by epoch on a logarithmic scale: test solid, training dashed."""
-    chart = _curves(traces, _LOSS)
-    chart.update_yaxes(ticktext=[f"{tick:g}" for tick in _LOSS.ticks])
-    return chart
+    return _curves(traces, _LOSS)
 
 
 def run_hues(runs: Sequence[Run]) -> Mapping[str, str]:
@@ -112,84 +110,101 @@ def run_hues(runs: Sequence[Run]) -> Mapping[str, str]:
     return {run.id: families[_family(run)] for run in runs}
 
 
-def _curves(traces: Sequence[Trace], measure: _Measure) -> go.Figure:
-    chart = figure(measure.height, f"{measure.name} {' '.join(trace.run.id for trace in traces)}")
+def _curves(traces: Sequence[Trace], measure: _Measure) -> Plain:
     hues = run_hues([trace.run for trace in traces])
     families: dict[str, list[Trace]] = defaultdict(list)
     for trace in traces:
         families[_family(trace.run)].append(trace)
 
     epochs = max((trace.run.spec.recipe.epochs for trace in traces), default=1)
+    lines: list[dict[str, Any]] = []
     ends: list[tuple[_Point, str, str]] = []
     for family in families.values():
         hue = hues[family[0].run.id]
         label = family[0].label if len(family) == 1 else _shared_label(family)
-        for trace in family:
+        tests = [_test(trace, epochs) for trace in family]
+        for trace, test in zip(family, tests, strict=True):
             thin = len(family) > 1
             paler = translucent(hue, 0.5 if thin else 0.8)
+            at = "" if trace.run.spec.imported else AT_EPOCH
             training = _training(trace, epochs)
-            _line(chart, measure, training, f"{trace.label}, training", paler, 1.2, "dash")
-            test = f"{trace.label}, test"
-            colour, width = (paler, 1) if thin else (hue, 2.6)
-            _line(chart, measure, _test(trace, epochs), test, colour, width)
-            if trace.run.spec.imported:
-                for line in chart.data[-2:]:
-                    line.hovertemplate = line.hovertemplate.removeprefix(AT_EPOCH)
-        mean = _mean([_test(trace, epochs) for trace in family])
+            lines.append(_dashed(measure, training, f"{trace.label}, training", at, paler))
+            colour, width = (paler, 1.0) if thin else (hue, 2.6)
+            lines.append(_solid(measure, test, f"{trace.label}, test", at, colour, width))
+        mean = _mean(tests)
         if len(family) > 1:
-            _line(chart, measure, mean, f"{label}, test", hue, 3.2)
+            lines.append(_solid(measure, mean, f"{label}, test", AT_EPOCH, hue, 3.2))
         if shown := mean or _training(family[0], epochs):
             ends.append((shown[-1], label, hue))
 
-    _label_ends(chart, measure, ends, epochs)
-    chart.update_xaxes(
-        range=[0, epochs / (1 - LABELS)],
-        title={"text": "epoch", "standoff": 4},
-        tickvals=_whole_ticks(epochs),
-        showgrid=False,
-        zeroline=False,
-    )
-    chart.update_yaxes(
-        range=measure.range,
-        tickvals=[measure.place(tick) for tick in measure.ticks],
-        gridcolor=GRID,
-        zeroline=False,
-        automargin=True,
-    )
-    chart.update_layout(margin={"l": 4, "r": 0, "t": 10, "b": 40})
-    return chart
+    annotations, shapes = _end_labels(measure, ends, epochs)
+    return {
+        "data": lines,
+        "layout": {
+            **layout(measure.height, " ".join([measure.name, *(t.run.id for t in traces)])),
+            "margin": {"l": 4, "r": 0, "t": 10, "b": 40},
+            "annotations": annotations,
+            "shapes": shapes,
+            "xaxis": {
+                "range": [0, epochs / (1 - LABELS)],
+                "title": {"text": "epoch", "standoff": 4},
+                "tickvals": _whole_ticks(epochs),
+                "showgrid": False,
+                "zeroline": False,
+            },
+            "yaxis": {
+                "range": list(measure.range),
+                "tickvals": [measure.place(tick) for tick in measure.ticks],
+                "ticktext": [measure.tick(tick) for tick in measure.ticks],
+                "gridcolor": GRID,
+                "zeroline": False,
+                "automargin": True,
+            },
+        },
+    }
 
 
-def _line(
-    chart: go.Figure,
-    measure: _Measure,
-    points: Sequence[_Point],
-    name: str,
-    colour: str,
-    width: float,
-    dash: str = "solid",
-) -> None:
-    values = [measure.value(point) for point in points]
-    chart.add_scatter(
-        x=[round(point.epoch, 3) for point in points],
-        y=[round(measure.place(value), 4) for value in values],
-        customdata=[measure.text(value) for value in values],
-        name=name,
-        hovertemplate=f"{AT_EPOCH}<b>%{{customdata}}</b><extra>%{{fullData.name}}</extra>",
-        mode="lines+markers" if dash == "solid" else "lines",
-        line={"color": colour, "width": width, "dash": dash},
+def _dashed(
+    measure: _Measure, points: Sequence[_Point], name: str, at: str, colour: str
+) -> dict[str, Any]:
+    return {
+        **_line(measure, points, name, at),
+        "mode": "lines",
+        "line": {"color": colour, "width": 1.2, "dash": "dash"},
+    }
+
+
+def _solid(
+    measure: _Measure, points: Sequence[_Point], name: str, at: str, colour: str, width: float
+) -> dict[str, Any]:
+    return {
+        **_line(measure, points, name, at),
+        "mode": "lines+markers",
+        "line": {"color": colour, "width": width, "dash": "solid"},
         # The end of an epoch is larger: all test images are scored there.
-        marker={"size": [2 * width + (2 if float(p.epoch).is_integer() else 0) for p in points]},
-    )
+        "marker": {"size": [2 * width + (2 if float(p.epoch).is_integer() else 0) for p in points]},
+    }
 
 
-def _label_ends(
-    chart: go.Figure,
-    measure: _Measure,
-    ends: Sequence[tuple[_Point, str, str]],
-    epochs: int,
-) -> None:
-    """Write each line's name and last value where it ends, moved apart where they would overlap."""
+def _line(measure: _Measure, points: Sequence[_Point], name: str, at: str) -> dict[str, Any]:
+    values = [measure.value(point) for point in points]
+    return {
+        "type": "scatter",
+        "x": [round(point.epoch, 3) for point in points],
+        "y": [round(measure.place(value), 4) for value in values],
+        "customdata": [measure.text(value) for value in values],
+        "name": name,
+        "hovertemplate": f"{at}<b>%{{customdata}}</b><extra>%{{fullData.name}}</extra>",
+    }
+
+
+def _end_labels(
+    measure: _Measure, ends: Sequence[tuple[_Point, str, str]], epochs: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return each line's name and last value where it ends, and what leads from one to the other.
+
+    Labels are moved apart where they would overlap.
+    """
     wanted = [measure.place(measure.value(point)) for point, _, _ in ends]
     texts = [
         [*_lines(label, len(ends)), f"<b>{measure.text(measure.value(point))}</b>"]
@@ -199,25 +214,31 @@ def _label_ends(
     pixel = (high - low) / (measure.height - 50)
     rooms = [(LINE_HEIGHT * len(lines) + 4) * pixel for lines in texts]
     places = _apart(wanted, rooms, low, high)
+    annotations, shapes = [], []
     for (point, _, hue), lines, y, place in zip(ends, texts, wanted, places, strict=True):
-        chart.add_annotation(
-            x=epochs * 1.035,
-            y=place,
-            text="<br>".join(lines),
-            font={"color": hue, "size": 12},
-            showarrow=False,
-            xanchor="left",
-            align="left",
+        annotations.append(
+            {
+                "x": epochs * 1.035,
+                "y": place,
+                "text": "<br>".join(lines),
+                "font": {"color": hue, "size": 12},
+                "showarrow": False,
+                "xanchor": "left",
+                "align": "left",
+            }
         )
         if point.epoch > 0.9 * epochs:  # from further away it would look like a forecast
-            chart.add_shape(
-                type="line",
-                x0=point.epoch,
-                y0=y,
-                x1=epochs * 1.03,
-                y1=place,
-                line={"color": translucent(hue, 0.5), "width": 0.8, "dash": "dot"},
+            shapes.append(
+                {
+                    "type": "line",
+                    "x0": point.epoch,
+                    "y0": y,
+                    "x1": epochs * 1.03,
+                    "y1": place,
+                    "line": {"color": translucent(hue, 0.5), "width": 0.8, "dash": "dot"},
+                }
             )
+    return annotations, shapes
 
 
 def _apart(wanted: Sequence[float], rooms: Sequence[float], low: float, high: float) -> list[float]:

@@ -21,7 +21,7 @@ import explorer
 from explorer.charts.ahead import MissingViews, Payloads, packed, payloads
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
 from explorer.charts.stages import Stage, stage_name, stages
-from explorer.charts.style import Figure
+from explorer.charts.style import Plain
 from explorer.charts.svg import network_svg
 from explorer.data.dataset import DataSet
 from explorer.inspection.fields import by_reach
@@ -238,28 +238,25 @@ def _curves(trace: Trace) -> list[dict[str, Any]]:
     ]
 
 
-def _curve(figure: Figure) -> dict[str, Any]:
+def _curve(figure: Plain) -> dict[str, Any]:
     """Return what a chart of the app shows, without the library that it is made for there."""
-    layout = figure.layout
+    x, y = figure["layout"]["xaxis"], figure["layout"]["yaxis"]
     return {
-        "epochs": max(layout.xaxis.tickvals),
-        "xticks": list(layout.xaxis.tickvals),
-        "range": list(layout.yaxis.range),
-        "ticks": [
-            [place, text]
-            for place, text in zip(layout.yaxis.tickvals, layout.yaxis.ticktext, strict=True)
-        ],
+        "epochs": max(x["tickvals"]),
+        "xticks": x["tickvals"],
+        "range": y["range"],
+        "ticks": [[place, text] for place, text in zip(y["tickvals"], y["ticktext"], strict=True)],
         "lines": [
             {
-                "name": line.name,
-                "colour": line.line.color,
-                "width": line.line.width,
-                "dash": line.line.dash == "dash",
-                "x": list(line.x),
-                "y": list(line.y),
-                "texts": list(line.customdata),
+                "name": line["name"],
+                "colour": line["line"]["color"],
+                "width": line["line"]["width"],
+                "dash": line["line"]["dash"] == "dash",
+                "x": line["x"],
+                "y": line["y"],
+                "texts": line["customdata"],
             }
-            for line in figure.data
+            for line in figure["data"]
         ],
     }
 

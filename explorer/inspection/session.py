@@ -178,6 +178,16 @@ class Session:
         _log.warning("%s cannot be measured", figure, exc_info=error)
         return f"{figure} cannot be measured: {explain(error, self.location)}"
 
+    def made(self, what: str, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made of answers before, by anybody who asked for the same, or make it.
+
+        Args:
+            what: A name for it, such as `drawing`.
+            key: All that it depends on beside this network and its weights.
+            make: Makes it, of answers of this session alone. Nobody may change the result.
+        """
+        return self._cache.once((self._network, self._weights, "made", what, key), make)
+
     # What does not depend on the weights.
 
     @property

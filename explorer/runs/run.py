@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from explorer.data.dataset import DataSet
@@ -200,18 +201,7 @@ class Run:
         """The preset that it is nearest to, and the values that differ from it; or `imported`."""
         if self.spec.imported:
             return "imported"
-        own = self.spec.recipe.to_json()
-        names = [name for name in own if name not in _ASIDE]
-        changed = {
-            preset: {name: own[name] for name in names if own[name] != known.to_json().get(name)}
-            for preset, known in PRESETS.items()
-        }
-        nearest = min(changed, key=lambda preset: len(changed[preset]))
-        words = [
-            f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
-            for name, value in changed[nearest].items()
-        ]
-        return f"{nearest} with {', '.join(words)}" if words else nearest
+        return _recipe_name(self.spec.recipe)
 
     @property
     def options_text(self) -> str:
@@ -263,6 +253,22 @@ class UnreadableRun:
 
     id: str
     reason: str
+
+
+@lru_cache(maxsize=1000)
+def _recipe_name(recipe: Recipe) -> str:
+    own = recipe.to_json()
+    names = [name for name in own if name not in _ASIDE]
+    changed = {
+        preset: {name: own[name] for name in names if own[name] != known.to_json().get(name)}
+        for preset, known in PRESETS.items()
+    }
+    nearest = min(changed, key=lambda preset: len(changed[preset]))
+    words = [
+        f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
+        for name, value in changed[nearest].items()
+    ]
+    return f"{nearest} with {', '.join(words)}" if words else nearest
 
 
 def titles(runs: Sequence[Run]) -> dict[str, str]:

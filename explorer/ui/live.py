@@ -1,5 +1,7 @@
 """Shows runs: their progress, what went wrong, and curves that grow while one is live."""
 
+import secrets
+import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -13,33 +15,66 @@ from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
 from explorer.ui import acts, failure, state
 from explorer.ui.components.chart import chart
+from explorer.ui.pace import LEAST
 
-LIVE_SECONDS, WAITING_SECONDS = 0.5, 5.0  # between two looks at the store
+WAITING_SECONDS = 5.0  # between two looks at what may be resumed
+STEADY_SECONDS = 5.0  # for which a page keeps its pace; to change it, the page runs again
+SHARED_SECONDS = 0.25  # how old may be what another has read, where many watch
+WATCHER = "watcher"  # session key: identifies this page among those that watch a live run
 
 
 def panel(runs: Sequence[Run], key: str) -> None:
     """Show the status of each run that is not finished, then the curves of all of them.
 
-    While one of them is live, the panel reads the store by itself; while one may be resumed, which
-    another visitor can do, it does so less often.
+    While one of them is live, the panel looks at the store by itself, as often as `state.pace()`
+    says; while one may be resumed, which another visitor can do, it does so less often.
     """
     live = any(run.status.is_live for run in runs)
     waiting = any(run.status.is_resumable for run in runs)
-    pause = LIVE_SECONDS if live else WAITING_SECONDS if waiting else None
-    st.fragment(_panel, run_every=pause)([run.id for run in runs], key, live)
+    pause = WAITING_SECONDS if waiting else None
+    if live:
+        pause = state.pace().enter(st.session_state.setdefault(WATCHER, secrets.token_hex(8)))
+    began = time.monotonic()
+    st.fragment(_panel, run_every=pause)(
+        [run.id for run in runs], key, (pause or 0.0) if live else 0.0, began
+    )
 
 
-def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
+def _panel(ids: Sequence[str], key: str, pause: float, began: float) -> None:
+    """Show the panel; run the page again if it is to be looked at more often, or less.
+
+    Args:
+        ids: The runs.
+        key: Begins the keys of what is on it.
+        pause: Seconds between two looks at a live run; 0 if none was live.
+        began: When the page last ran, as `time.monotonic` counts.
+    """
+    before = time.thread_time()
+    # Where many watch, one reads for all who look within a moment.
+    age = SHARED_SECONDS if pause > LEAST else 0.0
+    live = _show(ids, key, age)
+    if live != bool(pause):
+        st.rerun()
+    if live:
+        pace = state.pace()
+        pace.looked(st.session_state[WATCHER], time.thread_time() - before)
+        if time.monotonic() - began > STEADY_SECONDS and pace.seconds(pause) != pause:
+            st.rerun()
+
+
+def _show(ids: Sequence[str], key: str, age: float) -> bool:
+    """Show the panel, and return whether a run is live."""
     found = []
     for id in ids:
         try:
-            found.append(state.find_run(id))
+            found.append(state.find_run(id, age))
         except ExplorerError as error:  # it was deleted since, from another window
             st.warning(str(error))
     runs = [run for run, _ in found]
     labels = distinguish(runs)
     traces = [
-        Trace(run, _steps(run, store), labels[run.id], _scores(run, store)) for run, store in found
+        Trace(run, _steps(run, store, age), labels[run.id], _scores(run, store))
+        for run, store in found
     ]
     for trace in traces:
         _status(trace.run, trace.steps, key)
@@ -53,8 +88,7 @@ def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
     st.markdown("**Loss** — cross-entropy, on a logarithmic scale")
     chart(loss, key=f"{key}.loss")
     _note_older_code(runs)
-    if was_live != any(run.status.is_live for run in runs):
-        st.rerun()  # the page looks at the store more often from now on, or less
+    return any(run.status.is_live for run in runs)
 
 
 def _note_older_code(runs: Sequence[Run]) -> None:
@@ -75,9 +109,9 @@ def _scores(run: Run, store: RunStore) -> Sequence[Score]:
     return state.recorded_scores(run.id, len(run.epochs), store)
 
 
-def _steps(run: Run, store: RunStore) -> Sequence[Step]:
+def _steps(run: Run, store: RunStore, age: float) -> Sequence[Step]:
     if run.status.is_live:
-        return store.steps(run.id)
+        return state.following().steps(run.id, age)
     return state.recorded_steps(run.id, len(run.epochs), store)
 
 

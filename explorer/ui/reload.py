@@ -5,23 +5,31 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.ui import state
+from explorer.ui.http.visitors import visitor
 
 SECONDS = 2.0  # between two looks at the files
 BROKEN = "broken"  # session key: what a reload found broken, shown once
 
 
 def offer() -> None:
-    """Show a line with the button *Reload* as soon as there is something to reload."""
+    """Show the operator a line with the button *Reload* as soon as there is something to reload.
+
+    A visitor, for whom there is none, learns only what is still being loaded, and asks no more.
+    """
     for sentence in st.session_state.pop(BROKEN, ()):
         st.error(sentence)
-    st.fragment(_offer, run_every=SECONDS)(state.plugins().loading)
+    loading, may_reload = state.plugins().loading, visitor().is_operator
+    if loading or may_reload:
+        st.fragment(_offer, run_every=SECONDS)(loading, may_reload)
 
 
-def _offer(loading: Sequence[str]) -> None:
+def _offer(loading: Sequence[str], may_reload: bool) -> None:
     if now := state.plugins().loading:
         st.caption(f":material/hourglass_empty: Still being loaded: {_list(now)}.")
     elif loading:
         st.rerun()  # they are there now
+    if not may_reload:
+        return
     changed, datasets = state.changed_plugins(), state.changed_datasets()
     if not changed and not datasets:
         return

@@ -17,11 +17,13 @@ from explorer.errors import ExplorerError
 from explorer.ui import state
 from explorer.ui.failure import show as show_failure
 from explorer.ui.http import health, metrics, sign_in
+from explorer.ui.http.compressed import KeepCompressed
 from explorer.ui.http.headers import AddSecurityHeaders
 from explorer.ui.http.metrics import GuardStreamlitsMetrics
 from explorer.ui.http.requests import SayWhereFrom
 from explorer.ui.http.uploads import LimitUploads
 from explorer.ui.http.visitors import GiveVisitorCookie
+from explorer.ui.memory import Collector
 
 __all__ = ["MIDDLEWARE", "ROUTES", "SCRIPT", "lifespan", "show_failure"]
 
@@ -44,6 +46,7 @@ MIDDLEWARE = [
     Middleware(GuardStreamlitsMetrics),
     Middleware(LimitUploads),
     Middleware(GiveVisitorCookie),
+    Middleware(KeepCompressed),
 ]
 
 
@@ -55,5 +58,7 @@ async def lifespan(_: App) -> AsyncIterator[None]:
     except ExplorerError:  # the first page shows it
         logs.start("info")
     threading.Thread(target=state.warm_up, name="warm-up", daemon=True).start()
+    collector = Collector()
     yield
+    collector.close()
     state.shut_down()

@@ -2,7 +2,7 @@
 
 import contextlib
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -15,7 +15,9 @@ from explorer.engines.hosting import Hosting
 from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
 from explorer.engines.questions import Drawn
+from explorer.inspection.session import Cache
 from explorer.plugin.catalogue import Catalogue, Description
+from explorer.runs.following import Follower
 from explorer.runs.recorded import open_examples
 from explorer.runs.run import Run, UnknownRunError
 from explorer.runs.store import RunStore, StoreError
@@ -23,6 +25,7 @@ from explorer.settings import Settings, SettingsError, read_settings
 from explorer.training.events import Score, Step
 from explorer.ui.components.chart import Drawn as Chart
 from explorer.ui.components.chart import drawn
+from explorer.ui.pace import Pace
 
 SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added
 
@@ -157,14 +160,18 @@ def with_examples(own: Sequence[Run]) -> list[Run]:
     return [*own, *(run for run in example_runs() if run.id not in known)]
 
 
-def find_run(id: str) -> tuple[Run, RunStore]:
+def find_run(id: str, age: float = 0.0) -> tuple[Run, RunStore]:
     """Return a run and the store that has it, the user's before the examples.
+
+    Args:
+        id: The run.
+        age: How many seconds ago it may have been read, if it was live then.
 
     Raises:
         UnknownRunError: Neither has it.
     """
     try:
-        return store().run(id), store()
+        return following().run(id, age), store()
     except UnknownRunError:
         for run in example_runs():
             if run.id == id:
@@ -184,12 +191,42 @@ def recorded_scores(id: str, epochs: int, _store: RunStore) -> Sequence[Score]:
     return _store.scores(id)
 
 
+@st.cache_resource(show_spinner=False)
+def following() -> Follower:
+    """Return what reads the steps of live runs."""
+    return Follower(store())
+
+
+@st.cache_resource(show_spinner=False)
+def pace() -> Pace:
+    """Return how often a live run is looked at."""
+    return Pace()
+
+
+@st.cache_resource(show_spinner=False)
+def _live_curves() -> Cache:
+    return Cache(2**22)
+
+
 def curves(traces: Sequence[Trace]) -> tuple[Chart, Chart]:
-    """Return accuracy and loss over the epochs; those of finished runs are drawn once."""
+    """Return accuracy and loss over the epochs, drawn once for all who look at the same."""
     if any(trace.run.status.is_live for trace in traces):
-        return drawn(accuracy_curves(traces)), drawn(loss_curves(traces))
+        return _live_curves().once(
+            tuple(map(_moment, traces)),
+            lambda: (drawn(accuracy_curves(traces)), drawn(loss_curves(traces))),
+        )
     return _recorded_curves(
         [(t.run.id, t.run.created, len(t.run.epochs), t.label) for t in traces], traces
+    )
+
+
+def _moment(trace: Trace) -> Hashable:
+    """Identify a run and how far it is: whatever changes on its curves changes this."""
+    run, steps = trace.run, trace.steps
+    last = trace.scores[-1] if trace.scores else None
+    return (
+        *(run.id, run.created, trace.label, run.started),
+        *(run.epochs[-1:], tuple(steps[-1:]), last),
     )
 
 

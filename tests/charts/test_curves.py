@@ -1,14 +1,25 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.charts.curves import Trace, _apart, accuracy_curves, loss_curves, run_hues
+from explorer.charts import curves
+from explorer.charts.curves import Trace, _apart, run_hues
 from explorer.runs.run import UNTRAINED, Run, RunSpec, Status, distinguish
 from explorer.training.events import Epoch, Score, Started, Step
 from explorer.training.recipe import preset
+
+
+def accuracy_curves(traces) -> go.Figure:
+    """The chart as an object of Plotly's, which refuses what it does not know."""
+    return go.Figure(curves.accuracy_curves(traces))
+
+
+def loss_curves(traces) -> go.Figure:
+    return go.Figure(curves.loss_curves(traces))
 
 
 def run(name="plain", seed=0, epochs=3, accuracy=0.9, status=Status.FINISHED) -> Run:

@@ -9,7 +9,7 @@ from explorer.ui import state
 
 CACHED = (
     *(state.settings, state.store, state.plugins, state.engine, state.hosting),
-    *(state.changed_plugins, state.changed_datasets),
+    *(state.changed_plugins, state.changed_datasets, state.following, state.pace),
 )
 
 

@@ -1,5 +1,6 @@
 import time
 from math import isnan
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
@@ -12,10 +13,12 @@ from explorer.plugin.registry import discover
 from explorer.runs.exchange import export_weights, import_weights
 from explorer.runs.recorded import open_examples
 from explorer.runs.run import UNTRAINED, RunSpec, Status
-from explorer.training.events import Epoch, Started
+from explorer.training.events import Epoch, Started, Step
 from explorer.training.recipe import preset
 from explorer.ui import state
 from explorer.ui.pages import checks as reports
+
+SCRIPT = "../../explorer/ui/entry/script.py"
 
 
 class IdleEngine:
@@ -44,7 +47,7 @@ def engine(monkeypatch, store, fresh):
 
 @pytest.fixture
 def app(engine):
-    return AppTest.from_file("../../explorer/ui/entry/script.py", default_timeout=60)
+    return AppTest.from_file(SCRIPT, default_timeout=60)
 
 
 def runs_page():
@@ -516,6 +519,7 @@ def drawn(monkeypatch):
         monkeypatch.setattr(state, name, draw)
     state._drawing.clear()
     state._recorded_curves.clear()
+    state._live_curves.clear()
     return names
 
 
@@ -526,14 +530,32 @@ def test_what_is_over_is_drawn_once_however_often_the_page_runs(app, drawn):
     assert len(drawn) == 3
 
 
-def test_a_live_run_is_drawn_again_each_time(app, drawn, store):
+def test_a_live_run_is_drawn_once_a_step_however_many_watch(app, drawn, store):
     run = store.add(spec())
     store.claim(run.id, "worker")
-    app.query_params["run"] = run.id
-    app.run()
-    drawn.clear()
-    app.run()
-    assert drawn == ["accuracy_curves", "loss_curves"]
+    store.begin(run.id, "worker")
+    store.append(run.id, "worker", Started("cpu", 8490, 256, 1000, 4, 1))
+    watchers = [app, AppTest.from_file(SCRIPT, default_timeout=60)]
+    read = []
+    original = store.steps
+    state.following()._store = SimpleNamespace(
+        steps=lambda *given, **options: read.append(original(*given, **options)) or read[-1]
+    )
+    for step in (1, 2, 3):
+        store.append(run.id, "worker", Step(step, 1, 1.0, 0.5, 0.01, 9000.0, 64))
+        drawn.clear()
+        read.clear()
+        for watcher in (*watchers, *watchers):
+            watcher.query_params["run"] = run.id
+            watcher.run()
+            assert not watcher.exception
+        assert [name for name in drawn if name != "network_svg"] == [
+            "accuracy_curves",
+            "loss_curves",
+        ]
+        assert len(read) == 4
+        # What is known is not read again, but for the last step, by which a resumed run is seen.
+        assert sum(map(len, read)) == (1 + 3 if step == 1 else 2 + 3)
 
 
 def test_a_page_of_examples_asks_the_store_a_handful_of_questions(app):

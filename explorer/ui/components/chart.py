@@ -5,12 +5,15 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from explorer.charts.style import Figure
+from explorer.charts.style import LIBRARY_VERSION, Figure, Plain, plain, to_json
+
+_SCRIPT = Path(__file__).with_name("chart.js").read_text(encoding="utf-8")
 
 _mount = st.components.v2.component(
     "explorer_chart",
     html='<div class="explorer-chart" style="width: 100%"></div>',
-    js=Path(__file__).with_name("chart.js").read_text(encoding="utf-8"),
+    # A browser keeps the library as long as its address names the same version.
+    js=_SCRIPT.replace("plotly.min.js", f"plotly.min.js?v={LIBRARY_VERSION}"),
     isolate_styles=False,  # Plotly puts its styles into the page's head
 )
 
@@ -27,12 +30,13 @@ class Drawn(NamedTuple):
     height: int
 
 
-def drawn(figure: Figure) -> Drawn:
+def drawn(figure: Figure | Plain) -> Drawn:
     """Return the figure as it is sent."""
-    return Drawn(figure.to_json(), figure.layout.height)
+    own = plain(figure)
+    return Drawn(to_json(own), own["layout"]["height"])
 
 
-def chart(figure: Figure | Drawn, key: str) -> None:
+def chart(figure: Figure | Plain | Drawn, key: str) -> None:
     """Draw `figure`, or update the chart of the same `key`.
 
     Text has the page's font and colour, so that it can be read on light and on dark.

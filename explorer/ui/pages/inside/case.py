@@ -1,6 +1,6 @@
 """What a question on *Look inside* is about."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from explorer.charts.lanes import Maps
@@ -27,6 +27,11 @@ class Case:
     maps: Maps
     chosen: Picture
     off: Sequence[str]
+
+    @property
+    def key(self) -> Hashable:
+        """Identifies the picture and what is off, among all that a network is asked about."""
+        return self.chosen.pixels.tobytes(), self.chosen.label, tuple(self.off)
 
     @property
     def session(self) -> Session:

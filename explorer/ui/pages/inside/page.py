@@ -1,6 +1,7 @@
 """The page *Look inside*: what every layer and every branch of a trained network does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
 from explorer.runs.run import distinguish
 from explorer.text import percent
-from explorer.ui.components.chart import chart
+from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
 from explorer.ui.pages.inside import feature_map, picker, questions, switches, worth
@@ -104,7 +105,14 @@ def _prediction(case: Case, place: int, row: int) -> None:
         found = case.recording.probabilities[0].tolist()
         if not case.chosen.pixels.any():
             found = [0.0] * len(labels)
-        chart(probabilities(found, labels, case.chosen.label, row), key=f"probabilities.{place}")
+        chart(
+            case.session.made(
+                "probabilities",
+                (case.key, row),
+                lambda: drawn(probabilities(found, labels, case.chosen.label, row)),
+            ),
+            key=f"probabilities.{place}",
+        )
 
 
 def _network(place: int, case: Case, scale: Scale, others: Sequence[Maps]) -> None:
@@ -124,13 +132,17 @@ def _network(place: int, case: Case, scale: Scale, others: Sequence[Maps]) -> No
 
 def _overview(place: int, case: Case, stage: Stage) -> None:
     subject, recording, off = case.subject, case.recording, case.off
-    svg = network_svg(
-        recording.parts,
-        case.session.images,
-        "horizontal",
-        order=lambda block: by_reach(block, case.session.fields),
-        opened=stage_name(stage),
-        off=off,
+    svg = case.session.made(
+        "overview",
+        (case.key, stage_name(stage)),  # a network may take another way with another picture
+        lambda: network_svg(
+            recording.parts,
+            case.session.images,
+            "horizontal",
+            order=lambda block: by_reach(block, case.session.fields),
+            opened=stage_name(stage),
+            off=off,
+        ),
     )
     key = f"overview.{place}"
     drawing(svg, subject.file, key, on_open=lambda: switches.open_part(st.session_state[key].open))
@@ -143,8 +155,14 @@ def _lanes(
 ) -> None:
     mine = f"lanes.{place}"
     view = View(stage, case.maps, case.session.fields, case.off)
+
+    def draw() -> Mapping[str, Any]:
+        return draw_lanes(view, case.chosen.pixels, scale, others)
+
+    # Two networks side by side share their colours, so that each depends on both.
+    key = case.key, stage_name(stage), scale
     lanes(
-        draw_lanes(view, case.chosen.pixels, scale, others),
+        draw() if others else case.session.made("lanes", key, draw),
         [_predicted(case), accuracy],
         f"{case.subject.file}-{stage_name(stage)}",
         mine,

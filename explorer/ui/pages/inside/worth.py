@@ -10,7 +10,7 @@ from explorer.charts.style import branch_hues
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.results import INSTEAD, Instead
 from explorer.inspection.session import Session
-from explorer.ui.components.chart import chart
+from explorer.ui.components.chart import chart, drawn
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.subject import Subject
 
@@ -89,15 +89,19 @@ def _logit_attribution(case: Case) -> None:
         key="shares of",
     )
     attributed = case.session.logit_attribution(case.chosen.pixels, name, case.off)
-    chart(
-        shares(
-            {branch: values[0].tolist() for branch, values in attributed.branches.items()},
-            None if attributed.bias is None else attributed.bias.tolist(),
-            branch_hues(found[name].branches),
-            case.subject.dataset.classes,
+    figure = case.session.made(
+        "shares",
+        (case.key, name),
+        lambda: drawn(
+            shares(
+                {branch: values[0].tolist() for branch, values in attributed.branches.items()},
+                None if attributed.bias is None else attributed.bias.tolist(),
+                branch_hues(found[name].branches),
+                case.subject.dataset.classes,
+            )
         ),
-        key="shares",
     )
+    chart(figure, key="shares")
     st.caption(
         "Exact: all that follows is linear, so the contributions and the bias sum to the logits, "
         "marked by red lines."
@@ -132,7 +136,10 @@ def _worths(case: Case, instead: Instead) -> None:
         Worth(path, hues.get(path, "#888888"), answers.accuracy, answers.loss)
         for path, answers in without.items()
     ]
-    chart(worths(found, intact.accuracy), key="worths")
+    figure = session.made(
+        "worths", (tuple(found), intact.accuracy), lambda: drawn(worths(found, intact.accuracy))
+    )
+    chart(figure, key="worths")
     on = f"the first {most:,}" if most else f"all {total:,}"
     st.caption(
         f"Intact: {100 * intact.accuracy:.2f} % on {on} test images. A branch that is off gives "
