@@ -13,7 +13,7 @@ from statistics import fmean
 
 import plotly.graph_objects as go
 
-from explorer.charts.style import GRID, RUNS, figure, translucent
+from explorer.charts.style import GRID, RUNS, as_text, figure, translucent
 from explorer.runs.run import Run
 from explorer.text import cut
 from explorer.training.events import Epoch, Score, Step
@@ -174,7 +174,7 @@ def _line(
         x=[round(point.epoch, 3) for point in points],
         y=[round(measure.place(value), 4) for value in values],
         customdata=[measure.text(value) for value in values],
-        name=name,
+        name=as_text(name),
         hovertemplate=f"{AT_EPOCH}<b>%{{customdata}}</b><extra>%{{fullData.name}}</extra>",
         mode="lines+markers" if dash == "solid" else "lines",
         line={"color": colour, "width": width, "dash": dash},
@@ -241,7 +241,7 @@ def _lines(label: str, labels: int) -> list[str]:
     lines = [name, *filter(None, [", ".join(others)])]
     if labels > MOST_LONG_LABELS:
         lines = [", ".join(lines)]
-    return [cut(line, LABEL_WIDTH) for line in lines]
+    return [as_text(cut(line, LABEL_WIDTH)) for line in lines]
 
 
 def _training(trace: Trace, epochs: int) -> list[_Point]:

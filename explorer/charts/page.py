@@ -251,7 +251,7 @@ def _curve(figure: Figure) -> dict[str, Any]:
         ],
         "lines": [
             {
-                "name": line.name,
+                "name": unescape(line.name),
                 "colour": line.line.color,
                 "width": line.line.width,
                 "dash": line.line.dash == "dash",

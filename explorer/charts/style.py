@@ -1,11 +1,14 @@
 """Colours and the layout that all charts share. They must work on a white and on a dark page."""
 
 from collections.abc import Iterable, Mapping
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 import plotly
 import plotly.graph_objects as go
+
+from explorer.text import visible
 
 Figure = go.Figure
 LIBRARY = Path(str(files(plotly))) / "package_data"  # the folder of plotly.min.js
@@ -52,3 +55,12 @@ def figure(height: int, uirevision: str) -> go.Figure:
             "plot_bgcolor": "rgba(0, 0, 0, 0)",
         }
     )
+
+
+def as_text(text: str) -> str:
+    """Return what Plotly shows as this text, in a title, a tick, a legend, a note or on hovering.
+
+    Plotly renders a few tags of HTML, links among them, and fills in what is in `%{…}`. It knows a
+    few entities by name, and those of quotes are not among them.
+    """
+    return escape(visible(text), quote=False).replace("{", "&#123;")

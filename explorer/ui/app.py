@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.ui import reload, state
-from explorer.ui.failure import for_visitor
+from explorer.ui.failure import sentence
 from explorer.ui.http.visitors import HOME, visitor
 from explorer.ui.pages import operator, plugins, runs, train
 from explorer.ui.pages.inside import page as inside
@@ -50,7 +50,7 @@ def main() -> None:
         page.run()
         state.freeze_memory(page.title)
     except ExplorerError as error:
-        st.error(for_visitor(str(error)))
+        st.error(sentence(error))
 
 
 def _is_operator_away_from_home() -> bool:

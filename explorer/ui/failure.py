@@ -17,6 +17,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError, explain, full_trace, is_ours
 from explorer.ui.http.visitors import visitor
+from explorer.ui.words import plain
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def show(error: Exception) -> bool:
         True, so that Streamlit shows nothing itself.
     """
     if isinstance(error, ExplorerError):
-        st.error(for_visitor(str(error)))
+        st.error(sentence(error))
         return True
     reference = secrets.token_hex(4)
     _log.error("A page failed (%s)", reference, exc_info=error, extra={"reference": reference})
@@ -42,7 +43,7 @@ def show(error: Exception) -> bool:
         )
         return True
     words = "" if is_ours(error, None) else "The code of a plugin failed here. "
-    st.error(words + explain(error, None), icon=":material/error:")
+    st.error(plain(words + explain(error, None)), icon=":material/error:")
     details(full_trace(error))
     return True
 
@@ -60,6 +61,11 @@ def sees_everything() -> bool:
         return visitor().is_operator
     except ExplorerError:  # the settings cannot be used, so nobody can be told apart
         return False
+
+
+def sentence(text: object) -> str:
+    """Return, as Markdown, a sentence as who has this page open may see it: text, and no more."""
+    return plain(for_visitor(str(text)))
 
 
 def for_visitor(text: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.ui import state
+from explorer.ui import failure, state
+from explorer.ui.words import code, plain
 
 SECONDS = 2.0  # between two looks at the files
 BROKEN = "broken"  # session key: what a reload found broken, shown once
@@ -12,8 +13,8 @@ BROKEN = "broken"  # session key: what a reload found broken, shown once
 
 def offer() -> None:
     """Show a line with the button *Reload* as soon as there is something to reload."""
-    for sentence in st.session_state.pop(BROKEN, ()):
-        st.error(sentence)
+    for name, reason in st.session_state.pop(BROKEN, ()):
+        st.error(f"**{plain(name)}** is broken: {plain(reason)} The page *Plugins* shows more.")
     st.fragment(_offer, run_every=SECONDS)(state.plugins().loading)
 
 
@@ -22,6 +23,8 @@ def _offer(loading: Sequence[str]) -> None:
         st.caption(f":material/hourglass_empty: Still being loaded: {_list(now)}.")
     elif loading:
         st.rerun()  # they are there now
+    if not failure.sees_everything():  # others cannot reload
+        return
     changed, datasets = state.changed_plugins(), state.changed_datasets()
     if not changed and not datasets:
         return
@@ -35,8 +38,7 @@ def _offer(loading: Sequence[str]) -> None:
         if st.button("Reload", key="reload", type="primary"):
             state.reload_plugins()
             st.session_state[BROKEN] = [
-                f"**{broken.source.name}** is broken: {broken.reason} The page *Plugins* "
-                "shows more."
+                (broken.source.name, broken.reason)
                 for broken in state.catalogue().broken
                 if broken.source.name in changed
             ]
@@ -44,4 +46,4 @@ def _offer(loading: Sequence[str]) -> None:
 
 
 def _list(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(map(code, names))

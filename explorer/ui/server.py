@@ -18,6 +18,7 @@ from explorer.ui import state
 from explorer.ui.failure import show as show_failure
 from explorer.ui.http import health, metrics, sign_in
 from explorer.ui.http.headers import AddSecurityHeaders
+from explorer.ui.http.messages import IgnoreMessages
 from explorer.ui.http.metrics import GuardStreamlitsMetrics
 from explorer.ui.http.requests import SayWhereFrom
 from explorer.ui.http.uploads import LimitUploads
@@ -44,6 +45,7 @@ MIDDLEWARE = [
     Middleware(GuardStreamlitsMetrics),
     Middleware(LimitUploads),
     Middleware(GiveVisitorCookie),
+    Middleware(IgnoreMessages),
 ]
 
 

@@ -8,7 +8,9 @@ from streamlit.navigation.page import Page
 
 from explorer.errors import ExplorerError
 from explorer.runs.run import Run, UnreadableRun
+from explorer.text import visible
 from explorer.ui import live, state
+from explorer.ui.failure import sentence
 
 
 def page(train: Page, inside: Page) -> None:
@@ -36,7 +38,7 @@ def page(train: Page, inside: Page) -> None:
 def _unreadable(runs: Sequence[UnreadableRun]) -> None:
     for run in runs:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(run.reason)
+            st.warning(sentence(run.reason))
             _delete_button([run.id], f"delete.{run.id}")
 
 
@@ -45,13 +47,13 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
     catalogue = state.catalogue()
     rows = [
         {
-            "architecture": run.spec.architecture,
+            "architecture": visible(run.spec.architecture),
             "best": _percent(run.best_accuracy),
             "last": _percent(run.last_accuracy),
             "status": "example" if run.id in examples else str(run.status),
             **_training(run),
-            "options": run.options_text,
-            "data set": run.spec.dataset,
+            "options": visible(run.options_text),
+            "data set": visible(run.spec.dataset),
             "seconds": None if run.spec.imported else run.seconds,
             "made": run.created,
             "code": run.spec.fingerprint[:6]
@@ -140,7 +142,7 @@ def _delete(ids: list[str]) -> None:
         try:
             state.store().delete(id)
         except ExplorerError as error:
-            st.toast(str(error), icon=":material/warning:")
+            st.toast(sentence(error), icon=":material/warning:")
 
 
 def _accuracy_column(help: str) -> Any:
