@@ -1,6 +1,8 @@
 """Wording that several rooms share."""
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 
@@ -27,3 +29,32 @@ def percent(share: float) -> str:
 def cut(text: str, room: int) -> str:
     """Shorten `text` to `room` characters, the last of them an ellipsis."""
     return text if len(text) <= room else text[: max(1, room - 1)] + "…"
+
+
+def visible(text: str) -> str:
+    """Return a text with "�" for each character that cannot be seen and changes how others read.
+
+    These are control characters other than line breaks and tabs, half of a surrogate pair, and what
+    turns the direction of writing or takes no room. Joiners stay within words of scripts, and
+    emoji, that need them; of accents on one letter, four stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = re.sub("[\u2028\u2029]", "\n", text)
+    return _MANY_ACCENTS.sub(r"\1", "".join(map(_shown, text, f" {text}", f"{text[1:]} ")))
+
+
+# Unicode's blocks of combining marks, and those that scripts use beside vowels are few.
+_MANY_ACCENTS = re.compile(
+    r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})"
+    r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
+)
+_JOINERS = "\u200c\u200d"
+
+
+def _shown(character: str, before: str, after: str) -> str:
+    if character in "\n\t":
+        return character
+    if character in _JOINERS and before > "\u02ff" and after > "\u02ff":
+        return character if unicodedata.category(after) not in ("Cf", "Cc") else "�"
+    return "�" if unicodedata.category(character) in ("Cc", "Cf", "Cs") else character

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import plotly.graph_objects as go
 
-from explorer.charts.style import GRID, RUNS, SIGNED, figure
+from explorer.charts.style import GRID, RUNS, SIGNED, as_text, figure
 from explorer.text import percent
 
 ROW = 22  # pixels
@@ -38,7 +37,8 @@ def probabilities(
         cliponaxis=False,
         hoverinfo="skip",
     )
-    ticks = [f"<b>{label} ✓</b>" if i == correct else label for i, label in enumerate(classes)]
+    names = list(map(as_text, classes))
+    ticks = [f"<b>{name} ✓</b>" if i == correct else name for i, name in enumerate(names)]
     chart.update_xaxes(range=[0, 1.3], visible=False, fixedrange=True)
     chart.update_yaxes(
         range=[len(values) - 0.5, -0.5],
@@ -88,7 +88,7 @@ def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
         textposition="outside",
         cliponaxis=False,
         customdata=[
-            [escape(worth.branch), _points(cost), f"{worth.loss:.4f}"]
+            [as_text(worth.branch), _points(cost), f"{worth.loss:.4f}"]
             for worth, cost in zip(order, costs, strict=True)
         ],
         hovertemplate=(
@@ -108,7 +108,7 @@ def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
     chart.update_yaxes(
         range=[len(order) - 0.5, -0.5],
         tickvals=list(range(len(order))),
-        ticktext=[escape(worth.branch) for worth in order],
+        ticktext=[as_text(worth.branch) for worth in order],
         fixedrange=True,
         automargin=True,
         ticklabelstandoff=6,
@@ -141,9 +141,9 @@ def shares(
         chart.add_bar(
             x=columns,
             y=list(share),
-            name=escape(branch),
+            name=as_text(branch),
             marker={"color": hues[branch]},
-            hovertemplate=f"<b>{escape(branch)}</b>, class %{{x}}: %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"<b>{as_text(branch)}</b>, class %{{x}}: %{{y:.3f}}<extra></extra>",
         )
     if bias is not None:
         grey = "rgba(128, 128, 128, 0.8)"
@@ -164,6 +164,6 @@ def shares(
         margin={"l": 4, "t": 30, "b": 30},
         dragmode=False,
     )
-    chart.update_xaxes(tickvals=columns, ticktext=list(classes), fixedrange=True)
+    chart.update_xaxes(tickvals=columns, ticktext=list(map(as_text, classes)), fixedrange=True)
     chart.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True, fixedrange=True)
     return chart

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from explorer.charts.style import GRID, RUNS, Plain, layout, translucent
+from explorer.charts.style import GRID, RUNS, Plain, as_text, layout, translucent
 from explorer.runs.run import Run
 from explorer.text import cut
 from explorer.training.events import Epoch, Score, Step
@@ -193,7 +193,7 @@ def _line(measure: _Measure, points: Sequence[_Point], name: str, at: str) -> di
         "x": [round(point.epoch, 3) for point in points],
         "y": [round(measure.place(value), 4) for value in values],
         "customdata": [measure.text(value) for value in values],
-        "name": name,
+        "name": as_text(name),
         "hovertemplate": f"{at}<b>%{{customdata}}</b><extra>%{{fullData.name}}</extra>",
     }
 
@@ -262,7 +262,7 @@ def _lines(label: str, labels: int) -> list[str]:
     lines = [name, *filter(None, [", ".join(others)])]
     if labels > MOST_LONG_LABELS:
         lines = [", ".join(lines)]
-    return [cut(line, LABEL_WIDTH) for line in lines]
+    return [as_text(cut(line, LABEL_WIDTH)) for line in lines]
 
 
 def _training(trace: Trace, epochs: int) -> list[_Point]:

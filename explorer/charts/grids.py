@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from explorer.charts.style import figure
+from explorer.charts.style import as_text, figure
 from explorer.training.events import Gradients
 
 # One ramp from dark to light that reads the same on a white and on a dark page.
@@ -28,7 +28,7 @@ def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.
     chart.add_heatmap(
         z=rows,
         x=[event.step / steps_per_epoch for event in recorded],
-        y=layers,
+        y=list(map(as_text, layers)),
         colorscale=_RAMP,
         colorbar=_bar("norm", rows),
         customdata=norms,
@@ -55,8 +55,8 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Fig
     chart = figure(30 * len(classes) + 70, "confusion")
     chart.add_heatmap(
         z=wrong,
-        x=list(classes),
-        y=list(classes),
+        x=list(map(as_text, classes)),
+        y=list(map(as_text, classes)),
         colorscale=[[0, "#fbe3c8"], [1, "#c2570c"]],
         showscale=False,
         texttemplate="%{z}",

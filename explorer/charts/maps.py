@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from explorer.charts.style import INK, POSITIVE, SIGNED, WEIGHTS, figure
+from explorer.charts.style import INK, POSITIVE, SIGNED, WEIGHTS, as_text, figure
 
 HEIGHT = 300
 MOST_PLANES = 64  # of one filter that are drawn
@@ -88,7 +88,9 @@ def _limits(values: NDArray[np.float32], end: float) -> str:
 
 
 def _panels(titles: Sequence[str], uirevision: str) -> go.Figure:
-    chart = make_subplots(1, len(titles), subplot_titles=titles, horizontal_spacing=0.04)
+    chart = make_subplots(
+        1, len(titles), subplot_titles=list(map(as_text, titles)), horizontal_spacing=0.04
+    )
     chart.update_layout(figure(HEIGHT, uirevision).layout)
     chart.update_layout(margin={"l": 0, "r": 0, "t": 26, "b": 4})
     chart.update_annotations(font={"size": 12})

@@ -248,7 +248,7 @@ def _curve(figure: Plain) -> dict[str, Any]:
         "ticks": [[place, text] for place, text in zip(y["tickvals"], y["ticktext"], strict=True)],
         "lines": [
             {
-                "name": line["name"],
+                "name": unescape(line["name"]),
                 "colour": line["line"]["color"],
                 "width": line["line"]["width"],
                 "dash": line["line"]["dash"] == "dash",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import plotly
 import plotly.graph_objects as go
 from plotly.utils import PlotlyJSONEncoder
+
+from explorer.text import visible
 
 Figure = go.Figure
 # A figure as Plotly's library in the browser takes it: its `data` and its `layout`. It is made in
@@ -78,3 +81,12 @@ def plain(figure: go.Figure | Plain) -> Plain:
 def to_json(figure: Plain) -> str:
     """Return a figure as JSON; what is not a number is `null`, a gap in a line."""
     return json.dumps(figure, cls=PlotlyJSONEncoder, separators=(",", ":"))
+
+
+def as_text(text: str) -> str:
+    """Return what Plotly shows as this text, in a title, a tick, a legend, a note or on hovering.
+
+    Plotly renders a few tags of HTML, links among them, and fills in what is in `%{…}`. It knows a
+    few entities by name, and those of quotes are not among them.
+    """
+    return escape(visible(text), quote=False).replace("{", "&#123;")

@@ -32,24 +32,25 @@ class PictureError(ExplorerError, ValueError):
     """A picture cannot be used; the message says what would be right."""
 
 
-def open_picture(content: bytes) -> Image.Image:
+def open_picture(content: bytes, most_pixels: int | None = MOST_PIXELS) -> Image.Image:
     """Return the picture in a file, upright; of an animation, the first frame.
 
     Args:
         content: The bytes of the file, in any of the usual formats.
+        most_pixels: How many pixels it may have; Pillow has a limit of its own as well.
 
     Raises:
-        PictureError: It is not a picture, is damaged, or has more than 40 megapixels.
+        PictureError: It is not a picture, is damaged, or has more pixels.
     """
     Image.init()
     try:
         picture = Image.open(io.BytesIO(content), formats=[f for f in _FORMATS if f in Image.OPEN])
     except Image.DecompressionBombError as error:
-        raise _too_large() from error
+        raise _too_large(most_pixels) from error
     except Exception as error:  # a damaged header may raise anything
         raise PictureError(f"This is not a picture that can be read; {_READABLE}.") from error
-    if picture.width * picture.height > MOST_PIXELS:
-        raise _too_large()
+    if most_pixels is not None and picture.width * picture.height > most_pixels:
+        raise _too_large(most_pixels)
     try:
         picture.load()
         return ImageOps.exif_transpose(picture)
@@ -89,9 +90,10 @@ def fit(picture: Image.Image, images: ImageSpec) -> NDArray[np.uint8]:
     return _fitted(_converted(picture), images.size, "L" if images.channels == 1 else "RGB")
 
 
-def _too_large() -> PictureError:
+def _too_large(most_pixels: int | None) -> PictureError:
+    most = MOST_PIXELS if most_pixels is None else most_pixels
     return PictureError(
-        f"This picture is too large; choose one of at most {MOST_PIXELS // 1_000_000} megapixels."
+        f"This picture is too large; choose one of at most {most / 1e6:g} megapixels."
     )
 
 

@@ -23,7 +23,9 @@ from explorer.plugin.constructor import Constructor, definition_of, name_of, rea
 from explorer.plugin.guard import guarded
 from explorer.plugin.sources import PluginError, Source, fingerprint, import_plugin
 from explorer.spec import ImageSpec
-from explorer.text import suggest
+from explorer.text import cut, suggest, visible
+
+LONGEST_NAME = 60  # characters of an architecture's
 
 # The images on which a new network is tried, one kind after the other until it takes one.
 KINDS = tuple(
@@ -178,13 +180,19 @@ def _named(constructor: Constructor, name: str | None) -> str:
     """Return the name of an architecture: the one that it is given, or that of its constructor.
 
     Raises:
-        PluginError: There is none.
+        PluginError: There is none, or it cannot be shown.
     """
     if name is not None and not isinstance(name, str):
         raise PluginError(f"The name of an architecture must be text, not {name!r}.")
     if not name and not constructor.name:
         raise PluginError("A function without a name needs one: register(f, name=…).")
-    return name or _kebab(constructor.name)
+    chosen = str(name or _kebab(constructor.name))
+    if len(chosen) > LONGEST_NAME or visible(chosen) != " ".join(chosen.split()):
+        raise PluginError(
+            f"The name {cut(chosen, LONGEST_NAME)!r} cannot be shown on a page; use at most "
+            f"{LONGEST_NAME} characters, all of which can be seen."
+        )
+    return chosen
 
 
 def _line(architecture: Any, called: FrameType, source: Source) -> str:

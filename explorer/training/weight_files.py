@@ -15,7 +15,7 @@ from torch import Tensor
 
 from explorer.errors import ExplorerError, message_of
 from explorer.files import why_not_written, write_whole
-from explorer.text import cut
+from explorer.text import cut, visible
 
 SAFETENSORS = ".safetensors"
 PICKLED = (".pt", ".pth", ".bin", ".ckpt")
@@ -26,7 +26,13 @@ _CODE = re.compile(r"(?:GLOBAL|REDUCE\s+\w+|class) ([\w.]+\.\w+)")
 
 
 class WeightFileError(ExplorerError, ValueError):
-    """A file of weights cannot be read, written or used; the message says why."""
+    """A file of weights cannot be read, written or used; the message says why, in one line.
+
+    Names in the file, which anybody may have written, are part of it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(visible(message).split()))
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from explorer.runs import keeping
 from explorer.runs.run import Run, RunSpec
 from explorer.training.recipe import PRESETS
 from explorer.ui import state
-from explorer.ui.failure import for_visitor
+from explorer.ui.failure import sentence
 from explorer.ui.http.visitors import acting_visitor, visitor
 
 REFUSED = "refused"  # session key: sentences that are shown once
@@ -102,8 +102,8 @@ def printed(id: str) -> str:
 
 def say_refused() -> None:
     """Show what was refused since the page was last shown."""
-    for sentence in st.session_state.pop(REFUSED, ()):
-        st.error(sentence)
+    for refused in st.session_state.pop(REFUSED, ()):
+        st.error(sentence(refused))
 
 
 @contextlib.contextmanager
@@ -112,4 +112,4 @@ def _saying() -> Iterator[None]:
     try:
         yield
     except ExplorerError as error:
-        st.session_state.setdefault(REFUSED, []).append(for_visitor(str(error)))
+        st.session_state.setdefault(REFUSED, []).append(str(error))

@@ -8,7 +8,7 @@ from streamlit.navigation.page import Page
 
 from explorer.errors import ExplorerError
 from explorer.ui import acts, reload, state
-from explorer.ui.failure import for_visitor
+from explorer.ui.failure import sentence
 from explorer.ui.http.visitors import HOME, visitor
 from explorer.ui.pages import operator, plugins, runs, train
 from explorer.ui.pages.inside import page as inside
@@ -33,7 +33,7 @@ def main() -> None:
         page.run()
         state.freeze_memory(page.title)
     except ExplorerError as error:
-        st.error(for_visitor(str(error)))
+        st.error(sentence(error))
 
 
 def _pages() -> list[Page]:

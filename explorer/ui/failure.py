@@ -17,6 +17,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError, explain, full_trace, is_ours
 from explorer.ui.http.visitors import visitor
+from explorer.ui.words import plain
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def show(error: Exception) -> bool:
         True, so that Streamlit shows nothing itself.
     """
     if isinstance(error, ExplorerError):
-        st.error(for_visitor(str(error)))
+        st.error(sentence(error))
         return True
     reference = secrets.token_hex(4)
     _log.error("A page failed (%s)", reference, exc_info=error, extra={"reference": reference})
@@ -42,16 +43,21 @@ def show(error: Exception) -> bool:
         )
         return True
     words = "" if is_ours(error, None) else "The code of a plugin failed here. "
-    st.error(words + explain(error, None), icon=":material/error:")
+    st.error(plain(words + explain(error, None)), icon=":material/error:")
     details(full_trace(error))
     return True
 
 
-def details(trace: str, title: str = "Technical details") -> None:
-    """Show a traceback or a log, folded, to who may see it; nothing if it is empty."""
-    if trace and sees_everything():
-        with st.expander(title):
+def details(trace: str, output: str = "") -> None:
+    """Show a traceback and what was printed, folded, to who may see them; nothing if empty."""
+    if not sees_everything():
+        return
+    if trace:
+        with st.expander("Technical details"):
             st.code(trace, language=None, wrap_lines=True)
+    if output:
+        with st.expander("What it printed"):
+            st.code(output, language=None, wrap_lines=True)
 
 
 def sees_everything() -> bool:
@@ -60,6 +66,11 @@ def sees_everything() -> bool:
         return visitor().is_operator
     except ExplorerError:  # the settings cannot be used, so nobody can be told apart
         return False
+
+
+def sentence(text: object) -> str:
+    """Return, as Markdown, a sentence as who has this page open may see it: text, and no more."""
+    return plain(for_visitor(str(text)))
 
 
 def for_visitor(text: str) -> str:

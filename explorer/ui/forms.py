@@ -10,6 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.data.dataset import DataSet
 from explorer.plugin.options import Option, Value
 from explorer.training.recipe import OPTIONS, PRESETS, Recipe, RecipeError
+from explorer.ui import query_params
+from explorer.ui.words import code, plain
 
 _FIRST = ("epochs", "seed")  # of the recipe's fields; the others are folded away
 _LABELS = {
@@ -39,7 +41,7 @@ def data_set(offered: Mapping[str, DataSet]) -> DataSet:
     """Show the picker of the data set."""
     asked = st.query_params.get("dataset")
     if asked and asked not in offered:
-        st.caption(f"The data set `{asked.replace('`', '')}` is not here, or does not fit.")
+        st.caption(f"The data set {code(asked)} is not here, or does not fit.")
     name = st.selectbox(
         "Data set",
         list(offered),  # by the names that addresses and the command line use
@@ -93,7 +95,7 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
     try:
         return base.changed(**values), button
     except RecipeError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None, button
 
 
@@ -106,14 +108,15 @@ def _widget(option: Option, default: Value, key: str, *, typed: bool = False) ->
         key: The widget's key, and its name in the address.
         typed: Whether numbers are typed, and not set by a slider.
     """
-    label = _LABELS.get(option.name, option.label)
-    common: Any = {"key": key, "help": option.help or None, "bind": "query-params"}
+    label = _LABELS.get(option.name, plain(option.label))
+    common: Any = {"key": key, "help": plain(option.help) or None, "bind": "query-params"}
     if option.choices:
         index = option.choices.index(default)
         return st.selectbox(label, option.choices, index, **common)
     if option.type is bool:
         return st.toggle(label, bool(default), **common)
     number: Any = option.type
+    common["bind"] = query_params.bound(key)
     limits, value = option.range, default if default is None else number(default)
     if limits and not option.optional and not typed:
         step = limits.step or (1 if number is int else (limits.high - limits.low) / 100)

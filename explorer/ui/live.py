@@ -16,6 +16,7 @@ from explorer.training.events import Score, Step
 from explorer.ui import acts, failure, state
 from explorer.ui.components.chart import chart
 from explorer.ui.pace import LEAST
+from explorer.ui.words import code, plain
 
 WAITING_SECONDS = 5.0  # between two looks at what may be resumed
 STEADY_SECONDS = 5.0  # for which a page keeps its pace; to change it, the page runs again
@@ -69,7 +70,7 @@ def _show(ids: Sequence[str], key: str, age: float) -> bool:
         try:
             found.append(state.find_run(id, age))
         except ExplorerError as error:  # it was deleted since, from another window
-            st.warning(str(error))
+            st.warning(failure.sentence(error))
     runs = [run for run, _ in found]
     labels = distinguish(runs)
     traces = [
@@ -96,8 +97,9 @@ def _note_older_code(runs: Sequence[Run]) -> None:
         if not state.catalogue().is_current(run.spec):
             done = "imported" if run.spec.imported else "trained"
             st.caption(
-                f":material/history: {run.spec.architecture} was {done} with earlier code "
-                f"(`{run.spec.fingerprint[:6]}`) or images than are here now. Its record is kept."
+                f":material/history: {plain(run.spec.architecture)} was {done} with earlier "
+                f"code ({code(run.spec.fingerprint[:6])}) or images than are here now. Its "
+                "record is kept."
             )
 
 
@@ -116,11 +118,11 @@ def _steps(run: Run, store: RunStore, age: float) -> Sequence[Step]:
 
 
 def _status(run: Run, steps: Sequence[Step], key: str) -> None:
-    name, epochs = run.spec.architecture, run.spec.recipe.epochs
+    name, epochs = plain(run.spec.architecture), run.spec.recipe.epochs
     if run.status.is_live:
         now = progress(run, steps)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(now.fraction, f"**{name}** — {_doing(run, steps, now)}")
+            st.progress(now.fraction, f"**{name}** — {plain(_doing(run, steps, now))}")
             if acts.may_stop(run.id):
                 st.button(
                     "Stop",
@@ -130,12 +132,12 @@ def _status(run: Run, steps: Sequence[Step], key: str) -> None:
                     args=([run.id],),
                 )
         if run.started and run.started.note:
-            st.caption(f"{name}: {run.started.note}")
+            st.caption(f"{name}: {failure.sentence(run.started.note)}")
     elif run.status.is_resumable:
         kept = f" {len(run.epochs)} of {epochs} epochs are kept." if run.epochs else ""
         with st.container(horizontal=True, vertical_alignment="center"):
             show = st.error if run.status is Status.FAILED else st.warning
-            show(f"**{name}** {run.status}.{kept} {run.reason}")
+            show(f"**{name}** {run.status}.{kept} {failure.sentence(run.reason)}")
             st.button(
                 "Resume" if run.epochs else "Start again",
                 icon=":material/resume:",
@@ -143,14 +145,13 @@ def _status(run: Run, steps: Sequence[Step], key: str) -> None:
                 on_click=acts.resume,
                 args=([run.spec],),
             )
-        failure.details(run.traceback)
-        failure.details(acts.printed(run.id), "What it printed")
+        failure.details(run.traceback, acts.printed(run.id))
     elif _learned_nothing(run):
         if run.spec.imported:
             st.warning(
-                f"**{name}** is no better than guessing on {run.spec.dataset}. It was imported, "
-                "and may have been trained on other images, or on images that were normalised "
-                "otherwise."
+                f"**{name}** is no better than guessing on {plain(run.spec.dataset)}. It was "
+                "imported, and may have been trained on other images, or on images that were "
+                "normalised otherwise."
             )
         else:
             st.warning(

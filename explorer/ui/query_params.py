@@ -5,10 +5,13 @@ page itself writes the values, and takes over what the address says when it says
 first, through a link, or by the browser's Back.
 """
 
+import contextlib
+import math
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 NETWORK = "net"  # always there; without it the address is that of the bare page, and says nothing
 
@@ -38,6 +41,26 @@ def take(key: str, options: Collection[Any]) -> str | None:
     if st.session_state.get(key) not in options:
         st.session_state.pop(key, None)
     return unknown
+
+
+def bound(key: str) -> Literal["query-params"] | None:
+    """Return the `bind` of a widget of this key: none if Streamlit would fail at what a link says.
+
+    It takes "1e400" for a number, and then cannot make a whole one of it. Without a bind it removes
+    the key from the address, or this does.
+    """
+    if all(map(_is_usable, st.query_params.get_all(key))):
+        return "query-params"
+    with contextlib.suppress(StreamlitAPIException):  # it was bound, and removes it itself
+        st.query_params.pop(key)
+    return None
+
+
+def _is_usable(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return True  # Streamlit sees that it is no number, or it need not be one
 
 
 def put(key: str, *values: object) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.ui import state
-from explorer.ui.http.visitors import visitor
+from explorer.ui import failure, state
+from explorer.ui.words import code, plain
 
 SECONDS = 2.0  # between two looks at the files
 BROKEN = "broken"  # session key: what a reload found broken, shown once
@@ -16,9 +16,9 @@ def offer() -> None:
 
     A visitor, for whom there is none, learns only what is still being loaded, and asks no more.
     """
-    for sentence in st.session_state.pop(BROKEN, ()):
-        st.error(sentence)
-    loading, may_reload = state.plugins().loading, visitor().is_operator
+    for name, reason in st.session_state.pop(BROKEN, ()):
+        st.error(f"**{plain(name)}** is broken: {plain(reason)} The page *Plugins* shows more.")
+    loading, may_reload = state.plugins().loading, failure.sees_everything()
     if loading or may_reload:
         st.fragment(_offer, run_every=SECONDS)(loading, may_reload)
 
@@ -43,8 +43,7 @@ def _offer(loading: Sequence[str], may_reload: bool) -> None:
         if st.button("Reload", key="reload", type="primary"):
             state.reload_plugins()
             st.session_state[BROKEN] = [
-                f"**{broken.source.name}** is broken: {broken.reason} The page *Plugins* "
-                "shows more."
+                (broken.source.name, broken.reason)
                 for broken in state.catalogue().broken
                 if broken.source.name in changed
             ]
@@ -52,4 +51,4 @@ def _offer(loading: Sequence[str], may_reload: bool) -> None:
 
 
 def _list(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(map(code, names))

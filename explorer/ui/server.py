@@ -19,6 +19,7 @@ from explorer.ui.failure import show as show_failure
 from explorer.ui.http import health, metrics, sign_in
 from explorer.ui.http.compressed import KeepCompressed
 from explorer.ui.http.headers import AddSecurityHeaders
+from explorer.ui.http.messages import IgnoreMessages
 from explorer.ui.http.metrics import GuardStreamlitsMetrics
 from explorer.ui.http.requests import SayWhereFrom
 from explorer.ui.http.uploads import LimitUploads
@@ -47,6 +48,7 @@ MIDDLEWARE = [
     Middleware(LimitUploads),
     Middleware(GiveVisitorCookie),
     Middleware(KeepCompressed),
+    Middleware(IgnoreMessages),
 ]
 
 

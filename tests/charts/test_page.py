@@ -31,6 +31,7 @@ from explorer.inspection.parts import blocks
 from explorer.inspection.precompute import INTACT, precomputed
 from explorer.runs.run import UNTRAINED, Run, RunSpec, Status
 from explorer.spec import ImageSpec
+from explorer.text import visible
 from explorer.training.events import Epoch, Started
 from explorer.training.recipe import preset
 
@@ -316,7 +317,7 @@ def test_any_text_stays_text(found, data):
     assert [tag for tag, _ in reader.tags] == [tag for tag, _ in wanted.tags]
     assert len(reader.scripts) == len(Reader(plain.html).scripts) == 2 + len(images)
     assert given_["classes"] == list(classes)
-    assert given_["curves"][0]["lines"][1]["name"] == f"{name}, test"
+    assert given_["curves"][0]["lines"][1]["name"] == f"{visible(name)}, test"
     for shown in (name, option, title, citation, sentence):
         assert shown in reader.text
 

@@ -358,6 +358,10 @@ def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(size):
     content += struct.pack(">I", zlib.crc32(header))
     content += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
     assert "at most 40 megapixels" in refused(content)
+    for most, words in ((12_000_000, "at most 12 megapixels"), (None, "too large")):
+        if most or size[0] > 10_000:  # without a limit, Pillow's own is left
+            with pytest.raises(PictureError, match=words):
+                open_picture(content, most)
 
 
 def test_only_the_data_sets_of_digits_are_centred():

@@ -961,3 +961,34 @@ def test_a_target_that_is_nearly_a_file_is_suggested(tmp_path, monkeypatch):
     (tmp_path / "my_net.py").write_text(GOOD)
     with pytest.raises(PluginError, match=r"module 'my-net'; did you mean 'my_net\.py'\?$"):
         from_target("my-net")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\\nb",
+        "a\\0b",
+        "gnp.\\u202eexe",
+        "plain\\u200b",
+        "a" * 61,
+        " a",
+        "a  b",
+        "\\x1b[31m",
+        "\\ud800",
+    ],
+)
+def test_a_name_that_cannot_be_shown_is_refused(tmp_path, name):
+    write(tmp_path / "net.py", GOOD, **{"register(Good)": f'register(Good, name="{name}")'})
+    registry = load(in_folders([tmp_path]))
+    assert registry.architectures == {}
+    [broken] = registry.broken
+    assert broken.reason.endswith(
+        " cannot be shown on a page; use at most 60 characters, all of which can be seen."
+    )
+    assert broken.reason.isprintable()
+
+
+@pytest.mark.parametrize("name", ["a" * 60, "Größe 数字", "[x](y) `b` <c>"])
+def test_any_name_that_can_be_shown_is_taken(tmp_path, name):
+    write(tmp_path / "net.py", GOOD, **{"register(Good)": f'register(Good, name="{name}")'})
+    assert list(load(in_folders([tmp_path])).architectures) == [name]

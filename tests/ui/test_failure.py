@@ -170,11 +170,11 @@ def test_a_run_that_is_deleted_while_it_is_watched_is_said_to_be_gone(store):
         # The page has found it; the panel looks again.
         seen = []
 
-        def find_once(id):
+        def find_once(id, age=0.0):
             if seen:
                 store.delete(id)
             seen.append(id)
-            return find(id)
+            return find(id, age)
 
         later.setattr(state, "find_run", find_once)
         shown.run()

@@ -539,7 +539,8 @@ def test_a_live_run_is_drawn_once_a_step_however_many_watch(app, drawn, store):
     read = []
     original = store.steps
     state.following()._store = SimpleNamespace(
-        steps=lambda *given, **options: read.append(original(*given, **options)) or read[-1]
+        run=store.run,
+        steps=lambda *given, **options: read.append(original(*given, **options)) or read[-1],
     )
     for step in (1, 2, 3):
         store.append(run.id, "worker", Step(step, 1, 1.0, 0.5, 0.01, 9000.0, 64))

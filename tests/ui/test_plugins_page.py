@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explorer.ui import state
 from explorer.ui.pages import checks
 
 COLOUR = '''
@@ -46,6 +47,7 @@ def page(tmp_path, monkeypatch, fresh):
     monkeypatch.setenv("EXPLORER_PLUGINS", str(tmp_path))
     monkeypatch.setattr(checks, "panel", lambda *_: None)
     fresh()
+    assert "colour" in state.plugins().whole_catalogue.architectures
     return AppTest.from_function(plugins_page, default_timeout=60)
 
 

@@ -19,6 +19,8 @@ from explorer.data.dataset import DataSet, stamp_files
 from explorer.plugin.catalogue import Description
 from explorer.plugin.sources import fingerprint
 from explorer.text import dimensions
+from explorer.ui.failure import sentence
+from explorer.ui.words import code, plain
 
 SECONDS = 300.0  # after which the checks are given up
 LOOK = 0.5  # seconds between two looks whether they are done
@@ -58,14 +60,14 @@ def _panel(checks: "Future[Outcome]", offered: Description | DataSet, was_waitin
             else "built at both ends of every option, run, trained for 32 steps, stored and read "
             "back, compiled, moved"
         )
-        st.caption(f":material/pending: {offered.name} is being checked: {what}.")
+        st.caption(f":material/pending: {plain(offered.name)} is being checked: {what}.")
         st.skeleton(height=360)
         return
     if was_waiting:
         st.rerun()  # the page need not look any more
     outcome = checks.result()
     if isinstance(outcome, str):
-        st.error(outcome)
+        st.error(sentence(outcome))
     else:
         _findings(outcome)
 
@@ -73,8 +75,9 @@ def _panel(checks: "Future[Outcome]", offered: Description | DataSet, was_waitin
 def _findings(report: Mapping[str, Any]) -> None:
     for finding in report["findings"]:
         short = "/".join(Path(finding["place"]).parts[-2:])
-        where = f"  \n:gray[`{short}`]" if short else ""
-        st.markdown(f"{_MARKS[finding['verdict']]} **{finding['check']}** {finding['text']}{where}")
+        where = f"  \n:gray[{code(short)}]" if short else ""
+        mark, check = _MARKS[finding["verdict"]], plain(finding["check"])
+        st.markdown(f"{mark} **{check}** {sentence(finding['text'])}{where}")
     if layers := report.get("layers"):
         with st.expander(f"All {len(layers)} layers"):
             st.dataframe(

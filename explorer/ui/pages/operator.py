@@ -15,6 +15,7 @@ from explorer.settings import rows, unknown
 from explorer.ui import state
 from explorer.ui.http import health, sign_in
 from explorer.ui.http.visitors import HOME, visitor
+from explorer.ui.words import plain
 
 
 def page() -> None:
@@ -67,7 +68,7 @@ def _numbers() -> None:
     st.markdown("**Runs**")
     with st.container(horizontal=True):
         for label, value in shown.items():
-            st.metric(label, value, width="content")
+            st.metric(plain(label), plain(value), width="content")
 
 
 def _disk() -> None:
@@ -81,7 +82,7 @@ def _disk() -> None:
     lines.append(
         f"explorer {__version__} · Python {platform.python_version()} · Streamlit {st.__version__}"
     )
-    st.caption("  \n".join(lines))
+    st.caption("  \n".join(map(plain, lines)))
 
 
 def _sizes() -> Iterator[tuple[str, int | None]]:
@@ -103,7 +104,7 @@ def _bytes(file: Path) -> int:
 def _settings() -> None:
     st.markdown("**Settings**")
     for sentence in unknown():
-        st.warning(sentence)
+        st.warning(plain(sentence))
     st.dataframe(
         [
             {"variable": row.name, "value": row.text, "origin": row.origin}

@@ -1,7 +1,8 @@
 """The page *Plugins*: what was loaded, from where, its checks, and why a plugin is broken."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -10,32 +11,48 @@ from explorer.data.dataset import DataSet
 from explorer.errors import ExplorerError
 from explorer.plugin.catalogue import BrokenPlugin, Catalogue, Description
 from explorer.plugin.sources import built_in
-from explorer.text import dimensions
+from explorer.text import dimensions, visible
 from explorer.ui import state
 from explorer.ui.components.drawing import drawing
+from explorer.ui.failure import for_visitor, sees_everything, sentence, shown_path
 from explorer.ui.pages import checks as reports
+from explorer.ui.words import code, paragraphs, plain
 
 SHOWN = "show"
+
+_ABOUT = (
+    "A plugin is a Python file with a network in plain PyTorch and one hook; its skips and "
+    "branches are found while it runs. `explorer new-plugin my-net` writes one. The explorer "
+    "loads those in its `plugins/` folder, in the folders that `EXPLORER_PLUGINS` names, and "
+    "those of installed packages. A plugin is code that runs with the rights of the explorer: "
+    "nobody can upload one here; only the person who starts the app can add one."
+)
+_ABOUT_FOR_VISITORS = (
+    "A plugin is a Python file with a network in plain PyTorch and one hook; its skips and "
+    "branches are found while it runs. Only whoever runs this app can add one here; at home, "
+    "everyone can."
+)
 
 
 def page() -> None:
     """Show broken plugins first, since they need attention; then one plugin closely; then all."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("#### Plugins", width="stretch")
-        st.button(
-            "Reload",
-            icon=":material/sync:",
-            on_click=state.reload_plugins,
-            key="reload all",
-            help="Load all plugins again, as they are on disk, for everyone who uses this app.",
-        )
+        if sees_everything():
+            st.button(
+                "Reload",
+                icon=":material/sync:",
+                on_click=state.reload_plugins,
+                key="reload all",
+                help="Load all plugins again, as they are on disk, for everyone who uses this app.",
+            )
     with st.skeleton(height=300):
         found = state.catalogue()
         st.markdown(_summary(found))
     for broken in found.broken:
         _broken(broken)
     for meddling in found.meddling:
-        st.warning(f"**{meddling.source.name}**: {meddling.text}")
+        st.warning(f"**{plain(meddling.source.name)}**: {sentence(meddling.text)}")
     offered: Mapping[str, Description | DataSet] = {
         **found.architectures,
         **{f"{name} (data)": dataset for name, dataset in found.datasets.items()},
@@ -45,7 +62,9 @@ def page() -> None:
     names = sorted(offered, key=lambda name: _is_shipped(offered[name], shipped))
     asked = st.query_params.get(SHOWN)
     if asked and asked not in names:
-        st.warning(f"There is no architecture and no data set `{asked}` here; choose one of these.")
+        st.warning(
+            f"There is no architecture and no data set {code(asked)} here; choose one of these."
+        )
     if names:
         name = st.selectbox("Look closely at", names, key=SHOWN, bind="query-params")
         shown = offered[name]
@@ -54,13 +73,7 @@ def page() -> None:
         else:
             _architecture(shown)
     _tables(found, shipped)
-    st.caption(
-        "A plugin is a Python file with a network in plain PyTorch and one hook; its skips and "
-        "branches are found while it runs. `explorer new-plugin my-net` writes one. The explorer "
-        "loads those in its `plugins/` folder, in the folders that `EXPLORER_PLUGINS` names, and "
-        "those of installed packages. A plugin is code that runs with the rights of the explorer: "
-        "nobody can upload one here; only the person who starts the app can add one."
-    )
+    st.caption(_ABOUT if sees_everything() else _ABOUT_FOR_VISITORS)
 
 
 def _summary(found: Catalogue[Description]) -> str:
@@ -75,38 +88,40 @@ def _summary(found: Catalogue[Description]) -> str:
 
 def _broken(broken: BrokenPlugin) -> None:
     with st.container(border=True):
-        whose = f" of {broken.source.name}" if broken.name else ""
-        name = broken.name or broken.source.name
+        whose = f" of {plain(broken.source.name)}" if broken.name else ""
+        name = plain(broken.name or broken.source.name)
         st.markdown(f":red[:material/error:] **{name}**{whose} is broken")
-        st.markdown(broken.reason)
-        if broken.trace:
-            st.code(broken.trace, language="python", wrap_lines=True)
-        st.caption(broken.source.origin)
+        st.markdown(sentence(broken.reason))
+        if sees_everything():
+            if broken.trace:
+                st.code(broken.trace, language="python", wrap_lines=True)
+            st.caption(plain(broken.source.origin))
 
 
 def _architecture(architecture: Description) -> None:
     left, right = st.columns([3, 5], gap="large")
     with left:
-        st.markdown(architecture.summary)
+        st.markdown(plain(architecture.summary))
         try:
             _, svg = state.network(architecture.name)
         except ExplorerError as error:
-            st.error(str(error))
+            st.error(sentence(error))
         else:
             drawing(svg, architecture.name, key="plugins.diagram")
     with right:
-        report, source, about = st.tabs(["Checks", "Source", "About"])
+        report, *source, about = _tabs()
         with report:
             reports.panel(architecture)
-        with source:
-            _source(architecture.file or architecture.location)
+        for tab in source:
+            with tab:
+                _source(architecture.file or architecture.location)
         with about:
-            st.markdown(architecture.description or "Its author has not described it.")
+            st.markdown(paragraphs(architecture.description) or "Its author has not described it.")
             st.caption(
-                f"{architecture.parameters:,} parameters · from {architecture.origin} · "
-                f"code {architecture.fingerprint}"
+                f"{architecture.parameters:,} parameters · from "
+                f"{plain(shown_origin(architecture))} · code {code(architecture.fingerprint)}"
             )
-            st.caption(_fitting(state.catalogue(), architecture))
+            st.caption(sentence(_fitting(state.catalogue(), architecture)))
 
 
 def _fitting(found: Catalogue[Description], architecture: Description) -> str:
@@ -126,20 +141,36 @@ def _fitting(found: Catalogue[Description], architecture: Description) -> str:
 
 
 def _dataset(dataset: DataSet) -> None:
+    classes = plain(", ".join(dataset.classes))
     st.markdown(
-        f"**{dataset.title}** — {dataset.images}: {', '.join(dataset.classes)}. {dataset.citation}"
+        f"**{plain(dataset.title)}** — {plain(dataset.images)}: {classes}. "
+        f"{sentence(dataset.citation)}"
     )
-    report, source = st.tabs(["Checks", "Source"])
+    report, *source, about = _tabs()
+    with about:
+        st.caption(f"from {plain(shown_origin(dataset))}")
     with report:
         if is_cached(dataset, state.settings().cache):
             reports.panel(dataset)
         else:
             st.caption(
-                f"It is examined once it is here: it is downloaded at first use, from {dataset.url}"
+                "It is examined once it is here: it is downloaded at first use, from "
+                f"{plain(dataset.url)}"
             )
-    with source:
-        home = dataset.location
-        _source(home / "__init__.py" if home and home.is_dir() else home)
+    for tab in source:
+        with tab:
+            home = dataset.location
+            _source(home / "__init__.py" if home and home.is_dir() else home)
+
+
+def _tabs() -> Sequence[Any]:
+    """Show the tabs of what a plugin offers; the source is for who may see everything."""
+    return st.tabs(["Checks", *(["Source"] if sees_everything() else []), "About"])
+
+
+def shown_origin(offered: Description | DataSet) -> str:
+    """Return the plugin that offers something: its path, of which a visitor sees the last part."""
+    return shown_path(offered.origin) if offered.location else for_visitor(offered.origin)
 
 
 def _source(file: str | Path | None) -> None:
@@ -161,12 +192,12 @@ def _tables(found: Catalogue[Description], shipped: Collection[Path | None]) -> 
         [
             {
                 "architecture": architecture.name,
-                "summary": architecture.summary,
+                "summary": visible(architecture.summary),
                 "images": dimensions(architecture.images.shape),
                 "parameters": architecture.parameters,
                 "options": ", ".join(option.name for option in architecture.options),
                 "plugin": architecture.source.name,
-                "origin": architecture.origin,
+                "origin": shown_origin(architecture),
             }
             for architecture in sorted(
                 found.architectures.values(), key=lambda each: _is_shipped(each, shipped)
@@ -187,8 +218,8 @@ def _tables(found: Catalogue[Description], shipped: Collection[Path | None]) -> 
                 "data set": dataset.name,
                 "images": str(dataset.images),
                 "from": dataset.url or "here",
-                "citation": dataset.citation,
-                "origin": dataset.origin,
+                "citation": visible(for_visitor(dataset.citation)),
+                "origin": shown_origin(dataset),
             }
             for dataset in found.datasets.values()
         ],

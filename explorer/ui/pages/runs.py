@@ -7,7 +7,9 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from explorer.runs.run import Run, UnreadableRun
+from explorer.text import visible
 from explorer.ui import acts, live, state
+from explorer.ui.failure import sentence
 
 
 def page(train: Page | None, inside: Page | None) -> None:
@@ -35,7 +37,7 @@ def page(train: Page | None, inside: Page | None) -> None:
 def _unreadable(runs: Sequence[UnreadableRun]) -> None:
     for run in runs:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(run.reason)
+            st.warning(sentence(run.reason))
             if acts.mine() is None:
                 _delete_button([run.id], f"delete.{run.id}")
 
@@ -45,13 +47,13 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
     catalogue = state.catalogue()
     rows = [
         {
-            "architecture": run.spec.architecture,
+            "architecture": visible(run.spec.architecture),
             "best": _percent(run.best_accuracy),
             "last": _percent(run.last_accuracy),
             "status": "example" if run.id in examples else str(run.status),
             **_training(run),
-            "options": run.options_text,
-            "data set": run.spec.dataset,
+            "options": visible(run.options_text),
+            "data set": visible(run.spec.dataset),
             "seconds": None if run.spec.imported else run.seconds,
             "made": run.created,
             "code": run.spec.fingerprint[:6]

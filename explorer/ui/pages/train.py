@@ -11,8 +11,12 @@ from explorer.plugin.catalogue import Description
 from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError, spec_of
 from explorer.runs.run import titles as unlike
+from explorer.text import visible
 from explorer.ui import acts, forms, live, state
 from explorer.ui.components.drawing import drawing
+from explorer.ui.failure import sentence
+from explorer.ui.pages.plugins import shown_origin
+from explorer.ui.words import code, paragraphs, plain
 
 QUERY = "run"
 PICKER = "picker"
@@ -39,7 +43,7 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     default = FIRST_TO_TRAIN if FIRST_TO_TRAIN in names else names[0]
     asked = st.query_params.get("architecture")
     if asked and asked not in names:
-        st.warning(f"There is no architecture `{asked}` here; choose one of these.")
+        st.warning(f"There is no architecture {code(asked)} here; choose one of these.")
         st.session_state[MISSED] = asked
     elif (missed := st.session_state.get(MISSED)) and missed in names:
         # It was broken by an edit, and mended: the visitor had chosen it and nothing else since.
@@ -54,21 +58,23 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
         bind="query-params",
     )
     architecture = catalogue[name]
-    st.markdown(architecture.summary)
+    st.markdown(plain(architecture.summary))
     values = forms.options(name, architecture.options)
     try:
         fitting = state.plugins().fitting(name)
     except ExplorerError as error:
-        st.error(f"{name} cannot be built: {error}")
+        st.error(f"{plain(name)} cannot be built: {sentence(error)}")
         return
     if not fitting:
-        st.error(f"None of the data sets here fits {name}; a plugin can bring one that does.")
+        st.error(
+            f"None of the data sets here fits {plain(name)}; a plugin can bring one that does."
+        )
         return
     dataset = forms.data_set(
         {each: found for each, found in catalogue.datasets.items() if each in fitting}
     )
     if not is_cached(dataset, state.settings().cache):
-        st.caption(f"Downloaded at first use, from {dataset.url}")
+        st.caption(f"Downloaded at first use, from {plain(dataset.url)}")
     recipe, place = forms.recipe(*acts.recipe_limits())
     spec, drawn, reason, refusal = None, None, "", ""
     try:
@@ -88,26 +94,26 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
         args=(spec,),
     )
     if refusal:
-        place.error(refusal)
+        place.error(plain(refusal))
     with see:
         if drawn:
             _diagram(architecture, dataset, *drawn)
         else:
-            st.error(reason)
+            st.error(sentence(reason))
 
 
 def _diagram(architecture: Description, dataset: DataSet, drawn: Drawn, svg: str) -> None:
     name = architecture.name
-    st.markdown(f"**{name}** — {drawn.parameters:,} parameters")
+    st.markdown(f"**{plain(name)}** — {drawn.parameters:,} parameters")
     if drawn.images != dataset.images:
         st.caption(
-            f"{name} takes colour images: those of {dataset.title} are grey, so it is given their "
-            "grey in each of its three channels."
+            f"{plain(name)} takes colour images: those of {plain(dataset.title)} are grey, "
+            "so it is given their grey in each of its three channels."
         )
     drawing(svg, name, key="diagram")
     with st.expander("About this network"):
-        st.markdown(architecture.description or "Its author has not described it.")
-        st.caption(f"From {architecture.origin}")
+        st.markdown(paragraphs(architecture.description) or "Its author has not described it.")
+        st.caption(f"From {plain(shown_origin(architecture))}")
 
 
 def _train(spec: RunSpec) -> None:
@@ -123,14 +129,14 @@ def _watch(inside: Page | None) -> None:
         st.session_state[state.SHOWN] = st.query_params.get_all(QUERY)
     runs, unknown = _find(st.session_state[state.SHOWN])
     for id in unknown:
-        st.warning(f"There is no run `{id}` here; the page *Runs* lists all runs.")
+        st.warning(f"There is no run {code(id)} here; the page *Runs* lists all runs.")
     if runs:
         st.query_params[QUERY] = [run.id for run in runs]
         _pick(runs)
         if inside and (trained := [run for run in runs if run.epochs]):
             st.page_link(
                 inside,
-                label=f"Look inside {trained[0].spec.architecture}",
+                label=f"Look inside {plain(trained[0].spec.architecture)}",
                 icon=":material/search:",
                 query_params={"net": trained[0].id},
             )
@@ -159,7 +165,7 @@ def _pick(runs: list[Run]) -> None:
         "Runs on the chart",
         list(titles),
         key=PICKER,
-        format_func=titles.__getitem__,
+        format_func=lambda id: visible(titles[id]),
         label_visibility="collapsed",
         wrap=True,
         placeholder="Add a run to compare",
@@ -175,5 +181,5 @@ def _find(ids: list[str]) -> tuple[list[Run], list[str]]:
         except UnknownRunError:
             unknown.append(id)
         except UnreadableRunError as error:
-            st.warning(str(error))
+            st.warning(sentence(error))
     return runs, unknown

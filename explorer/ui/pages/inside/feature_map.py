@@ -12,6 +12,7 @@ from explorer.inspection.results import Filters
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.case import Case
+from explorer.ui.words import plain
 
 ASKED = "map"  # session key: the place of the network whose map was clicked, its layer, its channel
 
@@ -34,10 +35,10 @@ def _dialog(case: Case, name: str, channel: int) -> None:
     values = planes[channel]
     source = case.session.filters().get(source_of(case.recording.parts, name) or "")
     made = source.values[channel] if source else None
-    st.markdown(f"**{name}**, channel {channel} of 0 to {len(planes) - 1}")
+    st.markdown(f"**{plain(name)}**, channel {channel} of 0 to {len(planes) - 1}")
     title = f"channel {channel}"
     chart(feature_map(case.chosen.pixels, values, limit([values]), title, made), key="one map")
-    st.caption(" ".join(_facts(case, name, channel, source)))
+    st.caption(plain(" ".join(_facts(case, name, channel, source))))
     switch = f"{name}:{channel}"
     if case.session.can_be_off(switch):
         on = switches.is_on(switch)

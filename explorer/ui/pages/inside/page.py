@@ -21,6 +21,7 @@ from explorer.ui.pages.inside import feature_map, picker, questions, switches, w
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import Picture, picture
 from explorer.ui.pages.inside.subject import Subject
+from explorer.ui.words import code, plain
 
 SCALE = "scale"
 
@@ -73,7 +74,7 @@ def _networks(cases: Sequence[Case], scale: Scale) -> None:
         with column:
             _warn(case.subject)
             if len(cases) > 1:
-                st.markdown(f"**{names[case.subject.run.id]}**, {case.subject.moment}")
+                st.markdown(f"**{plain(names[case.subject.run.id])}**, {case.subject.moment}")
                 _prediction(case, place, row=18)
             _network(place, case, scale, [other.maps for other in cases if other is not case])
 
@@ -81,9 +82,9 @@ def _networks(cases: Sequence[Case], scale: Scale) -> None:
 def _warn(subject: Subject) -> None:
     if not subject.is_current:
         st.warning(
-            f"The code of {subject.run.spec.architecture} or the images of "
-            f"{subject.run.spec.dataset} have changed since this run was made. Its parameters "
-            "still fit, but its results may differ."
+            f"The code of {plain(subject.run.spec.architecture)} or the images of "
+            f"{plain(subject.run.spec.dataset)} have changed since this run was made. Its "
+            "parameters still fit, but its results may differ."
         )
 
 
@@ -99,7 +100,7 @@ def _predicted(case: Case) -> str:
 
 
 def _prediction(case: Case, place: int, row: int) -> None:
-    st.markdown(f"**{_predicted(case)}**")
+    st.markdown(f"**{plain(_predicted(case))}**")
     labels = case.subject.dataset.classes
     with case.subject.figure("The prediction"):
         found = case.recording.probabilities[0].tolist()
@@ -147,7 +148,7 @@ def _overview(place: int, case: Case, stage: Stage) -> None:
     key = f"overview.{place}"
     drawing(svg, subject.file, key, on_open=lambda: switches.open_part(st.session_state[key].open))
     if unused := case.session.unused:
-        st.caption(f"Computed and never used: {', '.join(f'`{node.name}`' for node in unused)}.")
+        st.caption(f"Computed and never used: {', '.join(code(node.name) for node in unused)}.")
 
 
 def _lanes(
@@ -186,7 +187,7 @@ def _standing(case: Case) -> str:
         short = f"Accuracy {100 * now.accuracy:.2f} %"
         if off:
             points = f"{100 * (now.accuracy - intact.accuracy):+.2f}".replace("-", "−")
-            without = ", ".join(f"`{path.replace('`', '')}`" for path in off)
+            without = ", ".join(map(code, off))
             words += f", {points} points with {without} switched off (ablation); loss "
             words += f"{now.loss:.3f} instead of {intact.loss:.3f}."
             short += f", {points} points"

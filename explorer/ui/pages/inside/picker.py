@@ -8,9 +8,12 @@ from explorer.errors import ExplorerError
 from explorer.runs.recorded import FIRST_TO_SHOW
 from explorer.runs.run import Run
 from explorer.runs.run import titles as unlike
+from explorer.text import visible
 from explorer.ui import acts, query_params, state
+from explorer.ui.failure import sentence
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.subject import Subject, load
+from explorer.ui.words import code
 
 SECONDS = 0.8  # that each epoch is shown while they are played
 
@@ -33,7 +36,7 @@ def networks() -> list[Subject]:
     ]
     titles = unlike(runs)
     if unknown := query_params.take(NETWORK, titles):
-        st.warning(f"There is no trained run `{unknown}` here; another one is shown.")
+        st.warning(f"There is no trained run {code(unknown)} here; another one is shown.")
     st.session_state.setdefault(NETWORK, _default(runs))
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -41,7 +44,7 @@ def networks() -> list[Subject]:
             "Network",
             list(titles),
             key=NETWORK,
-            format_func=titles.__getitem__,
+            format_func=lambda id: visible(titles[id]),
             persist_state="session",
         )
     query_params.put(NETWORK, id)
@@ -54,7 +57,7 @@ def networks() -> list[Subject]:
         if other:
             shown.append(load(other, _nearest(other, epoch)))
     except ExplorerError as error:
-        st.error(str(error))
+        st.error(sentence(error))
         return []
     if len(shown) == 2 and shown[0].dataset != shown[1].dataset:
         st.warning("These two were trained on different data sets, so no image fits both.")
@@ -92,7 +95,7 @@ def _other(others: list[str], titles: dict[str, str]) -> str | None:
         others,
         index=None,
         key=OTHER,
-        format_func=titles.__getitem__,
+        format_func=lambda id: visible(titles[id]),
         persist_state="session",
         placeholder="another run, on the same image",
     )
@@ -111,7 +114,9 @@ def _epoch(id: str) -> int:
             "done. New epochs appear at your next click."
         )
     if run.spec.imported:
-        st.caption(f"Imported weights (`{run.spec.imported}`); nothing of their training is known")
+        st.caption(
+            f"Imported weights ({code(run.spec.imported)}); nothing of their training is known"
+        )
         return kept[0]
     if len(kept) == 1:
         st.caption(f"Epoch {kept[0]}, the only one whose weights are kept")

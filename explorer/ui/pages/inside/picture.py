@@ -1,5 +1,6 @@
 """The picture that goes into the network: from the test set, drawn, or uploaded."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,8 +9,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.pictures import PictureError, open_picture, prepare
-from explorer.ui import query_params
+from explorer.text import visible
+from explorer.ui import query_params, state
 from explorer.ui.components.canvas import canvas
+from explorer.ui.failure import sentence
 from explorer.ui.pages.inside.subject import Subject
 
 SOURCES = ("Test set", "Draw", "Upload")
@@ -58,7 +61,7 @@ def _of_the_test_set(subject: Subject) -> Picture:
         filters,
         key="filter",
         persist_state="session",
-        format_func=lambda name: name if name in (ALL, WRONG, UNSURE) else f"class {name}",
+        format_func=lambda name: name if name in (ALL, WRONG, UNSURE) else f"class {visible(name)}",
     )
     query_params.put("filter", shown if shown != ALL else None)
     among = _among(subject, shown)
@@ -127,12 +130,17 @@ def _uploaded(subject: Subject) -> Picture | None:
     file = st.file_uploader(
         "A picture of one " + ("digit" if subject.dataset.centred else "thing"),
         key="upload",
-        max_upload_size=20,
+        max_upload_size=_megabytes(state.settings().upload_bytes),
         help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
     )
     if file is None:
         return _blank(subject)
     return _prepared(subject, file.getvalue())
+
+
+def _megabytes(limit: int | None) -> int | None:
+    """Return a limit in bytes as the uploader takes it; the server refuses what is above it."""
+    return None if limit is None else max(1, math.ceil(limit / 1e6))
 
 
 def _blank(subject: Subject) -> Picture:
@@ -141,8 +149,9 @@ def _blank(subject: Subject) -> Picture:
 
 
 def _prepared(subject: Subject, content: bytes) -> Picture | None:
+    limit = state.settings().upload_pixels
     try:
-        return Picture(prepare(open_picture(content), subject.dataset))
+        return Picture(prepare(open_picture(content, limit), subject.dataset))
     except PictureError as error:
-        st.error(str(error))
+        st.error(sentence(error))
         return None

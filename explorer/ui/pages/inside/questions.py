@@ -15,9 +15,11 @@ from explorer.inspection.results import METHODS, Linearity, Replacement
 from explorer.inspection.scores import Answers
 from explorer.ui import state
 from explorer.ui.components.chart import chart
+from explorer.ui.failure import sentence
 from explorer.ui.pages.inside import worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import open_test_image
+from explorer.ui.words import code, plain
 
 QUESTION = "ask"
 GALLERY = 12
@@ -49,7 +51,7 @@ def _pixels(case: Case) -> None:
         range(len(labels)),
         default=best,
         required=True,
-        format_func=lambda number: labels[number],
+        format_func=lambda number: plain(labels[number]),
         key=f"class.{case.subject.run.id}.{best}",
     )
     found: list[tuple[str, NDArray[Any]]] = []
@@ -63,7 +65,7 @@ def _pixels(case: Case) -> None:
         try:
             cam = case.session.grad_cam(case.chosen.pixels, target, layer, case.off)
         except ExplorerError as error:  # no gradient may reach it
-            st.caption(str(error))
+            st.caption(sentence(error))
         else:
             found.append((f"Grad-CAM of {layer}", cam))
     chart(map_charts.saliency(case.chosen.pixels, found), key="saliency")
@@ -104,10 +106,10 @@ def _filters(case: Case) -> None:
         averaged += f"; the first {map_charts.MOST_FILTERS} are drawn"
     norms = chosen.norms
     st.caption(
-        f"`{path}.weight` in the state dict: {outputs} filters of {height}×{width}{averaged}. All "
-        f"weights: mean {chosen.mean:.3g}, standard deviation {chosen.std:.3g}. L2 norms from "
-        f"{norms.min():.3g} to {norms.max():.3g}; the two most similar filters have a cosine of "
-        f"±{chosen.likeness:.2f}."
+        f"{code(f'{path}.weight')} in the state dict: {outputs} filters of "
+        f"{height}×{width}{averaged}. All weights: mean {chosen.mean:.3g}, standard "
+        f"deviation {chosen.std:.3g}. L2 norms from {norms.min():.3g} to {norms.max():.3g}; the "
+        f"two most similar filters have a cosine of ±{chosen.likeness:.2f}."
     )
 
 
@@ -187,20 +189,20 @@ def _verdict(verdict: Linearity) -> None:
     if verdict.replacement:
         exactly = "exactly" if verdict.replacement.exact else "except at the borders"
         st.markdown(
-            f":orange[:material/linear_scale:] **{verdict.block}** is affine. One "
-            f"`{verdict.replacement.text}` computes the same, {exactly}. That layer has "
+            f":orange[:material/linear_scale:] **{plain(verdict.block)}** is affine. One "
+            f"{code(verdict.replacement.text)} computes the same, {exactly}. That layer has "
             f"{verdict.replacement.parameters:,} parameters, the block has "
             f"{verdict.parameters:,}."
         )
     else:
         st.markdown(
-            f":blue[:material/ssid_chart:] **{verdict.block}** is not affine: no single layer "
-            "computes the same."
+            f":blue[:material/ssid_chart:] **{plain(verdict.block)}** is not affine: no single "
+            "layer computes the same."
         )
     if verdict.tail_replacement:
         st.markdown(
             f"From its input to the logits everything is affine: one "
-            f"`{verdict.tail_replacement.text}` with {verdict.tail_replacement.parameters:,} "
+            f"{code(verdict.tail_replacement.text)} with {verdict.tail_replacement.parameters:,} "
             f"parameters computes the same as the {verdict.tail_parameters:,} parameters there."
         )
     st.caption(
@@ -240,10 +242,10 @@ def _mistakes(case: Case) -> None:
 def _mistake(case: Case, found: Answers, number: int) -> None:
     labels = case.subject.dataset.classes
     label, predicted = (labels[int(classes[number])] for classes in (found.labels, found.predicted))
-    pixels = case.session.test_image(number)
+    pixels, confidence = case.session.test_image(number), 100 * float(found.confidence[number])
     st.image(
         pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
-        caption=f"{label} taken for {predicted}, {100 * float(found.confidence[number]):.0f} %",
+        caption=f"{plain(label)} taken for {plain(predicted)}, {confidence:.0f} %",
         width="stretch",
     )
     st.button(f"Open {number}", key=f"mistake {number}", on_click=open_test_image, args=(number,))

@@ -10,6 +10,7 @@ from explorer.data.dataset import DataSet
 from explorer.inspection.session import Session
 from explorer.runs.run import Run
 from explorer.ui import state
+from explorer.ui.failure import sentence
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Subject:
         try:
             yield
         except (Exception, SystemExit) as error:  # the author's code may raise anything
-            st.warning(self.session.explain(name, error))
+            st.warning(sentence(self.session.explain(name, error)))
 
 
 def load(id: str, epoch: int) -> Subject:

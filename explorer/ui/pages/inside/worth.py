@@ -13,6 +13,7 @@ from explorer.inspection.session import Session
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.subject import Subject
+from explorer.ui.words import plain
 
 Scored: TypeAlias = tuple[Collection[str], Instead]  # what is off, and what it gives in its place
 
@@ -159,7 +160,7 @@ def _offer_all(subject: Subject, sets: Sequence[Scored]) -> None:
     ):
         return
     for done, (off, instead) in enumerate(sets):
-        words = f"without {', '.join(off)}" if off else "intact"
+        words = f"without {plain(', '.join(off))}" if off else "intact"
         place.progress(done / len(sets), f"Scoring on all test images: {words}")
         subject.session.answers(off, instead=instead)
         # At once, so that what is done is kept when the visitor does not wait for the rest.

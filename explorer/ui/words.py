@@ -1,0 +1,62 @@
+"""Puts text of others into Markdown as text: what an address, a plugin, a file or a run says.
+
+Streamlit renders Markdown in what it shows, in labels, in help texts and in notes. Text of others
+goes through `plain` or `code` on its way there, so that no link, picture, formula, icon or colour
+comes of it. `tests/ui/test_words.py` finds what does not.
+"""
+
+import re
+
+from explorer.text import cut, visible
+
+LONGEST_CODE = 120  # characters of text from an address that a sentence repeats
+# Between two characters that would otherwise become one thing; it takes no room and breaks no line.
+_JOINER = "\u2060"
+
+_ESCAPED = re.compile(r"[\\`*\[\]<&$~|]|(?<![^\W_])_|_(?![^\W_])")
+# A backslash does not help here: addresses and names of icons are looked for in what is left after
+# backslashes were taken away.
+_JOINED = re.compile(r":(?=\S)|@|(?i:www)(?=\.)")
+_AT_THE_START = re.compile(r"[-+=#](?=[-+=#\s]|$)|>|\d+(?=[.)](?:\s|$))")
+
+
+def plain(text: object) -> str:
+    """Return Markdown, of one line, that shows this text as it is.
+
+    Characters that cannot be seen and would change how the others are read are replaced by "�".
+    """
+    words = " ".join(visible(str(text)).split())
+    words = _JOINED.sub(lambda found: found[0] + _JOINER, _ESCAPED.sub(r"\\\g<0>", words))
+    start = _AT_THE_START.match(words)
+    if start is None:
+        return words
+    mark = start[0]
+    return f"{mark}\\{words[len(mark) :]}" if mark.isdigit() else f"\\{words}"
+
+
+def code(text: object) -> str:
+    """Return Markdown, of one line, that shows this text in a fixed-width font, cut if it is long.
+
+    The fence is longer than any row of backticks within, so that none of them ends it.
+    """
+    words = cut(" ".join(visible(str(text)).split()), LONGEST_CODE)
+    longest = max(map(len, re.findall("`+", words)), default=0)
+    fence = "`" * (longest + 1)
+    # A space at both ends is taken away again; without one, a backtick would be part of the fence.
+    room = " " if longest else ""
+    return f"{fence}{room}{words}{room}{fence}" if words else ""
+
+
+def paragraphs(text: str) -> str:
+    """Return Markdown that shows a docstring as text: its paragraphs, and lines that were meant.
+
+    Lines of a paragraph are joined, unless one of them is indented or begins with a mark of a list.
+    """
+    return "\n\n".join(map(_paragraph, filter(str.strip, re.split(r"\n\s*\n", text))))
+
+
+def _paragraph(text: str) -> str:
+    lines = [line.rstrip() for line in text.strip("\n").splitlines()]
+    if any(re.match(r"\s|[-*+•] |\d+[.)] ", line) for line in lines):
+        return "  \n".join(map(plain, filter(None, lines)))
+    return plain(text)
