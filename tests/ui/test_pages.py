@@ -529,11 +529,12 @@ def test_what_is_over_is_drawn_once_however_often_the_page_runs(app, drawn):
 
 
 def test_a_live_run_is_drawn_once_a_step_however_many_watch(app, drawn, store, monkeypatch):
+    app.run()  # what takes long at first, so that the lease of the run does not end meanwhile
     run = store.add(spec())
     store.claim(run.id, "worker")
     store.begin(run.id, "worker")
     store.append(run.id, "worker", Started("cpu", 8490, 256, 1000, 4, 1))
-    watchers = [app, AppTest.from_file(SCRIPT, default_timeout=60)]
+    watchers = [AppTest.from_file(SCRIPT, default_timeout=60) for _ in range(2)]
     read = []
     steps = store.steps
     own = SimpleNamespace(
@@ -545,6 +546,7 @@ def test_a_live_run_is_drawn_once_a_step_however_many_watch(app, drawn, store, m
         drawn.clear()
         read.clear()
         for watcher in (*watchers, *watchers):
+            store.renew("worker")
             watcher.query_params["run"] = run.id
             watcher.run()
             assert not watcher.exception
