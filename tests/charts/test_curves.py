@@ -1,5 +1,7 @@
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import nan
 
 import plotly.graph_objects as go
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from explorer.charts import curves
 from explorer.charts.curves import Trace, _apart, run_hues
+from explorer.charts.style import plain, to_json
 from explorer.runs.run import UNTRAINED, Run, RunSpec, Status, distinguish
 from explorer.training.events import Epoch, Score, Started, Step
 from explorer.training.recipe import preset
@@ -124,6 +127,25 @@ def test_many_steps_are_thinned():
     long = [Step(i, 1, 0.5, 0.5, 0.01, 9000.0, 64) for i in range(1, 20_000)]
     chart = accuracy_curves([Trace(run(), long, "plain")])
     assert len(chart.data[0].x) < 250
+
+
+@pytest.mark.parametrize("draw", [curves.accuracy_curves, curves.loss_curves])
+def test_what_is_sent_of_a_long_run_is_bounded(draw):
+    long = [Step(i, 1, 0.5, 0.5, 0.01, 9000.0, 64) for i in range(1, 20_000)]
+    sent = to_json(plain(draw([Trace(run(), long, "plain")])))
+    assert 1_000 < len(sent) < 8_000
+    assert "template" not in json.loads(sent)["layout"]
+
+
+def test_a_figure_of_plotly_s_is_sent_without_its_template():
+    sent = plain(go.Figure(layout={"template": "plotly", "height": 70}))
+    assert sent == {"data": [], "layout": {"height": 70}}
+
+
+def test_what_is_not_a_number_is_a_gap():
+    ends = [Step(i, 1, loss, 0.5, 0.01, 9000.0, 2000) for i, loss in ((1, 1.0), (2, nan), (3, 1.0))]
+    sent = json.loads(to_json(curves.loss_curves([Trace(run(epochs=0), ends, "plain")])))
+    assert sent["data"][0]["y"] == [0, None, 0]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

@@ -15,7 +15,8 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.run import UNTRAINED, RunSpec, Status
 from explorer.training.events import Epoch, Started, Step
 from explorer.training.recipe import preset
-from explorer.ui import state
+from explorer.ui import reload, state
+from explorer.ui.http.visitors import Visitor
 from explorer.ui.pages import checks as reports
 
 SCRIPT = "../../explorer/ui/entry/script.py"
@@ -530,23 +531,25 @@ def test_what_is_over_is_drawn_once_however_often_the_page_runs(app, drawn):
     assert len(drawn) == 3
 
 
-def test_a_live_run_is_drawn_once_a_step_however_many_watch(app, drawn, store):
+def test_a_live_run_is_drawn_once_a_step_however_many_watch(app, drawn, store, monkeypatch):
+    app.run()  # what takes long at first, so that the lease of the run does not end meanwhile
     run = store.add(spec())
     store.claim(run.id, "worker")
     store.begin(run.id, "worker")
     store.append(run.id, "worker", Started("cpu", 8490, 256, 1000, 4, 1))
-    watchers = [app, AppTest.from_file(SCRIPT, default_timeout=60)]
+    watchers = [AppTest.from_file(SCRIPT, default_timeout=60) for _ in range(2)]
     read = []
-    original = store.steps
-    state.following()._store = SimpleNamespace(
-        run=store.run,
-        steps=lambda *given, **options: read.append(original(*given, **options)) or read[-1],
+    steps = store.steps
+    own = SimpleNamespace(
+        run=store.run, steps=lambda id, after=0: read.append(steps(id, after)) or read[-1]
     )
+    monkeypatch.setattr(state.following(), "_store", own)
     for step in (1, 2, 3):
         store.append(run.id, "worker", Step(step, 1, 1.0, 0.5, 0.01, 9000.0, 64))
         drawn.clear()
         read.clear()
         for watcher in (*watchers, *watchers):
+            store.renew("worker")
             watcher.query_params["run"] = run.id
             watcher.run()
             assert not watcher.exception
@@ -557,6 +560,17 @@ def test_a_live_run_is_drawn_once_a_step_however_many_watch(app, drawn, store):
         assert len(read) == 4
         # What is known is not read again, but for the last step, by which a resumed run is seen.
         assert sum(map(len, read)) == (1 + 3 if step == 1 else 2 + 3)
+
+
+@pytest.mark.parametrize("is_operator", [True, False])
+def test_only_who_may_reload_asks_whether_there_is_something_to(app, monkeypatch, is_operator):
+    asked = []
+    assert state.plugins().whole_catalogue.architectures, "nothing is still being loaded"
+    monkeypatch.setattr(state, "changed_plugins", lambda: asked.append("plugins") or [])
+    monkeypatch.setattr(reload, "visitor", lambda: Visitor("0" * 32, is_operator))
+    app.run()
+    assert not app.exception
+    assert bool(asked) is is_operator
 
 
 def test_a_page_of_examples_asks_the_store_a_handful_of_questions(app):
