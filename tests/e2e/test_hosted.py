@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from serving import serving
 
 from explorer.passwords import hash_password
+from explorer.ui.http.sign_in import SIGN_IN
 
 pytestmark = pytest.mark.browser
 
@@ -135,8 +136,7 @@ def test_a_plugin_is_shown_to_visitors_as_text_and_to_the_operator_with_its_plac
     pupil.goto(f"{address}/?architecture={quote(f'net {LINK}'[:50], safe='')}")
     expect(pupil.get_by_text("in a summary")).to_be_visible()
     assert_harmless(pupil, folder)
-    operator = visit(f"{address}/operator")
-    operator.get_by_role("link", name="Sign in with the password").click()
+    operator = visit(f"{address}{SIGN_IN}")
     operator.locator("input[type=password]").fill(PASSWORD)
     operator.keyboard.press("Enter")
     expect(operator.get_by_text("You are signed in as the operator.")).to_be_visible()
