@@ -71,7 +71,7 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
         "tutorial's ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
         width="stretch",
-        bind="query-params",
+        bind=query_params.bound("recipe"),
     )
     base, values = PRESETS[name], dict[str, Value]()
 
@@ -116,7 +116,7 @@ def _widget(option: Option, default: Value, key: str, *, typed: bool = False) ->
     if option.type is bool:
         return st.toggle(label, bool(default), **common)
     number: Any = option.type
-    common["bind"] = query_params.bound(key)
+    common["bind"] = query_params.bound(key, may_be_empty=option.optional)
     limits, value = option.range, default if default is None else number(default)
     if limits and not option.optional and not typed:
         step = limits.step or (1 if number is int else (limits.high - limits.low) / 100)

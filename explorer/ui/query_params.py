@@ -43,13 +43,19 @@ def take(key: str, options: Collection[Any]) -> str | None:
     return unknown
 
 
-def bound(key: str) -> Literal["query-params"] | None:
-    """Return the `bind` of a widget of this key: none if Streamlit would fail at what a link says.
+def bound(key: str, *, may_be_empty: bool = False) -> Literal["query-params"] | None:
+    """Return the `bind` of a widget of this key: none if what a link says is not for it.
 
-    It takes "1e400" for a number, and then cannot make a whole one of it. Without a bind it removes
-    the key from the address, or this does.
+    Streamlit takes "1e400" for a number, and then fails to make a whole one of it; and it takes
+    nothing for a choice that is required. Without a bind it removes the key from the address, or
+    this does.
+
+    Args:
+        key: The widget's key, and its name in the address.
+        may_be_empty: Whether nothing is one of the widget's values.
     """
-    if all(map(_is_usable, st.query_params.get_all(key))):
+    said = st.query_params.get_all(key)
+    if all(map(_is_usable, said)) and (may_be_empty or not said or any(said)):
         return "query-params"
     with contextlib.suppress(StreamlitAPIException):  # it was bound, and removes it itself
         st.query_params.pop(key)

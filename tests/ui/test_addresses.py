@@ -64,6 +64,21 @@ def test_no_number_in_an_address_is_too_much(app, key, value):
     assert app.visit("", query) == []
 
 
+@pytest.mark.parametrize(
+    ("page", "key"),
+    [
+        *(("", key) for key in ("recipe", "fast.optimiser", "fast.gradients_every", "dataset")),
+        *(("", key) for key in ("architecture", "residual-bn.width", "residual-bn.skip")),
+        *(("inside", key) for key in ("ask", "scale", "source", "filter", "epoch", "part", "off")),
+        ("plugins", "show"),
+    ],
+)
+@pytest.mark.parametrize("value", ["", "x", "0"])
+def test_no_choice_in_an_address_may_be_empty_or_another(app, page, key, value):
+    asked = (key, value), *((("architecture", "residual-bn"),) if "residual" in key else ())
+    assert app.visit(page, written(*asked, (key, value))) == []
+
+
 def test_hostile_addresses_of_all_pages_are_survived(app):
     found = []
     for number in range(CASES):

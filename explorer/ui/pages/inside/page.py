@@ -14,6 +14,7 @@ from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
 from explorer.runs.run import distinguish
 from explorer.text import percent
+from explorer.ui import query_params
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
@@ -222,7 +223,7 @@ def _scale_switch(*, beside: bool) -> Scale:
         default="model" if beside else "layer",
         required=True,
         key=f"{SCALE} of both" if beside else SCALE,
-        bind=None if beside else "query-params",
+        bind=None if beside else query_params.bound(SCALE),
         format_func=lambda scale: "both networks" if beside and scale == "model" else f"a {scale}",
         width="stretch",
         help=f"{help} Layers of the same name in both networks share it." if beside else help,

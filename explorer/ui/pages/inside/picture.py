@@ -35,13 +35,14 @@ class Picture:
 
 def picture(subject: Subject) -> Picture | None:
     """Let the visitor choose a picture; `None` while there is none, and the page says why."""
-    st.session_state.setdefault(SOURCE, st.query_params.get(SOURCE, SOURCES[0]))
+    asked = st.query_params.get(SOURCE)
+    st.session_state.setdefault(SOURCE, asked if asked in SOURCES else SOURCES[0])
     source = st.segmented_control(
         "Image",
         SOURCES,
         required=True,
         key=SOURCE,
-        bind="query-params",
+        bind=query_params.bound(SOURCE),
         label_visibility="collapsed",
         width="stretch",
     )

@@ -13,7 +13,7 @@ from explorer.errors import ExplorerError
 from explorer.inspection.parts import Block, Part
 from explorer.inspection.results import METHODS, Linearity, Replacement
 from explorer.inspection.scores import Answers
-from explorer.ui import state
+from explorer.ui import query_params, state
 from explorer.ui.components.chart import chart
 from explorer.ui.failure import sentence
 from explorer.ui.pages.inside import worth
@@ -34,7 +34,7 @@ def section(case: Case) -> None:
         default=next(iter(_QUESTIONS)),
         required=True,
         key=QUESTION,
-        bind="query-params",
+        bind=query_params.bound(QUESTION),
     )
     if case.off and question in _INTACT:
         st.caption("Of the network as it was trained, with everything switched on.")

@@ -1,0 +1,37 @@
+"""A chart shows names as text, whatever is in them."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from explorer.charts.bars import Worth, probabilities, shares, worths
+from explorer.charts.curves import Trace, accuracy_curves
+from explorer.charts.grids import confusion, gradient_history
+from explorer.charts.maps import feature_map, saliency
+from explorer.training.events import Gradients
+
+EVIL = "<a href='https://evil.example'>%{evil} &lt;evil"
+TAGS = re.compile(r"<(?!/?b>|br>|/?extra>)")
+
+
+def test_no_tag_comes_of_a_name(examples):
+    run = examples.runs()[0]
+    run = replace(run, spec=replace(run.spec, architecture=EVIL))
+    image, values = np.zeros((1, 4, 4), np.uint8), np.ones((4, 4), np.float32)
+    charts = [
+        probabilities([0.5, 0.5], [EVIL, "b"], 0),
+        worths([Worth(EVIL, "#000000", 0.5, 1.0)], 0.9),
+        shares({EVIL: [0.1, 0.2]}, [0.0, 0.1], {EVIL: "#000000"}, [EVIL, "b"]),
+        confusion([[0, 1], [1, 0]], [EVIL, "b"]),
+        gradient_history([Gradients(1, 1, {EVIL: 1.0})], 10),
+        feature_map(image, values, 1.0, EVIL, None),
+        saliency(image, [(EVIL, values)]),
+        accuracy_curves([Trace(run, (), EVIL)]),
+    ]
+    for chart in charts:
+        text = json.dumps(json.loads(chart.to_json()), ensure_ascii=False)
+        assert "evil" in text or "…" in text
+        assert TAGS.search(text) is None
+        assert "%{evil" not in text
