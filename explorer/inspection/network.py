@@ -69,8 +69,12 @@ class Network:
             begun=seen.begun,
             channels=seen.kept,
             macs=seen.macs,
-            labels=self._data.test.labels.cpu().numpy(),
         )
+
+    def labels(self) -> NDArray[np.int64]:
+        """Copy the classes of the test images."""
+        labels: NDArray[np.int64] = self._data.test.labels.cpu().numpy()
+        return labels
 
     def fields(self) -> Mapping[str, ReceptiveField]:
         """Measure the receptive fields."""

@@ -18,4 +18,7 @@ def filters(model: nn.Module) -> Mapping[str, Filters]:
 
 
 def _copy(tensor: Any) -> Any:
-    return None if tensor is None else tensor.detach().to("cpu", copy=True).contiguous().numpy()
+    if tensor is None:
+        return None
+    copied = tensor.detach().to("cpu", copy=True).contiguous()
+    return (copied.float() if copied.is_floating_point() else copied).numpy()

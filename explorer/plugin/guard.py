@@ -12,19 +12,26 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 import torch.nn.functional
+import torch.nn.modules.module
 from torch import nn
 
 # Where a function that a plugin replaces is replaced for everyone.
-_SHARED: tuple[ModuleType | type, ...] = (
-    *(builtins, torch, nn, nn.functional, nn.init, torch.optim, torch.autograd),
-    *(nn.Module, torch.Tensor),
-)
-_NOT_FUNCTIONS = {"__warningregistry__", "__builtins__"}
+_MODULES = (builtins, torch, nn, nn.functional, nn.init, torch.optim, torch.autograd)
+_CLASSES = {
+    f"{each.__module__}.{each.__qualname__}": each
+    for each in (torch.Tensor, *vars(nn).values(), *vars(torch.optim).values())
+    if isinstance(each, type) and each.__module__.startswith("torch")
+}
+_SHARED: tuple[ModuleType | type, ...] = (*_MODULES, *_CLASSES.values())
+# What Python itself keeps there.
+_NOT_FUNCTIONS = {"__warningregistry__", "__builtins__", "__annotations__", "__slotnames__"}
+_TORCH = str(Path(torch.__file__).parent)
 
 
 @contextlib.contextmanager
@@ -41,9 +48,9 @@ def guarded(changed: list[str]) -> Iterator[None]:
     finally:
         for what, (read, write) in _STATES.items():
             with contextlib.suppress(Exception):
-                if not _same(now := read(), before[what]):
+                if not _same(read(), before[what]):
                     write(before[what])
-                    if what not in _QUIETLY and now is not None:
+                    if what not in _QUIETLY:
                         changed.append(what)
         for shared, own in zip(_SHARED, functions, strict=True):
             changed += _put_back(shared, own)
@@ -54,21 +61,38 @@ def _put_back(shared: ModuleType | type, before: dict[str, Any]) -> Iterator[str
     now = vars(shared)
     for name, value in before.items():
         new = now.get(name)
-        if new is value or name in _NOT_FUNCTIONS or _is_torchs(new, name):
+        if new is value or name in _NOT_FUNCTIONS or _is_torchs(new, value):
             continue
         with contextlib.suppress(AttributeError, TypeError):
             setattr(shared, name, value)
-            yield (
-                f"{shared.__module__}.{shared.__qualname__}.{name}"
-                if isinstance(shared, type)
-                else f"{shared.__name__}.{name}"
-            )
+            yield _name(shared, name)
+    # A class inherits some methods, as a tensor most of its own; what hides these is taken away.
+    bases = shared.__mro__[1:] if isinstance(shared, type) else ()
+    for name in now.keys() - before.keys() - _NOT_FUNCTIONS:
+        if any(name in vars(base) for base in bases) and not _is_torchs(now[name]):
+            delattr(shared, name)
+            yield _name(shared, name)
 
 
-def _is_torchs(value: Any, name: str) -> bool:
-    """Return whether it is the same function, which torch itself wraps when it is first used."""
-    home, own = getattr(value, "__module__", ""), getattr(value, "__name__", "")
-    return own == name and str(home).startswith("torch")
+def _name(shared: ModuleType | type, name: str) -> str:
+    home = f"{shared.__module__}.{shared.__qualname__}" if isinstance(shared, type) else None
+    return f"{home or shared.__name__}.{name}"
+
+
+def _is_torchs(value: Any, before: Any = None) -> bool:
+    """Return whether torch itself put it there, which wraps some functions at their first use.
+
+    Args:
+        value: What is there now.
+        before: What it has to be wrapped around, if it replaces something.
+    """
+    code = getattr(value, "__code__", None)
+    if code is None or not code.co_filename.startswith(_TORCH):
+        return False
+    with contextlib.suppress(ValueError):  # a cell that is empty
+        around = [cell.cell_contents for cell in value.__closure__ or ()]
+        return before is None or any(each is before for each in around)
+    return False
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -77,13 +101,41 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _write_list(shared: list[Any]) -> Callable[[Any], None]:
-    """Fill the list itself, since others hold it."""
+def _path() -> tuple[list[str], list[str]]:
+    """Return the folders of modules, but for those that setuptools adds when it is imported."""
+    return sys.path, [folder for folder in sys.path if not folder.endswith(_VENDORED)]
 
-    def write(value: Any) -> None:
-        shared[:] = value
 
-    return write
+def _write_path(value: tuple[list[str], list[str]]) -> None:
+    vendored = [folder for folder in sys.path if folder.endswith(_VENDORED)]
+    sys.path, before = value  # the list itself, since others hold it
+    sys.path[:] = [*before, *vendored]
+
+
+_VENDORED = os.path.join("setuptools", "_vendor")
+
+
+def _recursion_limit() -> int:
+    """Return the limit, or the usual one where it is torch's compiler that has raised it."""
+    limit = sys.getrecursionlimit()
+    return 1000 if limit == 2000 and "torch._inductor.compile_fx" in sys.modules else limit
+
+
+def _hooks() -> list[dict[Any, Any]]:
+    return [dict(each) for each in _HOOKS]
+
+
+def _write_hooks(value: list[dict[Any, Any]]) -> None:
+    for each, own in zip(_HOOKS, value, strict=True):
+        each.clear()
+        each.update(own)
+
+
+_HOOKS = [
+    each
+    for name, each in vars(torch.nn.modules.module).items()
+    if name.startswith("_global_") and isinstance(each, dict)
+]
 
 
 def _write_environment(value: dict[str, str]) -> None:
@@ -140,8 +192,9 @@ _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         torch.autograd.set_detect_anomaly,
     ),
     "torch's random numbers": (torch.get_rng_state, torch.set_rng_state),
-    "sys.path": (lambda: list(sys.path), _write_list(sys.path)),
-    "the recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
+    "torch's hooks of all modules": (_hooks, _write_hooks),
+    "sys.path": (_path, _write_path),
+    "the recursion limit": (_recursion_limit, sys.setrecursionlimit),
     "the working directory": (_directory, os.chdir),
     "the environment": (lambda: dict(os.environ), _write_environment),
     "signal handlers": (_signals, _write_signals),

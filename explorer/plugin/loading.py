@@ -134,7 +134,7 @@ def load_plugin(
                 source.origin, source.location, source.target, code
             )
 
-    with guarded(offer.changed), offer.refusing(), printing_to_stderr():
+    with printing_to_stderr(), guarded(offer.changed), offer.refusing():
         manager = pluggy.PluginManager(hooks.PROJECT)
         manager.add_hookspecs(hooks)
         manager.register(import_plugin(source))

@@ -239,7 +239,8 @@ def test_the_tables_of_version_1_become_those_of_a_new_database(old, postgres):
     new = postgres.new_database()
     RunStore(new).close()
     assert shape(old) == shape(new)
-    assert set(shape(new)) == {"runs", "events", "weights", "training_states", "schema_version"}
+    tables = {"runs", "events", "weights", "training_states", "schema_version"}
+    assert set(shape(new)) == {*tables, "wishes", "pins", "logs"}
 
 
 def test_the_runs_of_version_1_are_there_and_the_stopped_one_goes_on(old, registry, settings):
