@@ -63,14 +63,15 @@ def main(control: socket.socket) -> None:
 def _load() -> None:
     """Import what children need, and put it out of reach of their garbage collection."""
     prepare()
-    # torch's counter of operations loads triton where it is there: 70 MB that nothing here uses.
-    sys.modules["triton"] = None  # type: ignore[assignment]
+    # Without triton, torch's counter of operations says so.
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
+
+    # Each child's first optimiser would import this: 85 MB and a second, for each of them.
+    import torch._dynamo  # noqa: F401
 
     import explorer.engines.answering
     import explorer.engines.training  # noqa: F401
 
-    del sys.modules["triton"]
     gc.collect()
     gc.freeze()
 
@@ -114,3 +115,5 @@ def _be_child(connection: Connection, output: Connection) -> None:
 
 if __name__ == "__main__":
     main(socket.socket(fileno=int(sys.argv[1])))
+    sys.stderr.flush()
+    os._exit(0)  # triton complains about whoever ends in order

@@ -1,6 +1,8 @@
 """Children do one job each; whatever they do, the server knows how they ended, and goes on."""
 
 import os
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -66,7 +68,7 @@ def facts(connection):
     import json
     import signal
     facts = {
-        "torch": "torch" in sys.modules,
+        "torch": {"torch", "torch._dynamo"} <= sys.modules.keys(),
         "threads": threading.active_count(),
         "stdin": sys.stdin.read(),
         "interrupt": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
@@ -223,8 +225,6 @@ def test_the_fork_server_ends_with_the_server_and_its_children_with_it(tmp_path)
         "print(*nursery.pids(), flush=True)\n"
         "time.sleep(3600)\n"
     )
-    import subprocess
-
     server = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     pids = [int(pid) for pid in server.stdout.readline().split()]
     assert len(pids) == 2
@@ -235,6 +235,18 @@ def test_the_fork_server_ends_with_the_server_and_its_children_with_it(tmp_path)
     while any(map(psutil.pid_exists, pids)):
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(METHOD != "fork", reason="processes are forked on Linux only")
+def test_the_fork_server_has_nothing_to_say_at_its_end():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    words = [sys.executable, "-m", "explorer.engines.fork_server", str(theirs.fileno())]
+    ours.close()
+    with theirs:
+        ended = subprocess.run(
+            words, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False
+        )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_an_exit_status_is_said_in_words():
