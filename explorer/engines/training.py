@@ -71,11 +71,13 @@ def _rehearse(settings: Settings) -> None:
 def _small_network(data: Data) -> nn.Module:
     """Return a network with the layers that most have."""
     images = data.spec
-    return nn.Sequential(
+    network = nn.Sequential(
         nn.Conv2d(images.channels, 8, 5, stride=2),
         nn.BatchNorm2d(8),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.LazyLinear(images.num_classes),
-    ).to(data.device)
+    )
+    network(torch.zeros(2, *images.shape))  # the last layer has its shape from now on
+    return network.to(data.device)

@@ -9,6 +9,7 @@ from torch import nn
 
 from explorer.data.cache import DataError
 from explorer.data.loader import Data, Split
+from explorer.engines import training
 from explorer.engines.ownership import leased, new_owner
 from explorer.engines.perform import ChangedPluginError, perform
 from explorer.plugin.registry import discover
@@ -17,7 +18,7 @@ from explorer.runs.store import LEASE_SECONDS, RunStore
 from explorer.spec import ImageSpec
 from explorer.training.events import Checkpoint, Epoch, Started, Step
 from explorer.training.loop import train
-from explorer.training.recipe import Recipe
+from explorer.training.recipe import PRESETS, Recipe
 
 PLUGIN = """
 import sys
@@ -408,3 +409,17 @@ def test_a_network_without_anything_to_train_fails_with_a_sentence(ask, store, m
         list(start())
     assert store.run(run.id).status is Status.FAILED
     assert "empty parameter list" in store.run(run.id).reason
+
+
+def test_a_trainer_is_made_ready_by_a_step_of_each_recipe(settings, mnist, monkeypatch):
+    """If that failed, each run would begin later, and its log with a traceback."""
+    steps = []
+
+    def watched(model, data, recipe):
+        for event in train(model, data, recipe):
+            steps.extend([recipe] if isinstance(event, Step) else [])
+            yield event
+
+    monkeypatch.setattr(training, "train", watched)
+    training._rehearse(settings)
+    assert steps == list(PRESETS.values())
