@@ -231,6 +231,8 @@ class Visitor:
             reader, writer = await asyncio.open_connection(self._host, self._port)
             lines = [f"GET /{path}{query} HTTP/1.1", f"Host: {self._host}:{self._port}"]
             headers = {"Connection": "close", "Accept-Encoding": "gzip", **self._headers()}
+            if path == self._page:  # as a browser asks for a page; it brings a visitor their cookie
+                headers["Accept"] = "text/html,application/xhtml+xml"
             lines += [f"{name}: {value}" for name, value in headers.items()]
             writer.write("\r\n".join([*lines, "", ""]).encode())
             content = await reader.read(-1)

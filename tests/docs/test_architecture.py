@@ -12,6 +12,7 @@ from test_layers import FLOORS
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 LISTED = re.findall(r"^\| `([^`]+)` \|", TEXT.split("\n## Every file\n")[1], re.MULTILINE)
+FOLDERS = ("explorer", "plugins", "benchmarks", "deploy", "docs")
 PROSE = TEXT.split("\n## Every file\n")[0]
 NAMED = sorted(set(re.findall(r"`([\w./]+\.py):([\w.]+)`", PROSE)))
 PATHS = sorted(set(re.findall(r"`((?:[\w.]+/)+(?:[\w.]+)?)[:`]", TEXT)))
@@ -41,7 +42,7 @@ def names(file: Path) -> frozenset[str]:
 def test_every_module_of_the_explorer_is_listed_once():
     modules = [
         p
-        for pattern in ("*.py", "explorer/**/*", "plugins/**/*", "benchmarks/**/*", "docs/**/*")
+        for pattern in ("*.py", *(f"{folder}/**/*" for folder in FOLDERS))
         for p in maker().files(pattern)
     ]
     assert len(modules) > 100
