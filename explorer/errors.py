@@ -9,11 +9,12 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-from explorer.text import cut
+from explorer.text import cut, visible
 
 _PACKAGE = Path(__file__).parent
 _PYTHON = Path(sysconfig.get_path("stdlib"))
 LONGEST_MESSAGE = 1_000  # characters of another's message that a sentence repeats
+LONGEST_NAME = 80  # characters of the name of an error's class
 LONGEST_TRACE = 50_000  # characters of a traceback, the last ones
 
 # Within these, the author's network is built, run, differentiated or updated, even if no line of
@@ -80,7 +81,9 @@ def explain(error: BaseException, location: Path | None) -> str:
             return "It ends the program (sys.exit) where it should only define things; remove that."
     frame = _last_own_frame(error, location)
     line = f", line {frame.lineno}" if frame else ""
-    return f"It raised {type(error).__name__}{line}: {message_of(error)}."
+    # An author's code may give a class any name.
+    name = cut(" ".join(visible(type(error).__name__).split()), LONGEST_NAME)
+    return f"It raised {name}{line}: {message_of(error)}."
 
 
 def explain_ours(error: BaseException) -> str:
@@ -96,7 +99,7 @@ def explain_ours(error: BaseException) -> str:
 def message_of(error: BaseException) -> str:
     """Return an error's message on one line, without the full stop at its end, and not too long."""
     try:
-        text = " ".join(str(error).split())
+        text = " ".join(visible(str(error)).split())
     except Exception:  # the author's own class may fail even here
         text = ""
     return cut(text, LONGEST_MESSAGE).rstrip(".") or "without a message"

@@ -307,3 +307,11 @@ def test_the_full_trace_has_frames_and_causes():
     trace = full_trace(error_of(fail))
     for text in ("in fail", "IndexError", "direct cause", "ValueError: later"):
         assert text in trace
+
+
+def test_an_error_whose_class_has_any_name_is_explained_on_one_line():
+    for name in ("E\n[x](http://evil.example)", "E\x1b[31m", "E" * 1000):
+        error = type(name, (Exception,), {})("\ud800 \u202e")
+        text = explain(error, None)
+        assert text.isprintable()
+        assert len(text) < 200
