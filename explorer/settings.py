@@ -408,10 +408,11 @@ def tables() -> str:
     )
 
 
-def masked(url: str) -> str:
-    """Return the URL of a database without its password."""
-    url = re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", url)
-    return re.sub(r"(?i)([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&]*", r"\1***", url)
+def masked(text: str) -> str:
+    """Return the URL of a database, or a sentence that names one, without its password."""
+    text = re.sub(r"//([^:/@ ]*):[^ ]*@", r"//\1:***@", text)
+    secret = r"(?i)([?&][^=&\s]*(?:pass|pwd|secret|token)[^=&\s]*=)[^&\s,;]*"
+    return re.sub(secret, r"\1***", text)
 
 
 def _table() -> Iterator[tuple[str, _Extra]]:

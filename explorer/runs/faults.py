@@ -16,6 +16,7 @@ from typing import TypeVar
 import sqlalchemy as sql
 
 from explorer.errors import ExplorerError
+from explorer.settings import masked
 
 PATIENCE = 300.0  # seconds that a training waits for its database
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two attempts
@@ -138,16 +139,9 @@ def patiently(ask: Callable[[], _T], seconds: float = PATIENCE) -> _T:
 
 def _sentence(kind: type[StoreError], url: str, cause: str, fault: _Fault) -> StoreError:
     advice, may_pass = fault.value
-    error = kind(
-        _without_password(f"The database of the runs, {url}, cannot be used: {cause}; {advice}.")
-    )
+    error = kind(masked(f"The database of the runs, {url}, cannot be used: {cause}; {advice}."))
     error.may_pass = may_pass
     return error
-
-
-def _without_password(text: str) -> str:
-    text = re.sub("//([^:/@ ]*):[^ ]*@", r"//\1:***@", text)
-    return re.sub(r"([?&]password=)[^&\s,;]*", r"\1***", text)
 
 
 def _cause(error: Exception) -> str:
