@@ -22,8 +22,9 @@ from explorer.engines.questions import Needed
 from explorer.engines.queue import Task, in_turn, place_of, seconds_until
 from explorer.engines.status import EngineStatus
 from explorer.runs.faults import StoreError, patiently
+from explorer.runs.following import Follower
 from explorer.runs.keeping import make_room, write_log
-from explorer.runs.progress import RECENT, duration, progress, usual_seconds
+from explorer.runs.progress import duration, progress, usual_seconds
 from explorer.runs.run import Run, RunIsBusyError, RunSpec, Status
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
@@ -31,6 +32,7 @@ from explorer.settings import Settings
 MOST_OUTPUT = 2**24  # bytes that are kept of what a run prints, where nobody sets a limit
 PATIENCE = 5.0  # seconds that a database may be away when a run has ended
 REMEMBERED_SECONDS = 10.0  # that the runs are not read again to estimate how long others take
+MOMENT = 0.5  # seconds for which a reading of a live run is good enough for an estimate
 SPARE_SECONDS = 5.0  # after a run began, until the next process is made ready
 JOB = "explorer.engines.training:train_run"
 AT_HOME = ""  # the visitor, where there is only one
@@ -78,6 +80,7 @@ class LocalEngine:
         self._numbers = itertools.count()
         self._spare: Child | None = None
         self._is_closed = False
+        self._following = Follower(store)  # one reading for all who wait
         self._finished: tuple[float, list[Run]] = (-REMEMBERED_SECONDS, [])  # when read, which
         self.restarts = 0  # processes that died while they trained
         with contextlib.ExitStack() as opened:
@@ -170,21 +173,20 @@ class LocalEngine:
         if time.monotonic() > self._finished[0] + REMEMBERED_SECONDS:
             self._finished = time.monotonic(), self._store.runs()
         _, runs = self._finished
-        left = []
-        for task in self.trained():
-            run = self._store.run(task.id)
-            left.append(progress(run, self._store.steps(task.id)[-RECENT:]).seconds_left)
-        ahead = [usual_seconds(task.spec, runs, self._images(task.spec)) for task in order]
-        before = [*left, *ahead[: place - 1]]
-        if any(seconds is None for seconds in before):
+        left = [self._left(task.id) for task in self.trained()]
+        ahead = [usual_seconds(task.spec, runs, self._images(task)) for task in order[: place - 1]]
+        if None in left or None in ahead:
             return None
-        known = [seconds for seconds in ahead[: place - 1] if seconds is not None]
-        return seconds_until(
-            place, known, [s for s in left if s is not None], self._settings.workers
-        )
+        known, rest = ([s for s in each if s is not None] for each in (ahead, left))
+        return seconds_until(place, known, rest, self._settings.workers)
 
-    def _images(self, spec: RunSpec) -> int | None:
-        dataset = self._needed(spec).datasets.get(spec.dataset)
+    def _left(self, id: str) -> float | None:
+        """Estimate how long a run that is being trained still takes."""
+        run = self._following.run(id, MOMENT)
+        return progress(run, self._following.steps(id, MOMENT)).seconds_left
+
+    def _images(self, task: Task) -> int | None:
+        dataset = task.needed.datasets.get(task.spec.dataset)
         return train_size(dataset, self._settings.cache) if dataset else None
 
     def running(self) -> dict[str, int]:
@@ -326,11 +328,21 @@ class LocalEngine:
 
     def _make_spare(self) -> None:
         """Make a process ready for the next run, unless one is."""
+        if not self._needs_spare():
+            return
+        try:
+            made = self._start()  # which may take seconds, so nobody else waits for it
+        except ChildError:  # the next run tries again, and says why
+            return
         with self._changed:
-            if self._is_closed or (self._spare and self._spare.is_alive):
+            if self._needs_spare():
+                self._spare = made
                 return
-            with contextlib.suppress(ChildError):  # the next run tries again, and says why
-                self._spare = self._start()
+        made.close()
+
+    def _needs_spare(self) -> bool:
+        with self._changed:
+            return not self._is_closed and not (self._spare and self._spare.is_alive)
 
     def _start(self) -> Child:
         threads = None
