@@ -123,7 +123,8 @@ def demand_room(
 
 def recipe_ends(settings: Settings) -> dict[str, int]:
     """Return the largest value of each field of the recipe that has one here."""
-    return {"epochs": settings.max_epochs} if settings.max_epochs else {}
+    most = most_epochs(settings, None)
+    return {"epochs": most} if most else {}
 
 
 def of_spec(settings: Settings, spec: RunSpec, drawn: Drawn, images: int | None) -> None:

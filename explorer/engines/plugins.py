@@ -128,8 +128,6 @@ class Plugins:
             AnswerError: The step fails, or takes too long.
         """
         needed, recipe = self.needed(spec), spec.recipe.changed(epochs=1, seed=0)
-        about: Hashable = (spec.fingerprint, "memory", spec.architecture)
-        about = (about, _hashable([spec.options]), spec.dataset, _hashable([recipe.to_json()]))
         measured = replace(spec, recipe=recipe)
 
         def measure() -> float:
@@ -152,7 +150,7 @@ class Plugins:
                 raise AnswerError(answer.reason, answer.trace)
             return float(answer.value)
 
-        return self._cache.once(about, measure)
+        return self._cache.once(("memory", measured.id), measure)
 
     def needed(self, spec: RunSpec) -> Needed:
         """Return the plugins that a run needs.
