@@ -233,16 +233,19 @@ def _mistakes(case: Case) -> None:
         st.markdown("**Where is it most confident, and wrong?**")
         if not wrong:
             st.info("Nowhere: it classifies every test image correctly.")
-        for start in range(0, min(GALLERY, len(wrong)), 4):
-            for column, number in zip(st.columns(4), wrong[start : start + 4], strict=False):
+            return
+        shown = wrong[:GALLERY]
+        images = case.session.test_images(shown)
+        for start in range(0, len(shown), 4):
+            for column, place in zip(st.columns(4), range(start, len(shown)), strict=False):
                 with column:
-                    _mistake(case, found, number)
+                    _mistake(case, found, shown[place], images[place])
 
 
-def _mistake(case: Case, found: Answers, number: int) -> None:
+def _mistake(case: Case, found: Answers, number: int, pixels: NDArray[Any]) -> None:
     labels = case.subject.dataset.classes
     label, predicted = (labels[int(classes[number])] for classes in (found.labels, found.predicted))
-    pixels, confidence = case.session.test_image(number), 100 * float(found.confidence[number])
+    confidence = 100 * float(found.confidence[number])
     st.image(
         pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
         caption=f"{plain(label)} taken for {plain(predicted)}, {confidence:.0f} %",
