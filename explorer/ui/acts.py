@@ -13,7 +13,7 @@ from explorer.runs import keeping
 from explorer.runs.run import Run, RunSpec
 from explorer.training.recipe import PRESETS
 from explorer.ui import state
-from explorer.ui.failure import sentence
+from explorer.ui.failure import sees_everything, sentence
 from explorer.ui.http.visitors import acting_visitor, visitor
 
 REFUSED = "refused"  # session key: sentences that are shown once
@@ -93,7 +93,9 @@ def may_stop(id: str) -> bool:
 
 
 def printed(id: str) -> str:
-    """Return what a run's process printed; may be empty."""
+    """Return what a run's process printed, to who may see it; may be empty."""
+    if not sees_everything():
+        return ""
     try:
         return keeping.read_log(state.store(), id)
     except ExplorerError:
