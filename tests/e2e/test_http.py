@@ -232,6 +232,7 @@ def test_streamlits_metrics_are_there_for_this_machine_alone(hosted):
 def test_health_and_metrics_answer_while_pages_are_busy(hosted, visit):
     _, page, _ = visit()
     page.goto(f"{hosted}/inside")
+    expect(page.get_by_text("Look inside a trained network")).to_be_visible()  # it is connected
     with ThreadPoolExecutor(8) as pool:
         codes = list(pool.map(lambda _: get(f"{hosted}/healthz")[0], range(40)))
     assert codes == [200] * 40
