@@ -24,8 +24,6 @@ from concurrent.futures import TimeoutError as NotYet
 from multiprocessing.connection import Connection
 from typing import Any, Literal, TypeAlias
 
-import psutil
-
 from explorer.engines.machine import prepare
 from explorer.engines.output import Output
 from explorer.engines.plain import read_plain
@@ -125,13 +123,6 @@ class Child:
             _log.error("Process %s could not be ended", self.pid)
         with self._closing:  # closed twice, it would be somebody else's by then
             self._connection.close()
-
-    def memory(self) -> int:
-        """Return how many bytes of memory are its own, in use now; 0 if it is gone."""
-        try:
-            return int(psutil.Process(self.pid).memory_full_info().uss)
-        except psutil.Error:
-            return 0
 
     def _gone(self) -> ChildError:
         status = self.wait(PATIENCE)
@@ -266,11 +257,14 @@ class _ForkServer:
             raise ChildError("The fork server does not answer.") from error
 
     def close(self) -> None:
-        self._control.close()
+        # Closing alone hangs up only when the listening thread has received something.
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         self._process.kill()
         self._process.wait()
+        self._control.close()
 
     def _listen(self) -> None:
         while True:
