@@ -331,10 +331,10 @@ def read_settings() -> Settings:
         extra = _extra(Settings.model_fields[name])
         words = first["msg"].removeprefix("Value error, ").rstrip(".")
         words = words[:1].lower() + words[1:]
+        if extra.is_limit:
+            words += ", or `none` for no limit"
         if not extra.is_secret:
             words += f", not {_repeated(name, first['input'])}"
-        if extra.is_limit:
-            words += "; `none` is no limit"
         raise SettingsError(
             f"The setting {PREFIX}{name.upper()} cannot be used: {words}."
         ) from error

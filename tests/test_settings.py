@@ -154,7 +154,7 @@ def test_a_limit_that_cannot_be_is_refused_by_its_name_in_a_sentence(name, value
     sentence = refused(name, value)
     assert sentence.startswith(f"The setting EXPLORER_{name.upper()} cannot be used: ")
     assert repr(value)[:40] in sentence
-    assert sentence.endswith("; `none` is no limit.")
+    assert f", or `none` for no limit, not {value!r}"[:60] in sentence
     assert "\n" not in sentence
 
 
