@@ -1,6 +1,7 @@
 """The commands for plugin authors, `new-plugin` and `check`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +24,7 @@ def new_plugin(
 
     try:
         chosen = templates.read_kind(kind)
-        with plugins_elsewhere() as plugins:
-            taken = plugins.whole_catalogue.architectures
-        made = templates.new_plugin(name, chosen, Path(), taken)
+        made = templates.new_plugin(name, chosen, Path(), _taken())
     except ExplorerError as error:
         refuse(str(error))
     if as_json:
@@ -39,6 +38,12 @@ def new_plugin(
     else:
         print("To see it in the app, start the app with this variable:")
         print(f"    EXPLORER_PLUGINS={Path().resolve()}")
+
+
+def _taken() -> Iterator[str]:
+    """Yield the names of all architectures; the plugins are loaded when the first is asked for."""
+    with plugins_elsewhere() as plugins:
+        yield from plugins.whole_catalogue.architectures
 
 
 def check(
