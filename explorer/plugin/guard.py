@@ -8,6 +8,7 @@ the plugin, and what differs is set back.
 import builtins
 import contextlib
 import os
+import random
 import signal
 import sys
 import warnings
@@ -16,10 +17,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional
 import torch.nn.modules.module
 from torch import nn
+from torch.utils._device import DeviceContext
 
 # Where a function that a plugin replaces is replaced for everyone.
 _MODULES = (builtins, torch, nn, nn.functional, nn.init, torch.optim, torch.autograd)
@@ -177,10 +180,61 @@ def _write_default_device(value: torch.device) -> None:
     torch.set_default_device(None if value.type == "cpu" else value)
 
 
+def _numpys() -> tuple[Any, ...]:
+    name, keys, *rest = np.random.get_state()
+    return name, tuple(keys), *rest
+
+
+def _inference_mode(is_on: bool) -> None:
+    # It can be left only by who entered it; another one inside it hides it.
+    mode = torch.inference_mode(is_on)
+    mode.__enter__()
+    _ENTERED.append(mode)  # it would be left when it is forgotten
+
+
+_ENTERED: list[torch.inference_mode] = []
+
+
+def _write_function_modes(number: int) -> None:
+    while _function_modes() > number:
+        torch.overrides._pop_mode()
+
+
+def _function_modes() -> int:
+    """Return how many modes see each function of torch, but for that of the default device."""
+    modes = torch.overrides._get_current_function_mode_stack()
+    return sum(not isinstance(mode, DeviceContext) for mode in modes)
+
+
+def _kernels() -> dict[str, bool]:
+    return {f"{name}.{flag}": getattr(getattr(torch.backends, name), flag) for name, flag in _FLAGS}
+
+
+def _write_kernels(value: dict[str, bool]) -> None:
+    for name, flag in _FLAGS:
+        setattr(getattr(torch.backends, name), flag, value[f"{name}.{flag}"])
+
+
+_FLAGS = [("cudnn", "enabled"), ("cudnn", "benchmark"), ("cudnn", "deterministic")]
+_FLAGS += [("mkldnn", "enabled")]
+
+
+def _write_autocast(value: bool) -> None:
+    torch.set_autocast_enabled("cpu", value)
+
+
 # In a few words, what is read and how it is set back.
 _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
     "torch's default device": (_default_device, _write_default_device),
+    "torch's function modes": (_function_modes, _write_function_modes),
+    "torch's inference mode": (torch.is_inference_mode_enabled, _inference_mode),
+    "torch's autocast": (lambda: torch.is_autocast_enabled("cpu"), _write_autocast),
+    "torch's precision of products": (
+        torch.get_float32_matmul_precision,
+        torch.set_float32_matmul_precision,
+    ),
+    "torch's choice of kernels": (_kernels, _write_kernels),
     "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
     "torch's deterministic mode": (
@@ -192,6 +246,8 @@ _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         torch.autograd.set_detect_anomaly,
     ),
     "torch's random numbers": (torch.get_rng_state, torch.set_rng_state),
+    "Python's random numbers": (random.getstate, random.setstate),
+    "NumPy's random numbers": (_numpys, np.random.set_state),
     "torch's hooks of all modules": (_hooks, _write_hooks),
     "sys.path": (_path, _write_path),
     "the recursion limit": (_recursion_limit, sys.setrecursionlimit),
@@ -203,4 +259,8 @@ _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "sys.excepthook": (lambda: sys.excepthook, lambda hook: setattr(sys, "excepthook", hook)),
 }
 # Many libraries do so when they are imported, and networks draw random numbers when they are built.
-_QUIETLY = {"torch's random numbers", "the filters of warnings", "the environment"}
+_QUIETLY = {
+    *(f"{whose} random numbers" for whose in ("torch's", "Python's", "NumPy's")),
+    "the filters of warnings",
+    "the environment",
+}

@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -19,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.modules import module as all_modules
+from torch.overrides import TorchFunctionMode
 
 from explorer.plugin import guard
 from explorer.plugin.catalogue import Meddling
@@ -37,6 +40,27 @@ def leave():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
     # From a folder that is gone by now.
+
+
+ENTERED = []  # what is forgotten is left
+
+
+def inferring():
+    return torch.is_inference_mode_enabled(), torch.ones(1).is_inference()
+
+
+class Doubled(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        return 2 * found if function is torch.neg else found
+
+
+def product():
+    return torch.ones(1, 1) @ torch.ones(1, 1)
+
+
+def kernels(library, flag, value):
+    setattr(getattr(torch.backends, library), flag, value)
 
 
 # Of each kind of change: how it is made, and how it is seen.
@@ -68,6 +92,36 @@ CHANGES = {
     ],
     "torch's anomaly detection": [
         (lambda: torch.autograd.set_detect_anomaly(True), torch.is_anomaly_enabled),
+    ],
+    "torch's inference mode": [
+        (lambda: ENTERED.append(torch.inference_mode()) or ENTERED[-1].__enter__(), inferring),
+    ],
+    "torch's function modes": [
+        (lambda: Doubled().__enter__(), lambda: torch.neg(torch.ones(1)).item()),
+    ],
+    "torch's autocast": [
+        (lambda: torch.set_autocast_enabled("cpu", True), lambda: product().dtype),
+        (lambda: torch.autocast("cpu").__enter__(), lambda: product().dtype),
+    ],
+    "torch's precision of products": [
+        (
+            lambda: torch.set_float32_matmul_precision("medium"),
+            torch.get_float32_matmul_precision,
+        ),
+    ],
+    "torch's choice of kernels": [
+        (lambda: kernels("cudnn", "benchmark", True), lambda: torch.backends.cudnn.benchmark),
+        (lambda: kernels("cudnn", "enabled", False), lambda: torch.backends.cudnn.enabled),
+        (
+            lambda: kernels("cudnn", "deterministic", True),
+            lambda: torch.backends.cudnn.deterministic,
+        ),
+        (lambda: kernels("mkldnn", "enabled", False), lambda: torch.backends.mkldnn.enabled),
+    ],
+    "Python's random numbers": [(lambda: random.seed(1), random.getstate)],
+    "NumPy's random numbers": [
+        (lambda: np.random.seed(1), lambda: np.random.get_state()[1].tolist()),
+        (lambda: np.random.rand(), lambda: np.random.get_state()[2]),
     ],
     "torch's random numbers": [
         (lambda: torch.manual_seed(1), lambda: torch.get_rng_state().tolist()),
@@ -123,7 +177,13 @@ CHANGES = {
 }
 EACH = [(what, *change) for what, changes in CHANGES.items() for change in changes]
 IDS = [f"{what} {n}" for what, changes in CHANGES.items() for n in range(len(changes))]
-QUIET = {"torch's random numbers", "the filters of warnings", "the environment"}
+QUIET = {
+    "Python's random numbers",
+    "NumPy's random numbers",
+    "torch's random numbers",
+    "the filters of warnings",
+    "the environment",
+}
 
 # Where something is replaced for all, its name, and the name by which it is called.
 SHARED = [
