@@ -8,7 +8,6 @@ at once. They are niced so that pages stay quick, and die with the process that 
 import contextlib
 import itertools
 import logging
-import os
 import signal
 import threading
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 
 from explorer.data.cache import train_size
 from explorer.engines.children import Child, ChildError, Nursery, status_text
+from explorer.engines.machine import processors
 from explorer.engines.ownership import leased, new_owner
 from explorer.engines.questions import Needed
 from explorer.engines.queue import Task, in_turn, place_of, seconds_until
@@ -347,7 +347,7 @@ class LocalEngine:
     def _start(self) -> Child:
         threads = None
         if self._settings.workers > 1:
-            threads = max(1, (os.cpu_count() or 1) // self._settings.workers)
+            threads = max(1, processors() // self._settings.workers)
         output = self._settings.log_bytes or MOST_OUTPUT
         return self._nursery.start(JOB, self._settings, threads, most_output=output)
 

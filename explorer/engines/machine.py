@@ -4,12 +4,19 @@ import contextlib
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 
 # glibc's numbers of the two settings (malloc.h).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # bytes; more is refused
+_CONTAINER = Path("/sys/fs/cgroup")
+_QUOTAS: tuple[tuple[Path, Path | None], ...] = (  # microseconds, and in how many of them
+    (_CONTAINER / "cpu.max", None),
+    (_CONTAINER / "cpu/cpu.cfs_quota_us", _CONTAINER / "cpu/cpu.cfs_period_us"),
+)
 _OWN = {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"}  # the user's own settings
 
 
@@ -47,6 +54,22 @@ def give_way() -> None:
             psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         else:
             psutil.Process().nice(10)
+
+
+def processors() -> int:
+    """Return how many processors this process may use: a container may have a part of them."""
+    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min([allowed, *map(round, _quotas())]))
+
+
+def _quotas() -> Iterator[float]:
+    """Yield the processors that a container's limits of time allow, of both kinds of Linux."""
+    for quota_file, period_file in _QUOTAS:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            words = quota_file.read_text().split()
+            period = period_file.read_text() if period_file else words[1]
+            if words[0] != "max" and float(words[0]) > 0:
+                yield float(words[0]) / float(period)
 
 
 def limit_memory(megabytes: int | None) -> None:

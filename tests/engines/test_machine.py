@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from explorer.engines import machine
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the memory settings are glibc's")
 
 FAULTS = """
@@ -77,3 +79,26 @@ def test_what_another_has_set_is_left_alone():
 def test_it_is_in_time_for_torch():
     script = "import sys, explorer.engines.machine; print('torch' in sys.modules)"
     assert run(script) == "False"
+
+
+@pytest.mark.parametrize(
+    ("quota", "period", "number"),
+    [
+        ("max 100000", None, 8),
+        ("150000 100000", None, 2),
+        ("25000 100000", None, 1),
+        ("1600000 100000", None, 8),
+        ("nothing", None, 8),
+        ("300000", "100000", 3),
+        ("-1", "100000", 8),
+    ],
+)
+def test_a_container_s_part_of_the_processors_counts(monkeypatch, tmp_path, quota, period, number):
+    files = tmp_path / "quota", tmp_path / "period" if period else None
+    files[0].write_text(quota)
+    if period:
+        files[1].write_text(period)
+    monkeypatch.setattr(machine, "_QUOTAS", (files, (tmp_path / "absent", None)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert machine.processors() == number
