@@ -75,6 +75,7 @@ class Asker:
         self._turn = threading.RLock()
         self._child: Child | None = None
         self._hung: dict[Hashable, float] = {}
+        self._is_abandoned = False
         self.restarts = 0
 
     def ask(
@@ -111,6 +112,7 @@ class Asker:
 
     def abandon(self) -> None:
         """End the child at once, whoever waits for its answer."""
+        self._is_abandoned = True
         if child := self._child:
             child.kill()
 
@@ -130,7 +132,9 @@ class Asker:
         except ChildError as error:
             child.close()
             output = child.output.text(whole=True)
-            _log.error("The %s ended (%s). %s", self._name, status_text(error.status), output)
+            level = logging.INFO if self._is_abandoned else logging.ERROR
+            ended = status_text(error.status)
+            _log.log(level, "The %s ended (%s). %s", self._name, ended, output)
             raise LostAnswerError(
                 f"The process that runs its code ended ({status_text(error.status)}).",
                 error.status,

@@ -181,6 +181,20 @@ MEDDLING = {
 }
 
 
+def test_a_plugin_that_is_being_loaded_at_the_end_is_no_error(load, tmp_path, caplog):
+    begun = tmp_path / "begun"
+    plugin(tmp_path, "Endless", first=f"open({str(begun)!r}, 'w').close(); time.sleep(3600)")
+    loading = load(load_time=None)
+    while not begun.exists():
+        assert loading.loading == ["endless"], loading.catalogue.broken
+        time.sleep(0.01)
+    loading.close()
+    for thread in threading.enumerate():
+        if thread.name == "loading plugins":
+            thread.join()
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
+
 def test_what_a_plugin_changes_is_put_back_and_said(load, tmp_path):
     for number, deed in enumerate(MEDDLING):
         plugin(tmp_path, f"Meddles{number}", first=deed)
