@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from explorer.inspection.scores import Answers
 from explorer.spec import ImageSpec
 
 MOST_BYTES = 2**26  # of results that a session without a shared cache keeps
+_NOT_KEPT = object()  # `None` may be a result
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -87,11 +88,8 @@ class Cache:
 
     def get(self, key: Hashable) -> Any:
         """Return the result of this key, or `None`."""
-        with self._lock:
-            if key not in self._kept:
-                return None
-            self._kept.move_to_end(key)
-            return self._kept[key][0]
+        kept = self._look_up(key)
+        return None if kept is _NOT_KEPT else kept
 
     def put(self, key: Hashable, result: Any) -> None:
         """Keep a result, and forget those that were unused for longest if they are too many."""
@@ -104,13 +102,20 @@ class Cache:
 
     def once(self, key: Hashable, find: Callable[[], T]) -> T:
         """Return the result of this key, or find it; of several who ask at once, one finds it."""
-        if (kept := self.get(key)) is not None:
-            return kept
+        if (kept := self._look_up(key)) is not _NOT_KEPT:
+            return cast(T, kept)
         with self._one_at_a_time(key):
-            if (kept := self.get(key)) is None:
+            if (kept := self._look_up(key)) is _NOT_KEPT:
                 kept = find()
                 self.put(key, kept)
-            return kept
+            return cast(T, kept)
+
+    def _look_up(self, key: Hashable) -> object:
+        with self._lock:
+            if key not in self._kept:
+                return _NOT_KEPT
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
 
     @contextmanager
     def _one_at_a_time(self, key: Hashable) -> Any:

@@ -350,6 +350,13 @@ def test_epochs_of_a_network_share_what_the_weights_do_not_change(model):
     assert again.answers() is two.answers()
 
 
+def test_nothing_is_a_result_like_any_other():
+    cache, found = Cache(1000), []
+    for _ in range(2):
+        assert cache.once("key", lambda: found.append("found")) is None
+    assert found == ["found"]
+
+
 def test_networks_of_other_code_share_nothing(model):
     cache = Cache(2**20)
     wider = nn.Sequential(nn.Conv2d(1, 1, 7), nn.Flatten(), nn.Linear(4, 3)).eval()
