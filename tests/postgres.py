@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sql
 
 PASSWORD = "kept from everyone"
-REQUIRED = "EXPLORER_TEST_POSTGRES"  # `required`: that it is not installed is a failure
+REQUIRED = "TEST_POSTGRES"  # `required`: that it is not installed is a failure
 
 
 def programs() -> Path | None:

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+from plotly.graph_objects import Figure
 
 from explorer.charts.bars import Worth, probabilities, shares, worths
 from explorer.charts.curves import Trace, accuracy_curves
@@ -31,7 +32,7 @@ def test_no_tag_comes_of_a_name(examples):
         accuracy_curves([Trace(run, (), EVIL)]),
     ]
     for chart in charts:
-        text = json.dumps(json.loads(chart.to_json()), ensure_ascii=False)
+        text = json.dumps(json.loads(Figure(chart).to_json()), ensure_ascii=False)
         assert "evil" in text or "…" in text
         assert TAGS.search(text) is None
         assert "%{evil" not in text

@@ -33,7 +33,7 @@ def training_app(tmp_path_factory, cache):
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # Playwright's event loop is open until it is closed
 def browser():
     if CHROMIUM is None:
         if os.environ.get("CI"):

@@ -1,6 +1,5 @@
-import psutil
-
 from explorer.engines import status
+from explorer.engines.children import Nursery
 from explorer.engines.local import LocalEngine
 from explorer.engines.status import EngineStatus
 
@@ -15,13 +14,12 @@ def test_nothing_is_known_until_somebody_reports_and_after_they_have_gone():
     assert status.current() is None
 
 
-def test_an_engine_says_whether_its_worker_is_there(store, settings):
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
-    engine = LocalEngine(store, settings)
+def test_an_engine_says_whether_its_processes_are_there(store, settings):
+    nursery = Nursery()
+    engine = LocalEngine(store, settings, nursery, needed=lambda spec: None)
     try:
         assert engine.status() == EngineStatus(is_alive=True)
-        workers = [c for c in psutil.Process().children(recursive=True) if c.pid not in before]
-        assert workers
     finally:
         engine.close()
+        nursery.close()
     assert not engine.status().is_alive
