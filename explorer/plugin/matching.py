@@ -14,10 +14,11 @@ from explorer.plugin.architecture import Architecture
 from explorer.plugin.options import Option, OptionError, Value
 from explorer.plugin.registry import Registry
 from explorer.spec import ImageSpec
-from explorer.text import dimensions
+from explorer.text import cut, dimensions
 
 SECONDS = 5.0  # that may be spent on the search for a network that fits
 NAMED = 3  # tensors that a sentence names
+ROOM = 60  # characters for a name or a shape
 
 _Ways: TypeAlias = Iterator[tuple[Architecture, Mapping[str, Value]]]
 
@@ -36,12 +37,12 @@ def differences(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
         said.append(f"the network has no {_listed(unknown)}")
     shared = [name for name in own if name in tensors and not is_lazy(own[name])]
     shapes = [
-        f"{name} is {_shape(tensors[name])} and should be {_shape(own[name])}"
+        f"{_name(name)} is {_shape(tensors[name])} and should be {_shape(own[name])}"
         for name in shared
         if tensors[name].shape != own[name].shape
     ]
     types = [
-        f"{name} is of {_type(tensors[name])} and should be of {_type(own[name])}"
+        f"{_name(name)} is of {_type(tensors[name])} and should be of {_type(own[name])}"
         for name in shared
         if tensors[name].shape == own[name].shape and not _converts(tensors[name], own[name])
     ]
@@ -150,11 +151,15 @@ def _converts(given: Tensor, own: Tensor) -> bool:
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(_name, names[:NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _name(name: str) -> str:
+    return cut(name, ROOM)  # in a file it may have any length
 
 
 def _shape(tensor: Tensor) -> str:
-    return dimensions(tensor.shape) or "a single number"
+    return cut(dimensions(tensor.shape), ROOM) or "a single number"
 
 
 def _type(tensor: Tensor) -> str:

@@ -53,6 +53,14 @@ def test_what_is_missing_unknown_of_another_shape_or_type_is_named():
     assert differences(model, {**state, "0.bias": torch.zeros(4, dtype=torch.float16)}) == ""
 
 
+def test_long_names_and_shapes_are_cut():
+    model = nn.Sequential(nn.Linear(3, 4))
+    said = differences(model, {"9" * 10_000: torch.zeros(1), "0.weight": torch.zeros([1] * 60)})
+    assert len(said) < 250
+    assert "9" * 59 + "…" in said
+    assert "1×1×1" in said
+
+
 def test_files_from_before_batches_were_counted_fit():
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     older = {n: t for n, t in model.state_dict().items() if "num_batches" not in n}
