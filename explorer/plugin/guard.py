@@ -17,7 +17,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional
 import torch.nn.modules.module
@@ -180,16 +179,29 @@ def _write_default_device(value: torch.device) -> None:
     torch.set_default_device(None if value.type == "cpu" else value)
 
 
-def _numpys() -> tuple[Any, ...]:
-    name, keys, *rest = np.random.get_state()
+def _numpys() -> tuple[Any, ...] | None:
+    if (numpy := sys.modules.get("numpy.random")) is None:
+        return None
+    name, keys, *rest = numpy.get_state()
     return name, tuple(keys), *rest
 
 
-def _inference_mode(is_on: bool) -> None:
-    # It can be left only by who entered it; another one inside it hides it.
-    mode = torch.inference_mode(is_on)
-    mode.__enter__()
-    _ENTERED.append(mode)  # it would be left when it is forgotten
+def _write_numpys(value: tuple[Any, ...] | None) -> None:
+    if value:  # else the plugin was the first to import it
+        sys.modules["numpy.random"].set_state(value)
+
+
+def _grad_mode() -> tuple[bool, bool]:
+    return torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+
+def _write_grad_mode(value: tuple[bool, bool]) -> None:
+    is_inference, is_on = value
+    if torch.is_inference_mode_enabled() != is_inference:
+        # It can be left only by who entered it; another one inside it hides it.
+        _ENTERED.append(torch.inference_mode(is_inference))  # it is left when it is forgotten
+        _ENTERED[-1].__enter__()
+    torch.set_grad_enabled(is_on)
 
 
 _ENTERED: list[torch.inference_mode] = []
@@ -228,14 +240,13 @@ _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
     "torch's default device": (_default_device, _write_default_device),
     "torch's function modes": (_function_modes, _write_function_modes),
-    "torch's inference mode": (torch.is_inference_mode_enabled, _inference_mode),
     "torch's autocast": (lambda: torch.is_autocast_enabled("cpu"), _write_autocast),
     "torch's precision of products": (
         torch.get_float32_matmul_precision,
         torch.set_float32_matmul_precision,
     ),
     "torch's choice of kernels": (_kernels, _write_kernels),
-    "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "torch's grad mode": (_grad_mode, _write_grad_mode),
     "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
     "torch's deterministic mode": (
         torch.are_deterministic_algorithms_enabled,
@@ -247,7 +258,7 @@ _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     ),
     "torch's random numbers": (torch.get_rng_state, torch.set_rng_state),
     "Python's random numbers": (random.getstate, random.setstate),
-    "NumPy's random numbers": (_numpys, np.random.set_state),
+    "NumPy's random numbers": (_numpys, _write_numpys),
     "torch's hooks of all modules": (_hooks, _write_hooks),
     "sys.path": (_path, _write_path),
     "the recursion limit": (_recursion_limit, sys.setrecursionlimit),

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-SHARE = 0.25  # of one core, for all watchers together
+SHARE = 0.1  # of one core, for all watchers together; training waits for about as much
 LEAST, MOST = 0.5, 3.0  # seconds between two looks
 STEP = 0.5  # seconds; an interval is a multiple of it, so that few watchers more change nothing
 AROUND = 0.006  # seconds that a look costs the server beyond what is measured of it, by a profile

@@ -33,7 +33,7 @@ def training_app(tmp_path_factory, cache):
         yield address
 
 
-@pytest.fixture(scope="package")  # Playwright's event loop is open until it is closed
+@pytest.fixture(scope="module")  # its event loop would run on beside those of other tests
 def browser():
     if CHROMIUM is None:
         if os.environ.get("CI"):

@@ -134,7 +134,7 @@ def test_a_plugin_is_shown_to_visitors_as_text_and_to_the_operator_with_its_plac
     expect(pupil.get_by_role("button", name="Reload")).to_have_count(0)
     expect(pupil.get_by_role("tab", name="Source")).to_have_count(0)
     pupil.goto(f"{address}/?architecture={quote(f'net {LINK}'[:50], safe='')}")
-    expect(pupil.get_by_text("in a summary")).to_be_visible()
+    expect(pupil.get_by_text("in a summary").first).to_be_visible()
     assert_harmless(pupil, folder)
     operator = visit(f"{address}{SIGN_IN}")
     operator.locator("input[type=password]").fill(PASSWORD)

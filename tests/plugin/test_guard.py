@@ -72,6 +72,7 @@ CHANGES = {
         (lambda: torch.set_default_device("meta"), lambda: torch.zeros(1).device),
     ],
     "torch's grad mode": [
+        (lambda: ENTERED.append(torch.inference_mode()) or ENTERED[-1].__enter__(), inferring),
         (
             lambda: torch.set_grad_enabled(False),
             lambda: (torch.zeros(1, requires_grad=True) * 1).requires_grad,
@@ -92,9 +93,6 @@ CHANGES = {
     ],
     "torch's anomaly detection": [
         (lambda: torch.autograd.set_detect_anomaly(True), torch.is_anomaly_enabled),
-    ],
-    "torch's inference mode": [
-        (lambda: ENTERED.append(torch.inference_mode()) or ENTERED[-1].__enter__(), inferring),
     ],
     "torch's function modes": [
         (lambda: Doubled().__enter__(), lambda: torch.neg(torch.ones(1)).item()),
