@@ -46,13 +46,15 @@ class _Running:
 
     Attributes:
         task: The run.
-        child: Its process.
-        is_stopped: Somebody asked for its end, and it may be killed for that.
+        child: Its process; `None` until there is one, which may take seconds.
+        is_asked_to_stop: Somebody asked for its end.
+        is_killed: It did not end by itself for that.
     """
 
     task: Task
-    child: Child
-    is_stopped: bool = False
+    child: Child | None = None
+    is_asked_to_stop: bool = False
+    is_killed: bool = False
 
 
 class LocalEngine:
@@ -84,9 +86,7 @@ class LocalEngine:
         self._finished: tuple[float, list[Run]] = (-REMEMBERED_SECONDS, [])  # when read, which
         self.restarts = 0  # processes that died while they trained
         with contextlib.ExitStack() as opened:
-            # A child renews the lease of the run that it trains; those of waiting runs are renewed
-            # from here.
-            opened.enter_context(leased(store, self._owners_that_wait))
+            opened.enter_context(leased(store, self._owners))
             self._make_spare()
             slots = [
                 threading.Thread(target=self._serve, name=f"runs {number}", daemon=True)
@@ -139,7 +139,9 @@ class LocalEngine:
                     return
             for running in self._running:
                 if running.task.id == id:
-                    self._kill_later(running)
+                    running.is_asked_to_stop = True
+                    if running.child:
+                        self._kill_later(running, running.child)
 
     def leave(self, id: str, visitor: str) -> None:
         """Take a visitor off a run that others want as well."""
@@ -192,7 +194,7 @@ class LocalEngine:
     def running(self) -> dict[str, int]:
         """Return the numbers of the processes that train, by the ids of their runs."""
         with self._changed:
-            return {each.task.id: each.child.pid for each in self._running}
+            return {each.task.id: each.child.pid for each in self._running if each.child}
 
     def status(self) -> EngineStatus:
         """Return how the engine is."""
@@ -210,8 +212,9 @@ class LocalEngine:
             self._changed.notify_all()
         for task in waiting:
             self._end(task, "", Status.INTERRUPTED)
-        for child in [*(each.child for each in running), *([spare] if spare else [])]:
-            child.close()
+        for child in (*(each.child for each in running), spare):
+            if child:
+                child.close()
         for slot in self._slots:
             slot.join()
         self._opened.close()
@@ -219,19 +222,19 @@ class LocalEngine:
     def _tasks(self) -> list[Task]:
         return [*self._waiting, *(running.task for running in self._running)]
 
-    def _owners_that_wait(self) -> list[str]:
+    def _owners(self) -> list[str]:
         with self._changed:
-            return [task.owner for task in self._waiting]
+            return [task.owner for task in self._tasks()]
 
     def _serve(self) -> None:
         """Train one run after the other."""
-        while (task := self._next()) is not None:
+        while (running := self._next()) is not None:
             try:
-                self._train(task)
+                self._train(running)
             except Exception:
-                _log.exception("Run %s could not be supervised", task.id)
+                _log.exception("Run %s could not be supervised", running.task.id)
 
-    def _next(self) -> Task | None:
+    def _next(self) -> _Running | None:
         with self._changed:
             while not self._waiting and not self._is_closed:
                 self._changed.wait()
@@ -239,35 +242,49 @@ class LocalEngine:
                 return None
             task = in_turn(self._waiting, [running.task for running in self._running])[0]
             self._waiting.remove(task)
-            return task
+            self._running.append(_Running(task))
+            return self._running[-1]
 
-    def _train(self, task: Task) -> None:
+    def _train(self, running: _Running) -> None:
+        task, status = running.task, None
+        try:
+            if child := self._begin(running):
+                status = child.wait(self._settings.time_limit)
+                if status is None:
+                    child.close()
+        finally:
+            with self._changed:
+                self._running.remove(running)
+        if child:
+            self._account(running, status)
+            child.close()
+            self._keep(task, child)
+
+    def _begin(self, running: _Running) -> Child | None:
+        """Give a run to a process, and return that; `None` if none can be started."""
+        task = running.task
         try:
             child = self._take_spare()
             child.send((task.id, task.owner, task.needed, self._settings.run_memory))
         except ChildError as error:
             self._end(task, f"No process could be started for it: {error}", Status.FAILED)
-            return
-        running = _Running(task, child)
-        with self._changed:
-            self._running.append(running)
+            return None
+        with self._changed:  # what happened meanwhile could not reach the process yet
+            running.child = child
+            if self._is_closed:
+                child.kill()
+            elif running.is_asked_to_stop:
+                self._kill_later(running, child)
         _log.info("Run %s begins", task.id)
         self._later(self._make_spare)
-        status = child.wait(self._settings.time_limit)
-        if status is None:
-            child.close()
-        with self._changed:
-            self._running.remove(running)
-        self._account(running, status)
-        child.close()
-        self._keep(task, child)
+        return child
 
     def _account(self, running: _Running, status: int | None) -> None:
         """Say how a run ended whose process is gone, if the process did not say so itself."""
         task = running.task
         if self._is_closed or status == -signal.SIGTERM:
             self._end(task, "", Status.INTERRUPTED)
-        elif running.is_stopped:
+        elif running.is_killed:
             self._end(task, "", Status.STOPPED)
         elif status is None:
             minutes = (self._settings.time_limit or 0) / 60
@@ -311,15 +328,15 @@ class LocalEngine:
             _log.info("Run %s is %s", task.id, status)
         return is_ended
 
-    def _kill_later(self, running: _Running) -> None:
+    def _kill_later(self, running: _Running, child: Child) -> None:
         def kill() -> None:
-            running.is_stopped = True
-            running.child.kill()
+            running.is_killed = True
+            child.kill()
 
         timer = threading.Timer(self._settings.stop_grace, kill)
         timer.daemon = True
         timer.start()
-        running.child.ended.add_done_callback(lambda _: timer.cancel())
+        child.ended.add_done_callback(lambda _: timer.cancel())
 
     def _take_spare(self) -> Child:
         with self._changed:

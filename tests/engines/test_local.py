@@ -308,6 +308,60 @@ def test_a_run_that_is_stopped_in_the_queue_never_begins_and_those_behind_it_do(
     assert ended(store, second).status is Status.FINISHED
 
 
+@pytest.fixture
+def slow(store, settings, nursery, plugins, monkeypatch):
+    """An engine that is told when the process of its run may be there, and how to tell it."""
+    monkeypatch.setattr("explorer.runs.store.LEASE_SECONDS", 0.8)
+    monkeypatch.setattr("explorer.engines.ownership.LEASE_SECONDS", 0.8)
+    engine = LocalEngine(store, settings, nursery, plugins.needed)
+    wait(lambda: engine._spare)
+    begin, asked = threading.Event(), threading.Event()
+
+    def take():
+        asked.set()
+        begin.wait()
+        return engine._start()
+
+    monkeypatch.setattr(engine, "_take_spare", take)
+    yield engine, asked, begin
+    begin.set()
+    engine.close()
+
+
+def test_a_run_stays_owned_while_its_process_is_made(slow, store, ask):
+    engine, asked, begin = slow
+    id = engine.submit(ask("quick")).id
+    asked.wait()
+    for _ in range(20):
+        assert store.run(id).status is Status.QUEUED
+        time.sleep(0.1)
+    begin.set()
+    assert ended(store, id).status is Status.FINISHED
+
+
+@pytest.mark.parametrize("name", ["steady", "loops"])
+def test_a_run_that_is_stopped_while_its_process_is_made_ends(slow, store, ask, name):
+    engine, asked, begin = slow
+    id = engine.submit(ask(name, epochs=50)).id
+    asked.wait()
+    engine.stop(id)
+    begin.set()
+    assert ended(store, id).status is Status.STOPPED
+
+
+def test_an_engine_that_is_closed_while_a_process_is_made_interrupts_its_run(slow, store, ask):
+    engine, asked, begin = slow
+    id = engine.submit(ask("sleeps")).id
+    asked.wait()
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    wait(lambda: engine._is_closed)
+    begin.set()
+    closing.join(60)
+    assert not closing.is_alive()
+    assert store.run(id).status is Status.INTERRUPTED
+
+
 @pytest.mark.parametrize("name", ["sleeps", "loops"])
 def test_a_run_that_does_not_stop_by_itself_is_killed_and_the_next_one_is_trained(
     engine, store, ask, name
