@@ -71,6 +71,7 @@ def test_a_drawing_wider_than_the_page_says_so_and_scrolls_by_itself_alone(page,
     page.keyboard.press("Enter")
     expect(page.locator(".opened")).to_have_attribute("data-name", "incep1")
     expect(page.locator(".part:focus")).to_have_attribute("data-name", "incep1")
+    expect(page.locator(".drawing")).to_have_js_property("scrollLeft", 0)  # it scrolls smoothly
     assert scrolled(page) == [0, 0]
 
 
