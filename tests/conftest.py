@@ -1,5 +1,6 @@
 """What the tests share: small data, a store and settings of their own, and how they are run."""
 
+import functools
 import os
 
 # Two processes with two threads each would wait for one another's cores. Before torch is imported,
@@ -9,15 +10,22 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 from explorer.data.loader import Data, default_device, load_data
 from explorer.data.mnist import MNIST
+from explorer.engines import children
+from explorer.engines.children import Nursery
 from explorer.plugin.registry import Registry, discover
 from explorer.runs.recorded import open_examples
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
+
+# Examples of each property that says no other number: the whole suite is to take ten minutes.
+hypothesis.settings.register_profile("suite", max_examples=40)
+hypothesis.settings.load_profile("suite")
 
 # Folders and files that take long, first, so that no process is left with one of them at the end.
 LONG = ["e2e", "engines", "test_timm_example", "ui", "checks", "cli", "docs"]
@@ -70,6 +78,24 @@ def examples():
     store = open_examples()
     yield store
     store.close()
+
+
+class CommandsNursery(Nursery):
+    """Where the child processes of all commands come from: torch is loaded for them once."""
+
+    def close(self) -> None:
+        for child in list(self._children):
+            child.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_fork_server():
+    made = functools.cache(CommandsNursery)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(children, "Nursery", made)  # a command imports it when it is called
+        yield
+    if made.cache_info().currsize:
+        Nursery.close(made())
 
 
 @pytest.fixture
