@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import os
 import pickle
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 from explorer import logs
 from explorer.engines.loading import Shelf
-from explorer.engines.machine import give_back, limit_memory
+from explorer.engines.machine import end_copy, give_back, limit_memory
 from explorer.engines.questions import Answer, Drawn, Needed
 from explorer.errors import explain, full_trace
 from explorer.inspection.network import Network
@@ -41,11 +42,13 @@ def answer_questions(connection: Connection, settings: Settings, memory: int | N
     """
     logs.start(settings.log_level, settings.log_format)
     limit_memory(memory)
-    desk = _Desk(settings)
+    desk, own = _Desk(settings), os.getpid()
     with contextlib.suppress(EOFError):
         while True:
             question, args = pickle.loads(connection.recv_bytes())
-            connection.send_bytes(_packed(desk, question, args))
+            answer = _packed(desk, question, args)
+            end_copy(own)
+            connection.send_bytes(answer)
             give_back()  # while nobody waits for it
 
 

@@ -56,6 +56,15 @@ def give_way() -> None:
             psutil.Process().nice(10)
 
 
+def end_copy(own: int) -> None:
+    """End this process if it is not `own` but a copy of it that an author's code made by `os.fork`.
+
+    It would do the same work a second time, and load the plugin that makes copies again.
+    """
+    if os.getpid() != own:
+        os._exit(0)
+
+
 def processors() -> int:
     """Return how many processors this process may use: a container may have a part of them."""
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

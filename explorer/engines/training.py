@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import multiprocessing
+import os
 import pickle
 from multiprocessing.connection import Connection
 
@@ -13,7 +14,7 @@ from explorer import logs
 from explorer.data.loader import Data, default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.engines.loading import Shelf
-from explorer.engines.machine import give_way, limit_memory
+from explorer.engines.machine import end_copy, give_way, limit_memory
 from explorer.engines.perform import perform
 from explorer.errors import ExplorerError
 from explorer.runs.run import Status
@@ -47,12 +48,14 @@ def train_run(connection: Connection, settings: Settings, threads: int | None) -
         id, owner, needed, memory = pickle.loads(connection.recv_bytes())
         multiprocessing.current_process().name = f"run {id}"  # in each line of the log
         limit_memory(memory)
-        store = RunStore(settings.database_url)
+        store, own = RunStore(settings.database_url), os.getpid()
         try:
             registry = Shelf().registry(needed)
         except ExplorerError as error:
             store.end(id, owner, Status.FAILED, str(error))
             return
+        finally:
+            end_copy(own)
         # The store and the log have what it raises.
         with contextlib.suppress(BaseException):
             for _ in perform(store.run(id), owner, store, registry, settings):
