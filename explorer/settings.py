@@ -239,6 +239,12 @@ class Settings(BaseSettings):
         hosted=2000,
         unit="MB",
     )
+    pins_per_visitor: _Whole = _limit(
+        _QUEUE, "Runs that are pinned since one visitor copied a link to them.", hosted=20
+    )
+    pins_disk: _Whole = _limit(
+        _QUEUE, "Space for all runs that are pinned so.", hosted=1000, unit="MB"
+    )
 
     load_time: _Number = _limit(
         _LOOK, "How long the plugins may take to load.", home=60.0, hosted=30.0, unit="seconds"

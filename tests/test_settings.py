@@ -28,6 +28,8 @@ LIMITS = {
     "queue_per_visitor": (None, 3),
     "queue_total": (None, 60),
     "runs_disk": (None, 2000),
+    "pins_per_visitor": (None, 20),
+    "pins_disk": (None, 1000),
     "load_time": (60, 30),
     "load_memory": (4000, 1500),
     "inspect_time": (60, 20),

@@ -60,8 +60,13 @@ WISHES = sql.Table(
     _run(),
     sql.Column("visitor", Name(80), primary_key=True),
 )
-# Runs that are kept when room is made, since somebody has a link to them.
-PINS = sql.Table("pins", METADATA, _run())
+# Runs that are kept when room is made, since somebody, the visitor, copied a link to them.
+PINS = sql.Table(
+    "pins",
+    METADATA,
+    _run(),
+    sql.Column("visitor", Name(80), nullable=False, server_default=""),
+)
 # What a run's process printed.
 LOGS = sql.Table("logs", METADATA, _run(), sql.Column("content", Words, nullable=False))
 VERSION = sql.Table(

@@ -48,10 +48,15 @@ def delete(ids: Sequence[str]) -> None:
 
 
 def pin(ids: Sequence[str]) -> None:
-    """Keep these runs when room is made, since somebody has a link to them."""
+    """Keep these runs when room is made, since this visitor copied a link to them.
+
+    The examples need no room.
+    """
+    examples = {run.id for run in state.example_runs()}
     for id in ids:
-        with _saying():
-            keeping.pin(state.store(), id)
+        if id not in examples:
+            with _saying():
+                state.hosting().pin(id, acting_visitor())
 
 
 def offered() -> Catalogue[Description]:

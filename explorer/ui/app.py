@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from explorer.errors import ExplorerError
-from explorer.ui import acts, reload, state
+from explorer.ui import acts, query_params, reload, state
 from explorer.ui.failure import sentence
 from explorer.ui.http.visitors import HOME, visitor
 from explorer.ui.pages import operator, plugins, runs, train
@@ -25,7 +25,7 @@ def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config("Architecture Explorer", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
-    page = st.navigation(_pages(), position="top")
+    page = st.navigation(_pages(), position="hidden" if query_params.is_embedded() else "top")
     try:
         state.store()  # where it cannot be opened, no page can be shown
         reload.offer()

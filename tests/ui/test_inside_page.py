@@ -92,7 +92,7 @@ def test_the_address_says_network_epoch_part_image_and_what_is_off(app):
     assert app.number_input(key="image").value == 4
     said = texts(app)
     assert "points with `block2.skip`, `conv1:3` switched off (ablation)" in said
-    assert "no.such.branch" not in said
+    assert "The address asks for `off=no.such.branch`, which cannot be used here" in said
     assert "block2.conv1" in drawn(app)
 
 
@@ -102,7 +102,10 @@ def test_an_address_that_leads_nowhere_gets_a_sentence(app):
     app.query_params["part"] = "nosuchpart"
     app.run()
     assert not app.exception
-    assert "There is no trained run `nosuchrun` here" in texts(app)
+    assert (
+        "The address asks for `net=nosuchrun`, `epoch=77`, `part=nosuchpart`, which cannot be used "
+        "here; the default is shown." in texts(app)
+    )
     assert app.select_slider(key="epoch").value == 10
 
 
@@ -221,7 +224,7 @@ def test_a_run_of_a_plugin_that_is_gone_gets_a_sentence(app, store, settings, mo
     app.query_params["net"] = run.id
     app.run()
     assert not app.exception
-    assert f"There is no trained run `{run.id}` here; another one is shown." in texts(app)
+    assert f"The address asks for `net={run.id}`, which cannot be used here" in texts(app)
 
 
 def test_a_run_of_older_code_is_shown_with_a_warning(app, store, settings):

@@ -14,14 +14,16 @@ from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
 from explorer.runs.run import distinguish
 from explorer.text import percent
-from explorer.ui import query_params
+from explorer.ui import acts, controls, query_params
 from explorer.ui.components.chart import chart, drawn
+from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
 from explorer.ui.pages.inside import feature_map, picker, questions, switches, worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import Picture, picture
 from explorer.ui.pages.inside.subject import Subject
+from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
 
 SCALE = "scale"
@@ -29,7 +31,18 @@ SCALE = "scale"
 
 def page() -> None:
     """Choose a network and an image; see the whole, open a part, switch branches off."""
+    if query_params.is_embedded():
+        controls.show_only(())
+        with query_params.of("inside"):
+            _frame()
+        return
+    controls.show_only(None)
     st.markdown("#### Look inside a trained network")
+    with query_params.of("inside"):
+        _whole()
+
+
+def _whole() -> None:
     shown = picker.networks()
     if not shown:
         return
@@ -49,10 +62,36 @@ def page() -> None:
         if len(cases) == 1:
             _prediction(cases[0], 0, row=22)
         _downloads(cases[0])
+        link = st.container()
     if picker.is_playing():
         st.caption("Stop playing to ask a question about this network.")
     else:
         questions.section(cases[0])
+    with link:
+        _link(cases)
+
+
+def _frame() -> None:
+    """Show what a page of another site has a frame for: the opened part, and a line about it."""
+    shown = picker.networks()
+    chosen = picture(shown[0]) if shown else None
+    if chosen is None:
+        return
+    scale = _scale_switch(beside=len(shown) > 1)
+    for place, case in enumerate(_cases(shown, chosen)):
+        if stage := switches.opened(case.recording):
+            with case.subject.figure("The feature maps"):
+                _lanes(place, case, stage, scale, [], "")
+            name = f"{case.subject.run.spec.architecture}, {case.subject.moment}"
+            st.caption(f"{plain(name)}, {plain(stage_name(stage))}: {plain(_predicted(case))}")
+
+
+def _link(cases: Sequence[Case]) -> None:
+    """Offer a link to what is shown, which keeps the runs that it needs."""
+    ids = [case.subject.run.id for case in cases]
+    copy_link(f"inside?{query_params.link()}", "link", on_copied=lambda: acts.pin(ids))
+    if not cases[0].chosen.is_in_link:
+        st.caption("This picture is too large for a link, which shows none in its place.")
 
 
 def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
@@ -63,7 +102,7 @@ def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
             off = switches.off(subject.session)
             recording = subject.session.record(chosen.pixels, off)
             found.append(Case(subject, recording, recording.arrays(), chosen, off))
-    switches.keep_in_address([case.off for case in found])
+    switches.keep_in_address([case.recording for case in found], [case.off for case in found])
     return found
 
 
@@ -217,15 +256,24 @@ def _downloads(case: Case) -> None:
 
 def _scale_switch(*, beside: bool) -> Scale:
     help = "Within it, equal colours mean equal values."
-    scale: Scale = st.segmented_control(
-        "Compare colours within",
-        SCALES,
-        default="model" if beside else "layer",
-        required=True,
-        key=f"{SCALE} of both" if beside else SCALE,
-        bind=None if beside else query_params.bound(SCALE),
-        format_func=lambda scale: "both networks" if beside and scale == "model" else f"a {scale}",
-        width="stretch",
-        help=f"{help} Layers of the same name in both networks share it." if beside else help,
+    key, default = (f"{SCALE} of both", "model") if beside else (SCALE, "layer")
+    query_params.take(SCALE, OneOf(SCALES), key)
+    st.session_state.setdefault(key, default)
+    scale: Scale = controls.choose(
+        SCALE,
+        lambda: st.segmented_control(
+            "Compare colours within",
+            SCALES,
+            required=True,
+            key=key,
+            persist_state="session",
+            format_func=lambda scale: (
+                "both networks" if beside and scale == "model" else f"a {scale}"
+            ),
+            width="stretch",
+            help=f"{help} Layers of the same name in both networks share it." if beside else help,
+        ),
+        key,
     )
+    query_params.put(SCALE, scale, default)
     return scale
