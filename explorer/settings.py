@@ -206,6 +206,7 @@ class Settings(BaseSettings):
     public_url: Annotated[str | None, AfterValidator(lambda url: url and _address(url))] = _setting(
         _SERVER, "The address under which visitors reach the app."
     )
+    lessons: Path | None = _setting(_SERVER, "The folder of the files of lessons.")
     frame_origins: _Origins = _setting(
         _SERVER,
         "Origins of pages that may show the app in a frame, separated by commas; without any, only "

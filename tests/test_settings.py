@@ -48,6 +48,7 @@ OTHERS = {
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
     "public_url": ("https://example.org/x/", "https://example.org/x"),
+    "lessons": ("/srv/lessons", Path("/srv/lessons")),
     "frame_origins": (
         "https://A.org/, http://localhost:8000,https://*.b.edu",
         ("https://a.org", "http://localhost:8000", "https://*.b.edu"),
@@ -113,7 +114,7 @@ def refused(name: str, value: str) -> str:
 def test_this_file_has_every_setting():
     assert {*LIMITS, *OTHERS} == set(Settings.model_fields)
     assert set(OTHERS) - set(BAD) == {
-        *("cache", "plugins", "database_url", "operator_emails"),
+        *("cache", "plugins", "lessons", "database_url", "operator_emails"),
         *("offered_plugins", "offered_datasets", "offered_pages", "offered_recipes"),
     }
 

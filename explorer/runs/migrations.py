@@ -170,7 +170,7 @@ def _version_4_visitors(_: Connection) -> None:
 
 
 def _version_5_links(connection: Connection) -> None:
-    """Version 5: who pinned a run."""
+    """Version 5: who pinned a run; and, in new tables, what was answered in lessons."""
     if sql.inspect(connection).has_table("pins"):  # of version 4; before, there was none
         connection.execute(
             sql.text("ALTER TABLE pins ADD COLUMN visitor VARCHAR(80) NOT NULL DEFAULT ''")

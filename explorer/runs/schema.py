@@ -69,6 +69,18 @@ PINS = sql.Table(
 )
 # What a run's process printed.
 LOGS = sql.Table("logs", METADATA, _run(), sql.Column("content", Words, nullable=False))
+# What was answered to the questions of lessons, one answer of a visitor, of whom only a hash is
+# kept that is another for each lesson; and the lessons whose answers are shown to who has answered.
+ANSWERS = sql.Table(
+    "answers",
+    METADATA,
+    sql.Column("lesson", Name(80), primary_key=True),
+    sql.Column("visitor", Name(64), primary_key=True),
+    sql.Column("answer", Name(120), nullable=False),
+)
+SHOWN_ANSWERS = sql.Table(
+    "shown_answers", METADATA, sql.Column("lesson", Name(80), primary_key=True)
+)
 VERSION = sql.Table(
     "schema_version",
     METADATA,

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.data.dataset import DataSet
 from explorer.plugin.options import Option, Value
 from explorer.training.recipe import OPTIONS, PRESETS, Recipe, RecipeError
-from explorer.ui import query_params
+from explorer.ui import controls, query_params
 from explorer.ui.query_params import Number, OneOf
 from explorer.ui.words import plain
 
@@ -48,7 +48,10 @@ def choose(label: str, name: str, options: Sequence[str], default: str) -> str:
     """Show a picker, whose value is in the address under its name unless it is the default."""
     query_params.take(name, OneOf(options))
     st.session_state.setdefault(name, default)
-    chosen = st.selectbox(plain(label), options, key=name, persist_state="session")
+    chosen: str = controls.choose(
+        name,
+        lambda: st.selectbox(plain(label), options, key=name, persist_state="session"),
+    )
     query_params.put(name, chosen, default)
     return chosen
 
@@ -67,15 +70,18 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
     query_params.take("recipe", OneOf(offered))
     usual = "fast" if "fast" in offered else offered[0]
     st.session_state.setdefault("recipe", usual)
-    name: Any = st.segmented_control(
-        "Recipe",
-        list(offered),
-        required=True,
-        key="recipe",
-        help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
-        "tutorial's ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
-        width="stretch",
-        persist_state="session",
+    name = controls.choose(
+        "recipe",
+        lambda: st.segmented_control(
+            "Recipe",
+            list(offered),
+            required=True,
+            key="recipe",
+            help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
+            "tutorial's ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
+            width="stretch",
+            persist_state="session",
+        ),
     )
     query_params.put("recipe", name, usual)
     base, values = PRESETS[name], dict[str, Value]()
@@ -92,7 +98,8 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         with column:
             show(next(option for option in OPTIONS if option.name == first))
     button = st.container()
-    with st.expander("Details of the recipe"):
+    folded = [f"{name}.{option.name}" for option in OPTIONS if option.name not in _FIRST]
+    with st.expander("Details of the recipe") if controls.is_shown(*folded) else st.container():
         for option in OPTIONS:
             unused = option.name == "momentum" and values["optimiser"] == "adamw"
             if option.name not in _FIRST and not unused:
@@ -125,7 +132,7 @@ def _widget(option: Option, default: Value, key: str, *, typed: bool = False) ->
         values = Number(number, low, high, is_optional=option.optional)
     query_params.take(key, values)
     st.session_state.setdefault(key, default)
-    value = _shown(option, default, key, typed=typed)
+    value = controls.choose(key, lambda: _shown(option, default, key, typed=typed))
     query_params.put_all(key, [] if value == default else [value])
     return value
 

@@ -1,9 +1,10 @@
 """Keeps what a visitor chose in the address, so that a link shows what somebody saw.
 
-`TABLE` has a row for each name that an address may have. A page shows itself within `of`. There,
-`take` gives a widget what the address newly says, and `put` notes what is chosen; at the end all of
-it is written at once, so each action is one entry in the browser's history. What is written since a
-page was opened, or since the address said something new, is no action, and replaces the entry.
+`labs.address.TABLE` has a row for each name that an address may have. A page shows itself within
+`of`. There, `take` gives a widget what the address newly says, and `put` notes what is chosen; at
+the end all of it is written at once, so each action is one entry in the browser's history. What is
+written since a page was opened, or since the address said something new, is no action, and replaces
+the entry.
 
 An address of which a page knows nothing, such as that of a link in the navigation, says nothing:
 the page shows what it showed before. Any other says everything: what it leaves out is at its
@@ -11,87 +12,58 @@ default. What it says and cannot be used is at its default too, and a note names
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from explorer.labs.address import ANY, TABLE, Row, belongs
 from explorer.ui.components.address import replace_address
 from explorer.ui.words import code
 
 _LARGEST = 2**53 - 1  # of whole numbers that a browser knows; and no limit is larger
 
+_VISIT, _PLAN = "visit", "plan"  # session keys
+LESSON = "lesson"  # a name in the address
+USUAL = "default"  # in an address of a lesson: not what the lesson says, but what is usual
 MOST_NAMED = 3  # values that cannot be used, as a note names them
-ANY = "*.*"  # the row of the options, which are named `architecture.option` or `recipe.field`
+DEFAULTS = {row.name: row.default for row in TABLE}
 
 
-class Row(NamedTuple):
-    """What an address may say.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a lesson says of a page; an address of it says how what is shown differs from that.
 
     Attributes:
-        name: In the address.
-        page: The page whose address has it; of all pages, an empty text.
-        type: What its value is, in words.
-        default: The value that is left out of the address; `None` if it depends on others.
-        help: What it chooses.
-        alias: Another name under which it is read.
+        lesson: The lesson's name.
+        page: The page.
+        values: What the page shows, by name.
+        controls: The names that an address may say otherwise.
     """
 
-    name: str
+    lesson: str
     page: str
-    type: str
-    default: Any
-    help: str
-    alias: str = ""
+    values: Mapping[str, Sequence[str]]
+    controls: Collection[str]
 
+    def read(self, said: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        """Return what an address of the lesson says in full."""
+        found = {name: list(values) for name, values in self.values.items()}
+        for name in self.controls:
+            if name in said:
+                found[name] = [] if said[name] == [USUAL] else said[name]
+        return {LESSON: [self.lesson], **{name: each for name, each in found.items() if each}}
 
-TABLE = (
-    Row("run", "train", "ids, one each", None, "the runs on the chart"),
-    Row("architecture", "train", "name", None, "the network to train"),
-    Row("dataset", "train", "name", None, "its images"),
-    Row("recipe", "train", "name", None, "how it is trained"),
-    Row(
-        ANY,
-        "train",
-        "number, word, true or false",
-        None,
-        "an option of the network, such as `residual-bn.width`, or a field of the recipe, such as "
-        "`fast.epochs`",
-    ),
-    Row("net", "inside", "id", None, "the run whose network is looked at", alias="run"),
-    Row("other", "inside", "id", None, "the run beside it"),
-    Row("epoch", "inside", "whole number", None, "after which epoch; the last"),
-    Row(
-        "source",
-        "inside",
-        "`Test set`, `Draw` or `Upload`",
-        "Test set",
-        "the picture's source",
-    ),
-    Row(
-        "filter",
-        "inside",
-        "`all`, `classified incorrectly`, `least confident` or a class",
-        "all",
-        "which test images are gone through",
-    ),
-    Row("image", "inside", "whole number", None, "the test image; the first"),
-    Row("drawing", "inside", "packed", None, "what was drawn"),
-    Row("picture", "inside", "packed", None, "what became of an uploaded picture"),
-    Row("off", "inside", "paths, one each", None, "what is switched off"),
-    Row("part", "inside", "name", None, "the opened part; the first block"),
-    Row("scale", "inside", "`map`, `layer` or `model`", "layer", "within what colours compare"),
-    Row("ask", "inside", "word", "Branches", "the question below the network"),
-    Row("instead", "inside", "`zero` or `mean`", "zero", "what a branch that is off gives"),
-    Row("shares", "inside", "name", None, "the block whose contributions are shown; the last"),
-    Row("class", "inside", "number", None, "the class whose pixels are shown; the predicted one"),
-    Row("cam", "inside", "name", None, "the layer of Grad-CAM; the last"),
-    Row("filters", "inside", "name", None, "the layer whose filters are shown; the first"),
-    Row("show", "plugins", "name", None, "what is looked at closely"),
-)
-DEFAULTS = {row.name: row.default for row in TABLE}
+    def write(self, written: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        """Return what an address of the lesson has to say."""
+        found = {LESSON: [self.lesson]}
+        for name in self.controls:
+            values = written.get(name, [])
+            if values != list(self.values.get(name, [])):
+                found[name] = values or [USUAL]
+        return found
 
 
 @dataclass(slots=True)
@@ -100,16 +72,18 @@ class _Visit:
 
     Attributes:
         page: The page.
-        said: What the address says, by name.
+        plan: What a lesson says of it.
+        said: What the address says, by name; in a lesson, in full.
         known: What it may say without being news, by name: what it said, and what was written.
         written: What it should say, as far as the page has come.
         touched: The names that the page has come to.
-        is_told: Whether it opened the page, and says everything.
+        is_told: Whether it opened the page, and so says everything that is not known yet.
         is_new: Whether the page was opened, or the address said something new.
         refused: What it says and cannot be used.
     """
 
     page: str
+    plan: Plan | None
     said: dict[str, list[str]]
     known: dict[str, list[list[str]]] = field(default_factory=dict)
     written: dict[str, list[str]] = field(default_factory=dict)
@@ -117,6 +91,11 @@ class _Visit:
     is_told: bool = False
     is_new: bool = False
     refused: list[str] = field(default_factory=list)
+
+
+def follow(plan: Plan | None) -> None:
+    """Let the page that runs be as a lesson says; as the address alone says without one."""
+    st.session_state[_PLAN] = plan
 
 
 @contextlib.contextmanager
@@ -138,18 +117,24 @@ def _begin(page: str) -> _Visit:
     for row in _rows(page):
         if row.alias and row.alias in said and row.name not in said:
             said[row.name] = said[row.alias]
-    said = {name: values for name, values in said.items() if _belongs(name, page)}
+    said = {name: values for name, values in said.items() if belongs(name, page)}
+    plan: Plan | None = st.session_state.get(_PLAN)
+    if plan and plan.page != page:
+        plan = None
+    if plan:
+        said = plan.read(said)
     before = st.session_state.get(_VISIT)
-    visit = _Visit(page, said, written=dict(said))
-    if before is not None and before.page == page:
-        visit.known = before.known
+    visit = _Visit(page, plan, said, written=dict(said))
+    if (
+        before
+        and before.page == page
+        and (before.plan and before.plan.lesson) == (plan and plan.lesson)
+    ):
+        visit.known, visit.is_told = before.known, before.is_told
     else:
         visit.is_new, visit.is_told = True, bool(said)
     st.session_state[_VISIT] = visit
     return visit
-
-
-_VISIT = "visit"  # session key
 
 
 def _visit() -> _Visit:
@@ -163,7 +148,12 @@ def news(name: str) -> list[str] | None:
     visit = _visit()
     visit.touched.add(name)
     said, known = visit.said.get(name, []), visit.known.get(name)
-    if said in known if known is not None else not (said or visit.is_told):
+    if known is None:
+        # An option that it left out is one of another network, chosen since.
+        is_news = bool(said) or (visit.is_told and (visit.is_new or "." not in name))
+    else:
+        is_news = said not in known
+    if not is_news:
         return None
     visit.known[name] = [said]
     visit.is_new = True
@@ -311,7 +301,7 @@ def text_of(value: object) -> str:
 
 def link() -> str:
     """Return what follows the question mark of a link to what the page shows, as it is noted."""
-    return urlencode(_in_order(_visit().written), doseq=True)
+    return urlencode(_wanted(_visit()), doseq=True)
 
 
 def is_embedded() -> bool:
@@ -320,10 +310,10 @@ def is_embedded() -> bool:
 
 
 def _write(visit: _Visit) -> None:
-    wanted = _in_order(visit.written)
+    wanted = _wanted(visit)
     said = {name: st.query_params.get_all(name) for name in st.query_params}
     for name in visit.touched:
-        written = wanted.get(name, [])
+        written = visit.written.get(name, [])
         # What was replaced may be said once more.
         before = [visit.said.get(name, [])] if visit.is_new else []
         visit.known[name] = [*before, written]
@@ -333,6 +323,12 @@ def _write(visit: _Visit) -> None:
         replace_address(urlencode(said, doseq=True), urlencode(wanted, doseq=True))
     else:
         st.query_params.from_dict(wanted)
+
+
+def _wanted(visit: _Visit) -> dict[str, list[str]]:
+    """Return what the address should say."""
+    written = visit.plan.write(visit.written) if visit.plan else visit.written
+    return _in_order(written)
 
 
 def _in_order(values: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -347,10 +343,6 @@ def _in_order(values: dict[str, list[str]]) -> dict[str, list[str]]:
 
 def _rows(page: str) -> Iterator[Row]:
     return (row for row in TABLE if row.page in ("", page))
-
-
-def _belongs(name: str, page: str) -> bool:
-    return any(row.name == name or (row.name == ANY and "." in name) for row in _rows(page))
 
 
 def _note(refused: Sequence[str]) -> str:

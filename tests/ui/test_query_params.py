@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from explorer.labs.address import ANY, TABLE
 from explorer.ui import query_params
-from explorer.ui.query_params import ANY, TABLE, Number, OneOf, text_of
+from explorer.ui.query_params import Number, OneOf, Plan, text_of
 
 UI = Path(__file__).parents[2] / "explorer" / "ui"
 
@@ -94,6 +95,27 @@ def test_every_state_comes_back_from_its_link(state):
     assert fresh.session_state["link"] == link
     assert {name: fresh.session_state[name] for name in state} == state
     assert replaced(fresh) == []
+
+
+VALUES = st.lists(TEXTS, max_size=3)
+WRITTEN = st.dictionaries(st.sampled_from(["image", "off", "scale", "net"]), VALUES)
+
+
+@given(WRITTEN, WRITTEN, st.sets(st.sampled_from(["image", "off", "scale"])))
+def test_an_address_of_a_lesson_says_what_differs_from_it(own, chosen, controls):
+    plan = Plan("mine", "inside", own, controls)
+    # What is hidden is as the lesson has it.
+    shown = {
+        name: v for name, v in {**own, **{n: chosen.get(n, []) for n in controls}}.items() if v
+    }
+    written = plan.write(shown)
+    assert written["lesson"] == ["mine"]
+    assert set(written) <= {"lesson", *controls}
+    assert plan.read(written) == {"lesson": ["mine"], **shown}
+    assert plan.write({name: values for name, values in own.items() if values}) == {
+        "lesson": ["mine"]
+    }
+    assert plan.read({"net": ["evil"]}).get("net", []) == own.get("net", [])
 
 
 def test_what_is_chosen_is_written_and_what_is_usual_is_left_out(app):

@@ -15,6 +15,7 @@ from explorer.settings import rows, unknown
 from explorer.ui import query_params, state
 from explorer.ui.http import health, sign_in
 from explorer.ui.http.visitors import HOME, visitor
+from explorer.ui.pages import answers
 from explorer.ui.words import plain
 
 
@@ -32,6 +33,7 @@ def _content() -> None:
         return
     _who(who.id)
     _numbers()
+    answers.section()
     _disk()
     _settings()
 

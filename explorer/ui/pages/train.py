@@ -8,12 +8,13 @@ from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
+from explorer.labs.lesson import NAVIGATION, TRAIN
 from explorer.plugin.catalogue import Description
 from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError, spec_of
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
-from explorer.ui import acts, forms, live, query_params, state
+from explorer.ui import acts, controls, forms, lessons, live, query_params, state
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.failure import sentence
@@ -28,11 +29,11 @@ MISSED = "missed"  # session key: an architecture that was asked for and was not
 
 def page(inside: Page | None) -> None:
     """Show three columns that read from left to right: choose, see, watch."""
-    if query_params.is_embedded():
+    if query_params.is_embedded() and not lessons.active():
         with query_params.of("train"):
             _frame()
         return
-    st.markdown("#### Train a network and watch it learn")
+    lessons.title("Train a network and watch it learn")
     with query_params.of("train"):
         choose, see, watch = st.columns([3, 3.2, 6], gap="large")
         # The curves need no torch, so they come first and are there while the rest still loads.
@@ -96,15 +97,16 @@ def _choose(see: DeltaGenerator) -> None:
             spec = None
     except ExplorerError as error:
         reason = str(error)
-    place.button(
-        "Train",
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        disabled=spec is None,
-        on_click=_train,
-        args=(spec,),
-    )
+    if controls.is_shown(TRAIN):
+        place.button(
+            "Train",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            disabled=spec is None,
+            on_click=_train,
+            args=(spec,),
+        )
     if refusal:
         place.error(plain(refusal))
     with see:
@@ -140,13 +142,21 @@ def _watch(inside: Page | None) -> DeltaGenerator | None:
     """Show the chosen runs, or else the examples; return where a link to the runs belongs."""
     _follow()
     runs, unknown = _find(st.session_state[state.SHOWN])
+    if lessons.is_waiting():
+        lessons.ask()
+        return None
+    lessons.after()
     for id in unknown:
         st.warning(f"There is no run {code(id)} here; the page *Runs* lists all runs.")
     query_params.put_all(QUERY, [run.id for run in runs])
     if runs:
         _pick(runs)
         with st.container(horizontal=True, vertical_alignment="center"):
-            if inside and (trained := [run for run in runs if run.epochs]):
+            if (
+                inside
+                and controls.is_shown(NAVIGATION)
+                and (trained := [run for run in runs if run.epochs])
+            ):
                 st.page_link(
                     inside,
                     label=f"Look inside {plain(trained[0].spec.architecture)}",
@@ -155,7 +165,7 @@ def _watch(inside: Page | None) -> DeltaGenerator | None:
                 )
             link = st.container(width="content")
         live.panel(runs, "train")
-        return link
+        return link if controls.is_shown(NAVIGATION) else None
     none = "No run yet: press **Train**."
     if acts.shown_runs():
         _pick([])
@@ -165,7 +175,7 @@ def _watch(inside: Page | None) -> DeltaGenerator | None:
         "epochs by the tutorial's recipe.",
         icon=":material/school:",
     )
-    if inside:
+    if inside and controls.is_shown(NAVIGATION):
         st.page_link(inside, label="Look inside them", icon=":material/search:")
     live.panel(state.example_runs(), "examples")
     return None
@@ -185,6 +195,8 @@ def _follow() -> None:
 
 
 def _pick(runs: list[Run]) -> None:
+    if not controls.is_shown(QUERY):
+        return
     every = [*runs, *acts.shown_runs(), *state.example_runs()]
     titles = unlike(list({run.id: run for run in every}.values()))
     st.session_state[PICKER] = [run.id for run in runs]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.charts.bars import probabilities
 from explorer.charts.lanes import SCALES, Maps, Scale, View
@@ -12,16 +13,17 @@ from explorer.charts.stages import Stage, stage_name
 from explorer.charts.svg import network_svg
 from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
+from explorer.labs.lesson import NAVIGATION
 from explorer.runs.run import distinguish
 from explorer.text import percent
-from explorer.ui import acts, controls, query_params
+from explorer.ui import acts, controls, lessons, query_params
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
 from explorer.ui.pages.inside import feature_map, picker, questions, switches, worth
 from explorer.ui.pages.inside.case import Case
-from explorer.ui.pages.inside.picture import Picture, picture
+from explorer.ui.pages.inside.picture import CONTROLS, Picture, picture
 from explorer.ui.pages.inside.subject import Subject
 from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
@@ -31,13 +33,11 @@ SCALE = "scale"
 
 def page() -> None:
     """Choose a network and an image; see the whole, open a part, switch branches off."""
-    if query_params.is_embedded():
-        controls.show_only(())
+    if query_params.is_embedded() and not lessons.active():
         with query_params.of("inside"):
             _frame()
         return
-    controls.show_only(None)
-    st.markdown("#### Look inside a trained network")
+    lessons.title("Look inside a trained network")
     with query_params.of("inside"):
         _whole()
 
@@ -47,13 +47,20 @@ def _whole() -> None:
     if not shown:
         return
     left, right = st.columns([1.15, 3.6], gap="large")
-    with left, st.container(border=True):
+    with left, st.container(border=controls.is_shown(*CONTROLS)):
         chosen = picture(shown[0])
     if chosen is None:
+        return
+    classes = shown[0].dataset.classes
+    if lessons.is_waiting():
+        with right:
+            lessons.ask(classes)
+        _alone(left, chosen)
         return
     with left:
         scale = _scale_switch(beside=len(shown) > 1)
     with right:
+        lessons.after(classes)
         cases = _cases(shown, chosen)
         if not cases:
             return
@@ -61,14 +68,23 @@ def _whole() -> None:
     with left:
         if len(cases) == 1:
             _prediction(cases[0], 0, row=22)
-        _downloads(cases[0])
+        if controls.is_shown(NAVIGATION):
+            _downloads(cases[0])
         link = st.container()
     if picker.is_playing():
         st.caption("Stop playing to ask a question about this network.")
-    else:
+    elif controls.is_shown(questions.QUESTION) or lessons.says(questions.QUESTION):
         questions.section(cases[0])
-    with link:
-        _link(cases)
+    if controls.is_shown(NAVIGATION):
+        with link:
+            _link(cases)
+
+
+def _alone(place: DeltaGenerator, chosen: Picture) -> None:
+    """Show the picture without anything of what the network does with it."""
+    pixels = chosen.pixels
+    grey = len(pixels) == 1
+    place.image(pixels[0] if grey else pixels.transpose(1, 2, 0), width="stretch")
 
 
 def _frame() -> None:
@@ -186,7 +202,14 @@ def _overview(place: int, case: Case, stage: Stage) -> None:
         ),
     )
     key = f"overview.{place}"
-    drawing(svg, subject.file, key, on_open=lambda: switches.open_part(st.session_state[key].open))
+    drawing(
+        svg,
+        subject.file,
+        key,
+        on_open=(lambda: switches.open_part(st.session_state[key].open))
+        if controls.is_shown(switches.PART)
+        else None,
+    )
     if unused := case.session.unused:
         st.caption(f"Computed and never used: {', '.join(code(node.name) for node in unused)}.")
 
@@ -207,6 +230,7 @@ def _lanes(
         [_predicted(case), accuracy],
         f"{case.subject.file}-{stage_name(stage)}",
         mine,
+        can_switch=controls.is_shown(switches.OFF),
         on_switch=lambda: switches.switch(**st.session_state[mine].switch),
         on_open=lambda: feature_map.ask(place, **st.session_state[mine].open),
         on_part=lambda: switches.open_part(st.session_state[mine].part),
@@ -233,7 +257,7 @@ def _standing(case: Case) -> str:
             short += f", {points} points"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(words)
-        if off:
+        if off and controls.is_shown(switches.OFF):
             st.button(
                 "Switch all on",
                 key=f"all on {subject.run.id}",

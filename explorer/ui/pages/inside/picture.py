@@ -23,6 +23,7 @@ from explorer.ui.query_params import OneOf
 SOURCES = ("Test set", "Draw", "Upload")
 # Session keys, and names in the address.
 SOURCE, FILTER, IMAGE, DRAWING, PICTURE = "source", "filter", "image", "drawing", "picture"
+CONTROLS = (SOURCE, FILTER, IMAGE, DRAWING, PICTURE)
 _NAMES = {"Test set": (FILTER, IMAGE), "Draw": (DRAWING,), "Upload": (PICTURE,)}
 # Session keys: the square, what is drawn, how often an address brought a drawing; what became of an
 # uploaded picture, how often an address brought one.
@@ -70,7 +71,7 @@ def picture(subject: Subject) -> Picture | None:
         ),
     )
     query_params.put(SOURCE, source)
-    for name in (FILTER, IMAGE, DRAWING, PICTURE):  # each source has its own
+    for name in CONTROLS[1:]:  # each source has its own
         if name not in _NAMES[source]:
             query_params.put(name, None)
     if source == "Draw":
@@ -102,10 +103,8 @@ def _of_the_test_set(subject: Subject) -> Picture:
     if not among:
         st.caption("This network classifies every test image correctly; all of them are shown.")
         among = range(len(labels))
-    query_params.take(IMAGE, OneOf(range(len(labels))))
+    query_params.take(IMAGE, OneOf(among))
     st.session_state.setdefault(IMAGE, among[0])
-    if st.session_state[IMAGE] not in among:
-        st.session_state[IMAGE] = among[0]
     if controls.is_shown(IMAGE):
         _choose_image(among, len(labels), is_whole=shown == ALL)
     number = st.session_state[IMAGE]

@@ -60,13 +60,17 @@ def _pixels(case: Case) -> None:
     key = f"class.{case.subject.run.id}.{best}"
     query_params.take(CLASS, OneOf(range(len(labels))), key)
     st.session_state.setdefault(key, best)
-    target: Any = st.segmented_control(
-        "Which pixels raise or lower the logit of a class (attribution)?",
-        range(len(labels)),
-        required=True,
-        format_func=lambda number: plain(labels[number]),
-        key=key,
-        persist_state="session",
+    target: int = controls.choose(
+        CLASS,
+        lambda: st.segmented_control(
+            "Which pixels raise or lower the logit of a class (attribution)?",
+            range(len(labels)),
+            required=True,
+            format_func=lambda number: plain(labels[number]),
+            key=key,
+            persist_state="session",
+        ),
+        key,
     )
     query_params.put(CLASS, target if target != best else None)
     found: list[tuple[str, NDArray[Any]]] = []
@@ -95,7 +99,11 @@ def _choose(name: str, label: str, options: Sequence[str], default: str, key: st
     """Let the visitor choose a part, which the address has unless it is the usual one."""
     query_params.take(name, OneOf(options), key)
     st.session_state.setdefault(key, default)
-    chosen = st.selectbox(plain(label), options, key=key, persist_state="session")
+    chosen: str = controls.choose(
+        name,
+        lambda: st.selectbox(plain(label), options, key=key, persist_state="session"),
+        key,
+    )
     query_params.put(name, chosen, default)
     return chosen
 

@@ -9,7 +9,7 @@ from explorer.charts.stages import Stage, stage_name, stages
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.recording import Recording
 from explorer.inspection.session import Session
-from explorer.ui import query_params
+from explorer.ui import controls, query_params
 
 OFF, PART = "off", "part"  # session keys, and names in the address
 _ASKED = "asked"  # session key: what the address newly says of both
@@ -50,7 +50,9 @@ def keep_in_address(shown: Sequence[Recording], found: Sequence[Collection[str]]
 
 
 def switch(path: str, on: bool) -> None:
-    """Switch a branch or a channel on or off."""
+    """Switch a branch or a channel on or off, if that is a control."""
+    if not controls.is_shown(OFF):
+        return
     others = tuple(other for other in st.session_state[OFF] if other != path)
     st.session_state[OFF] = others if on else (*others, path)
 
@@ -66,7 +68,9 @@ def switch_all_on() -> None:
 
 
 def open_part(name: str) -> None:
-    """Open a block or a stage in each network that has one of that name."""
+    """Open a block or a stage in each network that has one of that name, if that is a control."""
+    if not controls.is_shown(PART):
+        return
     before = st.session_state.get(PART, ())
     st.session_state[PART] = (name, *(other for other in before if other != name))[:10]
 

@@ -11,7 +11,7 @@ from explorer.inspection.parts import Block, blocks
 from explorer.inspection.results import INSTEAD as WAYS
 from explorer.inspection.results import Instead
 from explorer.inspection.session import Session
-from explorer.ui import query_params
+from explorer.ui import controls, query_params
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.subject import Subject
@@ -71,19 +71,22 @@ def answer(case: Case) -> None:
         )
         query_params.take(INSTEAD, OneOf(WAYS))
         st.session_state.setdefault(INSTEAD, WAYS[0])
-        chosen = st.segmented_control(
-            "A branch that is off gives",
-            WAYS,
-            required=True,
-            key=INSTEAD,
-            persist_state="session",
-            format_func=lambda instead: _GIVES[instead],
-            help="With zeros, what follows meets what it has never met. With the branch's mean "
-            "over these images, it meets what it is used to, and misses only what the branch says "
-            "of one image.",
+        chosen: Instead = controls.choose(
+            INSTEAD,
+            lambda: st.segmented_control(
+                "A branch that is off gives",
+                WAYS,
+                required=True,
+                key=INSTEAD,
+                persist_state="session",
+                format_func=lambda instead: _GIVES[instead],
+                help="With zeros, what follows meets what it has never met. With the branch's mean "
+                "over these images, it meets what it is used to, and misses only what the branch "
+                "says of one image.",
+            ),
         )
         query_params.put(INSTEAD, chosen)
-        _worths(case, chosen or WAYS[0])
+        _worths(case, chosen)
     with right, case.subject.figure("Logit attribution"):
         _logit_attribution(case)
 
@@ -93,11 +96,15 @@ def _logit_attribution(case: Case) -> None:
     outermost = [part.name for part in case.recording.parts if isinstance(part, Block)]
     query_params.take(SHARES, OneOf(found), _SHARES_OF)
     st.session_state.setdefault(_SHARES_OF, outermost[-1])
-    name = st.selectbox(
-        "What did each branch of this block contribute to the logits (logit attribution)?",
-        list(found),
-        key=_SHARES_OF,
-        persist_state="session",
+    name: str = controls.choose(
+        SHARES,
+        lambda: st.selectbox(
+            "What did each branch of this block contribute to the logits (logit attribution)?",
+            list(found),
+            key=_SHARES_OF,
+            persist_state="session",
+        ),
+        _SHARES_OF,
     )
     query_params.put(SHARES, name, outermost[-1])
     attributed = case.session.logit_attribution(case.chosen.pixels, name, case.off)
