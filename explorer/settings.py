@@ -206,6 +206,7 @@ class Settings(BaseSettings):
     public_url: Annotated[str | None, AfterValidator(lambda url: url and _address(url))] = _setting(
         _SERVER, "The address under which visitors reach the app."
     )
+    lessons: Path | None = _setting(_SERVER, "The folder of the files of lessons.")
     frame_origins: _Origins = _setting(
         _SERVER,
         "Origins of pages that may show the app in a frame, separated by commas; without any, only "
@@ -238,6 +239,12 @@ class Settings(BaseSettings):
         "Space for all runs; beyond it, the oldest that nobody pinned are forgotten.",
         hosted=2000,
         unit="MB",
+    )
+    pins_per_visitor: _Whole = _limit(
+        _QUEUE, "Runs that are pinned since one visitor copied a link to them.", hosted=20
+    )
+    pins_disk: _Whole = _limit(
+        _QUEUE, "Space for all runs that are pinned so.", hosted=1000, unit="MB"
     )
 
     load_time: _Number = _limit(

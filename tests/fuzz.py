@@ -112,7 +112,10 @@ def text(chance: random.Random) -> str:
 PAGES = ("", "inside", "runs", "plugins", "operator")
 KEYS = {
     "": ("run", "architecture", "dataset", "recipe"),
-    "inside": ("net", "other", "epoch", "image", "off", "part", "ask", "filter", "source", "scale"),
+    "inside": (
+        *("net", "other", "epoch", "source", "filter", "image", "drawing", "picture", "off"),
+        *("part", "scale", "ask", "instead", "shares", "class", "cam", "filters"),
+    ),
     "plugins": ("show",),
 }
 ANYWHERE = ("embed", "embed_options", "lang", "lesson", "page", "theme", "run", "net", "show", "")

@@ -28,6 +28,8 @@ LIMITS = {
     "queue_per_visitor": (None, 3),
     "queue_total": (None, 60),
     "runs_disk": (None, 2000),
+    "pins_per_visitor": (None, 20),
+    "pins_disk": (None, 1000),
     "load_time": (60, 30),
     "load_memory": (4000, 1500),
     "inspect_time": (60, 20),
@@ -46,6 +48,7 @@ OTHERS = {
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
     "public_url": ("https://example.org/x/", "https://example.org/x"),
+    "lessons": ("/srv/lessons", Path("/srv/lessons")),
     "frame_origins": (
         "https://A.org/, http://localhost:8000,https://*.b.edu",
         ("https://a.org", "http://localhost:8000", "https://*.b.edu"),
@@ -111,7 +114,7 @@ def refused(name: str, value: str) -> str:
 def test_this_file_has_every_setting():
     assert {*LIMITS, *OTHERS} == set(Settings.model_fields)
     assert set(OTHERS) - set(BAD) == {
-        *("cache", "plugins", "database_url", "operator_emails"),
+        *("cache", "plugins", "lessons", "database_url", "operator_emails"),
         *("offered_plugins", "offered_datasets", "offered_pages", "offered_recipes"),
     }
 

@@ -9,6 +9,7 @@ from explorer.cli.common import in_sentences
 from explorer.cli.exchange import export, import_weights
 from explorer.cli.hosting import hash_password, show_settings
 from explorer.cli.inspecting import inspect
+from explorer.cli.lessons import check as check_lessons
 from explorer.cli.listing import list_architectures, list_datasets, runs
 from explorer.cli.plugins import check, new_plugin
 from explorer.cli.training import train
@@ -49,6 +50,16 @@ def main(
     context.call_on_close(logs.stop)
 
 
+lessons = typer.Typer(name="lessons", help="Lessons that the app can show.", no_args_is_help=True)
+
+
+@lessons.callback()
+def _lessons() -> None:
+    """Make `check` a command of its own, though it is the only one."""
+
+
+lessons.command("check")(in_sentences(check_lessons))
+
 # In the order in which `explorer --help` shows them.
 app.command("list")(in_sentences(list_architectures))
 app.command("datasets")(in_sentences(list_datasets))
@@ -60,5 +71,6 @@ app.command("inspect")(in_sentences(inspect))
 app.command("runs")(in_sentences(runs))
 app.command("import-weights")(in_sentences(import_weights))
 app.command("export")(in_sentences(export))
+app.add_typer(lessons)
 app.command("settings")(in_sentences(show_settings))
 app.command("hash-password")(in_sentences(hash_password))

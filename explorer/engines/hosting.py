@@ -8,12 +8,19 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from explorer.data.cache import train_size
-from explorer.engines.limits import LimitError, demand_memory, demand_room, of_spec
+from explorer.engines.limits import (
+    LimitError,
+    demand_memory,
+    demand_pin,
+    demand_room,
+    of_spec,
+)
 from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
 from explorer.plugin.catalogue import Catalogue, Description
+from explorer.runs import keeping
 from explorer.runs.run import Run, RunSpec, Status
 from explorer.runs.store import RunStore
 from explorer.runs.wishes import wish, wished_by, withdraw
@@ -111,6 +118,30 @@ class Hosting:
                 "others asked for it too."
             )
         self._store.delete(id)
+
+    def pin(self, id: str, who: Person) -> None:
+        """Keep a finished run when room is made, since somebody has a link to it.
+
+        Raises:
+            LimitError: It is not finished, or as much is kept as is possible.
+            UnknownRunError: There is no such run.
+            UnreadableRunError: Its record cannot be read.
+        """
+        if self._store.run(id).status is not Status.FINISHED:
+            raise LimitError(
+                f"Run {id} is not finished, so it is not kept for the link; copy the link again "
+                "when it is."
+            )
+        pins = keeping.pinned(self._store)
+        if id in pins:
+            return
+        if not who.is_operator:
+            sizes = keeping.sizes(self._store)
+            linked = (run for run, visitor in pins.items() if visitor)
+            total = sum(sizes.get(run, 0) for run in (*linked, id))
+            own = sum(visitor == who.id for visitor in pins.values())
+            demand_pin(self._settings, own, total / 1e6)
+        keeping.pin(self._store, id, who.id)
 
     def mine(self, who: Person) -> dict[str, bool] | None:
         """Return the runs that somebody may stop, by id, and whether they may delete them.

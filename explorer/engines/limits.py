@@ -121,6 +121,29 @@ def demand_room(
         )
 
 
+def demand_pin(settings: Settings, own: int, megabytes: float) -> None:
+    """Refuse to keep one more run for links.
+
+    Args:
+        settings: The limits.
+        own: How many runs are kept for links of this visitor.
+        megabytes: How much all runs that are kept would take with this one.
+
+    Raises:
+        LimitError: They are enough.
+    """
+    without = "The link works as long as the run is there, but the run is not kept for it"
+    if settings.pins_per_visitor and own >= settings.pins_per_visitor:
+        raise LimitError(
+            f"{without}: {own} run{'s are' if own > 1 else ' is'} kept for links of yours, as many "
+            "as are possible here."
+        )
+    if settings.pins_disk and megabytes > settings.pins_disk:
+        raise LimitError(
+            f"{without}: the {settings.pins_disk:,} MB for runs that links keep are used here."
+        )
+
+
 def recipe_ends(settings: Settings) -> dict[str, int]:
     """Return the largest value of each field of the recipe that has one here."""
     most = most_epochs(settings, None)

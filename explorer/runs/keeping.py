@@ -9,12 +9,14 @@ from explorer.runs.store import RunStore, is_free
 EVENT_BYTES = 250  # of a row of the table of events, about
 
 
-def pin(store: RunStore, id: str) -> None:
-    """Keep a run when room is made; nothing if there is no such run."""
-    row = sql.select(sql.literal(id)).where(sql.exists().where(RUNS.c.id == id))
+def pin(store: RunStore, id: str, visitor: str = "") -> None:
+    """Keep a run when room is made; nothing if there is no such run, or somebody pinned it."""
+    row = sql.select(sql.literal(id), sql.literal(visitor, PINS.c.visitor.type)).where(
+        sql.exists().where(RUNS.c.id == id)
+    )
     try:
         with store.transaction() as connection:
-            connection.execute(PINS.insert().from_select(["run"], row))
+            connection.execute(PINS.insert().from_select(["run", "visitor"], row))
     except TakenError:
         pass  # it is pinned
 
@@ -25,10 +27,11 @@ def unpin(store: RunStore, id: str) -> None:
         connection.execute(PINS.delete().where(PINS.c.run == id))
 
 
-def pinned(store: RunStore) -> set[str]:
-    """Return the ids of all runs that are pinned."""
+def pinned(store: RunStore) -> dict[str, str]:
+    """Return who pinned each run that is pinned, by its id."""
     with store.transaction() as connection:
-        return set(connection.scalars(sql.select(PINS.c.run)))
+        pins = connection.execute(sql.select(PINS))
+        return {pin.run: pin.visitor for pin in pins}
 
 
 def write_log(store: RunStore, id: str, text: str) -> None:

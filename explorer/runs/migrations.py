@@ -169,10 +169,19 @@ def _version_4_visitors(_: Connection) -> None:
     """Version 4: who asked for a run, what is pinned, what a run printed; all in new tables."""
 
 
+def _version_5_links(connection: Connection) -> None:
+    """Version 5: who pinned a run; and, in new tables, what was answered in lessons."""
+    if sql.inspect(connection).has_table("pins"):  # of version 4; before, there was none
+        connection.execute(
+            sql.text("ALTER TABLE pins ADD COLUMN visitor VARCHAR(80) NOT NULL DEFAULT ''")
+        )
+
+
 MIGRATIONS: list[Callable[[Connection], None]] = [
     _plain_words,
     _version_3_wider_numbers,
     _version_4_visitors,
+    _version_5_links,
 ]
 CURRENT = FIRST + len(MIGRATIONS)
 READABLE = 3  # the earliest version whose runs are read as they are

@@ -60,10 +60,27 @@ WISHES = sql.Table(
     _run(),
     sql.Column("visitor", Name(80), primary_key=True),
 )
-# Runs that are kept when room is made, since somebody has a link to them.
-PINS = sql.Table("pins", METADATA, _run())
+# Runs that are kept when room is made, since somebody, the visitor, copied a link to them.
+PINS = sql.Table(
+    "pins",
+    METADATA,
+    _run(),
+    sql.Column("visitor", Name(80), nullable=False, server_default=""),
+)
 # What a run's process printed.
 LOGS = sql.Table("logs", METADATA, _run(), sql.Column("content", Words, nullable=False))
+# What was answered to the questions of lessons, one answer of a visitor, of whom only a hash is
+# kept that is another for each lesson; and the lessons whose answers are shown to who has answered.
+ANSWERS = sql.Table(
+    "answers",
+    METADATA,
+    sql.Column("lesson", Name(80), primary_key=True),
+    sql.Column("visitor", Name(64), primary_key=True),
+    sql.Column("answer", Name(120), nullable=False),
+)
+SHOWN_ANSWERS = sql.Table(
+    "shown_answers", METADATA, sql.Column("lesson", Name(80), primary_key=True)
+)
 VERSION = sql.Table(
     "schema_version",
     METADATA,

@@ -9,12 +9,12 @@ from explorer.engines.limits import recipe_ends
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
 from explorer.plugin.catalogue import Catalogue, Description
-from explorer.runs import keeping
+from explorer.runs import answers, keeping
 from explorer.runs.run import Run, RunSpec
 from explorer.training.recipe import PRESETS
 from explorer.ui import state
 from explorer.ui.failure import sees_everything, sentence
-from explorer.ui.http.visitors import acting_visitor, visitor
+from explorer.ui.http.visitors import acting_visitor, pseudonym, visitor
 
 REFUSED = "refused"  # session key: sentences that are shown once
 
@@ -48,10 +48,54 @@ def delete(ids: Sequence[str]) -> None:
 
 
 def pin(ids: Sequence[str]) -> None:
-    """Keep these runs when room is made, since somebody has a link to them."""
+    """Keep these runs when room is made, since this visitor copied a link to them.
+
+    The examples need no room.
+    """
+    examples = {run.id for run in state.example_runs()}
     for id in ids:
-        with _saying():
-            keeping.pin(state.store(), id)
+        if id not in examples:
+            with _saying():
+                state.hosting().pin(id, acting_visitor())
+
+
+def answer(lesson: str, text: str) -> None:
+    """Count this visitor's answer to a lesson's question, in the place of the one before."""
+    with _saying():
+        answers.answer(state.store(), lesson, pseudonym(acting_visitor(), lesson), text)
+
+
+def answered(lesson: str) -> str | None:
+    """Return what this visitor answered to a lesson's question; `None` if nothing."""
+    return answers.answered(state.store(), lesson, pseudonym(visitor(), lesson))
+
+
+def shown_answers(lesson: str) -> Mapping[str, int]:
+    """Return how often each answer of a lesson was given, where the operator shows that."""
+    store = state.store()
+    return answers.counts(store).get(lesson, {}) if lesson in answers.shown(store) else {}
+
+
+def all_answers() -> dict[str, dict[str, int]]:
+    """Return how often each answer was given, by lesson."""
+    return answers.counts(state.store())
+
+
+def lessons_with_shown_answers() -> set[str]:
+    """Return the lessons whose answers are shown to those who have answered."""
+    return answers.shown(state.store())
+
+
+def show_answers(lesson: str, *, is_shown: bool) -> None:
+    """Show a lesson's answers to those who have answered, or no longer; the operator may."""
+    if visitor().is_operator:
+        answers.show(state.store(), lesson, is_shown=is_shown)
+
+
+def clear_answers(lesson: str) -> None:
+    """Delete all answers of a lesson; the operator may."""
+    if visitor().is_operator:
+        answers.clear(state.store(), lesson)
 
 
 def offered() -> Catalogue[Description]:

@@ -1,15 +1,17 @@
 """The frame of all pages: title, navigation, and what is shown where a page cannot be."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import Page
 
 from explorer.errors import ExplorerError
-from explorer.ui import acts, reload, state
+from explorer.labs.lesson import NAVIGATION, LessonError
+from explorer.ui import acts, controls, lessons, reload, state
 from explorer.ui.failure import sentence
 from explorer.ui.http.visitors import HOME, visitor
+from explorer.ui.lessons import Opened
 from explorer.ui.pages import operator, plugins, runs, train
 from explorer.ui.pages.inside import page as inside
 
@@ -25,9 +27,16 @@ def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config("Architecture Explorer", page_icon=_ICON, layout="wide")
     st.html(_STYLE)
-    page = st.navigation(_pages(), position="top")
+    lesson, failed = _lesson()
+    pages = _pages()
+    has_navigation = controls.is_shown(NAVIGATION)
+    page = st.navigation(list(pages.values()), position="top" if has_navigation else "hidden")
     try:
         state.store()  # where it cannot be opened, no page can be shown
+        if failed:
+            raise failed
+        if lesson:
+            _go_to(lesson, page, pages)
         reload.offer()
         acts.say_refused()
         page.run()
@@ -36,7 +45,25 @@ def main() -> None:
         st.error(sentence(error))
 
 
-def _pages() -> list[Page]:
+def _lesson() -> tuple[Opened | None, ExplorerError | None]:
+    """Open the lesson that the address names, or return why that is not possible."""
+    try:
+        return lessons.begin(), None
+    except ExplorerError as error:
+        return None, error
+
+
+def _go_to(opened: Opened, page: Page, pages: Mapping[str, Page]) -> None:
+    """Go to the page of a lesson."""
+    wanted = pages.get(opened.lesson.page)
+    if wanted is None:
+        raise LessonError(f"The lesson {opened.name} is on a page that is not offered here.")
+    if page is not wanted:
+        said = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.switch_page(wanted, query_params=said)
+
+
+def _pages() -> dict[str, Page]:
     """Return the pages that are offered; of those that are not, no other page has a link."""
     offered = _offered()
     pages: dict[str, Page] = {}
@@ -68,7 +95,7 @@ def _pages() -> list[Page]:
         url_path="operator",
         visibility="visible" if _is_operator_away_from_home() else "hidden",
     )
-    return list(pages.values())
+    return pages
 
 
 def _offered() -> Collection[str]:

@@ -10,8 +10,9 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.data.dataset import DataSet
 from explorer.plugin.options import Option, Value
 from explorer.training.recipe import OPTIONS, PRESETS, Recipe, RecipeError
-from explorer.ui import query_params
-from explorer.ui.words import code, plain
+from explorer.ui import controls, query_params
+from explorer.ui.query_params import Number, OneOf
+from explorer.ui.words import plain
 
 _FIRST = ("epochs", "seed")  # of the recipe's fields; the others are folded away
 _LABELS = {
@@ -39,16 +40,20 @@ def options(architecture: str, declared: Sequence[Option]) -> dict[str, Value]:
 
 def data_set(offered: Mapping[str, DataSet]) -> DataSet:
     """Show the picker of the data set."""
-    asked = st.query_params.get("dataset")
-    if asked and asked not in offered:
-        st.caption(f"The data set {code(asked)} is not here, or does not fit.")
-    name = st.selectbox(
-        "Data set",
-        list(offered),  # by the names that addresses and the command line use
-        key="dataset",
-        bind="query-params",
+    names = list(offered)  # by the names that addresses and the command line use
+    return offered[choose("Data set", "dataset", names, names[0])]
+
+
+def choose(label: str, name: str, options: Sequence[str], default: str) -> str:
+    """Show a picker, whose value is in the address under its name unless it is the default."""
+    query_params.take(name, OneOf(options))
+    st.session_state.setdefault(name, default)
+    chosen: str = controls.choose(
+        name,
+        lambda: st.selectbox(plain(label), options, key=name, persist_state="session"),
     )
-    return offered[name]
+    query_params.put(name, chosen, default)
+    return chosen
 
 
 def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | None, DeltaGenerator]:
@@ -62,17 +67,23 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         The recipe, or `None` if its values do not go together, which is then said; and the place
         for the button, above what is folded away.
     """
-    name = st.segmented_control(
-        "Recipe",
-        list(offered),
-        default="fast" if "fast" in offered else offered[0],
-        required=True,
-        key="recipe",
-        help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
-        "tutorial's ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
-        width="stretch",
-        bind=query_params.bound("recipe"),
+    query_params.take("recipe", OneOf(offered))
+    usual = "fast" if "fast" in offered else offered[0]
+    st.session_state.setdefault("recipe", usual)
+    name = controls.choose(
+        "recipe",
+        lambda: st.segmented_control(
+            "Recipe",
+            list(offered),
+            required=True,
+            key="recipe",
+            help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
+            "tutorial's ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
+            width="stretch",
+            persist_state="session",
+        ),
     )
+    query_params.put("recipe", name, usual)
     base, values = PRESETS[name], dict[str, Value]()
 
     def show(option: Option) -> None:
@@ -87,7 +98,8 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         with column:
             show(next(option for option in OPTIONS if option.name == first))
     button = st.container()
-    with st.expander("Details of the recipe"):
+    folded = [f"{name}.{option.name}" for option in OPTIONS if option.name not in _FIRST]
+    with st.expander("Details of the recipe") if controls.is_shown(*folded) else st.container():
         for option in OPTIONS:
             unused = option.name == "momentum" and values["optimiser"] == "adamw"
             if option.name not in _FIRST and not unused:
@@ -108,25 +120,41 @@ def _widget(option: Option, default: Value, key: str, *, typed: bool = False) ->
         key: The widget's key, and its name in the address.
         typed: Whether numbers are typed, and not set by a slider.
     """
-    label = _LABELS.get(option.name, plain(option.label))
-    common: Any = {"key": key, "help": plain(option.help) or None, "bind": "query-params"}
+    limits, number = option.range, option.type
+    values: OneOf | Number
     if option.choices:
-        index = option.choices.index(default)
-        return st.selectbox(label, option.choices, index, **common)
+        values = OneOf(option.choices)
+    elif number is bool:
+        values = OneOf((True, False))
+    else:
+        low, high = (limits.low, limits.high) if limits else (None, None)
+        default = default if default is None else number(default)
+        values = Number(number, low, high, is_optional=option.optional)
+    query_params.take(key, values)
+    st.session_state.setdefault(key, default)
+    value = controls.choose(key, lambda: _shown(option, default, key, typed=typed))
+    query_params.put_all(key, [] if value == default else [value])
+    return value
+
+
+def _shown(option: Option, default: Value, key: str, *, typed: bool) -> Any:
+    label = _LABELS.get(option.name, plain(option.label))
+    common: Any = {"key": key, "help": plain(option.help) or None, "persist_state": "session"}
+    if option.choices:
+        return st.selectbox(label, option.choices, **common)
     if option.type is bool:
-        return st.toggle(label, bool(default), **common)
+        return st.toggle(label, **common)
     number: Any = option.type
-    common["bind"] = query_params.bound(key, may_be_empty=option.optional)
-    limits, value = option.range, default if default is None else number(default)
+    limits = option.range
     if limits and not option.optional and not typed:
         step = limits.step or (1 if number is int else (limits.high - limits.low) / 100)
         low, high, step = map(number, (limits.low, limits.high, step))
-        return st.slider(label, low, high, value, step, **common)
+        return st.slider(label, low, high, step=step, **common)
     low, high = map(number, (limits.low, limits.high)) if limits else (None, None)
     if option.optional:
-        common["placeholder"] = _WITHOUT.get(option.name, "none")
+        common |= {"placeholder": _WITHOUT.get(option.name, "none"), "value": None}
     if number is int:
-        return st.number_input(label, low, high, value, 1, **common)
+        return st.number_input(label, low, high, step=1, **common)
     # A tenth of what is there is a step that makes sense for a learning rate and for a share.
-    step = (value or (0.1 if high is None else min(1.0, high))) / 10
-    return st.number_input(label, low, high, value, step, format="%g", **common)
+    step = float(default or (0.1 if high is None else min(1.0, high))) / 10
+    return st.number_input(label, low, high, step=step, format="%g", **common)

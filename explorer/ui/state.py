@@ -28,6 +28,7 @@ from explorer.ui.components.chart import drawn
 from explorer.ui.pace import Pace
 
 SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added
+MOST_SHOWN = 8  # of these
 
 
 @st.cache_resource(show_spinner=False)
@@ -249,4 +250,4 @@ def waiting(run: Run) -> str:
 def show(ids: Sequence[str]) -> None:
     """Put these runs on the chart, before those that are on it already."""
     before = st.session_state.get(SHOWN, [])
-    st.session_state[SHOWN] = [*ids, *(id for id in before if id not in ids)][:8]
+    st.session_state[SHOWN] = [*ids, *(id for id in before if id not in ids)][:MOST_SHOWN]

@@ -228,6 +228,7 @@ def test_the_readme_s_commands_run(folder, monkeypatch):
     assert set(SET_UP) <= set(COMMANDS)
     small = "[[run]]\narchitecture = 'plain'\ntrain_size = 64\n"
     (folder / "runs.toml").write_text(small, encoding="utf-8")
+    (folder / "skip.yaml").write_text("title: What does the skip carry?\n", encoding="utf-8")
     for command in ran:
         if command.startswith("explorer train"):  # all of MNIST, ten times over, takes minutes
             command += " --epochs 1 --train-size 64"

@@ -13,10 +13,12 @@ from explorer.engines.limits import LimitError, demand_memory, most_epochs, reci
 from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
 from explorer.plugin.catalogue import UnknownArchitectureError
+from explorer.runs.keeping import make_room, pin, pinned
 from explorer.runs.run import Status, UnknownRunError, spec_of
 from explorer.runs.store import RunStore
 from explorer.runs.wishes import wished_by
 from explorer.settings import Settings
+from explorer.training.events import Checkpoint, Epoch
 from explorer.training.recipe import preset
 
 
@@ -129,6 +131,55 @@ def test_lists_show_all_finished_runs_and_one_s_own(host):
     assert len(runs) == 3
     assert {run.id for run in app.hosting.shown(runs, ANN)} == {done.id, mine.id}
     assert app.hosting.shown(runs, OPERATOR) == runs
+
+
+def finished(app, seed, megabytes=1):
+    """A finished run whose weights take so much."""
+    run = app.store.claim(app.store.add(spec(app, seed=seed, epochs=1)).id, "x")
+    app.store.begin(run.id, "x")
+    weights = Checkpoint(bytes(megabytes * 1_000_000), b"")
+    app.store.append(run.id, "x", Epoch(1, 0.1, 0.9, 0.1, 0.9, 1.0, 1.0, lambda: weights))
+    app.store.end(run.id, "x", Status.FINISHED)
+    return run.id
+
+
+def test_a_link_keeps_a_finished_run_and_no_other(host):
+    app = host()
+    waiting = app.hosting.submit(spec(app), ANN)
+    for who in (ANN, OPERATOR):
+        with pytest.raises(LimitError, match="not finished, so it is not kept for the link"):
+            app.hosting.pin(waiting.id, who)
+    with pytest.raises(UnknownRunError):
+        app.hosting.pin("nosuchrun", ANN)
+    done = finished(app, 1)
+    for who in (ANN, BOB):
+        app.hosting.pin(done, who)
+    assert pinned(app.store) == {done: "ann"}
+    assert make_room(app.store, 0) == []
+    assert app.store.run(done).status is Status.FINISHED
+
+
+def test_one_visitor_keeps_so_many_runs_and_the_operator_any_number(host):
+    app = host(pins_per_visitor=2)
+    runs = [finished(app, seed) for seed in range(4)]
+    for id in (*runs[:2], runs[0]):
+        app.hosting.pin(id, ANN)
+    with pytest.raises(LimitError, match="2 runs are kept for links of yours, as many as"):
+        app.hosting.pin(runs[2], ANN)
+    app.hosting.pin(runs[2], BOB)
+    app.hosting.pin(runs[3], OPERATOR)
+    assert set(pinned(app.store)) == set(runs)
+
+
+def test_visitors_cannot_fill_the_disk_with_what_links_keep(host):
+    app = host(pins_disk=5)
+    runs = [finished(app, seed, megabytes=2) for seed in range(3)]
+    pin(app.store, finished(app, 3, megabytes=4))  # the operator's, by `explorer warm`
+    for id, who in zip(runs[:2], (ANN, BOB), strict=True):
+        app.hosting.pin(id, who)
+    with pytest.raises(LimitError, match="the 5 MB for runs that links keep are used here"):
+        app.hosting.pin(runs[2], Person("eve"))
+    assert runs[2] not in pinned(app.store)
 
 
 LARGE = {"epochs": 40}

@@ -13,6 +13,7 @@ import torch
 from explorer.engines.perform import perform
 from explorer.plugin.registry import discover
 from explorer.runs import migrations
+from explorer.runs.keeping import pinned
 from explorer.runs.migrations import CURRENT
 from explorer.runs.restore import load_network
 from explorer.runs.run import Status
@@ -146,6 +147,28 @@ def test_an_old_database_gets_the_tables_of_a_new_one(opened, old, store, settin
     assert shape(f"sqlite:///{old}") == shape(settings.database_url)
     assert set(shape(settings.database_url)) == set(METADATA.tables)
     assert ask(old, "SELECT version FROM schema_version") == [(CURRENT,)]
+
+
+def test_pins_of_version_4_are_kept_and_nobody_s(tmp_path):
+    url = f"sqlite:///{tmp_path / 'runs.sqlite'}"
+    RunStore(url).close()
+    new = shape(url)
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        connection.execute(
+            "INSERT INTO runs (id, spec, status, created) VALUES ('a', '{}', 'x', 0)"
+        )
+        connection.execute("DROP TABLE pins")
+        connection.execute(
+            "CREATE TABLE pins (run VARCHAR(12) NOT NULL PRIMARY KEY "
+            "REFERENCES runs (id) ON DELETE CASCADE)"
+        )
+        connection.execute("INSERT INTO pins VALUES ('a')")
+        connection.execute("UPDATE schema_version SET version = 4")
+    connection.close()
+    store = RunStore(url)
+    assert pinned(store) == {"a": ""}
+    store.close()
+    assert shape(url) == new
 
 
 def test_a_database_that_is_up_to_date_is_left_alone(opened, old, monkeypatch):

@@ -240,7 +240,9 @@ def test_the_tables_of_version_1_become_those_of_a_new_database(old, postgres):
     RunStore(new).close()
     assert shape(old) == shape(new)
     tables = {"runs", "events", "weights", "training_states", "schema_version"}
-    assert set(shape(new)) == {*tables, "wishes", "pins", "logs"}
+    assert set(shape(new)) == {
+        *(*tables, "wishes", "pins", "logs", "answers", "shown_answers"),
+    }
 
 
 def test_the_runs_of_version_1_are_there_and_the_stopped_one_goes_on(old, registry, settings):

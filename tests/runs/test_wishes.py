@@ -51,7 +51,7 @@ def test_a_run_that_there_is_not_cannot_be_wished_for_or_pinned(shared):
     pin(shared, "nothing")
     write_log(shared, "nothing", "text")
     assert wished_by(shared, "ann") == {}
-    assert pinned(shared) == set()
+    assert pinned(shared) == {}
     assert read_log(shared, "nothing") == ""
 
 
@@ -62,7 +62,7 @@ def test_what_belongs_to_a_run_goes_with_it(shared):
     write_log(shared, id, "hello")
     shared.delete(id)
     assert wished_by(shared, "ann") == {}
-    assert pinned(shared) == set()
+    assert pinned(shared) == {}
     assert read_log(shared, id) == ""
 
 
@@ -71,6 +71,13 @@ def test_a_log_is_the_last_one_whatever_it_says(shared):
     write_log(shared, id, "before")
     write_log(shared, id, "nul \0, half \ud800, ∞")
     assert read_log(shared, id) == "nul \ufffd, half \ufffd, ∞"
+
+
+def test_who_pinned_a_run_first_is_kept(shared):
+    id = shared.add(spec(0)).id
+    for visitor in ("ann", "bob", ""):
+        pin(shared, id, visitor)
+    assert pinned(shared) == {id: "ann"}
 
 
 def test_the_oldest_are_forgotten_first_and_those_that_are_pinned_or_trained_never(shared):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from explorer.ui import state
+from explorer.ui import query_params, state
 from explorer.ui.pages import train
 
 CASES = 60  # of the fuzzer's; a full run of it tries thousands
@@ -106,7 +106,7 @@ def test_any_address_is_survived(app, page, parts):
 
 def test_what_would_be_a_link_is_found(app, monkeypatch):
     """The tests above can fail: so it was before."""
-    monkeypatch.setattr(train, "code", lambda text: f"`{text}`")
+    monkeypatch.setattr(query_params, "code", lambda text: f"`{text}`")
     [found] = app.visit("", written(("architecture", f"x`{LINK}`")))
     assert "shows link_open" in found
 

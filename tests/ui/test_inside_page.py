@@ -2,7 +2,9 @@ import json
 import os
 import re
 from dataclasses import replace
+from urllib.parse import parse_qs, urlencode
 
+import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
@@ -13,6 +15,8 @@ from ui.test_pages import IdleEngine, imported, spec, texts, trained
 from explorer.branches import Branches
 from explorer.charts.bars import shares, worths
 from explorer.cli import app as cli
+from explorer.data.drawings import pack_ink
+from explorer.data.pixels import pack_pixels
 from explorer.engines.perform import perform
 from explorer.inspection.session import Session
 from explorer.inspection.tracing import trace
@@ -92,8 +96,39 @@ def test_the_address_says_network_epoch_part_image_and_what_is_off(app):
     assert app.number_input(key="image").value == 4
     said = texts(app)
     assert "points with `block2.skip`, `conv1:3` switched off (ablation)" in said
-    assert "no.such.branch" not in said
+    assert "The address asks for `off=no.such.branch`, which cannot be used here" in said
     assert "block2.conv1" in drawn(app)
+
+
+SEVEN = pack_ink(np.pad(np.eye(60, dtype=bool), 26))
+PICTURE = pack_pixels(np.pad(np.full((1, 20, 4), 255, np.uint8), ((0, 0), (4, 4), (12, 12))))
+STATES = [
+    "epoch=1&image=4&off=block2.skip&off=conv1%3A3&part=block1&scale=model&ask=Cost",
+    "filter=classified+incorrectly&image=3520&ask=Pixels&class=0&cam=block1",
+    "filter=3&image=18&instead=mean&shares=block1",
+    f"source=Draw&drawing={SEVEN}&off=block2.skip&ask=Filters&filters=block1.conv1",
+    f"source=Upload&picture={PICTURE}&ask=Mistakes",
+    "source=Draw",
+]
+
+
+@pytest.mark.parametrize("query", STATES, ids=range(len(STATES)))
+def test_all_that_is_chosen_comes_back_from_the_address(app, query):
+    query = f"net={example('residual')}&{query}"
+    app.query_params.update(parse_qs(query))
+    app.run()
+    assert not app.exception
+    assert "The address asks for" not in texts(app)
+    assert parse_qs(urlencode(app.session_state["visit"].written, doseq=True)) == parse_qs(query)
+    assert "explorer_address" not in drawn(app)  # nothing of it is corrected
+
+
+def test_two_networks_on_one_scale_come_back_from_the_address(app):
+    query = f"net={example('residual')}&other={example('plain')}&scale=map&epoch=3"
+    app.query_params.update(parse_qs(query))
+    app.run()
+    assert not app.exception
+    assert parse_qs(urlencode(app.session_state["visit"].written, doseq=True)) == parse_qs(query)
 
 
 def test_an_address_that_leads_nowhere_gets_a_sentence(app):
@@ -102,7 +137,10 @@ def test_an_address_that_leads_nowhere_gets_a_sentence(app):
     app.query_params["part"] = "nosuchpart"
     app.run()
     assert not app.exception
-    assert "There is no trained run `nosuchrun` here" in texts(app)
+    assert (
+        "The address asks for `net=nosuchrun`, `epoch=77`, `part=nosuchpart`, which cannot be used "
+        "here; the default is shown." in texts(app)
+    )
     assert app.select_slider(key="epoch").value == 10
 
 
@@ -221,7 +259,7 @@ def test_a_run_of_a_plugin_that_is_gone_gets_a_sentence(app, store, settings, mo
     app.query_params["net"] = run.id
     app.run()
     assert not app.exception
-    assert f"There is no trained run `{run.id}` here; another one is shown." in texts(app)
+    assert f"The address asks for `net={run.id}`, which cannot be used here" in texts(app)
 
 
 def test_a_run_of_older_code_is_shown_with_a_warning(app, store, settings):

@@ -1,6 +1,7 @@
 import time
 from math import isnan
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 import sqlalchemy
@@ -110,6 +111,36 @@ def test_train_makes_the_run_that_the_widgets_describe_and_its_address(app, engi
     assert run.spec.recipe == preset("fast").changed(seed=7)
     assert app.query_params["run"] in (run.id, [run.id])
     assert "number 3 in the queue, begins in about" in app.get("progress")[0].proto.text
+
+
+def test_what_is_chosen_on_train_comes_back_from_the_address(app, store, settings):
+    run = trained(store, settings, spec())
+    query = (
+        f"run={run.id}&architecture=residual-bn&recipe=tutorial&residual-bn.width=24"
+        "&residual-bn.skip=false&tutorial.epochs=3&tutorial.seed=7&tutorial.train_size=500"
+        "&tutorial.learning_rate=0.02"
+    )
+    app.query_params.update(parse_qs(query))
+    app.run()
+    assert not app.exception
+    assert "The address asks for" not in texts(app)
+    assert app.number_input(key="tutorial.train_size").value == 500
+    assert app.toggle(key="residual-bn.skip").value is False
+    assert parse_qs(urlencode(app.session_state["visit"].written, doseq=True)) == parse_qs(query)
+    app.selectbox(key="architecture").set_value("plain").run()
+    assert "residual-bn.width" not in app.query_params
+
+
+def test_what_train_cannot_use_is_named_and_the_default_is_there(app):
+    app.query_params.update(
+        {"recipe": "weird", "fast.epochs": "abc", "architecture": "residual-bn"}
+    )
+    app.query_params["residual-bn.blocks"] = "99"
+    app.run()
+    assert not app.exception
+    for named in ("`recipe=weird`", "`fast.epochs=abc`", "`residual-bn.blocks=99`"):
+        assert named in texts(app)
+    assert app.number_input(key="fast.epochs").value == preset("fast").epochs
 
 
 def test_stop_asks_the_engine(app, engine):

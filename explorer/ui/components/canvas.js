@@ -7,14 +7,16 @@ const PEN = 20; // for a digit of this size, as thick as those of MNIST
 const SENT = 112; // pixels a side of what the server gets
 
 // By the caller's key. It outlives the element, which is made again when a visitor comes back to a page.
+// `base` is a picture from the server, such as that of a link, that strokes are drawn on.
 const drawings = new Map();
 
-function paint(canvas, strokes) {
+function paint(canvas, { base, strokes }) {
   const context = canvas.getContext("2d");
   const scale = canvas.width / SIZE;
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.fillStyle = "#000";
   context.fillRect(0, 0, SIZE, SIZE);
+  if (base) context.drawImage(base, 0, 0, SIZE, SIZE);
   context.strokeStyle = "#fff";
   context.lineWidth = PEN;
   context.lineCap = context.lineJoin = "round";
@@ -33,10 +35,10 @@ function paint(canvas, strokes) {
   }
 }
 
-function encode(strokes) {
+function encode(drawing) {
   const small = document.createElement("canvas");
   small.width = small.height = SENT;
-  paint(small, strokes);
+  paint(small, drawing);
   return small.toDataURL("image/png").split(",")[1];
 }
 
@@ -45,17 +47,21 @@ export default function ({ data, parentElement, setStateValue }) {
   const hint = parentElement.querySelector(".hint");
   const undo = parentElement.querySelector(".undo");
   const clear = parentElement.querySelector(".clear");
-  if (!drawings.has(data.key)) drawings.set(data.key, []);
-  const strokes = drawings.get(data.key);
+  if (!drawings.has(data.key)) drawings.set(data.key, { strokes: [], base: null, version: 0 });
+  const drawing = drawings.get(data.key);
+  const { strokes } = drawing;
+  const isEmpty = () => !strokes.length && !drawing.base;
 
   const show = () => {
-    paint(canvas, strokes);
-    hint.hidden = strokes.length > 0;
-    undo.disabled = clear.disabled = strokes.length === 0;
+    paint(canvas, drawing);
+    hint.hidden = !isEmpty();
+    undo.disabled = clear.disabled = isEmpty();
   };
-  const send = () => setStateValue("picture", strokes.length ? encode(strokes) : null);
+  const send = () => setStateValue("picture", isEmpty() ? null : encode(drawing));
   const take = (count) => {
-    if (canvas.pointer !== undefined || !strokes.splice(-count).length) return;
+    if (canvas.pointer !== undefined || isEmpty()) return;
+    const taken = strokes.splice(-count).length;
+    if (taken < count) drawing.base = null;
     show();
     send();
   };
@@ -87,13 +93,23 @@ export default function ({ data, parentElement, setStateValue }) {
     const undoes = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
     if (!undoes && event.key !== "Delete" && event.key !== "Backspace") return;
     event.preventDefault();
-    take(undoes ? 1 : strokes.length);
+    take(undoes ? 1 : Infinity);
   };
   undo.onclick = () => take(1);
-  clear.onclick = () => take(strokes.length);
+  clear.onclick = () => take(Infinity);
 
   hint.textContent = data.hint;
+  if (drawing.version !== data.version) {
+    Object.assign(drawing, { version: data.version, base: null });
+    strokes.length = 0;
+    if (data.drawing) {
+      const base = new Image();
+      base.src = `data:image/png;base64,${data.drawing}`;
+      base.decode().then(() => {
+        if (drawing.version === data.version) drawing.base = base;
+        show();
+      });
+    }
+  }
   show();
-  if (!canvas.mounted && strokes.length) send(); // the server forgot it when the visitor left
-  canvas.mounted = true;
 }

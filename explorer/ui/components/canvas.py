@@ -1,6 +1,9 @@
 """A square that a visitor draws on: white ink on black, sent when the pen is lifted."""
 
 import base64
+from collections.abc import Callable
+
+import streamlit as st
 
 from explorer.ui.components.component import component
 
@@ -21,20 +24,36 @@ _HTML = """
 _mount = component("canvas", _HTML)
 
 
-def canvas(key: str, *, hint: str = "Draw a digit here") -> bytes | None:
-    """Show the square and return what is drawn on it.
+def canvas(
+    key: str,
+    *,
+    hint: str,
+    drawing: bytes | None,
+    version: int,
+    on_picture: Callable[[], None],
+) -> None:
+    """Show the square.
 
     Args:
-        key: Identifies the drawing, which is kept while its key is the same, also when the visitor
-            goes to another page and comes back. A new key is an empty square.
+        key: Identifies the square. What is drawn on it stays while the key is the same, also when
+            the visitor goes to another page and comes back.
         hint: What is written on the square while it is empty.
-
-    Returns:
-        A PNG of 112 × 112 pixels, or `None` while nothing is drawn.
+        drawing: What is on it when it gets a new version, as a PNG; `None` is nothing.
+        version: Says by a new number that `drawing` takes the place of what was drawn.
+        on_picture: Called when something was drawn or taken back; `picture(key)` then is it.
     """
-    result = _mount(data={"key": key, "hint": hint}, key=key, on_picture_change=lambda: None)
-    picture = result.get("picture")
+    content = base64.b64encode(drawing).decode() if drawing else None
+    _mount(
+        data={"key": key, "hint": hint, "drawing": content, "version": version},
+        key=key,
+        on_picture_change=on_picture,
+    )
+
+
+def picture(key: str) -> bytes | None:
+    """Return what the browser sent last: a PNG of 112 × 112 pixels; `None` if it was emptied."""
+    content = st.session_state[key].get("picture")
     try:
-        return base64.b64decode(picture) if picture else None
+        return base64.b64decode(content) if content else None
     except (TypeError, ValueError):  # whatever sent this is not the page's script
         return None

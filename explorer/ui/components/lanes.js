@@ -17,7 +17,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.replaceChildren(input.node, flow);
   const draw = () => {
     root.classList.toggle("narrow", root.clientWidth < NARROW);
-    const context = { width: flow.clientWidth, input, setTriggerValue };
+    const context = {
+      width: flow.clientWidth, input, setTriggerValue, canSwitch: data.canSwitch !== false,
+    };
     flow.replaceChildren(
       element("div", "title", data.title),
       ...data.lanes.map((lane) => drawLane(lane, context)),
@@ -84,7 +86,8 @@ function drawLane(lane, context) {
     const head = element("div", "head");
     const label = element("label", "switch");
     const input = element("input");
-    Object.assign(input, { type: "checkbox", name: lane.path, checked: lane.on });
+    const disabled = !context.canSwitch;
+    Object.assign(input, { type: "checkbox", name: lane.path, checked: lane.on, disabled });
     input.setAttribute("role", "switch");
     input.setAttribute("aria-label", `branch ${lane.path}`);
     input.addEventListener("change", () =>

@@ -13,6 +13,8 @@ def lanes(
     notes: Sequence[str],
     file: str,
     key: str,
+    *,
+    can_switch: bool,
     on_switch: Callable[[], None],
     on_open: Callable[[], None],
     on_part: Callable[[], None],
@@ -24,6 +26,7 @@ def lanes(
         notes: Lines below the image, which stays in view.
         file: The name of the saved picture, without its ending.
         key: Identifies the view.
+        can_switch: Whether branches can be switched.
         on_switch: Called when a branch was switched; `st.session_state[key].switch` then has its
             `path` and whether it is `on`.
         on_open: Called when a map was clicked; `st.session_state[key].open` then has its `name` and
@@ -32,7 +35,7 @@ def lanes(
             is its name.
     """
     _mount(
-        data={**view, "notes": list(notes), "file": file},
+        data={**view, "notes": list(notes), "file": file, "canSwitch": can_switch},
         key=key,
         on_switch_change=on_switch,
         on_open_change=on_open,

@@ -10,6 +10,7 @@ opens the app from another machine is a visitor there too.
 """
 
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass
 
@@ -86,6 +87,17 @@ def acting_visitor() -> Visitor:
             "sentence comes again."
         )
     return who
+
+
+def pseudonym(who: Visitor, purpose: str) -> str:
+    """Return another name for a visitor, for one purpose.
+
+    Whoever does not have the key of this app can tell neither whose it is nor that two of different
+    purposes are one visitor's.
+    """
+    key = secret_key(state.settings()).encode()
+    words = f"pseudonym\0{purpose}\0{who.id}".encode(errors="surrogatepass")
+    return hmac.new(key, words, hashlib.sha256).hexdigest()
 
 
 def read_visitor(settings: Settings, value: str | None) -> str | None:

@@ -12,21 +12,28 @@ from explorer.engines import status
 from explorer.errors import ExplorerError
 from explorer.runs.run import Status
 from explorer.settings import rows, unknown
-from explorer.ui import state
+from explorer.ui import query_params, state
 from explorer.ui.http import health, sign_in
 from explorer.ui.http.visitors import HOME, visitor
+from explorer.ui.pages import answers
 from explorer.ui.words import plain
 
 
 def page() -> None:
     """Show how the app is to the operator, and the way to sign in to everybody else."""
     st.markdown("#### Operator")
+    with query_params.of("operator"):
+        _content()
+
+
+def _content() -> None:
     who = visitor()
     if not who.is_operator:
         _sign_in()
         return
     _who(who.id)
     _numbers()
+    answers.section()
     _disk()
     _settings()
 

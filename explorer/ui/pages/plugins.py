@@ -12,7 +12,7 @@ from explorer.errors import ExplorerError
 from explorer.plugin.catalogue import BrokenPlugin, Catalogue, Description
 from explorer.plugin.sources import built_in
 from explorer.text import dimensions, visible
-from explorer.ui import state
+from explorer.ui import forms, query_params, state
 from explorer.ui.components.drawing import drawing
 from explorer.ui.failure import for_visitor, sees_everything, sentence, shown_path
 from explorer.ui.pages import checks as reports
@@ -49,6 +49,11 @@ def page() -> None:
     with st.skeleton(height=300):
         found = state.catalogue()
         st.markdown(_summary(found))
+    with query_params.of("plugins"):
+        _content(found)
+
+
+def _content(found: Catalogue[Description]) -> None:
     for broken in found.broken:
         _broken(broken)
     for meddling in found.meddling:
@@ -60,13 +65,8 @@ def page() -> None:
     # The user's own first: people come here for these.
     shipped = {source.location for source in built_in()}
     names = sorted(offered, key=lambda name: _is_shipped(offered[name], shipped))
-    asked = st.query_params.get(SHOWN)
-    if asked and asked not in names:
-        st.warning(
-            f"There is no architecture and no data set {code(asked)} here; choose one of these."
-        )
     if names:
-        name = st.selectbox("Look closely at", names, key=SHOWN, bind="query-params")
+        name = forms.choose("Look closely at", SHOWN, names, names[0])
         shown = offered[name]
         if isinstance(shown, DataSet):
             _dataset(shown)

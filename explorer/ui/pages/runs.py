@@ -2,19 +2,26 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.navigation.page import Page
 
 from explorer.runs.run import Run, UnreadableRun
 from explorer.text import visible
-from explorer.ui import acts, live, state
+from explorer.ui import acts, live, query_params, state
+from explorer.ui.components.copy_link import copy_link
 from explorer.ui.failure import sentence
 
 
 def page(train: Page | None, inside: Page | None) -> None:
     """Show the table, what can be done with the chosen runs, and their curves."""
     st.markdown("#### All runs")
+    with query_params.of("runs"):
+        _content(train, inside)
+
+
+def _content(train: Page | None, inside: Page | None) -> None:
     own, recorded = acts.shown_runs(), state.example_runs()
     if not own:
         st.info(
@@ -113,6 +120,10 @@ def _actions(chosen: list[Run], own: set[str], train: Page | None, inside: Page 
         if inside and trained and st.button("Look inside", icon=":material/search:", key="look"):
             # Two are looked at side by side.
             st.switch_page(inside, query_params=dict(zip(("net", "other"), trained, strict=False)))
+        if train:
+            query = urlencode([("run", run.id) for run in chosen])
+            ids = [run.id for run in chosen]
+            copy_link(f"./?{query}", "link", on_copied=lambda: acts.pin(ids))
         if resumable:
             st.button(
                 f"Resume {len(resumable)}",

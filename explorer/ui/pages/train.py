@@ -1,62 +1,74 @@
 """The page *Train*: choose an architecture, see its shape, watch it learn."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
 from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
+from explorer.labs.lesson import NAVIGATION, TRAIN
 from explorer.plugin.catalogue import Description
 from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError, spec_of
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
-from explorer.ui import acts, forms, live, state
+from explorer.ui import acts, controls, forms, lessons, live, query_params, state
+from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.failure import sentence
 from explorer.ui.pages.plugins import shown_origin
+from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, paragraphs, plain
 
-QUERY = "run"
+QUERY, ARCHITECTURE = "run", "architecture"  # names in the address
 PICKER = "picker"
 MISSED = "missed"  # session key: an architecture that was asked for and was not there
 
 
 def page(inside: Page | None) -> None:
     """Show three columns that read from left to right: choose, see, watch."""
-    st.markdown("#### Train a network and watch it learn")
-    choose, see, watch = st.columns([3, 3.2, 6], gap="large")
-    # The curves need no torch, so they come first and are there while the rest still loads.
-    with watch:
-        _watch(inside)
-    with choose, st.skeleton(height=420):
-        _choose(see)
+    if query_params.is_embedded() and not lessons.active():
+        with query_params.of("train"):
+            _frame()
+        return
+    lessons.title("Train a network and watch it learn")
+    with query_params.of("train"):
+        choose, see, watch = st.columns([3, 3.2, 6], gap="large")
+        # The curves need no torch, so they come first and are there while the rest still loads.
+        with watch:
+            link = _watch(inside)
+        with choose, st.skeleton(height=420):
+            _choose(see)
+        if link:
+            with link:
+                _link()
 
 
-def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
+def _frame() -> None:
+    """Show what a page of another site has a frame for: the curves alone."""
+    _follow()
+    runs, _ = _find(st.session_state[state.SHOWN])
+    live.panel(runs or state.example_runs(), "frame")
+
+
+def _choose(see: DeltaGenerator) -> None:
     catalogue = acts.offered()
     if not catalogue.architectures:
         st.error("No architecture could be loaded; the page *Plugins* says why.")
         return
     names = list(catalogue.architectures)
     default = FIRST_TO_TRAIN if FIRST_TO_TRAIN in names else names[0]
-    asked = st.query_params.get("architecture")
-    if asked and asked not in names:
-        st.warning(f"There is no architecture {code(asked)} here; choose one of these.")
+    asked = query_params.take(ARCHITECTURE, OneOf(names))
+    if asked:
         st.session_state[MISSED] = asked
     elif (missed := st.session_state.get(MISSED)) and missed in names:
         # It was broken by an edit, and mended: the visitor had chosen it and nothing else since.
         del st.session_state[MISSED]
-        if st.session_state.get("architecture") == default:
-            st.session_state["architecture"] = missed
-    name = st.selectbox(
-        "Architecture",
-        names,
-        index=names.index(default),
-        key="architecture",
-        bind="query-params",
-    )
+        if st.session_state.get(ARCHITECTURE) == default:
+            st.session_state[ARCHITECTURE] = missed
+    name = forms.choose("Architecture", ARCHITECTURE, names, default)
     architecture = catalogue[name]
     st.markdown(plain(architecture.summary))
     values = forms.options(name, architecture.options)
@@ -76,6 +88,7 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {plain(dataset.url)}")
     recipe, place = forms.recipe(*acts.recipe_limits())
+    query_params.drop_options()
     spec, drawn, reason, refusal = None, None, "", ""
     try:
         drawn = state.network(name, values, dataset.name)
@@ -84,15 +97,16 @@ def _choose(see: "st.delta_generator.DeltaGenerator") -> None:
             spec = None
     except ExplorerError as error:
         reason = str(error)
-    place.button(
-        "Train",
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        disabled=spec is None,
-        on_click=_train,
-        args=(spec,),
-    )
+    if controls.is_shown(TRAIN):
+        place.button(
+            "Train",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            disabled=spec is None,
+            on_click=_train,
+            args=(spec,),
+        )
     if refusal:
         place.error(plain(refusal))
     with see:
@@ -124,25 +138,34 @@ def _train(spec: RunSpec) -> None:
     state.show([run.id])
 
 
-def _watch(inside: Page | None) -> None:
-    if state.SHOWN not in st.session_state:
-        st.session_state[state.SHOWN] = st.query_params.get_all(QUERY)
+def _watch(inside: Page | None) -> DeltaGenerator | None:
+    """Show the chosen runs, or else the examples; return where a link to the runs belongs."""
+    _follow()
     runs, unknown = _find(st.session_state[state.SHOWN])
+    if lessons.is_waiting():
+        lessons.ask()
+        return None
+    lessons.after()
     for id in unknown:
         st.warning(f"There is no run {code(id)} here; the page *Runs* lists all runs.")
+    query_params.put_all(QUERY, [run.id for run in runs])
     if runs:
-        st.query_params[QUERY] = [run.id for run in runs]
         _pick(runs)
-        if inside and (trained := [run for run in runs if run.epochs]):
-            st.page_link(
-                inside,
-                label=f"Look inside {plain(trained[0].spec.architecture)}",
-                icon=":material/search:",
-                query_params={"net": trained[0].id},
-            )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if (
+                inside
+                and controls.is_shown(NAVIGATION)
+                and (trained := [run for run in runs if run.epochs])
+            ):
+                st.page_link(
+                    inside,
+                    label=f"Look inside {plain(trained[0].spec.architecture)}",
+                    icon=":material/search:",
+                    query_params={"net": trained[0].id},
+                )
+            link = st.container(width="content")
         live.panel(runs, "train")
-        return
-    st.query_params.pop(QUERY, None)
+        return link if controls.is_shown(NAVIGATION) else None
     none = "No run yet: press **Train**."
     if acts.shown_runs():
         _pick([])
@@ -152,12 +175,28 @@ def _watch(inside: Page | None) -> None:
         "epochs by the tutorial's recipe.",
         icon=":material/school:",
     )
-    if inside:
+    if inside and controls.is_shown(NAVIGATION):
         st.page_link(inside, label="Look inside them", icon=":material/search:")
     live.panel(state.example_runs(), "examples")
+    return None
+
+
+def _link() -> None:
+    """Offer a link to what is shown, which keeps the runs that it needs."""
+    ids = st.session_state[state.SHOWN]
+    copy_link(f"./?{query_params.link()}", "link", on_copied=lambda: acts.pin(ids))
+
+
+def _follow() -> None:
+    """Take over the runs that are new in the address."""
+    if (said := query_params.news(QUERY)) is not None:
+        st.session_state[state.SHOWN] = list(dict.fromkeys(said))[: state.MOST_SHOWN]
+    st.session_state.setdefault(state.SHOWN, [])
 
 
 def _pick(runs: list[Run]) -> None:
+    if not controls.is_shown(QUERY):
+        return
     every = [*runs, *acts.shown_runs(), *state.example_runs()]
     titles = unlike(list({run.id: run for run in every}.values()))
     st.session_state[PICKER] = [run.id for run in runs]

@@ -9,6 +9,7 @@ from explorer.charts.maps import feature_map
 from explorer.inspection.parts import Block, Node, Part
 from explorer.inspection.recording import statistics
 from explorer.inspection.results import Filters
+from explorer.ui import controls
 from explorer.ui.components.chart import chart
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.case import Case
@@ -40,7 +41,7 @@ def _dialog(case: Case, name: str, channel: int) -> None:
     chart(feature_map(case.chosen.pixels, values, limit([values]), title, made), key="one map")
     st.caption(plain(" ".join(_facts(case, name, channel, source))))
     switch = f"{name}:{channel}"
-    if case.session.can_be_off(switch):
+    if controls.is_shown(switches.OFF) and case.session.can_be_off(switch):
         on = switches.is_on(switch)
         help = "If it is off, it gives zeros, and everything that follows works with these."
         if st.toggle("This channel is on", on, key=f"channel {switch}", help=help) != on:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.charts.bars import probabilities
 from explorer.charts.lanes import SCALES, Maps, Scale, View
@@ -12,16 +13,19 @@ from explorer.charts.stages import Stage, stage_name
 from explorer.charts.svg import network_svg
 from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
+from explorer.labs.lesson import NAVIGATION
 from explorer.runs.run import distinguish
 from explorer.text import percent
-from explorer.ui import query_params
+from explorer.ui import acts, controls, lessons, query_params
 from explorer.ui.components.chart import chart, drawn
+from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
 from explorer.ui.pages.inside import feature_map, picker, questions, switches, worth
 from explorer.ui.pages.inside.case import Case
-from explorer.ui.pages.inside.picture import Picture, picture
+from explorer.ui.pages.inside.picture import CONTROLS, Picture, picture
 from explorer.ui.pages.inside.subject import Subject
+from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
 
 SCALE = "scale"
@@ -29,18 +33,34 @@ SCALE = "scale"
 
 def page() -> None:
     """Choose a network and an image; see the whole, open a part, switch branches off."""
-    st.markdown("#### Look inside a trained network")
+    if query_params.is_embedded() and not lessons.active():
+        with query_params.of("inside"):
+            _frame()
+        return
+    lessons.title("Look inside a trained network")
+    with query_params.of("inside"):
+        _whole()
+
+
+def _whole() -> None:
     shown = picker.networks()
     if not shown:
         return
     left, right = st.columns([1.15, 3.6], gap="large")
-    with left, st.container(border=True):
+    with left, st.container(border=controls.is_shown(*CONTROLS)):
         chosen = picture(shown[0])
     if chosen is None:
+        return
+    classes = shown[0].dataset.classes
+    if lessons.is_waiting():
+        with right:
+            lessons.ask(classes)
+        _alone(left, chosen)
         return
     with left:
         scale = _scale_switch(beside=len(shown) > 1)
     with right:
+        lessons.after(classes)
         cases = _cases(shown, chosen)
         if not cases:
             return
@@ -48,11 +68,46 @@ def page() -> None:
     with left:
         if len(cases) == 1:
             _prediction(cases[0], 0, row=22)
-        _downloads(cases[0])
+        if controls.is_shown(NAVIGATION):
+            _downloads(cases[0])
+        link = st.container()
     if picker.is_playing():
         st.caption("Stop playing to ask a question about this network.")
-    else:
+    elif controls.is_shown(questions.QUESTION) or lessons.says(questions.QUESTION):
         questions.section(cases[0])
+    if controls.is_shown(NAVIGATION):
+        with link:
+            _link(cases)
+
+
+def _alone(place: DeltaGenerator, chosen: Picture) -> None:
+    """Show the picture without anything of what the network does with it."""
+    pixels = chosen.pixels
+    grey = len(pixels) == 1
+    place.image(pixels[0] if grey else pixels.transpose(1, 2, 0), width="stretch")
+
+
+def _frame() -> None:
+    """Show what a page of another site has a frame for: the opened part, and a line about it."""
+    shown = picker.networks()
+    chosen = picture(shown[0]) if shown else None
+    if chosen is None:
+        return
+    scale = _scale_switch(beside=len(shown) > 1)
+    for place, case in enumerate(_cases(shown, chosen)):
+        if stage := switches.opened(case.recording):
+            with case.subject.figure("The feature maps"):
+                _lanes(place, case, stage, scale, [], "")
+            name = f"{case.subject.run.spec.architecture}, {case.subject.moment}"
+            st.caption(f"{plain(name)}, {plain(stage_name(stage))}: {plain(_predicted(case))}")
+
+
+def _link(cases: Sequence[Case]) -> None:
+    """Offer a link to what is shown, which keeps the runs that it needs."""
+    ids = [case.subject.run.id for case in cases]
+    copy_link(f"inside?{query_params.link()}", "link", on_copied=lambda: acts.pin(ids))
+    if not cases[0].chosen.is_in_link:
+        st.caption("This picture is too large for a link, which shows none in its place.")
 
 
 def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
@@ -63,7 +118,7 @@ def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
             off = switches.off(subject.session)
             recording = subject.session.record(chosen.pixels, off)
             found.append(Case(subject, recording, recording.arrays(), chosen, off))
-    switches.keep_in_address([case.off for case in found])
+    switches.keep_in_address([case.recording for case in found], [case.off for case in found])
     return found
 
 
@@ -147,7 +202,14 @@ def _overview(place: int, case: Case, stage: Stage) -> None:
         ),
     )
     key = f"overview.{place}"
-    drawing(svg, subject.file, key, on_open=lambda: switches.open_part(st.session_state[key].open))
+    drawing(
+        svg,
+        subject.file,
+        key,
+        on_open=(lambda: switches.open_part(st.session_state[key].open))
+        if controls.is_shown(switches.PART)
+        else None,
+    )
     if unused := case.session.unused:
         st.caption(f"Computed and never used: {', '.join(code(node.name) for node in unused)}.")
 
@@ -168,6 +230,7 @@ def _lanes(
         [_predicted(case), accuracy],
         f"{case.subject.file}-{stage_name(stage)}",
         mine,
+        can_switch=controls.is_shown(switches.OFF),
         on_switch=lambda: switches.switch(**st.session_state[mine].switch),
         on_open=lambda: feature_map.ask(place, **st.session_state[mine].open),
         on_part=lambda: switches.open_part(st.session_state[mine].part),
@@ -194,7 +257,7 @@ def _standing(case: Case) -> str:
             short += f", {points} points"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(words)
-        if off:
+        if off and controls.is_shown(switches.OFF):
             st.button(
                 "Switch all on",
                 key=f"all on {subject.run.id}",
@@ -217,15 +280,24 @@ def _downloads(case: Case) -> None:
 
 def _scale_switch(*, beside: bool) -> Scale:
     help = "Within it, equal colours mean equal values."
-    scale: Scale = st.segmented_control(
-        "Compare colours within",
-        SCALES,
-        default="model" if beside else "layer",
-        required=True,
-        key=f"{SCALE} of both" if beside else SCALE,
-        bind=None if beside else query_params.bound(SCALE),
-        format_func=lambda scale: "both networks" if beside and scale == "model" else f"a {scale}",
-        width="stretch",
-        help=f"{help} Layers of the same name in both networks share it." if beside else help,
+    key, default = (f"{SCALE} of both", "model") if beside else (SCALE, "layer")
+    query_params.take(SCALE, OneOf(SCALES), key)
+    st.session_state.setdefault(key, default)
+    scale: Scale = controls.choose(
+        SCALE,
+        lambda: st.segmented_control(
+            "Compare colours within",
+            SCALES,
+            required=True,
+            key=key,
+            persist_state="session",
+            format_func=lambda scale: (
+                "both networks" if beside and scale == "model" else f"a {scale}"
+            ),
+            width="stretch",
+            help=f"{help} Layers of the same name in both networks share it." if beside else help,
+        ),
+        key,
     )
+    query_params.put(SCALE, scale, default)
     return scale

@@ -9,16 +9,17 @@ from explorer.runs.recorded import FIRST_TO_SHOW
 from explorer.runs.run import Run
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
-from explorer.ui import acts, query_params, state
+from explorer.ui import acts, controls, query_params, state
 from explorer.ui.failure import sentence
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.subject import Subject, load
+from explorer.ui.query_params import OneOf
 from explorer.ui.words import code
 
 SECONDS = 0.8  # that each epoch is shown while they are played
 
 # Session keys, the first three of them names in the address as well.
-NETWORK, OTHER, EPOCH = query_params.NETWORK, "other", "epoch"
+NETWORK, OTHER, EPOCH = "net", "other", "epoch"
 PLAYING, NEXT, SEEN = "playing", "next epoch", "seen"
 
 
@@ -35,17 +36,21 @@ def networks() -> list[Subject]:
         if run.epochs and run.spec.architecture in here.architectures
     ]
     titles = unlike(runs)
-    if unknown := query_params.take(NETWORK, titles):
-        st.warning(f"There is no trained run {code(unknown)} here; another one is shown.")
+    query_params.take(NETWORK, OneOf(titles))
     st.session_state.setdefault(NETWORK, _default(runs))
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.container(), st.container()
+    if controls.is_shown(NETWORK, OTHER):
+        left, right = st.columns([3, 2], gap="large")
     with left:
-        id = st.selectbox(
-            "Network",
-            list(titles),
-            key=NETWORK,
-            format_func=lambda id: visible(titles[id]),
-            persist_state="session",
+        id = controls.choose(
+            NETWORK,
+            lambda: st.selectbox(
+                "Network",
+                list(titles),
+                key=NETWORK,
+                format_func=lambda id: visible(titles[id]),
+                persist_state="session",
+            ),
         )
     query_params.put(NETWORK, id)
     _settle(id)
@@ -89,15 +94,19 @@ def _settle(id: str) -> None:
 
 
 def _other(others: list[str], titles: dict[str, str]) -> str | None:
-    query_params.take(OTHER, others)
-    other = st.selectbox(
-        "Compare with",
-        others,
-        index=None,
-        key=OTHER,
-        format_func=lambda id: visible(titles[id]),
-        persist_state="session",
-        placeholder="another run, on the same image",
+    query_params.take(OTHER, OneOf(others))
+    st.session_state.setdefault(OTHER, None)
+    other: str | None = controls.choose(
+        OTHER,
+        lambda: st.selectbox(
+            "Compare with",
+            others,
+            index=None,
+            key=OTHER,
+            format_func=lambda id: visible(titles[id]),
+            persist_state="session",
+            placeholder="another run, on the same image",
+        ),
     )
     query_params.put(OTHER, other)
     if other:
@@ -108,6 +117,18 @@ def _other(others: list[str], titles: dict[str, str]) -> str | None:
 def _epoch(id: str) -> int:
     run, store = state.find_run(id)
     kept = store.kept_epochs(id)
+    query_params.take(EPOCH, OneOf(kept))
+    st.session_state.setdefault(EPOCH, kept[-1])
+    epoch: int = st.session_state[EPOCH]
+    if controls.is_shown(EPOCH):
+        epoch = _choose_epoch(run, kept)
+    # The last epoch of a run that is still training will be another.
+    query_params.put(EPOCH, epoch if epoch != kept[-1] or run.status.is_live else None)
+    _player(kept, epoch)
+    return epoch
+
+
+def _choose_epoch(run: Run, kept: Sequence[int]) -> int:
     if run.status.is_live:
         st.caption(
             f"This run is still training: {len(run.epochs)} of {run.spec.recipe.epochs} epochs are "
@@ -121,8 +142,6 @@ def _epoch(id: str) -> int:
     if len(kept) == 1:
         st.caption(f"Epoch {kept[0]}, the only one whose weights are kept")
         return kept[0]
-    query_params.take(EPOCH, kept)
-    st.session_state.setdefault(EPOCH, kept[-1])
     scored = {epoch.epoch: epoch.test_accuracy for epoch in run.epochs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
@@ -140,8 +159,6 @@ def _epoch(id: str) -> int:
             persist_state="session",
             format_func=lambda epoch: f"{epoch} ({100 * scored.get(epoch, 0):.2f} %)",
         )
-    query_params.put(EPOCH, epoch if epoch != kept[-1] else None)
-    _player(kept, epoch)
     return epoch
 
 

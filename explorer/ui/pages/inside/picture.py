@@ -3,20 +3,32 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from explorer.data.drawings import DrawingError, ink_to_png, pack_ink, read_ink, unpack_ink
 from explorer.data.pictures import PictureError, open_picture, prepare
+from explorer.data.pixels import PixelsError, pack_pixels, unpack_pixels
 from explorer.text import visible
-from explorer.ui import query_params, state
+from explorer.ui import controls, query_params, state
 from explorer.ui.components.canvas import canvas
+from explorer.ui.components.canvas import picture as drawn_on
 from explorer.ui.failure import sentence
 from explorer.ui.pages.inside.subject import Subject
+from explorer.ui.query_params import OneOf
 
 SOURCES = ("Test set", "Draw", "Upload")
-SOURCE, IMAGE = "source", "image"
+# Session keys, and names in the address.
+SOURCE, FILTER, IMAGE, DRAWING, PICTURE = "source", "filter", "image", "drawing", "picture"
+CONTROLS = (SOURCE, FILTER, IMAGE, DRAWING, PICTURE)
+_NAMES = {"Test set": (FILTER, IMAGE), "Draw": (DRAWING,), "Upload": (PICTURE,)}
+# Session keys: the square, what is drawn, how often an address brought a drawing; what became of an
+# uploaded picture, how often an address brought one.
+_CANVAS, _INK, _INK_VERSION = "canvas", "ink", "ink version"
+_PIXELS, _UPLOADS = "pixels", "uploads"
 ALL, WRONG, UNSURE = "all", "classified incorrectly", "least confident"
 
 
@@ -27,25 +39,41 @@ class Picture:
     Attributes:
         pixels: `(C, H, W)`.
         label: The true class, if it is known.
+        is_in_link: Whether an address can have it.
     """
 
     pixels: NDArray[np.uint8]
     label: int | None = None
+    is_in_link: bool = True
+
+
+class _Ink(NamedTuple):
+    """What is drawn: as a text for the address, and as a PNG."""
+
+    text: str
+    png: bytes
 
 
 def picture(subject: Subject) -> Picture | None:
     """Let the visitor choose a picture; `None` while there is none, and the page says why."""
-    asked = st.query_params.get(SOURCE)
-    st.session_state.setdefault(SOURCE, asked if asked in SOURCES else SOURCES[0])
-    source = st.segmented_control(
-        "Image",
-        SOURCES,
-        required=True,
-        key=SOURCE,
-        bind=query_params.bound(SOURCE),
-        label_visibility="collapsed",
-        width="stretch",
+    query_params.take(SOURCE, OneOf(SOURCES))
+    st.session_state.setdefault(SOURCE, SOURCES[0])
+    source = controls.choose(
+        SOURCE,
+        lambda: st.segmented_control(
+            "Image",
+            SOURCES,
+            required=True,
+            key=SOURCE,
+            persist_state="session",
+            label_visibility="collapsed",
+            width="stretch",
+        ),
     )
+    query_params.put(SOURCE, source)
+    for name in CONTROLS[1:]:  # each source has its own
+        if name not in _NAMES[source]:
+            query_params.put(name, None)
     if source == "Draw":
         return _drawn(subject)
     if source == "Upload":
@@ -56,29 +84,42 @@ def picture(subject: Subject) -> Picture | None:
 def _of_the_test_set(subject: Subject) -> Picture:
     labels, names = subject.session.labels, subject.dataset.classes
     filters = [ALL, WRONG, UNSURE, *names]
-    query_params.take("filter", filters)
-    shown = st.selectbox(
-        "Show",
-        filters,
-        key="filter",
-        persist_state="session",
-        format_func=lambda name: name if name in (ALL, WRONG, UNSURE) else f"class {visible(name)}",
+    query_params.take(FILTER, OneOf(filters))
+    st.session_state.setdefault(FILTER, ALL)
+    shown = controls.choose(
+        FILTER,
+        lambda: st.selectbox(
+            "Show",
+            filters,
+            key=FILTER,
+            persist_state="session",
+            format_func=lambda name: (
+                name if name in (ALL, WRONG, UNSURE) else f"class {visible(name)}"
+            ),
+        ),
     )
-    query_params.put("filter", shown if shown != ALL else None)
+    query_params.put(FILTER, shown)
     among = _among(subject, shown)
     if not among:
         st.caption("This network classifies every test image correctly; all of them are shown.")
         among = range(len(labels))
-    query_params.take(IMAGE, range(len(labels)))
+    query_params.take(IMAGE, OneOf(among))
     st.session_state.setdefault(IMAGE, among[0])
-    if st.session_state[IMAGE] not in among:
-        st.session_state[IMAGE] = among[0]
-    if len(among) == len(labels) and shown == ALL:
-        last = len(labels) - 1
-        st.number_input(f"Test image, 0 to {last:,}", 0, last, key=IMAGE, persist_state="session")
+    if controls.is_shown(IMAGE):
+        _choose_image(among, len(labels), is_whole=shown == ALL)
+    number = st.session_state[IMAGE]
+    query_params.put(IMAGE, number or None)
+    return Picture(subject.session.test_image(number), int(labels[number]))
+
+
+def _choose_image(among: Sequence[int], total: int, *, is_whole: bool) -> None:
+    if is_whole and len(among) == total:
+        st.number_input(
+            f"Test image, 0 to {total - 1:,}", 0, total - 1, key=IMAGE, persist_state="session"
+        )
     else:
-        place = among.index(st.session_state[IMAGE]) + 1
-        st.markdown(f"Test image {st.session_state[IMAGE]:,}, {place:,} of {len(among):,}")
+        number = int(st.session_state[IMAGE])
+        st.markdown(f"Test image {number:,}, {among.index(number) + 1:,} of {len(among):,}")
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         for words, icon, way in (("Previous", "arrow_back", -1), ("Next", "arrow_forward", 1)):
             st.button(
@@ -88,9 +129,6 @@ def _of_the_test_set(subject: Subject) -> Picture:
                 args=(among, way),
                 key=f"image.{words}",
             )
-    number = st.session_state[IMAGE]
-    query_params.put(IMAGE, number or None)
-    return Picture(subject.session.test_image(number), int(labels[number]))
 
 
 def _among(subject: Subject, shown: str) -> Sequence[int]:
@@ -114,29 +152,86 @@ def _step(among: Sequence[int], way: int) -> None:
 
 def open_test_image(number: int) -> None:
     """Choose an image of the test set by its index."""
-    st.session_state.update({SOURCE: SOURCES[0], IMAGE: number, "filter": ALL})
+    st.session_state.update({SOURCE: SOURCES[0], IMAGE: number, FILTER: ALL})
     st.toast(f"Test image {number} is shown above.")
 
 
 def _drawn(subject: Subject) -> Picture | None:
-    hint = "Draw a digit here" if subject.dataset.centred else "Draw here"
-    drawing = canvas("drawing", hint=hint)
-    if drawing is None:
+    if (said := query_params.news(DRAWING)) is not None:
+        st.session_state[_INK] = _unpacked_ink(said)
+        st.session_state[_INK_VERSION] = st.session_state.get(_INK_VERSION, 0) + 1
+    ink: _Ink | None = st.session_state.get(_INK)
+    query_params.put(DRAWING, ink and ink.text)
+    if controls.is_shown(SOURCE, DRAWING):
+        canvas(
+            _CANVAS,
+            hint="Draw a digit here" if subject.dataset.centred else "Draw here",
+            drawing=ink and ink.png,
+            version=st.session_state.get(_INK_VERSION, 0),
+            on_picture=_keep_drawing,
+        )
+    if ink is None:
         st.caption("The network answers as soon as you lift the pen.")
         return _blank(subject)
-    return _prepared(subject, drawing)
+    return _prepared(subject, ink.png)
+
+
+def _unpacked_ink(said: Sequence[str]) -> _Ink | None:
+    if not said:
+        return None
+    try:
+        return _Ink(said[-1], ink_to_png(unpack_ink(said[-1])))
+    except DrawingError:
+        query_params.refuse(DRAWING, said[-1])
+        return None
+
+
+def _keep_drawing() -> None:
+    """Keep the ink of what the browser sent, since that is what a link has."""
+    try:
+        content = drawn_on(_CANVAS)
+        ink = read_ink(content) if content else None
+    except DrawingError:  # whatever sent this is not the page's script
+        ink = None
+    st.session_state[_INK] = None if ink is None else _Ink(pack_ink(ink), ink_to_png(ink))
 
 
 def _uploaded(subject: Subject) -> Picture | None:
-    file = st.file_uploader(
-        "A picture of one " + ("digit" if subject.dataset.centred else "thing"),
-        key="upload",
-        max_upload_size=_megabytes(state.settings().upload_bytes),
-        help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
-    )
-    if file is None:
+    if (said := query_params.news(PICTURE)) is not None:
+        _take_picture(subject, said)
+    key = f"upload {st.session_state.get(_UPLOADS, 0)}"
+    file = None
+    if controls.is_shown(SOURCE, PICTURE):
+        file = st.file_uploader(
+            "A picture of one " + ("digit" if subject.dataset.centred else "thing"),
+            key=key,
+            max_upload_size=_megabytes(state.settings().upload_bytes),
+            on_change=lambda: st.session_state.pop(_PIXELS, None),
+            help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
+        )
+    if file is not None:
+        if (found := _prepared(subject, file.getvalue())) is None:
+            return None
+        st.session_state[_PIXELS] = found.pixels
+    pixels = st.session_state.get(_PIXELS)
+    spec = subject.dataset.images
+    if pixels is None or pixels.shape != (spec.channels, spec.size, spec.size):
+        query_params.put(PICTURE, None)
         return _blank(subject)
-    return _prepared(subject, file.getvalue())
+    packed = pack_pixels(pixels)
+    query_params.put(PICTURE, packed)
+    return Picture(pixels, is_in_link=packed is not None)
+
+
+def _take_picture(subject: Subject, said: Sequence[str]) -> None:
+    """Take the picture of a link in the place of what was uploaded."""
+    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+    st.session_state[_PIXELS] = None
+    if said:
+        try:
+            st.session_state[_PIXELS] = unpack_pixels(said[-1], subject.dataset.images)
+        except PixelsError:
+            query_params.refuse(PICTURE, said[-1])
 
 
 def _megabytes(limit: int | None) -> int | None:

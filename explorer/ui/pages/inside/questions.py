@@ -13,29 +13,40 @@ from explorer.errors import ExplorerError
 from explorer.inspection.parts import Block, Part
 from explorer.inspection.results import METHODS, Linearity, Replacement
 from explorer.inspection.scores import Answers
-from explorer.ui import query_params, state
+from explorer.ui import controls, query_params, state
 from explorer.ui.components.chart import chart
 from explorer.ui.failure import sentence
 from explorer.ui.pages.inside import worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import open_test_image
+from explorer.ui.pages.inside.worth import INSTEAD, SHARES
+from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
 
-QUESTION = "ask"
+# Names in the address: the question, and what is chosen where it is answered.
+QUESTION, CLASS, CAM, FILTERS = "ask", "class", "cam", "filters"
 GALLERY = 12
 
 
 def section(case: Case) -> None:
     """Show the questions, and the answer to the one that is chosen."""
+    query_params.take(QUESTION, OneOf(_QUESTIONS))
+    st.session_state.setdefault(QUESTION, next(iter(_QUESTIONS)))
     st.divider()
-    question = st.segmented_control(
-        "Ask this network",
-        list(_QUESTIONS),
-        default=next(iter(_QUESTIONS)),
-        required=True,
-        key=QUESTION,
-        bind=query_params.bound(QUESTION),
+    question = controls.choose(
+        QUESTION,
+        lambda: st.segmented_control(
+            "Ask this network",
+            list(_QUESTIONS),
+            required=True,
+            key=QUESTION,
+            persist_state="session",
+        ),
     )
+    query_params.put(QUESTION, question)
+    for name in (INSTEAD, SHARES, CLASS, CAM, FILTERS):  # each question has its own
+        if name not in _NAMES.get(question, ()):
+            query_params.put(name, None)
     if case.off and question in _INTACT:
         st.caption("Of the network as it was trained, with everything switched on.")
     figure, answer = _QUESTIONS[question]
@@ -46,22 +57,29 @@ def section(case: Case) -> None:
 def _pixels(case: Case) -> None:
     labels = case.subject.dataset.classes
     best = int(case.recording.logits[0].argmax())
-    target = st.segmented_control(
-        "Which pixels raise or lower the logit of a class (attribution)?",
-        range(len(labels)),
-        default=best,
-        required=True,
-        format_func=lambda number: plain(labels[number]),
-        key=f"class.{case.subject.run.id}.{best}",
+    key = f"class.{case.subject.run.id}.{best}"
+    query_params.take(CLASS, OneOf(range(len(labels))), key)
+    st.session_state.setdefault(key, best)
+    target: int = controls.choose(
+        CLASS,
+        lambda: st.segmented_control(
+            "Which pixels raise or lower the logit of a class (attribution)?",
+            range(len(labels)),
+            required=True,
+            format_func=lambda number: plain(labels[number]),
+            key=key,
+            persist_state="session",
+        ),
+        key,
     )
+    query_params.put(CLASS, target if target != best else None)
     found: list[tuple[str, NDArray[Any]]] = []
     for method in METHODS:
         with case.subject.figure(f"Attribution by {method}"):
             values = case.session.attribution(case.chosen.pixels, target, method, case.off)
             found.append((method, values))
     if shown := cam_layers(case.recording.parts):
-        last = len(shown) - 1
-        layer = st.selectbox("Grad-CAM of", shown, last, key=f"cam {case.subject.run.id}")
+        layer = _choose(CAM, "Grad-CAM of", shown, shown[-1], f"cam {case.subject.run.id}")
         try:
             cam = case.session.grad_cam(case.chosen.pixels, target, layer, case.off)
         except ExplorerError as error:  # no gradient may reach it
@@ -75,6 +93,19 @@ def _pixels(case: Case) -> None:
         "black and measures how far the logit falls; Grad-CAM weights the layer's maps by the "
         "gradient of the logit."
     )
+
+
+def _choose(name: str, label: str, options: Sequence[str], default: str, key: str) -> str:
+    """Let the visitor choose a part, which the address has unless it is the usual one."""
+    query_params.take(name, OneOf(options), key)
+    st.session_state.setdefault(key, default)
+    chosen: str = controls.choose(
+        name,
+        lambda: st.selectbox(plain(label), options, key=key, persist_state="session"),
+        key,
+    )
+    query_params.put(name, chosen, default)
+    return chosen
 
 
 def cam_layers(parts: Sequence[Part]) -> list[str]:
@@ -97,7 +128,7 @@ def _filters(case: Case) -> None:
     if not found:
         st.info("This network has no two-dimensional convolution.")
         return
-    path = st.selectbox("Filters of", list(found), key="filters of")
+    path = _choose(FILTERS, "Filters of", list(found), next(iter(found)), "filters of")
     chosen = found[path]
     outputs, inputs, height, width = chosen.values.shape
     chart(map_charts.filters(chosen.values), key="filters")
@@ -264,4 +295,5 @@ _QUESTIONS: dict[str, tuple[str, Callable[[Case], None]]] = {
     "Linearity": ("Linearity", _linearity),
     "Mistakes": ("The confusion matrix", _mistakes),
 }
+_NAMES = {"Branches": (INSTEAD, SHARES), "Pixels": (CLASS, CAM), "Filters": (FILTERS,)}
 _INTACT = ("Filters", "Gradients", "Cost", "Linearity")  # that switches have no effect on

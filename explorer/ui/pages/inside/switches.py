@@ -9,22 +9,21 @@ from explorer.charts.stages import Stage, stage_name, stages
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.recording import Recording
 from explorer.inspection.session import Session
-from explorer.ui import query_params
+from explorer.ui import controls, query_params
 
 OFF, PART = "off", "part"  # session keys, and names in the address
+_ASKED = "asked"  # session key: what the address newly says of both
 
 
 def follow(is_another: bool) -> None:
     """Take over what is new in the address; otherwise forget what was off in another network."""
-    if (said := query_params.news(OFF)) is not None:
+    asked = st.session_state[_ASKED] = {name: query_params.news(name) for name in (OFF, PART)}
+    if (said := asked[OFF]) is not None:
         st.session_state[OFF] = tuple(dict.fromkeys(said))
     elif is_another or OFF not in st.session_state:
         st.session_state[OFF] = ()
-    if (said := query_params.news(PART)) is not None:
-        st.session_state[PART] = ()
-        query_params.put(PART, *said)
-        if said:
-            _open(said[0])
+    if (said := asked[PART]) is not None:
+        st.session_state[PART] = tuple(said[-1:])
 
 
 def off(session: Session) -> tuple[str, ...]:
@@ -32,14 +31,28 @@ def off(session: Session) -> tuple[str, ...]:
     return tuple(path for path in st.session_state[OFF] if session.can_be_off(path))
 
 
-def keep_in_address(found: Sequence[Collection[str]]) -> None:
-    """Write into the address what is off in any of these networks."""
-    asked = st.session_state[OFF]
-    query_params.put(OFF, *(path for path in asked if any(path in own for own in found)))
+def keep_in_address(shown: Sequence[Recording], found: Sequence[Collection[str]]) -> None:
+    """Write into the address what is open and off; refuse what it asks for and none has.
+
+    Args:
+        shown: What each network did.
+        found: The paths of what is off in each.
+    """
+    off = [path for path in st.session_state[OFF] if any(path in own for own in found)]
+    query_params.put_all(OFF, off)
+    parts = {name for recording in shown for name in _parts(recording)}
+    opened = [name for name in st.session_state.get(PART, ()) if name in parts]
+    query_params.put_all(PART, opened[:1])
+    for name, used in ((OFF, off), (PART, opened)):
+        for said in dict.fromkeys(st.session_state[_ASKED][name] or ()):
+            if said not in used:
+                query_params.refuse(name, said)
 
 
 def switch(path: str, on: bool) -> None:
-    """Switch a branch or a channel on or off."""
+    """Switch a branch or a channel on or off, if that is a control."""
+    if not controls.is_shown(OFF):
+        return
     others = tuple(other for other in st.session_state[OFF] if other != path)
     st.session_state[OFF] = others if on else (*others, path)
 
@@ -55,12 +68,9 @@ def switch_all_on() -> None:
 
 
 def open_part(name: str) -> None:
-    """Open a block or a stage in each network that has one of that name."""
-    _open(name)
-    query_params.put(PART, name)
-
-
-def _open(name: str) -> None:
+    """Open a block or a stage in each network that has one of that name, if that is a control."""
+    if not controls.is_shown(PART):
+        return
     before = st.session_state.get(PART, ())
     st.session_state[PART] = (name, *(other for other in before if other != name))[:10]
 
@@ -70,11 +80,15 @@ def opened(recording: Recording) -> Stage | None:
 
     Of a network that does nothing with the image, there is none.
     """
-    found: dict[str, Any] = {stage_name(stage): stage for stage in stages(recording.parts)}
-    found |= {block.name: block for block in blocks(recording.parts)}
+    found = _parts(recording)
     for name in st.session_state.get(PART, ()):
         if name in found:
-            stage: Stage = found[name]
-            return stage
+            return found[name]
     first_block = next((s for s in found.values() if isinstance(s, Block)), None)
     return first_block or next(iter(found.values()), None)
+
+
+def _parts(recording: Recording) -> dict[str, Stage]:
+    """Return what can be opened in a network, by name."""
+    found: dict[str, Any] = {stage_name(stage): stage for stage in stages(recording.parts)}
+    return found | {block.name: block for block in blocks(recording.parts)}

@@ -8,15 +8,20 @@ import streamlit as st
 from explorer.charts.bars import Worth, shares, worths
 from explorer.charts.style import branch_hues
 from explorer.inspection.parts import Block, blocks
-from explorer.inspection.results import INSTEAD, Instead
+from explorer.inspection.results import INSTEAD as WAYS
+from explorer.inspection.results import Instead
 from explorer.inspection.session import Session
+from explorer.ui import controls, query_params
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.subject import Subject
+from explorer.ui.query_params import OneOf
 from explorer.ui.words import plain
 
 Scored: TypeAlias = tuple[Collection[str], Instead]  # what is off, and what it gives in its place
 
+INSTEAD, SHARES = "instead", "shares"  # names in the address
+_SHARES_OF = "shares of"  # session key
 SCORED = "scored"  # session key: what was scored on all test images, at the visitor's request
 SAMPLES = (1000, 500, 200, 100)  # test images that are scored without being asked
 AFFORDED = 3 * 10**11  # multiply-adds for them; a larger network is scored on fewer
@@ -64,18 +69,24 @@ def answer(case: Case) -> None:
             "**What is each branch worth (ablation)?** Points of accuracy lost when this branch "
             "alone is switched off; at the bar's end, the accuracy that remains"
         )
-        chosen = st.segmented_control(
-            "A branch that is off gives",
+        query_params.take(INSTEAD, OneOf(WAYS))
+        st.session_state.setdefault(INSTEAD, WAYS[0])
+        chosen: Instead = controls.choose(
             INSTEAD,
-            default=INSTEAD[0],
-            required=True,
-            key="instead",
-            format_func=lambda instead: _GIVES[instead],
-            help="With zeros, what follows meets what it has never met. With the branch's mean "
-            "over these images, it meets what it is used to, and misses only what the branch says "
-            "of one image.",
+            lambda: st.segmented_control(
+                "A branch that is off gives",
+                WAYS,
+                required=True,
+                key=INSTEAD,
+                persist_state="session",
+                format_func=lambda instead: _GIVES[instead],
+                help="With zeros, what follows meets what it has never met. With the branch's mean "
+                "over these images, it meets what it is used to, and misses only what the branch "
+                "says of one image.",
+            ),
         )
-        _worths(case, chosen or INSTEAD[0])
+        query_params.put(INSTEAD, chosen)
+        _worths(case, chosen)
     with right, case.subject.figure("Logit attribution"):
         _logit_attribution(case)
 
@@ -83,12 +94,19 @@ def answer(case: Case) -> None:
 def _logit_attribution(case: Case) -> None:
     found = {block.name: block for block in blocks(case.recording.parts)}
     outermost = [part.name for part in case.recording.parts if isinstance(part, Block)]
-    name = st.selectbox(
-        "What did each branch of this block contribute to the logits (logit attribution)?",
-        list(found),
-        index=list(found).index(outermost[-1]),
-        key="shares of",
+    query_params.take(SHARES, OneOf(found), _SHARES_OF)
+    st.session_state.setdefault(_SHARES_OF, outermost[-1])
+    name: str = controls.choose(
+        SHARES,
+        lambda: st.selectbox(
+            "What did each branch of this block contribute to the logits (logit attribution)?",
+            list(found),
+            key=_SHARES_OF,
+            persist_state="session",
+        ),
+        _SHARES_OF,
     )
+    query_params.put(SHARES, name, outermost[-1])
     attributed = case.session.logit_attribution(case.chosen.pixels, name, case.off)
     figure = case.session.made(
         "shares",

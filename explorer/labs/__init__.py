@@ -1,0 +1,1 @@
+"""Lessons: what they are made of, and how an operator writes one."""
