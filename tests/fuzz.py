@@ -577,6 +577,7 @@ def plugins(folder: Path) -> Callable[[random.Random], list[str]]:
     from explorer.engines.children import Nursery
     from explorer.engines.plugins import Plugins
     from explorer.settings import read_settings
+    from explorer.text import visible
 
     nursery = Nursery()
     built_in = read_settings().model_copy(update={"plugins": ()})
@@ -664,7 +665,7 @@ def plugins(folder: Path) -> Callable[[random.Random], list[str]]:
                 if not each.reason or "\n" in each.reason or len(each.reason) > 3000:
                     found.append(f"no sentence of {each.source.name}: {each.reason[:300]!r}")
             for each in catalogue.architectures.values():
-                if len(each.name) > 60 or not each.name.isprintable():
+                if len(each.name) > 60 or visible(each.name) != each.name:
                     found.append(f"name {each.name!r}")
             return found
         finally:

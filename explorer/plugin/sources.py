@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import cast
 
 from explorer.errors import ExplorerError
+from explorer.text import visible
 
 ENTRY_POINTS = "explorer"
 PACKAGE = Path(__file__).parents[1]
@@ -19,6 +20,10 @@ PACKAGE = Path(__file__).parents[1]
 
 class PluginError(ExplorerError):
     """A plugin cannot be used; the message is a sentence for its author."""
+
+    def __init__(self, message: str) -> None:
+        # It may have the name of a file, in which any character is possible.
+        super().__init__(" ".join(visible(message).split()))
 
 
 @dataclass(frozen=True, slots=True)
