@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.labs.address import ANY, TABLE, Row, belongs
 from explorer.ui.components.address import replace_address
@@ -79,6 +80,11 @@ class _Visit:
         touched: The names that the page has come to.
         is_told: Whether it opened the page, and so says everything that is not known yet.
         is_new: Whether the page was opened, or the address said something new.
+        listens: Whether what it says may be news: the page was opened, or Back was pressed, and the
+            page has not come to its end since. At other times it may say what it said a moment ago,
+            as an action was on its way when it was written.
+        is_done: Whether the page came to its end.
+        last: What was written last.
         refused: What it says and cannot be used.
     """
 
@@ -90,6 +96,9 @@ class _Visit:
     touched: set[str] = field(default_factory=set)
     is_told: bool = False
     is_new: bool = False
+    listens: bool = True
+    is_done: bool = False
+    last: dict[str, list[str]] | None = None
     refused: list[str] = field(default_factory=list)
 
 
@@ -130,7 +139,8 @@ def _begin(page: str) -> _Visit:
         and before.page == page
         and (before.plan and before.plan.lesson) == (plan and plan.lesson)
     ):
-        visit.known, visit.is_told = before.known, before.is_told
+        visit.known, visit.is_told, visit.last = before.known, before.is_told, before.last
+        visit.listens = went_back() or (before.listens and not before.is_done)
     else:
         visit.is_new, visit.is_told = True, bool(said)
     st.session_state[_VISIT] = visit
@@ -152,7 +162,7 @@ def news(name: str) -> list[str] | None:
         # An option that it left out is one of another network, chosen since.
         is_news = bool(said) or (visit.is_told and (visit.is_new or "." not in name))
     else:
-        is_news = said not in known
+        is_news = visit.listens and said not in known
     if not is_news:
         return None
     visit.known[name] = [said]
@@ -304,6 +314,12 @@ def link() -> str:
     return urlencode(_wanted(_visit()), doseq=True)
 
 
+def went_back() -> bool:
+    """Return whether the page runs since the browser's Back or Forward was pressed."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
 def is_embedded() -> bool:
     """Return whether a page of another site shows this one in a frame, by `?embed=true`."""
     return bool(st.context.is_embedded)
@@ -317,7 +333,10 @@ def _write(visit: _Visit) -> None:
         # What was replaced may be said once more.
         before = [visit.said.get(name, [])] if visit.is_new else []
         visit.known[name] = [*before, written]
-    if wanted == said:
+    visit.is_done = True
+    is_written = wanted == said and visit.last in (None, wanted)
+    visit.last = wanted
+    if is_written:
         return
     if visit.is_new:
         replace_address(urlencode(said, doseq=True), urlencode(wanted, doseq=True))

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.ui import state
+from explorer.ui import query_params, state
 
 CACHED = (
     *(state.settings, state.store, state.plugins, state.engine, state.hosting),
@@ -27,3 +27,9 @@ def fresh():
     forget()
     yield forget
     forget()
+
+
+@pytest.fixture(autouse=True)
+def _addresses_are_news(monkeypatch):
+    """Let an address that a test changes be news, as it is when a browser goes back to it."""
+    monkeypatch.setattr(query_params, "went_back", lambda: True)

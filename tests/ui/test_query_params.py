@@ -158,6 +158,20 @@ def test_an_address_that_says_nothing_leaves_all_as_it_was_and_is_replaced(app):
     assert said(app) == {"image": ["7"]}
 
 
+def test_an_address_of_a_moment_ago_is_no_news(app, monkeypatch):
+    """An action that was on its way when the address was written still says the one before."""
+    app.run()
+    app.number_input(key="image").set_value(7).run()
+    monkeypatch.setattr(query_params, "went_back", lambda: False)
+    app.query_params.clear()
+    app.selectbox(key="scale").set_value("map").run()
+    assert said(app) == {"image": ["7"], "scale": ["map"]}
+    app.query_params["image"] = "3"
+    app.run()
+    assert app.number_input(key="image").value == 7
+    assert said(app) == {"image": ["7"], "scale": ["map"]}
+
+
 def test_what_cannot_be_used_is_named_once_and_replaced(app):
     app.query_params.update({"image": ["99999"], "scale": "x`y", "off": ["a"]})
     app.run()
