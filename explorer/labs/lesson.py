@@ -253,7 +253,7 @@ def _read(file: Path) -> Lesson | list[str]:
         return [f"{file.name}: {words}{'' if words.endswith('?') else '.'}" for words in found]
 
 
-class _GivenTwiceError(Exception):
+class _GivenTwiceError(ExplorerError):
     pass
 
 

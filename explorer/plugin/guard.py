@@ -231,8 +231,19 @@ _FLAGS = [("cudnn", "enabled"), ("cudnn", "benchmark"), ("cudnn", "deterministic
 _FLAGS += [("mkldnn", "enabled")]
 
 
-def _write_autocast(value: bool) -> None:
-    torch.set_autocast_enabled("cpu", value)
+def _autocast() -> tuple[bool, int]:
+    """Return whether it is on, and how many blocks of it are open."""
+    torch.autocast_increment_nesting()
+    return torch.is_autocast_enabled("cpu"), torch.autocast_decrement_nesting()
+
+
+def _write_autocast(value: tuple[bool, int]) -> None:
+    is_on, depth = value
+    torch.set_autocast_enabled("cpu", is_on)
+    while _autocast()[1] > depth:
+        # At the end of the outermost block it forgets the weights that it has cast.
+        if torch.autocast_decrement_nesting() == 0:
+            torch.clear_autocast_cache()
 
 
 # In a few words, what is read and how it is set back.
@@ -240,7 +251,7 @@ _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
     "torch's default device": (_default_device, _write_default_device),
     "torch's function modes": (_function_modes, _write_function_modes),
-    "torch's autocast": (lambda: torch.is_autocast_enabled("cpu"), _write_autocast),
+    "torch's autocast": (_autocast, _write_autocast),
     "torch's precision of products": (
         torch.get_float32_matmul_precision,
         torch.set_float32_matmul_precision,

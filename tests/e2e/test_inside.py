@@ -29,6 +29,11 @@ def asked(page, key: str) -> list[str]:
     return parse_qs(urlparse(page.url).query).get(key, [])
 
 
+def address_says(page, key: str, *values: str) -> None:
+    """Wait until the address has these values, which comes a moment after what it says is seen."""
+    page.wait_for_url(lambda url: parse_qs(urlparse(url).query).get(key, []) == list(values))
+
+
 def pixels(page, place: int) -> str:
     return page.locator(".lanes .flow canvas").nth(place).evaluate("c => c.toDataURL()")
 
@@ -81,7 +86,7 @@ def test_a_branch_that_is_switched_off_costs_accuracy_and_can_be_switched_on_aga
     expect(
         page.get_by_text(re.compile(r"points with incep1\.branch5x5 switched off"))
     ).to_be_visible()
-    assert asked(page, "off") == ["incep1.branch5x5"]
+    address_says(page, "off", "incep1.branch5x5")
     become(page, -1, lambda now: now != merged)
     page.get_by_role("button", name="Re-score on all 10,000 test images").click()
     expect(
@@ -112,7 +117,7 @@ def test_the_epoch_slider_goes_back_to_what_it_was_like_and_play_goes_on_to_the_
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     expect(shown).to_have_text("10 (99.08 %)")
     expect(page.get_by_role("button", name="Play")).to_be_visible()
-    assert asked(page, "epoch") == []
+    address_says(page, "epoch")
     no_exception(page)
 
 
@@ -120,7 +125,7 @@ def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_fi
     look(page, app, net=example("inception"))
     page.locator('[data-name="incep2"]').click()
     expect(page.get_by_role("switch", name="branch incep2.branch_pool")).to_be_visible()
-    assert asked(page, "part") == ["incep2"]
+    address_says(page, "part", "incep2")
     canvas = page.get_by_role("img", name=re.compile(r"^incep2\.branch3x3_2: 24 maps of 4×4"))
     canvas.scroll_into_view_if_needed()
     canvas.hover(position={"x": 5, "y": 5})

@@ -55,6 +55,16 @@ class Doubled(TorchFunctionMode):
         return 2 * found if function is torch.neg else found
 
 
+def answers_in_bfloat16():
+    weight, found = torch.ones(1, 1, requires_grad=True), []
+    for _ in range(2):
+        with torch.autocast("cpu", torch.bfloat16):
+            found.append((torch.ones(1, 1) @ weight).item())
+        with torch.no_grad():
+            weight += 1
+    return found
+
+
 def product():
     return torch.ones(1, 1) @ torch.ones(1, 1)
 
@@ -100,6 +110,7 @@ CHANGES = {
     "torch's autocast": [
         (lambda: torch.set_autocast_enabled("cpu", True), lambda: product().dtype),
         (lambda: torch.autocast("cpu").__enter__(), lambda: product().dtype),
+        (lambda: torch.autocast("cpu").__enter__(), answers_in_bfloat16),
     ],
     "torch's precision of products": [
         (
