@@ -60,7 +60,7 @@ async def until(what, seconds=PATIENCE):
 async def train(visitor, store, epochs):
     """Have the visitor train *plain*, and return the run's id when its first steps are there."""
     await visitor.change("Architecture", "plain")
-    await visitor.change("Training images", 6_000)
+    await visitor.change("Training images", 20_000)
     await visitor.change("Epochs", epochs)
     await visitor.click("Train")
     (run,) = store.runs()

@@ -1,3 +1,5 @@
+import re
+
 from playwright.sync_api import expect
 from serving import serving
 
@@ -69,7 +71,7 @@ def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path
         page.goto(address)
         choose(page, "plain", images=6_000, epochs=8)
         train(page)
-        expect(page.get_by_text("epoch 2 of 8")).to_be_visible()
+        expect(page.get_by_text(re.compile(r"epoch [2-9] of 8"))).to_be_visible()
         query = page.url.split("?")[1]
         server.kill()
         server.wait()
@@ -116,7 +118,7 @@ def test_a_page_is_sent_once_and_then_only_what_changes(page, training_app):
 
     choose(page, "plain", images=6_000, epochs=30)
     train(page)
-    expect(page.get_by_text("epoch 2 of 30")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of 30"))).to_be_visible()
     sizes.clear()
     page.wait_for_timeout(3_000)
     page.get_by_role("button", name="Stop").click()
@@ -126,9 +128,10 @@ def test_a_page_is_sent_once_and_then_only_what_changes(page, training_app):
 
 def test_a_zoom_survives_while_the_run_is_live(page, training_app):
     page.goto(training_app)
-    choose(page, "plain", images=6_000, epochs=20)
+    choose(page, "plain", images=6_000, epochs=90)
     train(page)
-    expect(page.get_by_text("epoch 2 of 20")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"epoch \d+ of 90"))).to_be_visible()
+    expect(page.get_by_text("epoch 1 of 90")).to_have_count(0)
     chart = page.locator(".js-plotly-plot").nth(0)
     before = chart.evaluate("chart => { chart.kept = true; return chart.layout.xaxis.range }")
     box = chart.locator(".nsewdrag").first.bounding_box()
@@ -138,8 +141,11 @@ def test_a_zoom_survives_while_the_run_is_live(page, training_app):
     page.mouse.up()
     zoomed = chart.evaluate("chart => chart.layout.xaxis.range")
     assert zoomed != before
-    expect(page.get_by_text("epoch 4 of 20")).to_be_visible()
+    points = chart.evaluate("chart => chart.data[1].x.length")
+    page.wait_for_function(
+        "([chart, points]) => chart.data[1].x.length > points",
+        arg=[chart.element_handle(), points],
+    )
     assert chart.evaluate("chart => chart.kept && chart.layout.xaxis.range") == zoomed
-    assert chart.evaluate("chart => chart.data[1].x.length") >= 2, "new epochs are drawn"
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("plain stopped")).to_be_visible()
