@@ -412,6 +412,7 @@ async def _slowed(place: Place, options: argparse.Namespace) -> Row:
         await asyncio.sleep(1)
     if place.store:  # so that what is measured next has the processor for itself
         closing = place.visitor("", f"run={run}")
+        closing.come_as(first)  # nobody else may stop it
         await _trying(closing, closing.arrive())
         await _trying(closing, closing.click("Stop"))
         await place.leave([closing])

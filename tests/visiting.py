@@ -136,6 +136,10 @@ class Visitor:
 
     # What a visitor does.
 
+    def come_as(self, other: "Visitor") -> None:
+        """Be the same person as in another visit: have its cookies."""
+        self._cookies = other._cookies
+
     async def arrive(self) -> None:
         """Open the page, and return when the script has run once.
 

@@ -50,6 +50,8 @@ def _panel(ids: Sequence[str], key: str, pause: float, began: float) -> None:
         pause: Seconds between two looks at a live run; 0 if none was live.
         began: When the page last ran, as `time.monotonic` counts.
     """
+    if pause > LEAST:
+        time.sleep(state.pace().until_together())
     before = time.thread_time()
     # Where many watch, one reads for all who look within a moment.
     age = SHARED_SECONDS if pause > LEAST else 0.0

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 
 SHARE = 0.1  # of one core, for all watchers together; training waits for about as much
-LEAST, MOST = 0.5, 3.0  # seconds between two looks
+LEAST, MOST = 0.5, 4.0  # seconds between two looks
 STEP = 0.5  # seconds; an interval is a multiple of it, so that few watchers more change nothing
-AROUND = 0.006  # seconds that a look costs the server beyond what is measured of it, by a profile
+AROUND = 0.01  # seconds that a look costs the server beyond what is measured of it, by a profile
+TOGETHER = 0.5  # seconds between two moments at which looks are answered, where many watch
 PATIENCE = 3 * MOST  # seconds without a look, after which a watcher is gone
 
 
@@ -53,6 +54,14 @@ class Pace:
         with self._lock:
             self._seen[who] = self._now()
             self._cost += (cost - self._cost) * (0.05 if self._cost else 1)
+
+    def until_together(self) -> float:
+        """Return how many seconds are left until those who look next do so one after the other.
+
+        Each look by itself interrupts the training, whose threads then wait for one another, and
+        that costs it more than the look takes.
+        """
+        return -self._now() % TOGETHER
 
     def seconds(self, before: float = LEAST) -> float:
         """Return how many seconds are to be between two looks of each watcher.
