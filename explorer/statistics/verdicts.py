@@ -1,0 +1,73 @@
+"""A difference in words that promise no more than was measured."""
+
+import math
+from collections.abc import Sequence
+
+from explorer.statistics.differences import Difference, holm
+from explorer.statistics.intervals import LEVEL
+
+ALPHA = 1 - LEVEL
+
+
+def verdicts(pairs: Sequence[tuple[str, str, Difference]]) -> list[str]:
+    """Say of each comparison what it shows, with Holm's correction for how many there are.
+
+    Args:
+        pairs: The names of the first and the second group, and how they differ.
+    """
+    adjusted = holm([difference.p for _, _, difference in pairs])
+    return [verdict(*pair, p) for pair, p in zip(pairs, adjusted, strict=True)]
+
+
+def verdict(first: str, second: str, difference: Difference, p: float | None = None) -> str:
+    """Say what a comparison of accuracies shows.
+
+    Args:
+        first: The name of the first group.
+        second: That of the second.
+        difference: How they differ, as shares of 1.
+        p: Its p-value, corrected for other comparisons; `None` for its own.
+    """
+    p = difference.p if p is None else p
+    effect = points(difference.effect)
+    if math.isinf(difference.detectable):
+        return (
+            f"{first} and {second} differ by {effect}, and one of them has a single run: seeds "
+            "alone may make such a difference, so two or more of each are needed."
+        )
+    seeds = _seeds(difference)
+    if p < ALPHA:
+        better, worse = (second, first) if difference.effect > 0 else (first, second)
+        low, high = sorted((abs(difference.low), abs(difference.high)))
+        return (
+            f"{better} is better than {worse} by {effect} (95 % interval "
+            f"{_number(low)} to {_number(high)}, {seeds})."
+        )
+    could = points(difference.detectable)
+    text = (
+        f"No difference shown between {first} and {second}: {seeds} could show {could}, these "
+        f"differ by {effect}."
+    )
+    if difference.needed and difference.needed > max(difference.n):
+        text += f" To show a difference of that size, {difference.needed:,} seeds each are needed."
+    return text
+
+
+def points(share: float) -> str:
+    """Write a difference of accuracies, 0–1, in percentage points."""
+    number = _number(abs(share))
+    return f"{number} {'point' if number == '1' else 'points'}"
+
+
+def _number(share: float) -> str:
+    """Write a share in percent with two digits that matter, and at most two decimals."""
+    value = 100 * share
+    decimals = 2 if value < 1 else 1 if value < 10 else 0
+    return f"{value:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{value:.0f}"
+
+
+def _seeds(difference: Difference) -> str:
+    first, second = difference.n
+    if difference.is_paired:
+        return f"{first} pairs of seeds"
+    return f"{first} seeds each" if first == second else f"{first} and {second} seeds"
