@@ -1,5 +1,6 @@
 """Where plugins come from: the built-in folder, the user's folders, installed packages."""
 
+import contextlib
 import difflib
 import hashlib
 import importlib.metadata
@@ -171,6 +172,24 @@ def import_plugin(source: Source) -> ModuleType:
     if source.location and _loaded.setdefault(source.location, digest) != digest:
         _forget(source.location)
         _loaded[source.location] = digest
+    with _without_bytecode():
+        return _import(source)
+
+
+@contextlib.contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """Let Python keep no compiled code: it takes a file of the same length and second for the same.
+
+    An author who saves twice in a second would be shown the first version for ever.
+    """
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _import(source: Source) -> ModuleType:
     if source.entry_point:
         return cast(ModuleType, source.entry_point.load())
     path = source.location

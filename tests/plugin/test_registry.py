@@ -28,6 +28,7 @@ from explorer.plugin.sources import (
     find_sources,
     fingerprint,
     from_target,
+    import_plugin,
     in_folders,
 )
 from explorer.settings import Settings
@@ -443,6 +444,22 @@ def test_a_plugin_may_use_dataclasses_with_annotations_that_are_read_late(tmp_pa
 
 
 # A worker loads a plugin again when its fingerprint has changed.
+@pytest.mark.parametrize("name", ["own.py", "own/__init__.py", "own/part.py"])
+def test_an_edit_of_the_same_length_within_a_second_is_seen(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # as where nobody has set it
+    file = tmp_path / "plugins" / name
+    file.parent.mkdir(parents=True)
+    if name.endswith("part.py"):
+        (file.parent / "__init__.py").write_text("from .part import value")
+    found = []
+    for value in (1, 2, 1):
+        file.write_text(f"value = {value}")
+        os.utime(file, (1e9, 1e9))
+        (source,) = in_folders([tmp_path / "plugins"])
+        found.append(import_plugin(source).value)
+    assert found == [1, 2, 1]
+
+
 def test_a_package_that_was_edited_runs_its_new_code_when_it_is_loaded_again(tmp_path):
     write(tmp_path / "mine" / "__init__.py", "from .net import *\nfrom .net import Good")
     write(tmp_path / "mine" / "net.py", GOOD)
