@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from explorer.charts.bars import POSITIVE
-from explorer.charts.style import as_text, figure
+from explorer.charts.bars import labelled_bars
+from explorer.charts.style import as_text
 from explorer.text import cut
 
 ROW = 26  # pixels
@@ -21,33 +21,16 @@ def answers(counts: Mapping[str, int], own: str | None = None) -> go.Figure:
         own: The answer of who looks, which is marked.
     """
     shown = dict(list(counts.items())[:MOST_BARS])
-    chart = figure(ROW * max(1, len(shown)) + 8, "answers")
-    colours = [POSITIVE if each == own else "rgba(128, 128, 128, 0.6)" for each in shown]
-    places = list(range(len(shown)))
-    chart.add_bar(
-        x=list(shown.values()),
-        y=places,
-        orientation="h",
-        marker={"color": colours},
-        text=[f"{number:,}" for number in shown.values()],
-        textposition="outside",
-        cliponaxis=False,
-        hoverinfo="skip",
-    )
     names = [as_text(cut(each, LONGEST)) for each in shown]
-    ticks = [
-        f"<b>{name} (yours)</b>" if each == own else name
-        for each, name in zip(shown, names, strict=True)
-    ]
-    most = max([1, *shown.values()])
-    chart.update_xaxes(range=[0, 1.2 * most], visible=False, fixedrange=True)
-    chart.update_yaxes(
-        range=[len(shown) - 0.5, -0.5],
-        tickvals=places,
-        ticktext=ticks,
-        fixedrange=True,
-        automargin=True,
-        ticklabelstandoff=6,
+    return labelled_bars(
+        list(shown.values()),
+        [
+            f"<b>{name} (yours)</b>" if each == own else name
+            for each, name in zip(shown, names, strict=True)
+        ],
+        [f"{number:,}" for number in shown.values()],
+        [each == own for each in shown],
+        end=1.2 * max([1, *shown.values()]),
+        row=ROW,
+        revision="answers",
     )
-    chart.update_layout(bargap=0.25, dragmode=False)
-    return chart

@@ -11,6 +11,7 @@ from explorer.text import percent
 ROW = 22  # pixels
 LEAST = 0.0005  # probability that is written out
 POSITIVE = SIGNED[2][1]
+UNMARKED = "rgba(128, 128, 128, 0.6)"
 
 
 def probabilities(
@@ -24,26 +25,57 @@ def probabilities(
         correct: The number of the correct class.
         row: The height of a bar and the gap below it, in pixels.
     """
-    chart = figure(row * len(values) + 8, "probabilities")
     best = max(range(len(values)), key=lambda i: values[i])
-    colours = [POSITIVE if i == best else "rgba(128, 128, 128, 0.6)" for i in range(len(values))]
+    names = list(map(as_text, classes))
+    return labelled_bars(
+        values,
+        [f"<b>{name} ✓</b>" if i == correct else name for i, name in enumerate(names)],
+        [percent(value) if value >= LEAST else "" for value in values],
+        [i == best for i in range(len(values))],
+        end=1.3,
+        row=row,
+        revision="probabilities",
+    )
+
+
+def labelled_bars(
+    values: Sequence[float],
+    names: Sequence[str],
+    texts: Sequence[str],
+    marked: Sequence[bool],
+    *,
+    end: float,
+    row: int,
+    revision: str,
+) -> go.Figure:
+    """Draw a bar for each value from the top down, with its name before it and a text at its end.
+
+    Args:
+        values: How long the bars are.
+        names: Of the bars, as HTML.
+        texts: What stands at their ends.
+        marked: Which of them are coloured.
+        end: The value at the right edge.
+        row: The height of a bar and the gap below it, in pixels.
+        revision: As long as it is the same, a reader's zoom is kept.
+    """
+    chart = figure(row * max(1, len(values)) + 8, revision)
+    places = list(range(len(values)))
     chart.add_bar(
         x=list(values),
-        y=list(range(len(values))),
+        y=places,
         orientation="h",
-        marker={"color": colours},
-        text=[percent(value) if value >= LEAST else "" for value in values],
+        marker={"color": [POSITIVE if is_marked else UNMARKED for is_marked in marked]},
+        text=list(texts),
         textposition="outside",
         cliponaxis=False,
         hoverinfo="skip",
     )
-    names = list(map(as_text, classes))
-    ticks = [f"<b>{name} ✓</b>" if i == correct else name for i, name in enumerate(names)]
-    chart.update_xaxes(range=[0, 1.3], visible=False, fixedrange=True)
+    chart.update_xaxes(range=[0, end], visible=False, fixedrange=True)
     chart.update_yaxes(
         range=[len(values) - 0.5, -0.5],
-        tickvals=list(range(len(values))),
-        ticktext=ticks,
+        tickvals=places,
+        ticktext=list(names),
         fixedrange=True,
         automargin=True,
         ticklabelstandoff=6,

@@ -44,13 +44,23 @@ def data_set(offered: Mapping[str, DataSet]) -> DataSet:
     return offered[choose("Data set", "dataset", names, names[0])]
 
 
-def choose(label: str, name: str, options: Sequence[str], default: str) -> str:
-    """Show a picker, whose value is in the address under its name unless it is the default."""
-    query_params.take(name, OneOf(options))
-    st.session_state.setdefault(name, default)
+def choose(label: str, name: str, options: Sequence[str], default: str, key: str = "") -> str:
+    """Show a picker, whose value is in the address under its name unless it is the default.
+
+    Args:
+        label: What stands above it.
+        name: The control's, and its name in the address.
+        options: What can be chosen.
+        default: What is chosen at first.
+        key: The widget's, where it is not the name.
+    """
+    key = key or name
+    query_params.take(name, OneOf(options), key)
+    st.session_state.setdefault(key, default)
     chosen: str = controls.choose(
         name,
-        lambda: st.selectbox(plain(label), options, key=name, persist_state="session"),
+        lambda: st.selectbox(plain(label), options, key=key, persist_state="session"),
+        key,
     )
     query_params.put(name, chosen, default)
     return chosen

@@ -61,6 +61,24 @@ def page(context):
     page.close()
 
 
+@pytest.fixture
+def visit(browser):
+    """Open an address as somebody else would."""
+    contexts = []
+
+    def open_page(address, **options):
+        context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
 class _OtherSite(http.server.BaseHTTPRequestHandler):
     """Shows the address behind its question mark in a frame."""
 

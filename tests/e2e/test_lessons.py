@@ -30,23 +30,6 @@ def hosted(tmp_path_factory, cache):
         yield address
 
 
-@pytest.fixture
-def visit(browser):
-    contexts = []
-
-    def open_page(address, **options):
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
 def guess(page, answer: str) -> None:
     page.get_by_test_id("stRadioOption").filter(has_text=re.compile(f"^{answer}$")).click()
     page.get_by_role("button", name="That is my guess").click()

@@ -10,24 +10,6 @@ from serving import serving
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def visit(browser):
-    """Open an address as somebody else would."""
-    contexts = []
-
-    def open_page(address, **options):
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
 def ready(page) -> None:
     expect(page.get_by_role("button", name="Copy link")).to_be_visible()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)

@@ -16,6 +16,7 @@ from explorer.inspection.scores import Answers
 from explorer.ui import controls, query_params, state
 from explorer.ui.components.chart import chart
 from explorer.ui.failure import sentence
+from explorer.ui.forms import choose
 from explorer.ui.pages.inside import worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import open_test_image
@@ -79,7 +80,7 @@ def _pixels(case: Case) -> None:
             values = case.session.attribution(case.chosen.pixels, target, method, case.off)
             found.append((method, values))
     if shown := cam_layers(case.recording.parts):
-        layer = _choose(CAM, "Grad-CAM of", shown, shown[-1], f"cam {case.subject.run.id}")
+        layer = choose("Grad-CAM of", CAM, shown, shown[-1], f"cam {case.subject.run.id}")
         try:
             cam = case.session.grad_cam(case.chosen.pixels, target, layer, case.off)
         except ExplorerError as error:  # no gradient may reach it
@@ -93,19 +94,6 @@ def _pixels(case: Case) -> None:
         "black and measures how far the logit falls; Grad-CAM weights the layer's maps by the "
         "gradient of the logit."
     )
-
-
-def _choose(name: str, label: str, options: Sequence[str], default: str, key: str) -> str:
-    """Let the visitor choose a part, which the address has unless it is the usual one."""
-    query_params.take(name, OneOf(options), key)
-    st.session_state.setdefault(key, default)
-    chosen: str = controls.choose(
-        name,
-        lambda: st.selectbox(plain(label), options, key=key, persist_state="session"),
-        key,
-    )
-    query_params.put(name, chosen, default)
-    return chosen
 
 
 def cam_layers(parts: Sequence[Part]) -> list[str]:
@@ -128,7 +116,7 @@ def _filters(case: Case) -> None:
     if not found:
         st.info("This network has no two-dimensional convolution.")
         return
-    path = _choose(FILTERS, "Filters of", list(found), next(iter(found)), "filters of")
+    path = choose("Filters of", FILTERS, list(found), next(iter(found)), "filters of")
     chosen = found[path]
     outputs, inputs, height, width = chosen.values.shape
     chart(map_charts.filters(chosen.values), key="filters")
