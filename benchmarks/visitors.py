@@ -7,7 +7,7 @@ often as a live run is drawn, is measured by the same visitors. Parts, all of th
     visit     what one visit of each page costs, one after the other
     opening   all visitors open the link within a few seconds, as browsers that were never here
     many      some train, some watch a live run, some look inside; all click now and then
-    slowed    the steps a second of one run, alone, watched, and alone again
+    slowed    the steps a second of one run, alone and watched in turn
     churn     only if named: visitors come and go, and the memory is sampled; `--seconds 900`
 
     python benchmarks/visitors.py many --visitors 50 --training 5 --looking 13 --seconds 60
@@ -50,6 +50,7 @@ MOST_VISITORS, MOST_SECONDS = 200, 1800
 VISITS = 6  # of each page, one after the other, after one that warms up
 THINKING = 8.0  # seconds between two clicks of a visitor, from half to one and a half of it
 STAY = 40.0  # seconds that a visitor stays on average, where they come and go
+ROUNDS = 4  # times that a run is measured alone and then watched
 SAMPLE = 5.0  # seconds between two looks at the memory
 SETTLE = 5.0  # seconds from the last arrival until something is measured
 # The last one has children check the plugins, which would disturb what comes after.
@@ -353,10 +354,11 @@ async def _many(place: Place, options: argparse.Namespace) -> Row:
     random.shuffle(visitors)
     await _arrive(visitors, options.within)
     others = range(1, options.training)
-    visitors += await asyncio.gather(
+    started = await asyncio.gather(
         *(_start(place, number, options.epochs, clicks) for number in others)
     )
-    visitors.append(first)
+    started.append(first)
+    visitors += started
     await asyncio.sleep(SETTLE)
     for visitor in visitors:  # what comes now is not of the rush
         for what in (UPDATE, BETWEEN):
@@ -372,6 +374,7 @@ async def _many(place: Place, options: argparse.Namespace) -> Row:
     if place.store and not place.store.run(run).status.is_live:
         place.errors["The run that is watched was over too early: more --epochs."] += 1
     await place.leave(visitors)
+    await _stop(place, started)
     for what in (FIRST_TEXT, FIRST_RUN, UPDATE, BETWEEN):
         clicks[what] = _all(visitors, what)
     return {"times": clicks, "cores": cores, "memory": most, "visitors": visitors}
@@ -386,7 +389,7 @@ async def _slowed(place: Place, options: argparse.Namespace) -> Row:
     run = await _live(place, first)
     await place.leave([first])
     rows = []
-    for watchers in (0, watching, 0):
+    for watchers in (*ROUNDS * (0, watching), 0):
         visitors = [place.visitor("", f"run={run}") for _ in range(watchers)]
         if visitors:
             await _arrive(visitors, options.within)
@@ -394,7 +397,7 @@ async def _slowed(place: Place, options: argparse.Namespace) -> Row:
         for visitor in visitors:
             visitor.seconds[UPDATE].clear()
         received, meter = sum(v.received for v in visitors), Meter(place.process)
-        steps = await _steps(place, run, options.seconds / 2)
+        steps = await _steps(place, run, options.seconds / ROUNDS)
         updates = len(_all(visitors, UPDATE))
         cores = meter.cores()
         rows.append(
@@ -404,20 +407,27 @@ async def _slowed(place: Place, options: argparse.Namespace) -> Row:
                 "children's cores": cores[1],
                 "visitors' cores": cores[2],
                 "updates": updates,
-                "seconds": options.seconds / 2,
+                "seconds": options.seconds / ROUNDS,
                 "bytes": sum(v.received for v in visitors) - received,
             }
         )
         await place.leave(visitors)
         await asyncio.sleep(1)
-    if place.store:  # so that what is measured next has the processor for itself
-        closing = place.visitor("", f"run={run}")
-        closing.come_as(first)  # nobody else may stop it
+    await _stop(place, [first])
+    return {"watchers": watching, "rows": rows}
+
+
+async def _stop(place: Place, visitors: Sequence[Visitor]) -> None:
+    """Stop the runs of visitors, so that what is measured next has the processor for itself."""
+    if not place.store:
+        return
+    for visitor in visitors:
+        closing = place.visitor("", visitor.query)
+        closing.come_as(visitor)  # nobody else may stop it
         await _trying(closing, closing.arrive())
         await _trying(closing, closing.click("Stop"))
         await place.leave([closing])
-        await asyncio.sleep(2)
-    return {"watchers": watching, "rows": rows}
+    await asyncio.sleep(2)
 
 
 async def _steps(place: Place, run: str, seconds: float) -> float:
@@ -552,26 +562,40 @@ def _many_tables(found: Mapping[str, Row]) -> Row:
 def _slowed_tables(found: Mapping[str, Row]) -> Row:
     rows = []
     for app, each in found.items():
-        before, watched, after = each["rows"]
-        alone = mean([before["steps a second"], after["steps a second"]])
-        idle = mean([before["server's cores"], after["server's cores"]])
-        updates = watched["updates"] or float("nan")
-        own = watched["server's cores"] - idle
+        alone, watched = each["rows"][::2], each["rows"][1::2]
+        slower = [
+            100
+            * (
+                1
+                - now["steps a second"] / mean([before["steps a second"], after["steps a second"]])
+            )
+            for before, now, after in zip(alone, watched, alone[1:], strict=False)
+            if before["steps a second"]
+        ] or [0.0]
+        updates = sum(row["updates"] for row in watched) or float("nan")
+        seconds = sum(row["seconds"] for row in watched)
+        own = _mean(watched, "server's cores") - _mean(alone, "server's cores")
         rows.append(
             {
                 "app": app,
                 "watchers": each["watchers"],
-                "steps/s alone": alone,
-                "watched": watched["steps a second"],
-                "slowed by, %": 100 * (1 - watched["steps a second"] / alone) if alone else 0.0,
-                "server's cores": watched["server's cores"],
-                "visitors' cores": watched["visitors' cores"],
-                "updates a second and watcher": updates / watched["seconds"] / each["watchers"],
-                "CPU of an update, ms": 1000 * own * watched["seconds"] / updates,
-                "kB of an update": watched["bytes"] / updates / 1000,
+                "steps/s alone": _mean(alone, "steps a second"),
+                "watched": _mean(watched, "steps a second"),
+                "slowed by, %": mean(slower),
+                "least": min(slower),
+                "most": max(slower),
+                "server's cores": _mean(watched, "server's cores"),
+                "visitors' cores": _mean(watched, "visitors' cores"),
+                "updates a second and watcher": updates / seconds / each["watchers"],
+                "CPU of an update, ms": 1000 * own * seconds / updates,
+                "kB of an update": sum(row["bytes"] for row in watched) / updates / 1000,
             }
         )
     return {"One run, alone and watched": rows}
+
+
+def _mean(rows: Sequence[Row], what: str) -> float:
+    return float(mean(row[what] for row in rows))
 
 
 def _churn_tables(found: Mapping[str, list[Row]]) -> Row:

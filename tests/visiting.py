@@ -212,6 +212,11 @@ class Visitor:
         there = ", ".join(sorted({s.label for s in self.shown.values() if s.element is not None}))
         raise LookupError(f"There is no {label!r} on the page; there are {there or 'no widgets'}.")
 
+    @property
+    def intervals(self) -> list[float]:
+        """At how many seconds the page's fragments run by themselves."""
+        return [interval for interval, _ in self._timers.values()]
+
     async def leave(self) -> None:
         """Close the page."""
         for _, timer in self._timers.values():

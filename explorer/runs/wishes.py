@@ -39,3 +39,9 @@ def wished_by(store: RunStore, visitor: str) -> dict[str, bool]:
     )
     with store.transaction() as connection:
         return {run: number == 1 for run, number in connection.execute(query)}
+
+
+def wishers(store: RunStore, id: str) -> frozenset[str]:
+    """Return the visitors who asked for a run."""
+    with store.transaction() as connection:
+        return frozenset(connection.scalars(sql.select(WISHES.c.visitor).where(WISHES.c.run == id)))

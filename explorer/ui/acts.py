@@ -130,10 +130,10 @@ def mine() -> dict[str, bool] | None:
     return state.hosting().mine(visitor())
 
 
-def may_stop(id: str) -> bool:
-    """Return whether this visitor may stop a run."""
-    own = mine()
-    return own is None or id in own
+def may_stop(id: str, age: float = 0.0) -> bool:
+    """Return whether this visitor may stop a live run, as of at most `age` seconds ago."""
+    who = visitor()
+    return who.is_operator or who.id in state.following().wishers(id, age)
 
 
 def printed(id: str) -> str:

@@ -15,13 +15,15 @@ from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
 from explorer.ui import acts, failure, state
 from explorer.ui.components.chart import chart
+from explorer.ui.fragments import run_fragment_every
 from explorer.ui.pace import LEAST
 from explorer.ui.words import code, plain
 
 WAITING_SECONDS = 5.0  # between two looks at what may be resumed
-STEADY_SECONDS = 5.0  # for which a page keeps its pace; to change it, the page runs again
-SHARED_SECONDS = 0.25  # how old may be what another has read, where many watch
-WATCHER = "watcher"  # session key: identifies this page among those that watch a live run
+SHARED_SECONDS = 0.5  # how old may be what another has read, where many watch
+# Session keys.
+WATCHER = "watcher"  # identifies this page among those that watch a live run
+PAUSE = "watcher.pause"  # seconds between two looks of it
 
 
 def panel(runs: Sequence[Run], key: str) -> None:
@@ -31,38 +33,43 @@ def panel(runs: Sequence[Run], key: str) -> None:
     says; while one may be resumed, which another visitor can do, it does so less often.
     """
     live = any(run.status.is_live for run in runs)
-    waiting = any(run.status.is_resumable for run in runs)
-    pause = WAITING_SECONDS if waiting else None
+    pause = None
     if live:
-        pause = state.pace().enter(st.session_state.setdefault(WATCHER, secrets.token_hex(8)))
-    began = time.monotonic()
-    st.fragment(_panel, run_every=pause)(
-        [run.id for run in runs], key, (pause or 0.0) if live else 0.0, began
-    )
+        before = st.session_state.get(PAUSE, LEAST)
+        pause = st.session_state[PAUSE] = state.pace().enter(_watcher(), before)
+    elif any(run.status.is_resumable for run in runs):
+        pause = WAITING_SECONDS
+    st.fragment(_panel, run_every=pause)([run.id for run in runs], key, live)
 
 
-def _panel(ids: Sequence[str], key: str, pause: float, began: float) -> None:
-    """Show the panel; run the page again if it is to be looked at more often, or less.
+def _watcher() -> str:
+    """Identify this page among those that watch a live run."""
+    name: str = st.session_state.setdefault(WATCHER, secrets.token_hex(8))
+    return name
+
+
+def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
+    """Show the panel; run the page again where runs begin or end.
 
     Args:
         ids: The runs.
         key: Begins the keys of what is on it.
-        pause: Seconds between two looks at a live run; 0 if none was live.
-        began: When the page last ran, as `time.monotonic` counts.
+        was_live: Whether one of them was live when the page ran.
     """
+    pause = st.session_state.get(PAUSE, LEAST) if was_live else LEAST
     if pause > LEAST:
         time.sleep(state.pace().until_together())
     before = time.thread_time()
     # Where many watch, one reads for all who look within a moment.
-    age = SHARED_SECONDS if pause > LEAST else 0.0
-    live = _show(ids, key, age)
-    if live != bool(pause):
+    live = _show(ids, key, SHARED_SECONDS if pause > LEAST else 0.0)
+    if live != was_live:
         st.rerun()
     if live:
         pace = state.pace()
-        pace.looked(st.session_state[WATCHER], time.thread_time() - before)
-        if time.monotonic() - began > STEADY_SECONDS and pace.seconds(pause) != pause:
-            st.rerun()
+        pace.looked(_watcher(), time.thread_time() - before)
+        if (now := pace.seconds(pause)) != pause:
+            st.session_state[PAUSE] = now
+            run_fragment_every(now)
 
 
 def _show(ids: Sequence[str], key: str, age: float) -> bool:
@@ -76,11 +83,11 @@ def _show(ids: Sequence[str], key: str, age: float) -> bool:
     runs = [run for run, _ in found]
     labels = distinguish(runs)
     traces = [
-        Trace(run, _steps(run, store, age), labels[run.id], _scores(run, store))
+        Trace(run, _steps(run, store, age), labels[run.id], _scores(run, store, age))
         for run, store in found
     ]
     for trace in traces:
-        _status(trace.run, trace.steps, key)
+        _status(trace.run, trace.steps, key, age)
     accuracy, loss = state.curves(traces)
     st.markdown("**Accuracy** — solid: on test images, dashed: on training images")
     chart(accuracy, key=f"{key}.accuracy")
@@ -105,11 +112,11 @@ def _note_older_code(runs: Sequence[Run]) -> None:
             )
 
 
-def _scores(run: Run, store: RunStore) -> Sequence[Score]:
+def _scores(run: Run, store: RunStore, age: float) -> Sequence[Score]:
     if not run.spec.recipe.score_every:
         return ()
     if run.status.is_live:
-        return store.scores(run.id)
+        return state.following().scores(run.id, age)
     return state.recorded_scores(run.id, len(run.epochs), store)
 
 
@@ -119,13 +126,13 @@ def _steps(run: Run, store: RunStore, age: float) -> Sequence[Step]:
     return state.recorded_steps(run.id, len(run.epochs), store)
 
 
-def _status(run: Run, steps: Sequence[Step], key: str) -> None:
+def _status(run: Run, steps: Sequence[Step], key: str, age: float) -> None:
     name, epochs = plain(run.spec.architecture), run.spec.recipe.epochs
     if run.status.is_live:
         now = progress(run, steps)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(now.fraction, f"**{name}** — {plain(_doing(run, steps, now))}")
-            if acts.may_stop(run.id):
+            if acts.may_stop(run.id, age):
                 st.button(
                     "Stop",
                     icon=":material/stop:",

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 
 SHARE = 0.1  # of one core, for all watchers together; training waits for about as much
-LEAST, MOST = 0.5, 4.0  # seconds between two looks
-STEP = 0.5  # seconds; an interval is a multiple of it, so that few watchers more change nothing
-AROUND = 0.01  # seconds that a look costs the server beyond what is measured of it, by a profile
-TOGETHER = 0.5  # seconds between two moments at which looks are answered, where many watch
+LEAST, MOST = 0.5, 8.0  # seconds between two looks
+STEP = 0.5  # seconds; an interval is a multiple of it
+STEADY = 0.6  # of an interval; it stays as it is until so much of it would do
+AROUND = 1.0  # times as much as is measured of a look, that it costs around it, by a profile
+TOGETHER = 0.75  # seconds between two moments at which looks are answered, where many watch
 PATIENCE = 3 * MOST  # seconds without a look, after which a watcher is gone
 
 
@@ -38,11 +39,16 @@ class Pace:
             self._seen = {who: at for who, at in self._seen.items() if at > gone}
             return len(self._seen)
 
-    def enter(self, who: str) -> float:
-        """Count a watcher who begins to watch, and return how often they may look, in seconds."""
+    def enter(self, who: str, before: float = LEAST) -> float:
+        """Count a watcher who begins to watch, and return how often they may look, in seconds.
+
+        Args:
+            who: Identifies the watcher.
+            before: How often they did so far.
+        """
         with self._lock:
             self._seen[who] = self._now()
-        return self.seconds()
+        return self.seconds(before)
 
     def looked(self, who: str, cost: float) -> None:
         """Note that a watcher looked.
@@ -67,11 +73,11 @@ class Pace:
         """Return how many seconds are to be between two looks of each watcher.
 
         Args:
-            before: How many there were so far, which it stays near: an interval that changes at
-                each arrival would disturb all who are there.
+            before: How many there were so far, which it stays near: who comes or goes is not to
+                disturb all who are there.
         """
-        wanted = self.watchers * (self._cost + AROUND) / SHARE
-        if before - 1.5 * STEP < wanted <= before:
+        wanted = self.watchers * self._cost * (1 + AROUND) / SHARE
+        if STEADY * before < wanted <= before:
             return before
         steps = -int(-wanted // STEP)
         return min(MOST, max(LEAST, steps * STEP))

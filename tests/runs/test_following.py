@@ -2,7 +2,8 @@ import pytest
 
 from explorer.runs.following import MOST_RUNS, Follower
 from explorer.runs.run import RunSpec, Status
-from explorer.training.events import Started, Step
+from explorer.runs.wishes import wish
+from explorer.training.events import Score, Started, Step
 from explorer.training.recipe import preset
 
 
@@ -88,3 +89,15 @@ def test_what_is_over_is_read_each_time(store, run):
     assert later.run(run.id, age=0.25).status is Status.STOPPED
     store.claim(run.id, "worker")
     assert later.run(run.id, age=0.25).status.is_live
+
+
+def test_scores_and_who_wants_a_run_are_shared_as_well(store, run):
+    now = [0.0]
+    follower = Follower(store, lambda: now[0])
+    assert (list(follower.scores(run.id)), list(follower.wishers(run.id))) == ([], [])
+    wish(store, run.id, "ada")
+    store.append(run.id, "worker", score := Score(2, 1, 0.5, 0.9, 1000))
+    assert (list(follower.scores(run.id, 0.5)), list(follower.wishers(run.id, 0.5))) == ([], [])
+    now[0] = 0.5
+    assert follower.scores(run.id, 0.5) == (score,)
+    assert set(follower.wishers(run.id, 0.5)) == {"ada"}

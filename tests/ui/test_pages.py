@@ -1,6 +1,5 @@
 import time
 from math import isnan
-from types import SimpleNamespace
 from urllib.parse import parse_qs, urlencode
 
 import pytest
@@ -570,10 +569,11 @@ def test_a_live_run_is_drawn_once_a_step_however_many_watch(app, drawn, store, m
     watchers = [AppTest.from_file(SCRIPT, default_timeout=60) for _ in range(2)]
     read = []
     steps = store.steps
-    own = SimpleNamespace(
-        run=store.run, steps=lambda id, after=0: read.append(steps(id, after)) or read[-1]
+    monkeypatch.setattr(
+        state.following()._store,
+        "steps",
+        lambda *given, **at: read.append(steps(*given, **at)) or read[-1],
     )
-    monkeypatch.setattr(state.following(), "_store", own)
     for step in (1, 2, 3):
         store.append(run.id, "worker", Step(step, 1, 1.0, 0.5, 0.01, 9000.0, 64))
         drawn.clear()
