@@ -342,6 +342,8 @@ class Visitor:
         self._hash = session.page_script_hash or self._hash
         self._oldest = session.config.max_cached_message_age
         fragments = message.metadata.run.fragment_ids
+        # A server that is busy may not say that a run is over when it begins the next one.
+        self._finish(self._answer)
         self._latest = message.metadata.run.script_run_id
         awaited = self._awaited[0] if self._awaited else ""
         if awaited in fragments or not (awaited or fragments):
@@ -359,6 +361,8 @@ class Visitor:
         now, run = perf_counter(), message.metadata.run
         status, fragments = message.script_finished, list(run.fragment_ids)
         if status == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            if run.script_run_id == self._answer:
+                self._answer = ""  # what was asked for comes with the next run
             return
         if status == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
             self.errors.append("The script could not be compiled.")
@@ -366,7 +370,10 @@ class Visitor:
             self._finish_fragment(fragment, now)
         if fragments or run.script_run_id == self._latest:
             self._forget(fragments, run.script_run_id)
-        if self._awaited and self._answer == run.script_run_id and not self._awaited[1].done():
+        self._finish(run.script_run_id)
+
+    def _finish(self, run: str) -> None:
+        if self._awaited and run and self._answer == run and not self._awaited[1].done():
             self._awaited[1].set_result(None)
 
     def _finish_fragment(self, fragment: str, now: float) -> None:

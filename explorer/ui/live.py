@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
@@ -39,7 +39,7 @@ def panel(runs: Sequence[Run], key: str) -> None:
         pause = st.session_state[PAUSE] = state.pace().enter(_watcher(), before)
     elif any(run.status.is_resumable for run in runs):
         pause = WAITING_SECONDS
-    st.fragment(_panel, run_every=pause)([run.id for run in runs], key, live)
+    st.fragment(_panel, run_every=pause)([run.id for run in runs], key, live, iter([True]))
 
 
 def _watcher() -> str:
@@ -48,16 +48,17 @@ def _watcher() -> str:
     return name
 
 
-def _panel(ids: Sequence[str], key: str, was_live: bool) -> None:
+def _panel(ids: Sequence[str], key: str, was_live: bool, page_runs: Iterator[bool]) -> None:
     """Show the panel; run the page again where runs begin or end.
 
     Args:
         ids: The runs.
         key: Begins the keys of what is on it.
         was_live: Whether one of them was live when the page ran.
+        page_runs: Yields `True` when the page runs, which is not to wait for others; then nothing.
     """
     pause = st.session_state.get(PAUSE, LEAST) if was_live else LEAST
-    if pause > LEAST:
+    if not next(page_runs, False) and pause > LEAST:
         time.sleep(state.pace().until_together())
     before = time.thread_time()
     # Where many watch, one reads for all who look within a moment.

@@ -5,8 +5,11 @@ the server emptied, which would take the queue of runs and the plugins from ever
 for the names of files in the checkout that were edited.
 """
 
+from contextlib import suppress
+
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnected
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 UNHEARD = ("clear_cache", "load_git_info")
@@ -21,14 +24,16 @@ class IgnoreMessages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the connection on."""
         if scope["type"] != "websocket":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
 
         async def receive_heard() -> Message:
             while _is_unheard(message := await receive()):
                 pass
             return message
 
-        await self._app(scope, receive_heard, send)
+        with suppress(WebSocketDisconnected):  # the browser left while it was told something
+            await self._app(scope, receive_heard, send)
 
 
 def _is_unheard(message: Message) -> bool:

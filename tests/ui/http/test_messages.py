@@ -5,6 +5,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnected
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from explorer.ui.http.messages import IgnoreMessages
@@ -60,3 +61,16 @@ def test_everything_else_reaches_it_as_it_was_sent(socket, content):
 def test_text_reaches_it_too(socket):
     socket.send_text("x")
     assert socket.receive_bytes() == b"x"
+
+
+def test_a_browser_that_left_while_it_was_told_something_leaves_no_traceback():
+    async def close_twice(socket):
+        await socket.accept()
+        await socket.close()
+        await socket.close()
+
+    app = Starlette(routes=[WebSocketRoute("/", close_twice)])
+    with pytest.raises(WebSocketDisconnected), TestClient(app).websocket_connect("/") as socket:
+        socket.receive()
+    with TestClient(IgnoreMessages(app)).websocket_connect("/") as socket:
+        assert socket.receive()["type"] == "websocket.close"
