@@ -1,7 +1,8 @@
-"""The data sets: MNIST, which is included, and four that torchvision downloads at first use."""
+"""The data sets: MNIST, another made from it, and four that torchvision downloads at first use."""
 
 from explorer import DataSet, ImageSpec, hookimpl, torchvision_reader
 from explorer.data.mnist import MNIST
+from explorer.data.mnist.scales import MNIST_SCALES
 
 GREY = ImageSpec(channels=1, size=28, num_classes=10)
 
@@ -9,6 +10,7 @@ GREY = ImageSpec(channels=1, size=28, num_classes=10)
 @hookimpl
 def register_datasets(register):
     register(MNIST)
+    register(MNIST_SCALES)
     register(
         DataSet(
             name="fashion-mnist",

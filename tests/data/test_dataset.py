@@ -12,10 +12,11 @@ REGISTRY = discover()
 DATASETS, dataset = REGISTRY.datasets, REGISTRY.dataset
 
 
-def test_there_are_five_data_sets_with_their_image_sizes():
+def test_there_are_six_data_sets_with_their_image_sizes():
     grey, colour = ImageSpec(1, 28, 10), ImageSpec(3, 32, 10)
     assert {name: known.images for name, known in DATASETS.items()} == {
         "mnist": grey,
+        "mnist-scales": ImageSpec(1, 40, 10),
         "fashion-mnist": grey,
         "kmnist": grey,
         "qmnist": grey,
@@ -23,12 +24,14 @@ def test_there_are_five_data_sets_with_their_image_sizes():
     }
 
 
-def test_only_mnist_needs_no_download():
-    assert [known.name for known in DATASETS.values() if not known.needs_download] == ["mnist"]
+def test_only_mnist_and_what_is_made_of_it_need_no_download():
+    here = [known.name for known in DATASETS.values() if not known.needs_download]
+    assert here == ["mnist", "mnist-scales"]
 
 
 def test_the_built_in_data_sets_never_change_so_their_runs_need_no_version():
-    assert {known.version for known in DATASETS.values()} == {""}
+    assert {known.version for known in DATASETS.values() if known.name != "mnist-scales"} == {""}
+    assert dataset("mnist-scales").version == "1"
 
 
 @pytest.mark.parametrize("known", DATASETS.values(), ids=DATASETS)

@@ -138,7 +138,7 @@ def test_a_network_that_fails_on_all_images_alike_is_refused_for_the_first(tmp_p
 def test_it_is_offered_for_the_data_sets_that_it_fits(tmp_path):
     source(tmp_path, building=LARGE)
     registry = discover([tmp_path])
-    assert list(registry.fitting(registry["wide-net"])) == ["cifar-10"]
+    assert list(registry.fitting(registry["wide-net"])) == ["mnist-scales", "cifar-10"]
     assert list(registry.fitting(registry["plain"])) == list(registry.datasets)
 
 
@@ -191,7 +191,8 @@ def test_a_data_set_that_does_not_fit_is_refused_with_those_that_do(tmp_path):
     with pytest.raises(MisfitError) as refusal:
         registry.require_fit(registry["wide-net"], {}, registry.dataset("mnist"))
     assert str(refusal.value) == (
-        "wide-net needs images of 32 pixels or more; those of mnist are 1×28×28. It fits cifar-10."
+        "wide-net needs images of 32 pixels or more; those of mnist are 1×28×28. It fits "
+        "mnist-scales, cifar-10."
     )
 
 
@@ -202,7 +203,7 @@ def test_options_that_do_not_fit_are_refused_in_the_words_of_the_author(tmp_path
         registry.require_fit(registry["wide-net"], {"width": 30}, registry.dataset("mnist"))
     assert str(refusal.value) == (
         "wide-net does not fit mnist (1×28×28, 10 classes): It raised AssertionError, line 19: too "
-        "wide. It fits cifar-10."
+        "wide. It fits mnist-scales, cifar-10."
     )
     registry.require_fit(registry["wide-net"], {"width": 30}, registry.dataset("cifar-10"))
 
@@ -220,11 +221,11 @@ def test_list_says_which_data_sets_a_network_fits(tmp_path, explorer):
     source(tmp_path, building=LARGE)
     told = {each["name"]: each for each in json.loads(explorer("list", "--json").stdout)}
     assert told["wide-net"]["images"] == [3, 32, 32]
-    assert told["wide-net"]["fits"] == ["cifar-10"]
+    assert told["wide-net"]["fits"] == ["mnist-scales", "cifar-10"]
     assert "mnist" in told["plain"]["fits"]
     lines = explorer("list").stdout.splitlines()
     first = next(n for n, line in enumerate(lines) if line.startswith("wide-net "))
-    assert lines[first + 1].strip() == "fits cifar-10"
+    assert lines[first + 1].strip() == "fits mnist-scales, cifar-10"
     assert sum("fits " in line for line in lines) == 1
 
 
@@ -233,7 +234,8 @@ def test_train_refuses_images_that_the_network_cannot_take(tmp_path, explorer):
     done = explorer("train", "wide-net")
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
-        "wide-net needs images of 32 pixels or more; those of mnist are 1×28×28. It fits cifar-10."
+        "wide-net needs images of 32 pixels or more; those of mnist are 1×28×28. It fits "
+        "mnist-scales, cifar-10."
     )
 
 

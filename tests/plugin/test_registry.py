@@ -927,7 +927,7 @@ def test_the_author_s_line_is_named_where_reading_fails(tmp_path):
     ("name", "end"),
     [
         ("fashion_mnist", "did you mean 'fashion-mnist'?"),
-        ("imagewoof!", "there are mnist, fashion-mnist, kmnist, qmnist, cifar-10."),
+        ("imagewoof!", "there are mnist, mnist-scales, fashion-mnist, kmnist, qmnist, cifar-10."),
     ],
 )
 def test_a_data_set_that_is_not_there_is_refused_with_what_there_is(name, end):

@@ -74,8 +74,8 @@ def test_a_network_that_is_given_grey_in_each_channel_says_so(page):
     page.run()
     assert not page.exception
     assert (
-        "Fits every data set. It takes colour images; of mnist, fashion-mnist, kmnist, qmnist it "
-        "is given the grey in each channel."
+        "Fits every data set. It takes colour images; of mnist, mnist-scales, fashion-mnist, "
+        "kmnist, qmnist it is given the grey in each channel."
     ) in [caption.value for caption in page.caption]
 
 
