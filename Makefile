@@ -31,7 +31,7 @@ screenshots: ## take the pictures of README.md; needs Chromium
 	$(PYTHON) docs/take_screenshots.py
 
 examples: ## train the recorded runs that ship with the explorer; takes minutes
-	$(PYTHON) -m explorer.engines.recording
+	$(PYTHON) -m explorer record explorer/runs/recorded/tutorial.toml
 
 ci: ## all that must hold before a change lands, in a fresh environment
 	.ci/run

@@ -59,11 +59,14 @@ def test_every_requirement_is_pinned_and_no_index_is_named(file):
 def test_the_targets_of_the_makefile_run_what_is_there():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     files = re.findall(r"\$\(PYTHON\) ([\w/]+\.py)", text)
-    modules = re.findall(r"\$\(PYTHON\) -m explorer\.([\w.]+)", text)
+    commands = re.findall(r"\$\(PYTHON\) -m explorer (\w+) (\S+)", text)
     assert files
-    assert modules
-    for file in [*files, *(f"explorer/{module.replace('.', '/')}.py" for module in modules)]:
+    assert commands
+    for file in files:
         assert '\nif __name__ == "__main__":\n' in (ROOT / file).read_text(encoding="utf-8")
+    for command, file in commands:
+        assert command in {each.name for each in app.registered_commands}
+        assert (ROOT / file).is_file()
 
 
 def test_the_oldest_python_that_is_supported_is_tested_elsewhere_too():

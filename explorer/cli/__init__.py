@@ -11,9 +11,9 @@ from explorer.cli.hosting import hash_password, show_settings
 from explorer.cli.inspecting import inspect
 from explorer.cli.lessons import check as check_lessons
 from explorer.cli.listing import list_architectures, list_datasets, runs
+from explorer.cli.lists import record, warm
 from explorer.cli.plugins import check, new_plugin
 from explorer.cli.training import train
-from explorer.cli.warming import warm
 
 __all__ = ["app"]
 
@@ -65,6 +65,7 @@ app.command("list")(in_sentences(list_architectures))
 app.command("datasets")(in_sentences(list_datasets))
 app.command("train")(in_sentences(train))
 app.command("warm")(in_sentences(warm))
+app.command("record")(in_sentences(record))
 app.command("new-plugin")(in_sentences(new_plugin))
 app.command("check")(in_sentences(check))
 app.command("inspect")(in_sentences(inspect))

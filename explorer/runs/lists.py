@@ -7,14 +7,15 @@
     epochs = 2
     seeds = [0, 1, 2]
 
-`dataset` is `mnist` and `recipe` is `fast` where there is none; all other keys are fields of the
-recipe, as the command line has them.
+`dataset` is `mnist` and `recipe` is `fast` where there is none; `weights` says which ones
+`explorer record` keeps: "none", "last" or "all". All other keys are fields of the recipe, as the
+command line has them.
 """
 
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
 from explorer.errors import ExplorerError
 from explorer.plugin.catalogue import Catalogue, Description
@@ -22,7 +23,9 @@ from explorer.runs.run import RunSpec, spec_of
 from explorer.text import suggest
 from explorer.training.recipe import OPTIONS, PRESETS, preset
 
-_OWN = ("architecture", "options", "dataset", "recipe", "seeds")
+Weights = Literal["none", "last", "all"]
+
+_OWN = ("architecture", "options", "dataset", "recipe", "seeds", "weights")
 _FIELDS = tuple(option.name for option in OPTIONS)
 
 
@@ -30,8 +33,20 @@ class ListError(ExplorerError, ValueError):
     """A list of runs cannot be read; the message names the entry, and what would be right."""
 
 
-def read_list(file: Path, catalogue: Catalogue[Description]) -> list[RunSpec]:
-    """Return the specs of all runs in a file, in its order, each once.
+class Wanted(NamedTuple):
+    """A run of a list.
+
+    Attributes:
+        spec: What is trained.
+        weights: Which of its weights a record keeps.
+    """
+
+    spec: RunSpec
+    weights: Weights
+
+
+def read_list(file: Path, catalogue: Catalogue[Description]) -> list[Wanted]:
+    """Return all runs of a file, in its order, each once.
 
     Args:
         file: In TOML.
@@ -49,16 +64,16 @@ def read_list(file: Path, catalogue: Catalogue[Description]) -> list[RunSpec]:
     entries = content.pop("run", None)
     if content or not isinstance(entries, list) or not entries:
         raise ListError(f"{file} should have tables [[run]] and nothing else.")
-    specs: list[RunSpec] = []
+    found: list[Wanted] = []
     for number, entry in enumerate(entries, 1):
         try:
-            specs += _specs(entry, catalogue)
+            found += _runs(entry, catalogue)
         except ExplorerError as error:
             raise ListError(f"{file}, run {number}: {error}") from error
-    return list({spec.id: spec for spec in specs}.values())
+    return list({wanted.spec.id: wanted for wanted in found}.values())
 
 
-def _specs(entry: Any, catalogue: Catalogue[Description]) -> Iterator[RunSpec]:
+def _runs(entry: Any, catalogue: Catalogue[Description]) -> Iterator[Wanted]:
     if not isinstance(entry, Mapping):
         raise ListError("a run is a table, with an architecture.")
     for name in entry:
@@ -74,10 +89,13 @@ def _specs(entry: Any, catalogue: Catalogue[Description]) -> Iterator[RunSpec]:
     name = _text(entry, "recipe", "fast")
     if name not in PRESETS:
         raise ListError(f"there is no recipe {name!r}; {suggest(name, PRESETS)}")
+    weights = entry.get("weights", "none")
+    if weights not in get_args(Weights):
+        raise ListError('weights is "none", "last" or "all".')
     changed = {each: entry[each] for each in _FIELDS if each in entry and each != "seed"}
     for seed in seeds:
         recipe = preset(name).changed(**changed, seed=seed)
-        yield spec_of(architecture, options, dataset, recipe)
+        yield Wanted(spec_of(architecture, options, dataset, recipe), weights)
 
 
 def _text(entry: Mapping[str, Any], name: str, default: str | None) -> str:

@@ -18,7 +18,7 @@ def read(tmp_path, registry):
 
 
 def test_a_list_has_each_run_once_in_its_order(read):
-    specs = read(
+    found = read(
         """
         [[run]]
         architecture = "residual-bn"
@@ -30,6 +30,7 @@ def test_a_list_has_each_run_once_in_its_order(read):
         architecture = "plain"
         recipe = "tutorial"
         seed = 7
+        weights = "last"
 
         [[run]]
         architecture = "residual-bn"
@@ -37,6 +38,8 @@ def test_a_list_has_each_run_once_in_its_order(read):
         epochs = 2
         """
     )
+    specs = [wanted.spec for wanted in found]
+    assert [wanted.weights for wanted in found] == ["none", "none", "last"]
     assert [(s.architecture, s.recipe.epochs, s.recipe.seed) for s in specs] == [
         ("residual-bn", 2, 0),
         ("residual-bn", 2, 1),
@@ -57,6 +60,7 @@ def test_a_list_has_each_run_once_in_its_order(read):
         ("[[run]]\narchitecture = 'plian'", "did you mean 'plain'"),
         ("[[run]]\narchitecture='plain'\ndataset='x'", "There is no data set 'x'"),
         ("[[run]]\narchitecture='plain'\nrecipe='quick'", "there is no recipe 'quick'"),
+        ("[[run]]\narchitecture='plain'\nweights=['all']", 'weights is "none", "last" or "all"'),
         (
             "[[run]]\narchitecture='plain'\nepoch=3",
             "there is no key 'epoch'; did you mean 'epochs'",

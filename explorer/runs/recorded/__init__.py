@@ -1,7 +1,7 @@
 """Runs that ship with the explorer, so that there is something to see before the first training.
 
 The tutorial's three networks, trained for ten epochs each by its recipe with seed 0, with the
-weights after each epoch. `python -m explorer.engines.recording` records them again.
+weights after each epoch. `explorer record explorer/runs/recorded/tutorial.toml` records them.
 """
 
 from pathlib import Path
