@@ -55,16 +55,23 @@ def answered(store: RunStore, lesson: str, visitor: str) -> str | None:
     return found
 
 
-def counts(store: RunStore) -> dict[str, dict[str, int]]:
-    """Return how often each answer was given, by lesson, the most frequent first."""
+def counts(store: RunStore, lesson: str | None = None) -> dict[str, dict[str, int]]:
+    """Return how often each answer was given, by lesson, the most frequent first.
+
+    Args:
+        store: Has the answers.
+        lesson: Counts those of this one only.
+    """
     query = sql.select(ANSWERS.c.lesson, ANSWERS.c.answer, sql.func.count()).group_by(
         ANSWERS.c.lesson, ANSWERS.c.answer
     )
+    if lesson is not None:
+        query = query.where(ANSWERS.c.lesson == lesson)
     found: dict[str, dict[str, int]] = {}
     with store.transaction() as connection:
         rows = connection.execute(query).all()
-    for lesson, text, number in sorted(rows, key=lambda row: (row[0], -row[2], row[1])):
-        found.setdefault(lesson, {})[text] = number
+    for name, text, number in sorted(rows, key=lambda row: (row[0], -row[2], row[1])):
+        found.setdefault(name, {})[text] = number
     return found
 
 

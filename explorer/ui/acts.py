@@ -73,7 +73,9 @@ def answered(lesson: str) -> str | None:
 def shown_answers(lesson: str) -> Mapping[str, int]:
     """Return how often each answer of a lesson was given, where the operator shows that."""
     store = state.store()
-    return answers.counts(store).get(lesson, {}) if lesson in answers.shown(store) else {}
+    if lesson not in answers.shown(store):
+        return {}
+    return answers.counts(store, lesson).get(lesson, {})
 
 
 def all_answers() -> dict[str, dict[str, int]]:

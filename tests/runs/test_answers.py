@@ -27,6 +27,8 @@ def test_each_visitor_has_one_answer_of_each_lesson(shared):
         answers.answer(shared, lesson, visitor, text)
     assert answers.counts(shared) == {"one": {"2": 2, "3": 1}, "two": {"7": 1}}
     assert list(answers.counts(shared)["one"]) == ["2", "3"]
+    assert answers.counts(shared, "two") == {"two": {"7": 1}}
+    assert answers.counts(shared, "three") == {}
     assert answers.answered(shared, "one", "ann") == "3"
     assert answers.answered(shared, "two", "bob") is None
     answers.clear(shared, "one")
