@@ -1,0 +1,249 @@
+"""The text of a lesson: Markdown with named slots for what is computed, drawn or controlled.
+
+    # Why Residual?
+
+    A deeper network contains the shallower one, so it should never be worse.
+
+    ## Deeper should not be worse, and is
+
+    With {{layers}} layers, {{plain}} of the *training* images are classified correctly.
+
+    {{control: layers}}
+    {{figure: degradation}}
+
+    The paper has [[27.94 %|he-2016]] for its plain network.
+
+No number is typed into a text: it is the value of a slot, computed on the spot or read from a
+record, or it is cited, with the name of its source after the bar.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from explorer.errors import ExplorerError
+
+_SLOT = re.compile(r"\{\{\s*(?:(figure|control)\s*:\s*)?([^{}]*?)\s*\}\}")
+_CITED = re.compile(r"\[\[([^\[\]|]+)\|([^\[\]|]+)\]\]")
+_NAME = re.compile(r"[a-z][a-z0-9_]*(?:[.-][a-z0-9_]+)*")
+# What has digits and is a name: `code`, and sizes such as 3×3 or 1×28×28.
+_NAMES_WITH_DIGITS = re.compile(r"`[^`]*`|\d+(?:×\d+)+")
+_NUMBER = re.compile(r"[^\s(]*\d[^\s)]*")
+
+
+class LessonTextError(ExplorerError, ValueError):
+    """A lesson's text cannot be used; the message names the file and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A slot in a paragraph for a value of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """Words that are cited from a source of this name."""
+
+    words: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Markdown with values and citations in it."""
+
+    parts: tuple[str | Value | Cited, ...]
+
+    def fill(self, value: Callable[[str], str], cite: Callable[[str, str], str]) -> str:
+        """Return the paragraph as Markdown.
+
+        Args:
+            value: Returns the value of a name, as Markdown.
+            cite: Returns words with their source, as Markdown.
+        """
+
+        def shown(part: str | Value | Cited) -> str:
+            if isinstance(part, Value):
+                return value(part.name)
+            return cite(part.words, part.source) if isinstance(part, Cited) else part
+
+        return "".join(map(shown, self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A place for a figure of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A place for a control of this name."""
+
+    name: str
+
+
+Block: TypeAlias = Paragraph | Figure | Control
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a lesson: one claim, with what shows it.
+
+    Attributes:
+        title: The claim; for what stands before the first section, the lesson's question.
+        blocks: What stands below it, in its order.
+    """
+
+    title: str
+    blocks: tuple[Block, ...]
+
+    def names(self, kind: type[Value | Cited | Figure | Control]) -> list[str]:
+        """Return the names of its slots of a kind, or of the sources it cites, each once."""
+        slots: list[str | Block | Value | Cited] = []
+        for block in self.blocks:
+            slots += block.parts if isinstance(block, Paragraph) else [block]
+        found = [slot for slot in slots if isinstance(slot, kind)]
+        return list(dict.fromkeys(s.source if isinstance(s, Cited) else s.name for s in found))
+
+
+@dataclass(frozen=True, slots=True)
+class LessonText:
+    """A lesson's text in one language.
+
+    Attributes:
+        lead: Its question as a title, and its answer in a few sentences.
+        sections: Its claims.
+    """
+
+    lead: Section
+    sections: tuple[Section, ...]
+
+
+def read_text(file: Path) -> LessonText:
+    """Read the text of a lesson.
+
+    Raises:
+        LessonTextError: It cannot be read, or not be understood.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LessonTextError(f"{file} cannot be read as text in UTF-8: {error}.") from error
+    try:
+        return parse(text)
+    except LessonTextError as error:
+        raise LessonTextError(f"{file}, {error}") from None
+
+
+def parse(text: str) -> LessonText:
+    """Return a lesson's text from its Markdown.
+
+    Raises:
+        LessonTextError: It does not begin with a title, a slot is none, or one for a figure or a
+            control is within a paragraph.
+    """
+    found: list[Section] = []
+    title, blocks = "", list[Block]()
+    for line, lines in _chunks(text):
+        heading = re.fullmatch(r"(#{1,2})\s+(.+)", lines[0]) if len(lines) == 1 else None
+        if heading:
+            if (len(heading[1]) == 1) != (not title):
+                raise LessonTextError(
+                    f"line {line}: a text has one title, `# …`, at its beginning; its claims have "
+                    "`## …`."
+                )
+            if title:
+                found.append(Section(title, tuple(blocks)))
+            title, blocks = heading[2].strip(), []
+            continue
+        if not title:
+            raise LessonTextError(f"line {line}: a text begins with its title, `# …`.")
+        blocks += _blocks(line, lines)
+    if not title:
+        raise LessonTextError("line 1: a text begins with its title, `# …`.")
+    lead, *sections = [*found, Section(title, tuple(blocks))]
+    return LessonText(lead, tuple(sections))
+
+
+def typed_numbers(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the words of each number that is neither a slot, nor cited, nor a name."""
+    for number, line in enumerate(text.splitlines(), 1):
+        rest = line
+        for pattern in (_SLOT, _CITED, _NAMES_WITH_DIGITS):
+            rest = pattern.sub(" ", rest)
+        for match in _NUMBER.finditer(rest):
+            yield number, match[0]
+
+
+def _chunks(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield runs of lines with nothing between them, each heading by itself; with line numbers."""
+    begin, lines = 0, list[str]()
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        if lines and (not line.strip() or line.startswith("#") or lines[0].startswith("#")):
+            yield begin, lines
+            lines = []
+        if line.strip():
+            begin = begin if lines else number
+            lines.append(line.rstrip())
+
+
+def _blocks(line: int, lines: list[str]) -> Iterator[Block]:
+    words: list[str] = []
+    for number, text in enumerate(lines, line):
+        whole = _SLOT.fullmatch(text.strip())
+        if whole and whole[1]:
+            if words:
+                yield _paragraph(number - len(words), words)
+                words = []
+            yield (Figure if whole[1] == "figure" else Control)(_name(number, whole[2]))
+        else:
+            words.append(text)
+    if words:
+        yield _paragraph(line + len(lines) - len(words), words)
+
+
+def _paragraph(line: int, lines: list[str]) -> Paragraph:
+    parts: list[str | Value | Cited] = []
+    for number, text in enumerate(lines, line):
+        end = 0
+        for match in sorted((*_SLOT.finditer(text), *_CITED.finditer(text)), key=_start):
+            parts.append(_plain(number, text[end : match.start()]))
+            if match.re is _CITED:
+                parts.append(Cited(match[1].strip(), _name(number, match[2].strip())))
+            elif match[1]:
+                raise LessonTextError(
+                    f"line {number}: {match[0]} should be alone on its line, since it is no part "
+                    "of a sentence."
+                )
+            else:
+                parts.append(Value(_name(number, match[2])))
+            end = match.end()
+        is_last = number == line + len(lines) - 1
+        parts.append(_plain(number, text[end:]) + ("" if is_last else "\n"))
+    return Paragraph(tuple(part for part in parts if part))
+
+
+def _start(match: re.Match[str]) -> int:
+    return match.start()
+
+
+def _plain(line: int, text: str) -> str:
+    for mark, example in (("{{", "{{name}}"), ("}}", "{{name}}"), ("[[", "[[words|source]]")):
+        if mark in text:
+            raise LessonTextError(f"line {line}: {mark} begins or ends a slot, such as {example}.")
+    return text
+
+
+def _name(line: int, text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise LessonTextError(
+            f"line {line}: {text!r} cannot be a name; use small letters, digits, and - or . "
+            "between them."
+        )
+    return text
