@@ -32,7 +32,7 @@ from explorer.plugin.sources import (
 from explorer.runs.run import Run, RunSpec
 from explorer.settings import Settings
 
-MOST_BYTES = 3 * 2**25  # of answers that are kept for all visitors
+MOST_BYTES = 2**25  # of answers that are kept for all visitors
 STEP = "explorer.engines.dry_step:dry_step"
 PATIENCE = 5.0  # seconds that a page waits for plugins that take long to load
 

@@ -1,7 +1,13 @@
-"""Collects garbage now and then, where Streamlit would after every run of a page or a fragment."""
+"""Collects garbage now and then, where Streamlit would after every run of a page or a fragment.
+
+What is free then is returned to the system. Each run of a page has a thread of its own, and glibc
+would keep what they leave, in pieces: a server that many visit would grow for hours.
+"""
 
 import gc
 import threading
+
+from explorer.engines.machine import give_back
 
 SECONDS = 10.0  # between two looks
 ENOUGH = 10  # collections of new objects, which Python makes by itself, that call for one of all
@@ -31,6 +37,7 @@ class Collector:
         if _young() - self._seen < ENOUGH:
             return False
         gc.collect()
+        give_back()
         self._seen = _young()
         return True
 

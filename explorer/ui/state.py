@@ -206,7 +206,7 @@ def pace() -> Pace:
 
 @st.cache_resource(show_spinner=False)
 def _live_curves() -> Cache:
-    return Cache(2**22)
+    return Cache(2**20)  # a moment is over soon, and nobody asks for it again
 
 
 def curves(traces: Sequence[Trace]) -> tuple[Chart, Chart]:
