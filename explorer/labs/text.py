@@ -38,10 +38,14 @@ class LessonTextError(ExplorerError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """A slot in a paragraph for a value of this name."""
+class Slot:
+    """A place for what has this name."""
 
     name: str
+
+
+class Value(Slot):
+    """A slot in a paragraph for a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +78,12 @@ class Paragraph:
         return "".join(map(shown, self.parts))
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A place for a figure of this name."""
-
-    name: str
+class Figure(Slot):
+    """A slot for a figure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A place for a control of this name."""
-
-    name: str
+class Control(Slot):
+    """A slot for a control."""
 
 
 Block: TypeAlias = Paragraph | Figure | Control

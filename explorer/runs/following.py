@@ -48,13 +48,9 @@ class Follower:
             UnreadableRunError: Its record cannot be read.
             StoreError: The store cannot be read.
         """
-
-        def read(kept: Run | None) -> Run:
-            return self._store.run(id)
-
         if not age:
-            return read(None)
-        run = self._at_most(id, "run", age, read)
+            return self._store.run(id)
+        run = self._at_most(id, "run", age, lambda _: self._store.run(id))
         if not run.status.is_live:
             self._forget(id, "run")
         return run
@@ -73,7 +69,7 @@ class Follower:
         Raises:
             StoreError: The store cannot be read.
         """
-        return self._at_most(id, "scores", age, lambda kept: tuple(self._store.scores(id)))
+        return self._at_most(id, "scores", age, lambda _: tuple(self._store.scores(id)))
 
     def wishers(self, id: str, age: float = 0.0) -> Collection[str]:
         """Return the visitors who asked for a run.
@@ -81,7 +77,7 @@ class Follower:
         Raises:
             StoreError: The store cannot be read.
         """
-        return self._at_most(id, "wishers", age, lambda kept: wishers(self._store, id))
+        return self._at_most(id, "wishers", age, lambda _: wishers(self._store, id))
 
     def _at_most(
         self, id: str, what: str, age: float, read: Callable[[Value | None], Value]
