@@ -447,8 +447,9 @@ def test_datasets_lists_all_and_says_which_are_here(tmp_path, monkeypatch):
     assert lines_of[0] == "mnist          1×28×28, 10 classes"
     assert lines_of[-1].startswith("cifar-10       3×32×32, 10 classes  downloaded at first use, f")
     found = strictly(explorer("datasets", "--json").stdout)
-    assert [(each["name"], each["here"]) for each in found][:2] == [
+    assert [(each["name"], each["here"]) for each in found][:3] == [
         ("mnist", True),
+        ("mnist-scales", True),
         ("fashion-mnist", False),
     ]
     assert found[0]["classes"] == list("0123456789")
