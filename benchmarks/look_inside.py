@@ -40,7 +40,7 @@ MOST_MILLISECONDS, MOST_BYTES = 200, 300_000
 def main() -> None:
     """Print the tables."""
     as_json = parser(__doc__).parse_args().json
-    prepare()  # as the server does
+    prepare()  # as the process that inspects is
     data = load_data(MNIST, default_device(), read_settings().cache)
     results = {
         **machine(),

@@ -24,7 +24,7 @@ from concurrent.futures import TimeoutError as NotYet
 from multiprocessing.connection import Connection
 from typing import Any, Literal, TypeAlias
 
-from explorer.engines.machine import prepare
+from explorer.engines.machine import prepare, prepare_children
 from explorer.engines.output import Output
 from explorer.engines.plain import read_plain
 from explorer.errors import ExplorerError
@@ -202,7 +202,7 @@ class Nursery:
         return self._fork_server.fork(ours, theirs, output)
 
     def _spawn(self, ours: socket.socket, theirs: socket.socket, output: Output) -> Child:
-        prepare()  # the child inherits the environment
+        prepare_children()
         context = multiprocessing.get_context("spawn")
         ends = Connection(os.dup(theirs.fileno())), Connection(os.dup(output.theirs))
         process = context.Process(target=run_job, args=ends, daemon=False)
@@ -225,7 +225,7 @@ class _ForkServer:
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        prepare()  # it inherits the environment
+        prepare_children()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "explorer.engines.fork_server", str(theirs.fileno())],
@@ -295,6 +295,7 @@ def run_job(connection: Connection, output: Connection) -> None:
     os.dup2(output.fileno(), 1)
     os.dup2(output.fileno(), 2)
     output.close()
+    prepare()  # a spawned child is not a copy of one that is prepared
     job, args = pickle.loads(connection.recv_bytes())
     module, _, name = job.partition(":")
     getattr(importlib.import_module(module), name)(connection, *args)

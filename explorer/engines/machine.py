@@ -4,13 +4,13 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
 
-# glibc's numbers of the two settings (malloc.h).
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+# glibc's numbers of its settings (malloc.h).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENAS = -1, -3, -8
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # bytes; more is refused
 _CONTAINER = Path("/sys/fs/cgroup")
 _QUOTAS: tuple[tuple[Path, Path | None], ...] = (  # microseconds, and in how many of them
@@ -23,25 +23,45 @@ _OWN = {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"}  # the user's own se
 def prepare() -> None:
     """Make this process, and those it starts, fast at training; call it before torch is loaded.
 
-    Waiting threads: GNU's OpenMP lets threads spin while they wait for others at the end of a
-    parallel loop. Where one of these has lost its core to a page or a browser, the others spin for
-    a whole time slice, each time: training beside a busy page would be ten times slower.
+    Its threads do not spin (`prepare_children`), and it keeps its memory: glibc returns the
+    megabytes of a layer's activations to the system at each step and requests them again at the
+    next, page by page. That is up to a quarter of a small network's step.
+    """
+    prepare_children()
+    if not _OWN & os.environ.keys():
+        _set_glibc({_MMAP_THRESHOLD: _LARGEST_MMAP_THRESHOLD, _TRIM_THRESHOLD: 2**31 - 1})
 
-    Memory: glibc returns the megabytes of a layer's activations to the system at each step and
-    requests them again at the next, page by page. That is up to a quarter of a small network's
-    step, so glibc is set to keep them.
+
+def prepare_children() -> None:
+    """Set what processes that are started from here inherit: torch's threads do not spin there.
+
+    GNU's OpenMP lets threads spin while they wait for others at the end of a parallel loop. Where
+    one of these has lost its core to a page or a browser, the others spin for a whole time slice,
+    each time: training beside a busy page would be ten times slower.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    if sys.platform != "linux" or _OWN & os.environ.keys():
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+
+
+def prepare_server() -> None:
+    """Keep this process small, whose many threads each do a little and end.
+
+    glibc gives threads heaps of their own, sixteen on two cores, and each keeps what was freed in
+    it beside what is used: a server that many visit would grow for hours.
+    """
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        _set_glibc({_ARENAS: 1})
+
+
+def _set_glibc(settings: Mapping[int, int]) -> None:
+    """Set how this process keeps memory, where its C library is glibc."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
-        mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
-        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+        for setting, value in settings.items():
+            mallopt(setting, value)
 
 
 def give_back() -> None:
-    """Return to the system the memory that is not used, where `prepare` keeps it."""
+    """Return to the system the memory that is not used."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim:
         trim(0)

@@ -12,7 +12,7 @@ from streamlit import App
 
 from explorer import logs
 from explorer.charts.style import LIBRARY
-from explorer.engines.machine import prepare
+from explorer.engines.machine import prepare_server
 from explorer.errors import ExplorerError
 from explorer.ui import state
 from explorer.ui.failure import show as show_failure
@@ -28,7 +28,7 @@ from explorer.ui.memory import Collector
 
 __all__ = ["MIDDLEWARE", "ROUTES", "SCRIPT", "lifespan", "show_failure"]
 
-prepare()
+prepare_server()
 
 SCRIPT = Path(__file__).parent / "entry" / "script.py"
 

@@ -56,24 +56,27 @@ def test_a_prepared_process_keeps_its_memory_from_step_to_step():
 
 
 SETTINGS = """
-import ctypes, os
+import ctypes, os, sys
 
 class Library:
     def __init__(self, name): pass
     def mallopt(self, *setting): print(*setting)
 
 ctypes.CDLL = Library
-from explorer.engines.machine import prepare
-prepare()
-print(os.environ["GOMP_SPINCOUNT"])
+from explorer.engines import machine
+getattr(machine, sys.argv[1])()
+print(os.environ.get("GOMP_SPINCOUNT"))
 """
 
 
 @linux
 def test_what_another_has_set_is_left_alone():
-    assert run(SETTINGS) == "-3 33554432\n-1 2147483647\n10000"
-    assert run(SETTINGS, MALLOC_TRIM_THRESHOLD_="65536", GOMP_SPINCOUNT="0") == "0"
-    assert run(SETTINGS, MALLOC_ARENA_MAX="2").startswith("-3")
+    assert run(SETTINGS, "prepare") == "-3 33554432\n-1 2147483647\n10000"
+    own = {"MALLOC_TRIM_THRESHOLD_": "65536", "GOMP_SPINCOUNT": "0"}
+    assert run(SETTINGS, "prepare", **own) == "0"
+    assert run(SETTINGS, "prepare", MALLOC_ARENA_MAX="2").startswith("-3")
+    assert run(SETTINGS, "prepare_server") == "-8 1\nNone"
+    assert run(SETTINGS, "prepare_server", MALLOC_ARENA_MAX="2") == "None"
 
 
 def test_it_is_in_time_for_torch():
