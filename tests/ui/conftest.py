@@ -1,10 +1,14 @@
 """A fresh app for each test: nothing that an earlier one loaded or asked for."""
 
 import contextlib
+import functools
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
+from explorer.engines import plugins
 from explorer.errors import ExplorerError
+from explorer.inspection.session import Cache
 from explorer.ui import query_params, state
 
 CACHED = (
@@ -27,6 +31,32 @@ def fresh():
     forget()
     yield forget
     forget()
+
+
+_kept = Cache(plugins.MOST_BYTES)
+
+
+class AnswersAreKept(Cache):
+    """Keeps what networks were asked from test to test, as it is kept for all visitors.
+
+    Each answer is kept with a hash of the code, the weights and the question that it belongs to.
+    What is drawn of the answers is drawn again.
+    """
+
+    def once(self, key, find):
+        is_drawing = "made" in key
+        return super().once(key, find) if is_drawing else _kept.once(key, find)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _once_for_all_tests():
+    """Do once what an app does once, and what each run of a page would do again in a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "Cache", AnswersAreKept)
+        # All installed packages are looked through for components.
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
 
 
 @pytest.fixture(autouse=True)

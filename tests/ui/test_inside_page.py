@@ -76,12 +76,12 @@ def test_an_imported_run_can_be_looked_into(app, store, settings, tmp_path):
 
 
 def test_the_newest_run_comes_first(app, store, settings):
-    run = trained(store, settings, spec("residual-bn"))
+    run = trained(store, settings, spec("residual"))
     app.run()
     assert not app.exception
     assert app.selectbox(key="net").value == run.id
     assert "the only one whose weights are kept" in texts(app)
-    assert "blocks.2.skip" in drawn(app)
+    assert "block2.skip" in drawn(app)
 
 
 def test_the_address_says_network_epoch_part_image_and_what_is_off(app):
