@@ -3,7 +3,7 @@
 The operator may do everything, and at home everyone is the operator.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs import keeping
 from explorer.runs.run import Run, RunSpec, Status
 from explorer.runs.store import RunStore
-from explorer.runs.wishes import wish, wished_by, withdraw
+from explorer.runs.wishes import wish, wished_by, wishers, withdraw
 from explorer.settings import Settings
 
 
@@ -43,6 +43,11 @@ class Person(Protocol):
     def is_operator(self) -> bool:
         """Whether they may do everything."""
         ...
+
+
+def may_stop(who: Person, wishers: Collection[str]) -> bool:
+    """Return whether somebody may stop a run that these visitors asked for."""
+    return who.is_operator or who.id in wishers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +101,11 @@ class Hosting:
         Raises:
             NotYoursError: They did not ask for it.
         """
-        if not who.is_operator:
-            if id not in wished_by(self._store, who.id):
-                raise NotYoursError(f"Run {id} is somebody else's; who asked for it can stop it.")
-            if not withdraw(self._store, id, who.id):
-                self._engine().leave(id, who.id)
-                return False
+        if not may_stop(who, wishers(self._store, id)):
+            raise NotYoursError(f"Run {id} is somebody else's; who asked for it can stop it.")
+        if not who.is_operator and not withdraw(self._store, id, who.id):
+            self._engine().leave(id, who.id)
+            return False
         self._engine().stop(id)
         return True
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import streamlit as st
 
+from explorer.engines import hosting
 from explorer.engines.limits import recipe_ends
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
@@ -134,8 +135,7 @@ def mine() -> dict[str, bool] | None:
 
 def may_stop(id: str, age: float = 0.0) -> bool:
     """Return whether this visitor may stop a live run, as of at most `age` seconds ago."""
-    who = visitor()
-    return who.is_operator or who.id in state.following().wishers(id, age)
+    return hosting.may_stop(visitor(), state.following().wishers(id, age))
 
 
 def printed(id: str) -> str:
