@@ -16,7 +16,7 @@ from explorer.inspection.intervene import Target, intervening
 from explorer.inspection.outline import blank
 from explorer.inspection.parts import IMAGE, Node, UnknownPartError, blocks, parameters, size
 from explorer.inspection.receptive import poisoned, receptive_field
-from explorer.inspection.results import Linearity, Replacement
+from explorer.inspection.results import Linearity, OneLayer, Replacement
 from explorer.inspection.tracing import Trace, trace, twin
 from explorer.modes import evaluating
 from explorer.outputs import first_output
@@ -26,6 +26,7 @@ from explorer.text import suggest
 TOLERANCE = 1e-9  # relative error; rounding gives some 1e-15, a ReLU some 1e-1
 COARSE = 1e-4  # in single precision, where rounding gives some 1e-6
 TRIALS = 8
+CHUNK = 256  # unit vectors that are run at once
 ROOM = 16  # pixels by which maps are enlarged so that the border cuts off no receptive field
 
 
@@ -69,6 +70,38 @@ def linearity_between(model: nn.Module, images: ImageSpec, first: str, last: str
         return [_Stretch(first if first == last else f"{first} to {last}", start, end)]
 
     return _judged(model, images, stretch)[0]
+
+
+def as_one_layer(model: nn.Module, block: str, images: Tensor) -> OneLayer:
+    """Build the linear layer that computes what a network does from a block's input to the logits.
+
+    Column i of its weights is what the logits gain by the i-th unit vector over zeros; it is that
+    map only if the map is affine, which `OneLayer.error` shows on real images.
+
+    Args:
+        model: Unchanged afterwards.
+        block: The name of the block.
+        images: `(N, C, H, W)`, normalised.
+
+    Raises:
+        UnknownPartError: There is no such block.
+    """
+    double = twin(model, torch.float64)
+    image = images[:1].to(torch.float64)
+    with evaluating(double), torch.no_grad():
+        seen = trace(double, image, keep=lambda _: None)
+        splits = {each.name: each.split for each in blocks(seen.parts)}
+        if block not in splits:
+            raise UnknownPartError(f"There is no block {block!r}; {suggest(block, splits)}")
+        first = seen.graph[splits[block]]
+        tail = _Span(double, image, first)
+        units = torch.eye(size(first.shape), dtype=torch.float64).reshape(-1, *first.shape)
+        bias = tail(torch.zeros_like(units[:1]))[0]
+        weight = (torch.cat([tail(part) for part in units.split(CHUNK)]) - bias).T
+        entering = _Span(double, image, seen.graph[IMAGE], first)(images).flatten(1)
+        logits = first_output(double(images.to(torch.float64)))
+        rebuilt = entering @ weight.T + bias
+    return OneLayer(*(each.cpu().numpy() for each in (weight, bias, logits, rebuilt)))
 
 
 class _Stretch(NamedTuple):

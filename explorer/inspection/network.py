@@ -19,7 +19,7 @@ from explorer.inspection.attribution import attribution, grad_cam
 from explorer.inspection.cost import measure
 from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.gradients import branch_norms, gradient_norms
-from explorer.inspection.linearity import linearity, linearity_between
+from explorer.inspection.linearity import as_one_layer, linearity, linearity_between
 from explorer.inspection.logit_attribution import logit_attribution
 from explorer.inspection.outline import blank
 from explorer.inspection.parts import in_running_order
@@ -33,6 +33,7 @@ from explorer.inspection.results import (
     Linearity,
     LogitAttribution,
     Method,
+    OneLayer,
     costs,
 )
 from explorer.inspection.scores import Answers
@@ -102,6 +103,11 @@ class Network:
     def linearity(self) -> list[Linearity]:
         """Test all blocks."""
         return linearity(self._model, self._data.spec)
+
+    def as_one_layer(self, block: str, images: int) -> OneLayer:
+        """Build the layer that computes what is from a block on."""
+        test = self._data.test
+        return as_one_layer(self._model, block, test.normalise(test.images[:images]))
 
     def gradients(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Differentiate the loss of some training images."""

@@ -162,6 +162,33 @@ class Replacement:
 
 
 @dataclass(frozen=True, slots=True)
+class OneLayer:
+    """The linear layer that computes what a network does from a block on, and a test of it.
+
+    Attributes:
+        weight: `(num_classes, features)`.
+        bias: `(num_classes,)`.
+        logits: Those of the network for some test images, `(N, num_classes)`.
+        rebuilt: Those of the layer for what enters the block on the same images.
+    """
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    rebuilt: NDArray[np.float64]
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters the layer has."""
+        return int(self.weight.size + self.bias.size)
+
+    @property
+    def error(self) -> float:
+        """The largest difference between two logits."""
+        return float(np.abs(self.logits - self.rebuilt).max())
+
+
+@dataclass(frozen=True, slots=True)
 class Linearity:
     """A verdict on one block, or on another stretch of a network.
 

@@ -29,6 +29,7 @@ from explorer.inspection.results import (
     Linearity,
     LogitAttribution,
     Method,
+    OneLayer,
 )
 from explorer.inspection.scores import Answers
 from explorer.spec import ImageSpec
@@ -280,6 +281,18 @@ class Session:
     def linearity(self) -> list[Linearity]:
         """Find out which blocks are affine."""
         return self._once(self._weights, "linearity")
+
+    def as_one_layer(self, block: str, images: int) -> OneLayer:
+        """Build the linear layer that computes what is from a block's input to the logits.
+
+        Args:
+            block: The name of the block.
+            images: On how many test images it is compared with the network.
+
+        Raises:
+            UnknownPartError: There is no such block.
+        """
+        return self._once(self._weights, "as_one_layer", block, images)
 
     def gradients(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Compute the gradient norm of each layer and of each branch, on 64 training images.

@@ -32,18 +32,23 @@ def verdict(first: str, second: str, difference: Difference, p: float | None = N
     effect = points(difference.effect)
     if math.isinf(difference.detectable):
         return (
-            f"{first} and {second} differ by {effect}, and one of them has a single run: seeds "
-            "alone may make such a difference, so two or more of each are needed."
+            f"{_begun(first)} and {second} differ by {effect}, and one of them has a single run: "
+            "seeds alone may make such a difference, so two or more of each are needed."
         )
     seeds = _seeds(difference)
     if p < ALPHA:
         better, worse = (second, first) if difference.effect > 0 else (first, second)
         low, high = sorted((abs(difference.low), abs(difference.high)))
         return (
-            f"{better} is better than {worse} by {effect} (95 % interval "
+            f"{_begun(better)} is better than {worse} by {effect} (95 % interval "
             f"{_number(low)} to {_number(high)}, {seeds})."
         )
     could = points(difference.detectable)
+    if abs(difference.effect) >= difference.detectable:
+        return (
+            f"No difference shown between {first} and {second}: they differ by {effect} ({seeds}), "
+            "which is not enough beside the other comparisons made here."
+        )
     text = (
         f"No difference shown between {first} and {second}: {seeds} could show {could}, these "
         f"differ by {effect}."
@@ -64,6 +69,11 @@ def _number(share: float) -> str:
     value = 100 * share
     decimals = 2 if value < 1 else 1 if value < 10 else 0
     return f"{value:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{value:.0f}"
+
+
+def _begun(name: str) -> str:
+    """Return a name as the beginning of a sentence."""
+    return name[:1].upper() + name[1:]
 
 
 def _seeds(difference: Difference) -> str:

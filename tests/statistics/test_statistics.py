@@ -194,7 +194,7 @@ def test_what_is_shown_and_what_is_not_in_words():
         "plain", "residual", difference(three, {s: v + 0.012 for s, v in three.items()})
     )
     assert clear == (
-        "residual is better than plain by 1.2 points (95 % interval 1.2 to 1.2, 3 pairs of seeds)."
+        "Residual is better than plain by 1.2 points (95 % interval 1.2 to 1.2, 3 pairs of seeds)."
     )
     noisy = difference(three, {4: 0.9705, 5: 0.9731, 6: 0.9705})
     text = verdict("plain", "residual", noisy)
@@ -207,8 +207,8 @@ def test_what_is_shown_and_what_is_not_in_words():
 
 def test_the_better_one_is_named_first_whichever_it_is():
     low, high = {1: 0.5, 2: 0.51, 3: 0.49}, {4: 0.9, 5: 0.91, 6: 0.89}
-    assert verdict("a", "b", difference(high, low)).startswith("a is better than b by 40 points")
-    assert verdict("a", "b", difference(low, high)).startswith("b is better than a by 40 points")
+    assert verdict("a", "b", difference(high, low)).startswith("A is better than b by 40 points")
+    assert verdict("a", "b", difference(low, high)).startswith("B is better than a by 40 points")
 
 
 def test_many_comparisons_need_more_evidence_each():
