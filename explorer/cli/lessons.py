@@ -14,7 +14,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check the files of lessons; exit with status 1 if one of them has a mistake."""
-    from explorer.labs.lesson import NAME, address_of, mistakes, read_lesson
+    from explorer.labs.worksheet import NAME, address_of, mistakes, read_worksheet
 
     found = {}
     for file in files:
@@ -27,7 +27,7 @@ def check(
         if sentences and not as_json:
             print("\n".join(sentences))
         elif not as_json:
-            page = address_of(read_lesson(file).page)
+            page = address_of(read_worksheet(file).page)
             print(f"{file} is right; its address ends in {page}?lesson={file.stem}")
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))

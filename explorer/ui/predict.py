@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from explorer.labs.lesson import Question
+from explorer.labs.worksheet import Question
 from explorer.ui.words import plain
 
 DIGITS = 6  # significant ones of a number

@@ -18,7 +18,7 @@ def test_a_lesson_that_is_right_is_said_with_its_address(tmp_path):
     assert done.exit_code == 0
     first, second = done.stdout.splitlines()
     assert first.endswith("mine.yaml is right; its address ends in /inside?lesson=mine")
-    assert second.endswith("curves.yaml is right; its address ends in /?lesson=curves")
+    assert second.endswith("curves.yaml is right; its address ends in /train?lesson=curves")
 
 
 def test_mistakes_are_sentences_and_the_status_is_1(tmp_path):

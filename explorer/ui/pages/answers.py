@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from explorer.charts.answers import answers as draw_answers
-from explorer.labs.lesson import Lesson, LessonError, address_of, lessons
+from explorer.labs.worksheet import Worksheet, WorksheetError, address_of, worksheets
 from explorer.ui import acts, state
 from explorer.ui.components.chart import chart
 from explorer.ui.failure import sentence
@@ -21,7 +21,7 @@ _FORMULA = re.compile(r"[=+@\t\r-](?!\d+([.,]\d+)?$)")
 def section() -> None:
     """Show each lesson with its counts, what can be done with them, and a file of all."""
     folder, counts = state.settings().lessons, acts.all_answers()
-    found = lessons(folder) if folder else {}
+    found = worksheets(folder) if folder else {}
     if not found and not counts:
         return
     st.markdown("**Lessons**")
@@ -42,9 +42,13 @@ def section() -> None:
 
 
 def _lesson(
-    name: str, lesson: Lesson | LessonError | None, counts: Mapping[str, int], *, is_shown: bool
+    name: str,
+    lesson: Worksheet | WorksheetError | None,
+    counts: Mapping[str, int],
+    *,
+    is_shown: bool,
 ) -> None:
-    if isinstance(lesson, Lesson):
+    if isinstance(lesson, Worksheet):
         address = f"{address_of(lesson.page)}?lesson={name}"
         st.markdown(f"**{plain(lesson.title)}** {code(address)}")
     else:

@@ -13,10 +13,10 @@ from explorer.charts.stages import Stage, stage_name
 from explorer.charts.svg import network_svg
 from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
-from explorer.labs.lesson import NAVIGATION
+from explorer.labs.worksheet import NAVIGATION
 from explorer.runs.run import distinguish
 from explorer.text import percent
-from explorer.ui import acts, controls, lessons, query_params
+from explorer.ui import acts, controls, query_params, worksheets
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
@@ -33,11 +33,11 @@ SCALE = "scale"
 
 def page() -> None:
     """Choose a network and an image; see the whole, open a part, switch branches off."""
-    if query_params.is_embedded() and not lessons.active():
+    if query_params.is_embedded() and not worksheets.active():
         with query_params.of("inside"):
             _frame()
         return
-    lessons.title("Look inside a trained network")
+    worksheets.title("Look inside a trained network")
     with query_params.of("inside"):
         _whole()
 
@@ -52,15 +52,15 @@ def _whole() -> None:
     if chosen is None:
         return
     classes = shown[0].dataset.classes
-    if lessons.is_waiting():
+    if worksheets.is_waiting():
         with right:
-            lessons.ask(classes)
+            worksheets.ask(classes)
         _alone(left, chosen)
         return
     with left:
         scale = _scale_switch(beside=len(shown) > 1)
     with right:
-        lessons.after(classes)
+        worksheets.after(classes)
         cases = _cases(shown, chosen)
         if not cases:
             return
@@ -73,7 +73,7 @@ def _whole() -> None:
         link = st.container()
     if picker.is_playing():
         st.caption("Stop playing to ask a question about this network.")
-    elif controls.is_shown(questions.QUESTION) or lessons.says(questions.QUESTION):
+    elif controls.is_shown(questions.QUESTION) or worksheets.says(questions.QUESTION):
         questions.section(cases[0])
     if controls.is_shown(NAVIGATION):
         with link:

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.labs.address import TABLE
-from explorer.labs.lesson import (
+from explorer.labs.worksheet import (
     MOST_BYTES,
-    Lesson,
-    LessonError,
     Question,
-    find_lesson,
-    lessons,
+    Worksheet,
+    WorksheetError,
+    find_worksheet,
     mistakes,
-    read_lesson,
+    read_worksheet,
+    worksheets,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -41,19 +41,18 @@ def written(tmp_path):
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_an_example_is_right_and_says_its_address(file):
     assert mistakes(file) == []
-    lesson = read_lesson(file)
-    page = "" if lesson.page == "train" else lesson.page
-    assert f"/{page}?lesson={file.stem}" in file.read_text(encoding="utf-8").splitlines()[0]
+    lesson = read_worksheet(file)
+    assert f"/{lesson.page}?lesson={file.stem}" in file.read_text(encoding="utf-8").splitlines()[0]
 
 
 def test_there_is_an_example_of_each_kind_and_page():
-    found = [read_lesson(file) for file in EXAMPLES]
+    found = [read_worksheet(file) for file in EXAMPLES]
     assert {lesson.ask.kind for lesson in found} == {"choice", "number", "class"}
     assert {lesson.page for lesson in found} == {"inside", "train"}
 
 
 def test_what_is_written_is_text_until_its_key_says_otherwise(written):
-    lesson = read_lesson(
+    lesson = read_worksheet(
         written(
             "title: 07\nvalues: {image: 0007, off: [yes, 1.0]}\n"
             "ask: {text: q, kind: choice, choices: [yes, no, null, 2026-01-01]}\n"
@@ -66,10 +65,12 @@ def test_what_is_written_is_text_until_its_key_says_otherwise(written):
 
 def test_a_link_says_page_and_values(written):
     link = "https://x.example/a/inside?net=1f&off=a.b&off=c%3A3&embed=true&lesson=other"
-    lesson = read_lesson(written(f"title: t\nlink: {link}\n"))
+    lesson = read_worksheet(written(f"title: t\nlink: {link}\n"))
     assert lesson.page == "inside"
     assert lesson.values == {"net": ("1f",), "off": ("a.b", "c:3")}
-    train = read_lesson(written("title: t\nlink: https://x.example/?run=1&run=2&plain.width=3\n"))
+    train = read_worksheet(
+        written("title: t\nlink: https://x.example/?run=1&run=2&plain.width=3\n")
+    )
     assert train.page == "train"
     assert train.values == {"run": ("1", "2"), "plain.width": ("3",)}
 
@@ -133,8 +134,8 @@ def test_a_mistake_is_a_sentence_that_names_the_file_the_key_and_what_would_be_r
     found = mistakes(written(text))
     assert any(sentence in each for each in found), found
     assert all(each.startswith("a.yaml") for each in found)
-    with pytest.raises(LessonError, match=re.escape(found[0])):
-        read_lesson(written(text))
+    with pytest.raises(WorksheetError, match=re.escape(found[0])):
+        read_worksheet(written(text))
 
 
 def test_each_of_several_mistakes_has_its_sentence(written):
@@ -152,24 +153,24 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
 )
 def test_a_lesson_is_found_by_its_name_and_never_by_a_path(written, name):
     file = written("title: t\n")
-    assert find_lesson(file.parent, "a").title == "t"
-    with pytest.raises(LessonError, match=r"There is no lesson .* here"):
-        find_lesson(file.parent, name)
-    with pytest.raises(LessonError, match="names a folder"):
-        find_lesson(None, name)
+    assert find_worksheet(file.parent, "a").title == "t"
+    with pytest.raises(WorksheetError, match=r"There is no lesson .* here"):
+        find_worksheet(file.parent, name)
+    with pytest.raises(WorksheetError, match="names a folder"):
+        find_worksheet(None, name)
 
 
 def test_a_folder_lists_its_lessons_and_those_with_mistakes(written):
     folder = written("title: t\n").parent
     written("titel: t\n", "b.yaml")
     written("title: t\n", "no name.yaml")
-    found = lessons(folder)
+    found = worksheets(folder)
     assert list(found) == ["a", "b"]
-    assert isinstance(found["a"], Lesson)
-    assert isinstance(found["b"], LessonError)
+    assert isinstance(found["a"], Worksheet)
+    assert isinstance(found["b"], WorksheetError)
 
 
-KEYS = st.sampled_from([*Lesson.model_fields, *Question.model_fields, "link", "net", "off", "x"])
+KEYS = st.sampled_from([*Worksheet.model_fields, *Question.model_fields, "link", "net", "off", "x"])
 ANYTHING = st.recursive(
     st.text(max_size=20) | st.integers() | st.floats() | st.none() | st.booleans() | st.dates(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
@@ -189,7 +190,7 @@ def test_of_any_yaml_comes_a_lesson_or_sentences(tmp_path_factory, content):
     found = mistakes(file)
     assert are_sentences(found), found
     if not found:
-        assert read_lesson(file).title
+        assert read_worksheet(file).title
 
 
 @settings(max_examples=300, deadline=None)
@@ -201,7 +202,7 @@ def test_of_any_file_come_sentences(tmp_path_factory, content):
 
 
 def test_the_document_has_each_key_and_its_lesson_is_right(written):
-    for key in (*Lesson.model_fields, *Question.model_fields, "link"):
+    for key in (*Worksheet.model_fields, *Question.model_fields, "link"):
         assert re.search(rf"^\|[^|]*`{key}`", DOCUMENT, re.MULTILINE), key
     (example,) = re.findall(r"((?:       .*\n)+)", DOCUMENT[: DOCUMENT.index("3. Check")])
     assert mistakes(written(example)) == []

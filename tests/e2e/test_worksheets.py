@@ -89,7 +89,7 @@ def test_a_number_and_a_choice_are_guessed_too(visit, hosted):
     page.get_by_role("button", name="That is my guess").click()
     expect(page.get_by_text("Your guess: 30 images")).to_be_visible()
     expect(page.get_by_text("What is each branch worth")).to_be_visible()
-    page.goto(f"{hosted}/?lesson=plain-or-skip")
+    page.goto(f"{hosted}/train?lesson=plain-or-skip")
     expect(page.get_by_text("Accuracy", exact=True)).to_have_count(0)
     guess(page, "Both read the same")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 from ui.test_inside_page import drawn, example
 from ui.test_pages import SCRIPT, IdleEngine, texts
 
-from explorer.labs.lesson import Question
+from explorer.labs.worksheet import Question
 from explorer.runs import answers
 from explorer.ui import acts, predict, state
 from explorer.ui.http.visitors import Visitor, pseudonym

@@ -1,4 +1,6 @@
-"""A lesson: what a page shows, which controls it has, and what it asks before it shows the answer.
+"""A worksheet: a lesson that is a page with a few controls, and a question.
+
+It says what the page shows, which controls it has, and what it asks before it shows the answer.
 
 An operator writes it as a YAML file; `explorer lessons check FILE` says what is wrong with one. It
 is read strictly: all values are text until the key they belong to says what they are, so `yes` and
@@ -37,7 +39,7 @@ LONGEST_VALUE = 60  # characters of a value that cannot be used, as a sentence r
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,59}")  # of a lesson; its file is `NAME.yaml`
 
 
-class LessonError(ExplorerError, ValueError):
+class WorksheetError(ExplorerError, ValueError):
     """A lesson cannot be used; the message names its file, the key, and what would be right."""
 
 
@@ -105,7 +107,7 @@ class Question(BaseModel):
         return self
 
 
-class Lesson(BaseModel):
+class Worksheet(BaseModel):
     """A lesson, as its file says it.
 
     Attributes:
@@ -157,7 +159,7 @@ class Lesson(BaseModel):
         return {**rest, "page": page if page in ("inside", "train") else "train", "values": values}
 
     @model_validator(mode="after")
-    def _has_names_of_its_page(self) -> "Lesson":
+    def _has_names_of_its_page(self) -> "Worksheet":
         known = names(self.page)
         for name in self.values:
             if name == "lesson" or not belongs(name, self.page):
@@ -177,56 +179,58 @@ class Lesson(BaseModel):
         return self
 
 
-def read_lesson(file: Path) -> Lesson:
+def read_worksheet(file: Path) -> Worksheet:
     """Read a lesson.
 
     Raises:
-        LessonError: It has mistakes; the message is a sentence about each.
+        WorksheetError: It has mistakes; the message is a sentence about each.
     """
     found = _read(file)
-    if isinstance(found, Lesson):
+    if isinstance(found, Worksheet):
         return found
-    raise LessonError(" ".join(found))
+    raise WorksheetError(" ".join(found))
 
 
 def mistakes(file: Path) -> list[str]:
     """Return a sentence for each mistake in a lesson's file."""
     found = _read(file)
-    return [] if isinstance(found, Lesson) else found
+    return [] if isinstance(found, Worksheet) else found
 
 
-def find_lesson(folder: Path | None, name: str) -> Lesson:
+def find_worksheet(folder: Path | None, name: str) -> Worksheet:
     """Return the lesson of this name.
 
     Raises:
-        LessonError: There is none, or it has mistakes.
+        WorksheetError: There is none, or it has mistakes.
     """
     if folder is None:
-        raise LessonError("There are no lessons here; the setting EXPLORER_LESSONS names a folder.")
+        raise WorksheetError(
+            "There are no lessons here; the setting EXPLORER_LESSONS names a folder."
+        )
     file = folder / f"{name}.yaml"
     if not NAME.fullmatch(name) or not file.is_file():
-        raise LessonError(f"There is no lesson {_shown(name)} here; ask for its link again.")
-    return read_lesson(file)
+        raise WorksheetError(f"There is no lesson {_shown(name)} here; ask for its link again.")
+    return read_worksheet(file)
 
 
-def lessons(folder: Path) -> dict[str, Lesson | LessonError]:
+def worksheets(folder: Path) -> dict[str, Worksheet | WorksheetError]:
     """Return all lessons of a folder by name, and in the place of those with mistakes why."""
-    found: dict[str, Lesson | LessonError] = {}
+    found: dict[str, Worksheet | WorksheetError] = {}
     for file in sorted(folder.glob("*.yaml")):
         if NAME.fullmatch(file.stem):
             try:
-                found[file.stem] = read_lesson(file)
-            except LessonError as error:
+                found[file.stem] = read_worksheet(file)
+            except WorksheetError as error:
                 found[file.stem] = error
     return found
 
 
 def address_of(page: str) -> str:
     """Return the address of a page, after the name of the server."""
-    return "/" if page == "train" else f"/{page}"
+    return f"/{page}"
 
 
-def _read(file: Path) -> Lesson | list[str]:
+def _read(file: Path) -> Worksheet | list[str]:
     try:
         with open(file, "rb") as opened:
             content = opened.read(MOST_BYTES + 1)
@@ -247,7 +251,7 @@ def _read(file: Path) -> Lesson | list[str]:
     if not isinstance(given, dict):
         return [f"{file.name} should have a line `title: …` and more keys like it."]
     try:
-        return Lesson.model_validate(given)
+        return Worksheet.model_validate(given)
     except ValidationError as error:
         found = dict.fromkeys(_sentences(error))
         return [f"{file.name}: {words}{'' if words.endswith('?') else '.'}" for words in found]
@@ -292,8 +296,8 @@ def _sentences(error: ValidationError) -> Iterator[str]:
     for each in error.errors():
         place = [part for part in each["loc"] if not isinstance(part, int)]
         if each["type"] == "extra_forbidden":
-            fields = Question.model_fields if len(place) > 1 else Lesson.model_fields
-            known = [*fields, *(["link"] if fields is Lesson.model_fields else [])]
+            fields = Question.model_fields if len(place) > 1 else Worksheet.model_fields
+            known = [*fields, *(["link"] if fields is Worksheet.model_fields else [])]
             name = str(place[-1])
             yield f"there is no key {_shown(name)} here; {suggest(name, known)}".rstrip(".")
             continue
@@ -304,7 +308,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
                 own if own.startswith(f"`{prefix}") else own.replace("`", f"`{prefix}", 1)
             ).rstrip(".")
             continue
-        model: type[BaseModel] = Question if place[:1] == ["ask"] and len(place) > 1 else Lesson
+        model: type[BaseModel] = Question if place[:1] == ["ask"] and len(place) > 1 else Worksheet
         field = str(place[1] if model is Question else place[0])
         key = ".".join(map(str, place[: 2 if model is Question else 1]))
         wanted = model.model_fields[field].description

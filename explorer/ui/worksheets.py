@@ -6,7 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from explorer.charts.answers import answers as draw_answers
-from explorer.labs.lesson import Lesson, find_lesson
+from explorer.labs.worksheet import Worksheet, find_worksheet
 from explorer.ui import acts, controls, predict, query_params, state
 from explorer.ui.components.chart import chart
 from explorer.ui.query_params import LESSON, Plan
@@ -21,28 +21,28 @@ class Opened(NamedTuple):
     """The lesson that is open, and its name."""
 
     name: str
-    lesson: Lesson
+    lesson: Worksheet
 
 
 def begin() -> Opened | None:
     """Open the lesson that the address names, and show its controls only; without one, all.
 
     Raises:
-        LessonError: There is no such lesson, or it has mistakes.
+        WorksheetError: There is no such lesson, or it has mistakes.
     """
     st.session_state[_OPEN] = None
     query_params.follow(None)
     controls.show_only((OFF,) if query_params.is_embedded() else None)
     if (name := st.query_params.get(LESSON)) is None:
         return None
-    lesson = find_lesson(state.settings().lessons, name)
+    lesson = find_worksheet(state.settings().lessons, name)
     st.session_state[_OPEN] = opened = Opened(name, lesson)
     query_params.follow(Plan(name, lesson.page, _values(lesson), lesson.controls))
     controls.show_only(lesson.controls)
     return opened
 
 
-def _values(lesson: Lesson) -> Mapping[str, Sequence[str]]:
+def _values(lesson: Worksheet) -> Mapping[str, Sequence[str]]:
     """Return what a lesson shows; the name of a recorded example becomes its id."""
     ids = {run.spec.architecture: run.id for run in state.example_runs()}
     return {
