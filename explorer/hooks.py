@@ -1,4 +1,4 @@
-"""The two hooks by which plugins register what they offer."""
+"""The three hooks by which plugins register what they offer."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from explorer.data.dataset import DataSet
+    from explorer.lessons import Lesson
 
 PROJECT = "explorer"
-HOOKS = ("register_architectures", "register_datasets")
+HOOKS = ("register_architectures", "register_datasets", "register_lessons")
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -42,6 +43,13 @@ class RegisterDataSet(Protocol):
 
     def __call__(self, dataset: "DataSet", /) -> None:
         """Offer `dataset`."""
+
+
+class RegisterLesson(Protocol):
+    """The function that a plugin calls to register its lessons."""
+
+    def __call__(self, lesson: "Lesson", /) -> None:
+        """Offer `lesson`."""
 
 
 def hookimpl(function: _F) -> _F:
@@ -92,5 +100,22 @@ def register_datasets(register: RegisterDataSet) -> None:
         def register_datasets(register):
             register(image_folder("leaves", "~/pictures/leaves", size=32))
             register(npz_file("shapes", "~/shapes.npz"))
+        ```
+    """
+
+
+@_hookspec
+def register_lessons(register: RegisterLesson) -> None:
+    """Offer one lesson or several to the explorer.
+
+    Called once, when the plugin is loaded. Texts are read and compared with the parts then; a part
+    computes when somebody opens the lesson, in a process with a time limit.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_lessons(register):
+            texts = Path(__file__).parent / "texts"  # with en/gates.md
+            register(Lesson("gates", texts=texts, parts=[Part(opened)]))
         ```
     """

@@ -43,7 +43,7 @@ FLOORS = [
         "outputs",
         "branches",
     ],
-    ["data"],
+    ["data", "lessons"],
     ["plugin", "hooks"],
     ["training"],
     ["runs"],
@@ -68,6 +68,7 @@ CORE = [
         "outputs",
         "branches",
         "data",
+        "lessons",
         "plugin",
     )
 ] + ["explorer.hooks", "explorer.training", "explorer.inspection", "explorer.checks"]
@@ -198,8 +199,8 @@ def test_nothing_imports_a_plugin_by_name(module):
 def test_a_built_in_plugin_imports_what_any_author_may(file):
     public = {f"explorer.{name}" for name in explorer.__all__}
     allowed = ["torch", "torchvision", *sys.stdlib_module_names]
-    # The embedded files have no other home than the explorer itself.
-    allowed += ["explorer.data.mnist"]
+    # The embedded files and the lessons have no other home than the explorer itself.
+    allowed += ["explorer.data.mnist", "explorer.labs", "explorer.lessons"]
     assert {name for name in imports(file) if not within(name, allowed)} <= public
 
 
@@ -254,7 +255,9 @@ from explorer.spec import ImageSpec
 from explorer.training.loop import train
 
 registry = discover()
-assert registry.broken == (), registry.broken
+# Lessons need more, and say so.
+assert [broken.source.name for broken in registry.broken] == ["lessons"], registry.broken
+assert "which is not installed" in registry.broken[0].reason, registry.broken
 assert {"plain", "residual", "inception", "residual-bn"} <= set(registry.architectures)
 
 spec = ImageSpec(1, 28, 10)

@@ -40,6 +40,26 @@ def branch_hues(names: Iterable[str]) -> Mapping[str, str]:
     return {name: BRANCHES[place % len(BRANCHES)] for place, name in enumerate(names)}
 
 
+# What a hue is of, on every page.
+ROLES = {
+    "skip": "#1b9e77",
+    "correction": "#7570b3",
+    "chain": "#d1495b",
+    "1x1": "#e7298a",
+    "3x3": "#4c8c9e",
+    "5x5": "#e6ab02",
+    "7x7": "#a6761d",
+    "pool": "#66a61e",
+    "several": "#7570b3",
+    "input": "#0877bd",
+}
+
+
+def role_hue(role: str, place: int) -> str:
+    """Return the hue of what has this role; of another, one for its place."""
+    return ROLES.get(role) or RUNS[place % len(RUNS)]
+
+
 def translucent(colour: str, opacity: float) -> str:
     """Return the colour `#rrggbb` with an opacity from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))

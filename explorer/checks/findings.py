@@ -33,16 +33,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What all checks found of an architecture or a data set.
+    """What all checks found of an architecture, a data set or a lesson.
 
     Attributes:
-        kind: `architecture` or `data set`.
+        kind: `architecture`, `data set` or `lesson`.
         name: Its name.
         facts: What it is, as plain values.
         findings: What each check found.
     """
 
-    kind: Literal["architecture", "data set"]
+    kind: Literal["architecture", "data set", "lesson"]
     name: str
     facts: Mapping[str, Any]
     findings: tuple[Finding, ...]

@@ -1,16 +1,22 @@
 """The checks of all that plugins offer."""
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 
-from explorer.checks import images, networks
+from explorer.checks import images, lessons, networks
 from explorer.checks.findings import Report
 from explorer.data.loader import load_data
 from explorer.data.mnist import MNIST
+from explorer.lessons import Part, Shown
+from explorer.plugin.lessons import LessonDescription
 from explorer.plugin.registry import Registry, load
 from explorer.plugin.sources import Source, built_in
+
+Show: TypeAlias = Callable[[Registry, LessonDescription, Part], Shown]
 
 
 def load_beside_built_ins(sources: Iterable[Source]) -> Registry:
@@ -26,16 +32,23 @@ def load_beside_built_ins(sources: Iterable[Source]) -> Registry:
         {name: a for name, a in registry.architectures.items() if a.source in own},
         {name: d for name, d in registry.datasets.items() if d.location in places},
         tuple(broken for broken in registry.broken if broken.source in own),
+        (),
+        {name: each for name, each in registry.lessons.items() if each.plugin in own},
+        {n: registry.taught[n] for n, each in registry.lessons.items() if each.plugin in own},
     )
 
 
-def examine(registry: Registry, cache: Path, only: str | None = None) -> Iterator[Report]:
+def examine(
+    registry: Registry, cache: Path, only: str | None = None, show: Show | None = None
+) -> Iterator[Report]:
     """Run every check on all that a registry offers, one after the other.
 
     Args:
         registry: What plugins offer.
         cache: The folder of the decoded data sets.
-        only: The name of the one architecture or data set to check; by default, all.
+        only: The name of the one architecture, data set or lesson to check; by default, all.
+        show: Returns what a part of a lesson shows, computed with the architectures of a registry;
+            without it, lessons are not checked.
     """
     for name, architecture in registry.architectures.items():
         if only in (None, name):
@@ -43,3 +56,12 @@ def examine(registry: Registry, cache: Path, only: str | None = None) -> Iterato
     for name, dataset in registry.datasets.items():
         if only in (None, name):
             yield images.examine(dataset, cache)
+    if not show or not registry.taught:
+        return
+    # A lesson may use networks and images of others.
+    own = [each.source for each in registry.architectures.values()]
+    every = load(dict.fromkeys([*built_in(), *own]))
+    for name, lesson in registry.taught.items():
+        if only in (None, name):
+            described = registry.lessons[name]
+            yield lessons.examine(lesson, described, functools.partial(show, every, described))

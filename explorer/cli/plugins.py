@@ -1,5 +1,6 @@
 """The commands for plugin authors, `new-plugin` and `check`."""
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,13 +50,14 @@ def _taken() -> Iterator[str]:
 def check(
     target: Annotated[str, typer.Argument(help="A plugin's file, folder or module.")],
     only: Annotated[
-        str | None, typer.Option(help="Check only this architecture or data set of it.")
+        str | None, typer.Option(help="Check only this architecture, data set or lesson of it.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check plugins as the app will use them; exit with status 1 if something does not work."""
     from explorer.checks.plugins import examine, load_beside_built_ins
     from explorer.cli.output import print_checks
+    from explorer.engines.bench import show
     from explorer.plugin.sources import find_sources
     from explorer.text import suggest
 
@@ -63,11 +65,13 @@ def check(
         registry = load_beside_built_ins(find_sources(target))
     except ExplorerError as error:
         refuse(str(error))
-    offered = [*registry.architectures, *registry.datasets]
+    offered = [*registry.architectures, *registry.datasets, *registry.lessons]
     if only and only not in offered:
         refuse(f"It does not offer {only!r}; {suggest(only, offered)}")
     reports = []
-    for report in examine(registry, settings_or_refuse().cache, only):
+    cache = settings_or_refuse().cache
+    shown = functools.partial(show, folder=cache)
+    for report in examine(registry, cache, only, shown):
         reports.append(report)
         if not as_json:
             print_checks(report.to_json())

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from explorer import logs
+from explorer.engines.bench import Bench
 from explorer.engines.loading import Shelf
 from explorer.engines.machine import end_copy, give_back, limit_memory
 from explorer.engines.questions import Answer, Drawn, Needed
 from explorer.errors import explain, full_trace
 from explorer.inspection.network import Network
 from explorer.inspection.outline import outline
+from explorer.inspection.session import Session
+from explorer.lessons import Shown
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.plugin.registry import Loading, Registry
@@ -78,6 +81,7 @@ class _Desk:
             {name: each.described() for name, each in found.datasets.items()},
             found.broken,
             found.meddling,
+            found.lessons,
         )
 
     def fitting(self, needed: Needed, name: str) -> dict[str, bool]:
@@ -101,13 +105,40 @@ class _Desk:
 
     def look(self, needed: Needed, id: str, epoch: int, question: str, args: Sequence[Any]) -> Any:
         """Answer a question of `Network` about the network that a run had after an epoch."""
+        return self._network(needed, id, epoch)(question, *args)
+
+    def teach(
+        self,
+        plugin: Source,
+        part: tuple[str, str],
+        values: Mapping[str, Any],
+        needed: Mapping[str, Needed],
+        look: tuple[Needed, str, int] | None,
+    ) -> Shown:
+        """Return what a part of a lesson shows.
+
+        Args:
+            plugin: What brings the lesson.
+            part: The names of the lesson and of the part.
+            values: Of its controls.
+            needed: The plugins of the networks that the lesson builds, by architecture.
+            look: The run that is looked into, and after which epoch; `None` if none is.
+        """
+        self.location = plugin.location
+        lesson = self._shelf.lesson(plugin, part[0])
+        (own,) = (each for each in lesson.parts if each.name == part[1])
+        bench = Bench(lambda name: self._shelf.registry(needed[name]), self._settings.cache)
+        session = [Session(self._network(*look), location=plugin.location)] if look else []
+        return own.show(bench, *session, **values)
+
+    def _network(self, needed: Needed, id: str, epoch: int) -> Network:
         key = needed.architecture, id, epoch
         if key not in self._networks:
             self._networks[key] = self._open(needed, id, epoch)
         self._networks.move_to_end(key)
         while len(self._networks) > MOST_NETWORKS:
             self._networks.popitem(last=False)
-        return self._networks[key](question, *args)
+        return self._networks[key]
 
     def _registry(self, needed: Needed) -> Registry:
         self.location = needed.architecture.location

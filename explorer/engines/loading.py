@@ -1,6 +1,10 @@
 """Loads, in a child, the plugins that are needed there, and no others."""
 
+from collections.abc import Mapping
+
 from explorer.engines.questions import Needed
+from explorer.lessons import Lesson
+from explorer.plugin.catalogue import Description
 from explorer.plugin.registry import Loading, Registry
 from explorer.plugin.sources import PluginError, Source
 
@@ -19,17 +23,30 @@ class Shelf:
         Raises:
             PluginError: The plugin of the network cannot be loaded any more.
         """
-        offered = self._load(needed.architecture, needed)
+        offered = self._load(needed.architecture, needed.known)
         networks = {n: each for n, each in offered.architectures.items() if n in needed.known}
         datasets = dict(needed.datasets)
         if needed.dataset:
-            datasets |= self._load(needed.dataset, needed).datasets
+            datasets |= self._load(needed.dataset, needed.known).datasets
         if not networks and offered.broken:
             raise PluginError(offered.broken[0].reason)
         return Registry(networks, datasets, offered.broken)
 
-    def _load(self, source: Source, needed: Needed) -> Registry:
+    def lesson(self, source: Source, name: str) -> Lesson:
+        """Return a lesson, whose plugin is loaded at the first time.
+
+        Raises:
+            PluginError: It is not there any more.
+        """
+        offered = self._load(source, {})
+        if name not in offered.taught:
+            raise PluginError(
+                offered.broken[0].reason if offered.broken else f"The lesson {name} is gone."
+            )
+        return offered.taught[name]
+
+    def _load(self, source: Source, known: Mapping[str, Description]) -> Registry:
         if source not in self._loaded:
             # Each by itself, since which of two has a name was decided when all were loaded.
-            self._loaded[source] = Loading().add(source, needed.known)
+            self._loaded[source] = Loading().add(source, known)
         return self._loaded[source]

@@ -1,8 +1,8 @@
 """What the server knows of plugins, and the children that it asks about them.
 
 They are loaded in one child, described, and known from then on. Another child builds and draws
-their networks, a third looks into the networks of runs; these load what they are asked about. None
-of them can hold up or end the server, or another.
+their networks, a third looks into the networks of runs, a fourth computes what lessons show; these
+load what they are asked about. None of them can hold up or end the server, or another.
 """
 
 import logging
@@ -19,6 +19,7 @@ from explorer.engines.children import ChildError, Nursery, status_text
 from explorer.engines.plain import NotPlainError
 from explorer.engines.questions import Answer, Drawn, Needed
 from explorer.inspection.session import Cache, Session
+from explorer.lessons import Shown
 from explorer.plugin.catalogue import BrokenPlugin, Catalogue, Description
 from explorer.plugin.sources import (
     PluginError,
@@ -33,6 +34,7 @@ from explorer.runs.run import Run, RunSpec
 from explorer.settings import Settings
 
 MOST_BYTES = 2**25  # of answers that are kept for all visitors
+MNIST = "mnist"  # the data set whose plugin reads the images of lessons
 STEP = "explorer.engines.dry_step:dry_step"
 PATIENCE = 5.0  # seconds that a page waits for plugins that take long to load
 
@@ -55,6 +57,8 @@ class Plugins:
         memory = settings.load_memory
         self._builder = Asker("builder", nursery, settings, memory)
         self._inspector = Asker("inspector", nursery, settings, memory)
+        self._teacher = Asker("teacher", nursery, settings, memory)
+        self._askers = self._builder, self._inspector, self._teacher
 
     @property
     def catalogue(self) -> Catalogue[Description]:
@@ -78,15 +82,15 @@ class Plugins:
     @property
     def restarts(self) -> int:
         """How often a child hung or died and was replaced."""
-        return self._builder.restarts + self._inspector.restarts
+        return sum(asker.restarts for asker in self._askers)
 
     def reload(self) -> None:
         """Load all plugins again."""
         with self._begin:
             if self._loading:
                 self._loading.close()
-            self._builder.restart()
-            self._inspector.restart()
+            for asker in self._askers:
+                asker.restart()
             self._cache = Cache(MOST_BYTES)
             self._loading = _Loading(self._nursery, self._settings)
 
@@ -190,13 +194,50 @@ class Plugins:
             cache=self._cache,
         )
 
+    def teach(
+        self,
+        name: str,
+        part: str,
+        values: Mapping[str, object],
+        look: tuple[Run, int] | None = None,
+    ) -> Shown:
+        """Return what a part of a lesson shows for some values of its controls.
+
+        Args:
+            name: The lesson.
+            part: The part.
+            values: A value for each control.
+            look: The run that is looked into, and after which epoch; `None` if none is.
+
+        Raises:
+            UnknownLessonError: There is no such lesson.
+            UnknownArchitectureError: A network that it needs is gone.
+            AnswerError: It cannot be computed.
+        """
+        catalogue = self.catalogue
+        lesson = catalogue.lesson(name)
+        read = _source_of(catalogue.dataset(MNIST).target)
+        needed = {each: replace(_needed(catalogue, each), dataset=read) for each in lesson.uses}
+        run = (self.needed(look[0].spec), look[0].id, look[1]) if look else None
+        about = (lesson.fingerprint, name, part, _hashable([dict(values)]), run and run[1:])
+        found: Shown = self._cache.once(
+            about,
+            lambda: self._teacher.ask(
+                "teach",
+                *(lesson.plugin, (name, part), dict(values), needed, run),
+                seconds=self._settings.inspect_time,
+                about=about,
+            ),
+        )
+        return found
+
     def close(self) -> None:
         """End the children."""
         with self._begin:
             if self._loading:
                 self._loading.close()
-        self._builder.restart()
-        self._inspector.restart()
+        for asker in self._askers:
+            asker.restart()
 
     @property
     def _current(self) -> "_Loading":
@@ -305,7 +346,7 @@ class _Loading:
     def _load_again(self, loader: Asker) -> None:
         """Give a new child the plugins that the last one had, whose names are taken."""
         for source, part in zip(self._sources, self._found, strict=False):
-            if part.architectures or part.datasets:
+            if part.architectures or part.datasets or part.lessons:
                 seconds = self._settings.load_time
                 loader.ask("load", source, part.architectures, seconds=seconds)
 
@@ -351,5 +392,6 @@ def _together(parts: Sequence[Catalogue[Description]]) -> Catalogue[Description]
             {**whole.datasets, **part.datasets},
             (*whole.broken, *part.broken),
             (*whole.meddling, *part.meddling),
+            {**whole.lessons, **part.lessons},
         )
     return whole

@@ -4,12 +4,13 @@ The server has the catalogue only; the code is in other processes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from explorer.data.dataset import DataSet, UnknownDataSetError
 from explorer.errors import ExplorerError
+from explorer.plugin.lessons import LessonDescription, UnknownLessonError
 from explorer.plugin.options import Option, OptionError, Value, fill
 from explorer.plugin.sources import Source
 from explorer.spec import ImageSpec
@@ -131,12 +132,14 @@ class Catalogue(Generic[A]):
         datasets: The data sets to train them on, by name.
         broken: The plugins that cannot be used, and what cannot be used of others.
         meddling: What plugins changed while they were loaded.
+        lessons: The lessons, by name.
     """
 
     architectures: Mapping[str, A]
     datasets: Mapping[str, DataSet]
     broken: tuple[BrokenPlugin, ...]
     meddling: tuple[Meddling, ...] = ()
+    lessons: Mapping[str, LessonDescription] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> A:
         try:
@@ -157,6 +160,19 @@ class Catalogue(Generic[A]):
         except KeyError:
             raise UnknownDataSetError(
                 f"There is no data set {name!r}; {suggest(name, self.datasets)}"
+            ) from None
+
+    def lesson(self, name: str) -> LessonDescription:
+        """Return the lesson of that name.
+
+        Raises:
+            UnknownLessonError: There is none.
+        """
+        try:
+            return self.lessons[name]
+        except KeyError:
+            raise UnknownLessonError(
+                f"There is no lesson {name!r}; {suggest(name, self.lessons)}"
             ) from None
 
     def is_current(self, spec: Any) -> bool:

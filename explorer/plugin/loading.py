@@ -17,14 +17,17 @@ from torch.overrides import TorchFunctionMode
 from explorer import hooks
 from explorer.data.dataset import DataSet
 from explorer.hooks import HOOKS
+from explorer.lessons.lesson import Lesson
 from explorer.plugin.architecture import Architecture, printing_to_stderr, try_out
 from explorer.plugin.catalogue import Description
 from explorer.plugin.constructor import Constructor, definition_of, name_of, read
 from explorer.plugin.guard import guarded
+from explorer.plugin.lessons import LessonDescription, describe
 from explorer.plugin.sources import PluginError, Source, fingerprint, import_plugin
 from explorer.spec import ImageSpec
 from explorer.text import cut, suggest, visible
 
+_EXAMPLES = ("YourNetwork", "DataSet(…)", "Lesson(…)")  # of what each hook registers
 LONGEST_NAME = 60  # characters of an architecture's
 
 # The images on which a new network is tried, one kind after the other until it takes one.
@@ -50,18 +53,33 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Taught:
+    """A lesson with its code, and as it is described."""
+
+    lesson: Lesson
+    description: LessonDescription
+
+    @property
+    def origin(self) -> str:
+        """The plugin that offers it, as a person reads it."""
+        return self.description.origin
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What a plugin offers, by name.
 
     Attributes:
         architectures: Networks that can be built.
         datasets: Data sets to train them on.
+        lessons: Lessons.
         refused: What cannot be used, the plugin itself included.
         changed: What the plugin changed in this process while it was loaded; it is as before.
     """
 
     architectures: dict[str, Architecture] = field(default_factory=dict)
     datasets: dict[str, DataSet] = field(default_factory=dict)
+    lessons: dict[str, Taught] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
 
@@ -134,6 +152,14 @@ def load_plugin(
                 source.origin, source.location, source.target, code
             )
 
+    def register_lesson(lesson: Lesson, /) -> None:
+        with offer.refusing(line=_line(None, sys._getframe(1), source)):
+            if not isinstance(lesson, Lesson):
+                raise PluginError(f"The function register takes a Lesson, not {lesson!r}.")
+            description = describe(lesson, source, code)
+            _refuse_taken(lesson.name, "Lesson(name, …)", taken.lessons, offer.lessons)
+            offer.lessons[lesson.name] = Taught(lesson, description)
+
     with printing_to_stderr(), guarded(offer.changed), offer.refusing():
         manager = pluggy.PluginManager(hooks.PROJECT)
         manager.add_hookspecs(hooks)
@@ -144,8 +170,10 @@ def load_plugin(
             manager.hook.register_datasets(register=register_dataset)
         with offer.refusing():
             manager.hook.register_architectures(register=register_architecture)
-        if not offer.architectures and not offer.datasets and not offer.refused:
-            example = "YourNetwork" if implemented[0] == HOOKS[0] else "DataSet(…)"
+        with offer.refusing():
+            manager.hook.register_lessons(register=register_lesson)
+        if not (offer.architectures or offer.datasets or offer.lessons or offer.refused):
+            example = dict(zip(HOOKS, _EXAMPLES, strict=True))[implemented[0]]
             raise PluginError(
                 f"The hook {implemented[0]} registered nothing; call register({example}) in it."
             )
@@ -239,8 +267,8 @@ def _check_hooks(manager: pluggy.PluginManager) -> list[str]:
             )
     if not callers:
         raise PluginError(
-            f"It implements no hook; write `@hookimpl` above a function `{HOOKS[0]}(register)` or "
-            f"`{HOOKS[1]}(register)`."
+            f"It implements no hook; write `@hookimpl` above a function `{HOOKS[0]}(register)`, "
+            f"`{HOOKS[1]}(register)` or `{HOOKS[2]}(register)`."
         )
     return [caller.name for caller in callers]
 

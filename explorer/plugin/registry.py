@@ -6,12 +6,13 @@ there.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from explorer.data.dataset import DataSet
 from explorer.errors import own_trace
+from explorer.lessons.lesson import Lesson
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.catalogue import (
     BrokenPlugin,
@@ -28,7 +29,13 @@ from explorer.text import dimensions
 
 @dataclass(frozen=True, slots=True)
 class Registry(Catalogue[Architecture]):
-    """All that was found, with the code."""
+    """All that was found, with the code.
+
+    Attributes:
+        taught: The lessons with their code, by name.
+    """
+
+    taught: Mapping[str, Lesson] = field(default_factory=dict)
 
     def fitting(
         self, architecture: Architecture, values: Mapping[str, object] | None = None
@@ -100,6 +107,8 @@ class Loading:
             dict(self._found.datasets),
             tuple(self._broken),
             tuple(self._meddling),
+            {name: taught.description for name, taught in self._found.lessons.items()},
+            {name: taught.lesson for name, taught in self._found.lessons.items()},
         )
 
     def add(
@@ -116,9 +125,17 @@ class Loading:
         meddling = [Meddling(source, tuple(offer.changed))] if offer.changed else []
         self._found.architectures.update(offer.architectures)
         self._found.datasets.update(offer.datasets)
+        self._found.lessons.update(offer.lessons)
         self._broken += broken
         self._meddling += meddling
-        return Registry(offer.architectures, offer.datasets, tuple(broken), tuple(meddling))
+        return Registry(
+            offer.architectures,
+            offer.datasets,
+            tuple(broken),
+            tuple(meddling),
+            {name: taught.description for name, taught in offer.lessons.items()},
+            {name: taught.lesson for name, taught in offer.lessons.items()},
+        )
 
 
 def _broken(source: Source, refused: Refused) -> BrokenPlugin:

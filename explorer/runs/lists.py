@@ -7,11 +7,13 @@
     epochs = 2
     seeds = [0, 1, 2]
 
-`dataset` is `mnist` and `recipe` is `fast` where there is none; `weights` says which ones
-`explorer record` keeps: "none", "last" or "all". All other keys are fields of the recipe, as the
-command line has them.
+`dataset` is `mnist` and `recipe` is `fast` where there is none. An option may be a list, `{layers =
+[4, 8], skip = [true, false]}`: there is a run for each combination. `weights` says which ones
+`explorer record` keeps: "none", "last" or "all"; `measure` is a list of what it measures of the
+trained network. All other keys are fields of the recipe, as the command line has them.
 """
 
+import itertools
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,7 +27,7 @@ from explorer.training.recipe import OPTIONS, PRESETS, preset
 
 Weights = Literal["none", "last", "all"]
 
-_OWN = ("architecture", "options", "dataset", "recipe", "seeds", "weights")
+_OWN = ("architecture", "options", "dataset", "recipe", "seeds", "weights", "measure")
 _FIELDS = tuple(option.name for option in OPTIONS)
 
 
@@ -39,10 +41,12 @@ class Wanted(NamedTuple):
     Attributes:
         spec: What is trained.
         weights: Which of its weights a record keeps.
+        measure: What a record has measured of its network, by the names of `labs.measures`.
     """
 
     spec: RunSpec
     weights: Weights
+    measure: tuple[str, ...] = ()
 
 
 def read_list(file: Path, catalogue: Catalogue[Description]) -> list[Wanted]:
@@ -92,10 +96,21 @@ def _runs(entry: Any, catalogue: Catalogue[Description]) -> Iterator[Wanted]:
     weights = entry.get("weights", "none")
     if weights not in get_args(Weights):
         raise ListError('weights is "none", "last" or "all".')
+    measure = entry.get("measure", [])
+    if not isinstance(measure, list) or not all(isinstance(each, str) for each in measure):
+        raise ListError('measure is a list of names, such as ["training_accuracy"].')
     changed = {each: entry[each] for each in _FIELDS if each in entry and each != "seed"}
-    for seed in seeds:
-        recipe = preset(name).changed(**changed, seed=seed)
-        yield Wanted(spec_of(architecture, options, dataset, recipe), weights)
+    for values in _combinations(options):
+        for seed in seeds:
+            recipe = preset(name).changed(**changed, seed=seed)
+            yield Wanted(spec_of(architecture, values, dataset, recipe), weights, tuple(measure))
+
+
+def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the options with one value of each list."""
+    listed = [value if isinstance(value, list) else [value] for value in options.values()]
+    for values in itertools.product(*listed):
+        yield dict(zip(options, values, strict=True))
 
 
 def _text(entry: Mapping[str, Any], name: str, default: str | None) -> str:

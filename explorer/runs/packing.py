@@ -51,3 +51,5 @@ def _strip(database: sqlite3.Connection, weights: Mapping[str, Weights]) -> None
                     (id,),
                 )
         database.execute("UPDATE runs SET owner = ''")
+        if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'measured'").fetchone():
+            database.execute("DELETE FROM measured WHERE run NOT IN (SELECT id FROM runs)")

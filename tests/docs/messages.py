@@ -16,12 +16,16 @@ RAISED = {
     "RuntimeError",
     "OutputError",
     "DataError",
+    "LessonError",
+    "LessonTextError",
 }
 RAISING = [
     "branches.py",
+    "lessons/text.py",
     "outputs.py",
     "plugin/architecture.py",
     "plugin/constructor.py",
+    "plugin/lessons.py",
     "plugin/loading.py",
     "plugin/options.py",
     "plugin/registry.py",

@@ -8,7 +8,7 @@ import pytest
 from docs.messages import explained, found, raised
 
 import explorer
-from explorer import hooks
+from explorer import hooks, lessons
 
 DOCS = Path(__file__).parents[2] / "docs"
 ERRORS = (DOCS / "errors.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def test_the_reference_is_what_the_docstrings_say():
 
 def test_the_reference_has_every_public_name_and_every_hook():
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
-    for name in (*explorer.__all__, *hooks.HOOKS, "check_tests"):
+    for name in (*explorer.__all__, *hooks.HOOKS, *lessons.__all__, "check_tests"):
         assert f"### `{name}`" in text
 
 

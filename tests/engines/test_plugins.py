@@ -428,3 +428,80 @@ def test_what_is_not_plain_is_not_read(value):
 def test_what_is_damaged_is_a_sentence(content):
     with pytest.raises(NotPlainError, match="cannot be read"):
         read_plain(content)
+
+
+LESSON = """
+import os
+import time
+from pathlib import Path
+
+from explorer import hookimpl
+from explorer.lessons import Axis, Bar, Bars, Lesson, Part, Shown
+
+
+class Own(str):
+    pass
+
+
+def counts(bench, *, to: int = 3, deed: int = 0):
+    if deed == 1:
+        time.sleep(3600)
+    if deed == 2:
+        os._exit(3)
+    if deed == 3:
+        return Shown({"to": Own(to)})
+    bars = Bars("To.", [Bar("to", to)], Axis("to"))
+    return Shown({"to": str(to), "process": str(os.getpid())}, bars)
+
+
+def sees(bench, session):
+    return Shown({"parts": str(len(session.parts))})
+
+
+@hookimpl
+def register_lessons(register):
+    parts = [Part(counts), Part(sees, needs="skip", network="residual")]
+    register(Lesson("counting", Path(__file__).parent / "texts", parts))
+"""
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    (tmp_path / "texts" / "en").mkdir(parents=True)
+    text = "# How far?\n\nTo {{counts.to}}.\n\n## Further\n\n{{control: counts.to}}\n"
+    (tmp_path / "texts" / "en" / "counting.md").write_text(text, encoding="utf-8")
+    (tmp_path / "counting.py").write_text(LESSON, encoding="utf-8")
+
+
+def test_a_lesson_is_described_here_and_computed_elsewhere(load, lesson):
+    loading = load()
+    catalogue = loading.whole_catalogue
+    assert list(catalogue.lessons)[-1] == "counting"
+    assert catalogue.lesson("counting").text().lead.title == "How far?"
+    shown = loading.teach("counting", "counts", {"to": 5, "deed": 0})
+    assert shown.values["to"] == "5"
+    assert int(shown.values["process"]) != os.getpid()
+    assert loading.teach("counting", "counts", {"to": 5, "deed": 0}) is shown
+
+
+def test_a_part_of_a_lesson_looks_into_the_network_of_a_run(load, lesson, examples):
+    run = next(run for run in examples.runs() if run.spec.architecture == "residual")
+    loading = load()
+    assert "counting" in loading.whole_catalogue.lessons
+    shown = loading.teach("counting", "sees", {}, (run, 10))
+    assert int(shown.values["parts"]) > 5
+
+
+@pytest.mark.parametrize(
+    ("deed", "sentence"),
+    [(1, "takes longer than 3 s"), (2, "ended (exit code 3)"), (3, "only the plugin knows")],
+)
+def test_a_part_that_harms_its_process_is_named_and_the_next_one_computes(
+    load, lesson, deed, sentence
+):
+    loading = load(inspect_time=3)
+    assert "counting" in loading.whole_catalogue.lessons
+    with pytest.raises((AnswerError, NotPlainError)) as caught:
+        loading.teach("counting", "counts", {"to": 5, "deed": deed})
+    assert sentence in str(caught.value)
+    assert loading.teach("counting", "counts", {"to": 4, "deed": 0}).values["to"] == "4"

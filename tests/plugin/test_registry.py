@@ -74,7 +74,8 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
     ),
     "no_hook": (
         r"^It implements no hook; write `@hookimpl` above a function "
-        r"`register_architectures\(register\)` or `register_datasets\(register\)`\.$",
+        r"`register_architectures\(register\)`, `register_datasets\(register\)` or "
+        r"`register_lessons\(register\)`\.$",
         [],
     ),
     "one_of_two": (
@@ -714,7 +715,7 @@ def test_a_value_that_does_not_fit_is_refused_and_the_architecture_named(everyth
 
 @pytest.mark.parametrize(
     ("name", "end"),
-    [("residul", "did you mean 'residual'?"), ("zzz", r"there are densenet, .*, resnet34\.")],
+    [("residul", "did you mean 'residual'?"), ("zzz", r"there are deep, .*, inception-relu\.")],
 )
 def test_an_architecture_that_is_not_there_is_refused_with_what_there_is(name, end):
     registry = load(in_folders([BUILT_IN]))

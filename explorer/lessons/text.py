@@ -13,6 +13,13 @@
 
     The paper has [[27.94 %|he-2016]] for its plain network.
 
+    > It would be refuted by a deeper plain network that fits its training images better.
+
+A question that is answered before the figure is shown begins with its slot, and may end with what
+can be chosen:
+
+    {{guess: deeper}} Which one fits its training images better? | the shallow one | the deep one
+
 No number is typed into a text: it is the value of a slot, computed on the spot or read from a
 record, or it is cited, with the name of its source after the bar.
 """
@@ -25,7 +32,7 @@ from typing import TypeAlias
 
 from explorer.errors import ExplorerError
 
-_SLOT = re.compile(r"\{\{\s*(?:(figure|control)\s*:\s*)?([^{}]*?)\s*\}\}")
+_SLOT = re.compile(r"\{\{\s*(?:(figure|control|guess)\s*:\s*)?([^{}]*?)\s*\}\}")
 _CITED = re.compile(r"\[\[([^\[\]|]+)\|([^\[\]|]+)\]\]")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:[.-][a-z0-9_]+)*")
 # What has digits and is a name: `code`, and sizes such as 3×3 or 1×28×28.
@@ -86,7 +93,27 @@ class Control(Slot):
     """A slot for a control."""
 
 
-Block: TypeAlias = Paragraph | Figure | Control
+@dataclass(frozen=True, slots=True)
+class Guess(Slot):
+    """A slot for a question that is answered before what it asks about is shown.
+
+    Attributes:
+        question: The question.
+        choices: What can be chosen, in the order of their numbers; may be empty.
+    """
+
+    question: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """What would refute the claim."""
+
+    paragraph: Paragraph
+
+
+Block: TypeAlias = Paragraph | Figure | Control | Guess | Refuted
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +128,18 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
 
-    def names(self, kind: type[Value | Cited | Figure | Control]) -> list[str]:
+    def names(self, kind: type[Value | Cited | Figure | Control | Guess]) -> list[str]:
         """Return the names of its slots of a kind, or of the sources it cites, each once."""
         slots: list[str | Block | Value | Cited] = []
         for block in self.blocks:
-            slots += block.parts if isinstance(block, Paragraph) else [block]
+            within = block.paragraph if isinstance(block, Refuted) else block
+            slots += within.parts if isinstance(within, Paragraph) else [within]
         found = [slot for slot in slots if isinstance(slot, kind)]
         return list(dict.fromkeys(s.source if isinstance(s, Cited) else s.name for s in found))
+
+    def guesses(self) -> list[Guess]:
+        """Return its questions."""
+        return [block for block in self.blocks if isinstance(block, Guess)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +168,7 @@ def read_text(file: Path) -> LessonText:
     try:
         return parse(text)
     except LessonTextError as error:
-        raise LessonTextError(f"{file}, {error}") from None
+        raise LessonTextError(f"In {file}, {error}") from None
 
 
 def parse(text: str) -> LessonText:
@@ -192,18 +224,34 @@ def _chunks(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _blocks(line: int, lines: list[str]) -> Iterator[Block]:
+    if all(text.startswith(">") for text in lines):
+        yield Refuted(_paragraph(line, [text[1:].strip() for text in lines]))
+        return
     words: list[str] = []
     for number, text in enumerate(lines, line):
-        whole = _SLOT.fullmatch(text.strip())
-        if whole and whole[1]:
+        slot = _SLOT.match(text.strip())
+        is_whole = slot is not None and slot.end() == len(text.strip())
+        if slot and (slot[1] == "guess" or (slot[1] and is_whole)):
             if words:
                 yield _paragraph(number - len(words), words)
                 words = []
-            yield (Figure if whole[1] == "figure" else Control)(_name(number, whole[2]))
+            yield _block(number, slot, text.strip()[slot.end() :])
         else:
             words.append(text)
     if words:
         yield _paragraph(line + len(lines) - len(words), words)
+
+
+def _block(line: int, slot: re.Match[str], rest: str) -> Block:
+    name = _name(line, slot[2])
+    if slot[1] != "guess":
+        return (Figure if slot[1] == "figure" else Control)(name)
+    question, *choices = (words.strip() for words in rest.split("|"))
+    if not question or not all(choices):
+        raise LessonTextError(
+            f"line {line}: a guess has its question after it, as in {{{{guess: part}}}} How many?"
+        )
+    return Guess(name, question, tuple(choices))
 
 
 def _paragraph(line: int, lines: list[str]) -> Paragraph:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.labs.text import (
+from explorer.lessons.text import (
     Cited,
     Control,
     Figure,
