@@ -5,13 +5,11 @@ import contextlib
 import json
 import multiprocessing
 import os
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from explorer.engines.machine import prepare
+from explorer.engines.machine import prepare, processor
 
 NETS = ("plain", "residual", "inception")  # the tutorial's
 
@@ -87,7 +85,7 @@ def machine() -> Row:
     import torch
 
     device = torch.accelerator.current_accelerator(check_available=True)
-    name = torch.cuda.get_device_name() if device and device.type == "cuda" else _processor()
+    name = torch.cuda.get_device_name() if device and device.type == "cuda" else processor()
     return {
         "date": date.today().isoformat(),
         "machine": f"{name}, {os.cpu_count()} cores",
@@ -124,10 +122,3 @@ def _is_fact(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -66,7 +66,8 @@ def extremes() -> list:
 def test_every_built_in_loads():
     assert REGISTRY.broken == ()
     further = {"resnet", "resnet34", "googlenet", "network-in-network", "densenet", "mlp"}
-    assert {*TUTORIAL, "residual-bn", "inception-bn", *further} == set(BUILT_IN)
+    measured = {"deep", "windows", "inception-relu"}  # by the lessons
+    assert {*TUTORIAL, "residual-bn", "inception-bn", *further, *measured} == set(BUILT_IN)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,14 +63,17 @@ def record(
     """Train a list of runs, and put them into one small file that can be given away.
 
     It keeps their curves and, where the list says so, weights: `weights = "last"` in a run's table,
-    or "all". What is finished is left alone, and what was stopped goes on, so the command can be
-    repeated; as long as a run is missing, the file keeps what is needed to go on.
+    or "all"; and what the list has measured of their networks. What is finished is left alone, and
+    what was stopped goes on, so the command can be repeated; as long as a run is missing, the file
+    keeps what is needed to go on.
     """
-    from explorer.engines.machine import prepare
+    from explorer.engines.machine import prepare, processor
 
     prepare()
+    from explorer.labs.measures import measure, require_known
     from explorer.runs.lists import read_list
     from explorer.runs.packing import pack
+    from explorer.runs.record_files import Made, note, noted, sign
     from explorer.runs.run import Status
     from explorer.runs.store import RunStore
 
@@ -76,19 +81,33 @@ def record(
     registry = load_registry()
     into = into or file.with_suffix(".sqlite")
     try:
-        wanted = read_list(file, registry)
+        wanted = {each.spec.id: each for each in read_list(file, registry)}
+        require_known(name for each in wanted.values() for name in each.measure)
         store = RunStore(f"sqlite:///{into.absolute()}")
     except ExplorerError as error:
         refuse(str(error))
-    missing = 0
+    missing, done = 0, noted(into)
+    lacking = {
+        id: [name for name in each.measure if (id, name) not in done] for id, each in wanted.items()
+    }
     try:
-        for run in _trained([each.spec for each in wanted], store, registry, settings, as_json):
-            missing += run.status is not Status.FINISHED
+        for run in store.runs():
+            is_packed = run.status is Status.FINISHED and not store.kept_epochs(run.id)
+            if is_packed and lacking.get(run.id):
+                store.delete(run.id)  # what is to be measured was not kept
+        specs = [each.spec for each in wanted.values()]
+        for run in _trained(specs, store, registry, settings, as_json):
+            if run.status is not Status.FINISHED:
+                missing += 1
+                continue
+            for name in lacking[run.id]:
+                note(into, run.id, name, measure(name, run, store, registry, settings.cache))
     finally:
         store.close()
     if missing:
         raise typer.Exit(1)
-    pack(into, {each.spec.id: each.weights for each in wanted})
+    sign(into, Made(processor(), date.today(), version("torch")))
+    pack(into, {id: each.weights for id, each in wanted.items()})
     if not as_json:
         print(f"{into}: {into.stat().st_size / 1e6:.2f} MB")
 
