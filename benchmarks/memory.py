@@ -93,7 +93,7 @@ def _options() -> argparse.Namespace:
 async def _measure(
     address: str, server: psutil.Process, options: argparse.Namespace
 ) -> tuple[_Sizes, list[tuple[_Sizes, dict[str, int]]]]:
-    trainer = Visitor(address, "", TRAIN.format(options.architecture), assets=True)
+    trainer = Visitor(address, "train", TRAIN.format(options.architecture), assets=True)
     looker = Visitor(address, "inside", assets=True)
     await trainer.arrive()
     await asyncio.sleep(SETTLE)

@@ -132,7 +132,7 @@ def _start(folder: Path, least: Path, browser: Browser) -> Row:
             page.close()
         return taken
 
-    ours = seconds("ours", None, "Train a network")
+    ours = seconds("ours", None, "Why do these networks work?")
     theirs = seconds("theirs", least, "Nothing but 0")
     return {"explorer": ours, "least": theirs, "ratio": ours / theirs}
 
@@ -143,8 +143,8 @@ def _middle(rows: list[Row]) -> Row:
 
 def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
     size = ViewportSize(width=1400, height=1000)
-    train, inside, least = (browser.new_page(viewport=size) for _ in range(3))
-    for page in (train, inside, least):
+    why, train, inside, least = (browser.new_page(viewport=size) for _ in range(4))
+    for page in (why, train, inside, least):
         page.set_default_timeout(120_000)
         page.add_init_script(LISTEN)
 
@@ -155,17 +155,23 @@ def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
         return _ask(least, RERUN)
 
     def first_point(seed: int) -> float:
-        train.goto(f"{ours}/?architecture=plain&fast.train_size=3000&fast.seed={seed}")
+        train.goto(f"{ours}/train?architecture=plain&fast.train_size=3000&fast.seed={seed}")
         train.get_by_text("plain — ").wait_for()
         train.locator(".js-plotly-plot").nth(1).wait_for()
         taken = _ask(train, FIRST_POINT)
         train.get_by_role("button", name="Stop").wait_for(state="detached")
         return taken
 
+    first = why.locator(".js-plotly-plot .main-svg").first
+    yield _row("open Why?, to its first figure", lambda _: _open(why, ours, first), open_least)
     text = train.get_by_text("Train a network")
     curves = train.locator(".js-plotly-plot .scatterlayer .trace").last
-    yield _row("open Train, to its first text", lambda _: _open(train, ours, text), open_least)
-    yield _row("open Train, to its curves", lambda _: _open(train, ours, curves), open_least)
+    yield _row(
+        "open Train, to its first text", lambda _: _open(train, f"{ours}/train", text), open_least
+    )
+    yield _row(
+        "open Train, to its curves", lambda _: _open(train, f"{ours}/train", curves), open_least
+    )
     train.get_by_role("button", name="Train", exact=True).wait_for()
     yield _row("change a widget of Train", lambda _: _ask(train, RERUN), rerun_least)
     yield _row("click Train, to the first point of the loss", first_point, rerun_least)

@@ -54,7 +54,13 @@ ROUNDS = 4  # times that a run is measured alone and then watched
 SAMPLE = 5.0  # seconds between two looks at the memory
 SETTLE = 5.0  # seconds from the last arrival until something is measured
 # The last one has children check the plugins, which would disturb what comes after.
-PAGES = {"Train": "", "Look inside": "inside", "Runs": "runs", "Plugins": "plugins"}
+PAGES = {
+    "Why?": "",
+    "Train": "train",
+    "Look inside": "inside",
+    "Runs": "runs",
+    "Plugins": "plugins",
+}
 TICK = 0.5  # seconds between two looks at a live run
 LEAST = f"""
 import time
@@ -225,7 +231,7 @@ def _options() -> argparse.Namespace:
 async def _measure(place: Place, options: argparse.Namespace) -> dict[str, Any]:
     if options.pid:
         print(f"The server is process {place.process.pid}.", file=sys.stderr)
-    warm = [place.visitor(page, assets=True) for page in ("", "inside")]
+    warm = [place.visitor(page, assets=True) for page in ("train", "inside")]
     for visitor in warm:  # what only the first visitor of a server waits for
         await visitor.arrive()
     await asyncio.sleep(SETTLE)
@@ -310,7 +316,7 @@ async def _opening(place: Place, options: argparse.Namespace) -> Mapping[str, li
 async def _start(place: Place, number: int, epochs: int, clicks: dict[str, list[float]]) -> Visitor:
     """Return a visitor who has started a run, which is in its address."""
     seed = random.randrange(10**6) + number
-    visitor = place.visitor("", f"architecture=plain&fast.epochs={epochs}&fast.seed={seed}")
+    visitor = place.visitor("train", f"architecture=plain&fast.epochs={epochs}&fast.seed={seed}")
     await _trying(visitor, visitor.arrive())
     if place.store:
         taken = await _trying(visitor, visitor.click("Train"))
@@ -349,7 +355,7 @@ async def _many(place: Place, options: argparse.Namespace) -> Row:
     clicks: dict[str, list[float]] = defaultdict(list)
     first = await _start(place, 0, options.epochs, clicks)
     run = await _live(place, first)
-    visitors = [place.visitor("", f"run={run}") for _ in range(options.watching)]
+    visitors = [place.visitor("train", f"run={run}") for _ in range(options.watching)]
     visitors += [place.visitor("inside") for _ in range(options.looking)]
     random.shuffle(visitors)
     await _arrive(visitors, options.within)
@@ -390,7 +396,7 @@ async def _slowed(place: Place, options: argparse.Namespace) -> Row:
     await place.leave([first])
     rows = []
     for watchers in (*ROUNDS * (0, watching), 0):
-        visitors = [place.visitor("", f"run={run}") for _ in range(watchers)]
+        visitors = [place.visitor("train", f"run={run}") for _ in range(watchers)]
         if visitors:
             await _arrive(visitors, options.within)
         await asyncio.sleep(SETTLE)
@@ -422,7 +428,7 @@ async def _stop(place: Place, visitors: Sequence[Visitor]) -> None:
     if not place.store:
         return
     for visitor in visitors:
-        closing = place.visitor("", visitor.query)
+        closing = place.visitor("train", visitor.query)
         closing.come_as(visitor)  # nobody else may stop it
         await _trying(closing, closing.arrive())
         await _trying(closing, closing.click("Stop"))
@@ -461,7 +467,7 @@ async def _churn(place: Place, options: argparse.Namespace) -> list[Row]:
         nonlocal visits
         await asyncio.sleep(random.uniform(0, options.within))
         while perf_counter() < end:
-            page, query = ("inside", "") if kind == "look" else ("", f"run={run}")
+            page, query = ("inside", "") if kind == "look" else ("train", f"run={run}")
             visitor = place.visitor(page, "" if kind == "train" else query)
             await _trying(visitor, visitor.arrive())
             stay = min(end, perf_counter() + random.expovariate(1 / STAY))

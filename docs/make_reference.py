@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import explorer
-from explorer import hooks, testing
+from explorer import hooks, lessons, testing
 
 FILE = Path(__file__).with_name("reference.md")
 # What the explorer sets, and no author.
@@ -16,12 +16,13 @@ SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Yields|Example):\n", re.
 INTRODUCTION = """\
 # Reference
 
-All that a plugin may import, from the docstrings of the code. `python docs/make_reference.py`
-writes this page. How to begin is in [Writing a plugin](writing-a-plugin.md).
+All that a plugin may import, what lessons are made of from `explorer.lessons`: the docstrings
+of the code. `python docs/make_reference.py` writes this page. How to begin is in
+[Writing a plugin](writing-a-plugin.md) and [Writing a lesson](writing-a-lesson.md).
 """
 
 GROUPS: dict[str, list[Any]] = {
-    "Hooks": [explorer.hookimpl, hooks.register_architectures, hooks.register_datasets],
+    "Hooks": [explorer.hookimpl, *(getattr(hooks, name) for name in hooks.HOOKS)],
     "Networks": [
         explorer.ImageSpec,
         explorer.Range,
@@ -33,6 +34,7 @@ GROUPS: dict[str, list[Any]] = {
         explorer.npz_file,
         explorer.torchvision_reader,
     ],
+    "Lessons": [getattr(lessons, name) for name in lessons.__all__],
     "Tests": [testing.check_tests],
 }
 

@@ -18,7 +18,7 @@ from explorer.settings import Settings  # noqa: E402
 
 
 def main() -> None:
-    """Write `docs/train.png`, `docs/inside.png` and `docs/plugins.png`."""
+    """Write `docs/why.png`, `docs/train.png`, `docs/inside.png` and `docs/plugins.png`."""
     with (
         tempfile.TemporaryDirectory() as folder,
         serving(Path(folder, "runs.sqlite"), Settings().cache) as (address, _),
@@ -26,7 +26,14 @@ def main() -> None:
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1360, "height": 860}, device_scale_factor=1.5)
-        page.goto(f"{address}/?architecture=inception")
+        page.set_viewport_size({"width": 1360, "height": 2040})
+        page.goto(address)
+        page.get_by_text("Do it yourself").wait_for()
+        page.locator(".js-plotly-plot").nth(2).wait_for()
+        page.wait_for_timeout(2000)
+        page.screenshot(path=DOCS / "why.png")
+        page.set_viewport_size({"width": 1360, "height": 860})
+        page.goto(f"{address}/train?architecture=inception")
         page.get_by_text("inception — ").wait_for()
         page.locator(".js-plotly-plot .annotation").first.wait_for()
         page.wait_for_timeout(2000)

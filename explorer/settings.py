@@ -280,7 +280,8 @@ class Settings(BaseSettings):
     )
     offered_pages: _Names = _setting(
         _OFFERED,
-        "Names of the pages (train, inside, runs, plugins), separated by commas; without any, all.",
+        "Names of the pages (why, train, inside, runs, plugins), separated by commas; without any, "
+        "all.",
         home=(),
     )
     offered_recipes: _Names = _setting(

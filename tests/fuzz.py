@@ -109,9 +109,10 @@ def text(chance: random.Random) -> str:
 
 # --- addresses
 
-PAGES = ("", "inside", "runs", "plugins", "operator")
+PAGES = ("", "train", "inside", "runs", "plugins", "operator")
 KEYS = {
-    "": ("run", "architecture", "dataset", "recipe"),
+    "": ("about", "predict", "residual.deeper.layers", "inception.looks.run"),
+    "train": ("run", "architecture", "dataset", "recipe"),
     "inside": (
         *("net", "other", "epoch", "source", "filter", "image", "drawing", "picture", "off"),
         *("part", "scale", "ask", "instead", "shares", "class", "cam", "filters"),
@@ -135,6 +136,8 @@ class App:
         assert not first.exception
         catalogue, examples = state.catalogue(), state.example_runs()
         self.values = {
+            "about": [*catalogue.lessons, "all"],
+            "predict": ["true", "false"],
             "architecture": list(catalogue.architectures),
             "dataset": list(catalogue.datasets),
             "recipe": list(PRESETS),
@@ -153,11 +156,13 @@ class App:
         }
         recipes = [f"{preset}.{option.name}" for preset in PRESETS for option in OPTIONS]
         own = [f"{a}.{o.name}" for a, each in catalogue.architectures.items() for o in each.options]
-        self.keys = {**KEYS, "": (*KEYS[""], *recipes, *own)}
+        self.keys = {**KEYS, "train": (*KEYS["train"], *recipes, *own)}
 
     def case(self, chance: random.Random) -> tuple[str, str]:
         """Return a page and the query of an address."""
-        page = chance.choice(("", "", "inside", "inside", "plugins", "runs", "operator"))
+        page = chance.choice(
+            ("", "train", "train", "inside", "inside", "plugins", "runs", "operator")
+        )
         parts = []
         for _ in range(chance.choice((1, 1, 2, 3, 6))):
             keys = self.keys.get(page, ()) if chance.random() < 0.9 else ANYWHERE

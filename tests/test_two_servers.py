@@ -43,7 +43,7 @@ def store(two):
 
 @contextlib.asynccontextmanager
 async def visit(address, query=""):
-    visitor = Visitor(address, query=query)
+    visitor = Visitor(address, "train", query)
     await visitor.arrive()
     try:
         yield visitor

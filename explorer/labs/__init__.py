@@ -1,1 +1,1 @@
-"""Lessons: what they are made of, and how an operator writes one."""
+"""The lessons that ship, with their texts and records; worksheets; what an address may say."""

@@ -1,5 +1,6 @@
 """The table of all that an address may say, of which a lesson is written as well."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 ANY = "*.*"  # the row of the options, which are named `architecture.option` or `recipe.field`
@@ -27,6 +28,16 @@ class Row(NamedTuple):
 
 TABLE = (
     Row("lesson", "", "name", None, "the lesson"),
+    Row("about", "why", "name", None, "which question is answered; all of them"),
+    Row("predict", "why", "true or false", False, "whether guesses come before figures"),
+    Row(
+        ANY,
+        "why",
+        "number, word, true or false",
+        None,
+        "a control of a lesson, such as `residual.deeper.layers`; `run` is the network that is "
+        "looked into",
+    ),
     Row("run", "train", "ids, one each", None, "the runs on the chart"),
     Row("architecture", "train", "name", None, "the network to train"),
     Row("dataset", "train", "name", None, "its images"),
@@ -81,6 +92,12 @@ def belongs(name: str, page: str) -> bool:
     """Return whether a name is one of a page's, or of all pages."""
     is_option = "." in name and any(row.name == ANY for row in TABLE if row.page == page)
     return is_option or any(row.name == name for row in TABLE if row.page in ("", page))
+
+
+def is_of_train(said: Collection[str]) -> bool:
+    """Return whether an address without a page is of *Train*, which once had no other."""
+    old = {"run", "architecture", "dataset", "recipe"}
+    return bool(old & set(said)) and not any(row.name in said for row in TABLE if row.page == "why")
 
 
 def table(page: str) -> str:

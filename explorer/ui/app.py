@@ -7,15 +7,19 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from explorer.errors import ExplorerError
-from explorer.labs.lesson import NAVIGATION, LessonError
-from explorer.ui import acts, controls, lessons, reload, state
+from explorer.labs.address import is_of_train
+from explorer.labs.worksheet import NAVIGATION, WorksheetError
+from explorer.ui import acts, controls, reload, state, worksheets
 from explorer.ui.failure import sentence
 from explorer.ui.http.visitors import HOME, visitor
-from explorer.ui.lessons import Opened
 from explorer.ui.pages import operator, plugins, runs, train
 from explorer.ui.pages.inside import page as inside
+from explorer.ui.pages.why import page as why
+from explorer.ui.query_params import LESSON
+from explorer.ui.worksheets import Opened
 
-PAGES = ("train", "inside", "runs", "plugins")  # by the names that settings use
+PAGES = ("why", "train", "inside", "runs", "plugins")  # by the names that settings use
+FIRST = "why"  # the page whose address is that of the app
 
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
@@ -34,9 +38,13 @@ def main() -> None:
     try:
         state.store()  # where it cannot be opened, no page can be shown
         if failed:
+            _go_to_question(pages)
             raise failed
         if lesson:
             _go_to(lesson, page, pages)
+        elif FIRST == "why" and page is pages.get(FIRST) and is_of_train(st.query_params):
+            # Before there was the page Why?, this was the address of Train.
+            st.switch_page(pages["train"], query_params=_said())
         reload.offer()
         acts.say_refused()
         page.run()
@@ -48,7 +56,7 @@ def main() -> None:
 def _lesson() -> tuple[Opened | None, ExplorerError | None]:
     """Open the lesson that the address names, or return why that is not possible."""
     try:
-        return lessons.begin(), None
+        return worksheets.begin(), None
     except ExplorerError as error:
         return None, error
 
@@ -57,29 +65,45 @@ def _go_to(opened: Opened, page: Page, pages: Mapping[str, Page]) -> None:
     """Go to the page of a lesson."""
     wanted = pages.get(opened.lesson.page)
     if wanted is None:
-        raise LessonError(f"The lesson {opened.name} is on a page that is not offered here.")
+        raise WorksheetError(f"The lesson {opened.name} is on a page that is not offered here.")
     if page is not wanted:
-        said = {name: st.query_params.get_all(name) for name in st.query_params}
-        st.switch_page(wanted, query_params=said)
+        st.switch_page(wanted, query_params=_said())
+
+
+def _go_to_question(pages: Mapping[str, Page]) -> None:
+    """Go to the page Why? if `?lesson=` names one of its lessons, and not a worksheet."""
+    name = st.query_params.get(LESSON, "")
+    if "why" in pages and name in state.catalogue().lessons:
+        st.switch_page(pages["why"], query_params={**_said(), LESSON: [], why.ABOUT: [name]})
 
 
 def _pages() -> dict[str, Page]:
     """Return the pages that are offered; of those that are not, no other page has a link."""
     offered = _offered()
     pages: dict[str, Page] = {}
+    if "why" in offered:
+        pages["why"] = st.Page(
+            lambda: why.page(pages),
+            title="Why?",
+            icon=":material/lightbulb:",
+            url_path="why",
+            default=FIRST == "why",
+        )
+    if "train" in offered:
+        pages["train"] = st.Page(
+            lambda: train.page(pages.get("inside")),
+            title="Train",
+            icon=":material/model_training:",
+            url_path="train",
+            default=FIRST == "train",
+        )
     if "inside" in offered:
         pages["inside"] = st.Page(
             inside.page, title="Look inside", icon=":material/search:", url_path="inside"
         )
-    look = pages.get("inside")
-    if "train" in offered:
-        training = st.Page(
-            lambda: train.page(look), title="Train", icon=":material/model_training:", default=True
-        )
-        pages = {"train": training, **pages}
     if "runs" in offered:
         pages["runs"] = st.Page(
-            lambda: runs.page(pages.get("train"), look),
+            lambda: runs.page(pages.get("train"), pages.get("inside")),
             title="Runs",
             icon=":material/list:",
             url_path="runs",
@@ -95,7 +119,19 @@ def _pages() -> dict[str, Page]:
         url_path="operator",
         visibility="visible" if _is_operator_away_from_home() else "hidden",
     )
+    if FIRST not in pages:
+        first = next(iter(pages.values()))
+        pages["start"] = st.Page(
+            lambda: st.switch_page(first, query_params=_said()),
+            title="Start",
+            default=True,
+            visibility="hidden",
+        )
     return pages
+
+
+def _said() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
 
 
 def _offered() -> Collection[str]:

@@ -33,7 +33,7 @@ _WITHOUT = {
 def options(architecture: str, declared: Sequence[Option]) -> dict[str, Value]:
     """Show a widget for each option of an architecture; return their values by name."""
     return {
-        option.name: _widget(option, option.default, f"{architecture}.{option.name}")
+        option.name: widget(option, option.default, f"{architecture}.{option.name}")
         for option in declared
     }
 
@@ -102,7 +102,7 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         if option.name in ends and option.range:
             option = replace(option, range=replace(option.range, high=ends[option.name]))
             default = min(default, ends[option.name])
-        values[option.name] = _widget(option, default, key, typed=True)
+        values[option.name] = widget(option, default, key, typed=True)
 
     for column, first in zip(st.columns(len(_FIRST)), _FIRST, strict=True):
         with column:
@@ -121,7 +121,7 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         return None, button
 
 
-def _widget(option: Option, default: Value, key: str, *, typed: bool = False) -> Any:
+def widget(option: Option, default: Value, key: str, *, typed: bool = False) -> Any:
     """Show the widget for one option.
 
     Args:
@@ -150,6 +150,8 @@ def _widget(option: Option, default: Value, key: str, *, typed: bool = False) ->
 def _shown(option: Option, default: Value, key: str, *, typed: bool) -> Any:
     label = _LABELS.get(option.name, plain(option.label))
     common: Any = {"key": key, "help": plain(option.help) or None, "persist_state": "session"}
+    if option.choices and all(isinstance(each, int | float) for each in option.choices):
+        return st.select_slider(label, option.choices, **common)
     if option.choices:
         return st.selectbox(label, option.choices, **common)
     if option.type is bool:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
+from explorer.charts.lessons import draw, with_guess
 from explorer.charts.svg import network_svg
 from explorer.engines import status
 from explorer.engines.children import Nursery
@@ -16,6 +17,7 @@ from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
 from explorer.engines.questions import Drawn
 from explorer.inspection.session import Cache
+from explorer.lessons import Shown
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs.following import Follower
 from explorer.runs.recorded import open_examples
@@ -153,6 +155,37 @@ def _drawing(
     code: str, name: str, values: Mapping[str, Any] | None, dataset: str, _found: Drawn
 ) -> str:
     return network_svg(_found.parts, _found.images, "vertical", opens=False)
+
+
+def taught(lesson: str, part: str, values: Mapping[str, Any], run: Run | None) -> Shown:
+    """Return what a part of a lesson shows, computed once for all who ask.
+
+    Args:
+        lesson: The lesson's name.
+        part: The part's.
+        values: A value for each of its controls.
+        run: The run that it looks into, as it was after its last kept epoch.
+
+    Raises:
+        AnswerError: It cannot be computed.
+    """
+    look = None
+    if run:
+        look = run, find_run(run.id)[1].last_kept_epoch(run.id)
+    return plugins().teach(lesson, part, values, look)
+
+
+def lesson_figure(shown: Shown, guess: str | None, key: str) -> Chart:
+    """Return the figure of a part, with what was guessed, drawn once for all who see the same."""
+    return _lesson_figures().once(
+        (repr(shown.figure), guess, key),
+        lambda: drawn(with_guess(draw(shown.figure, key), shown, guess)),
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _lesson_figures() -> Cache:
+    return Cache(2**22)
 
 
 def with_examples(own: Sequence[Run]) -> list[Run]:

@@ -47,6 +47,33 @@ def code(text: object) -> str:
     return f"{fence}{room}{words}{room}{fence}" if words else ""
 
 
+def prose(text: str) -> str:
+    """Return Markdown that shows the text of a lesson: *emphasis*, `code` and lists are meant.
+
+    Nothing else comes of it: no link, picture, formula, icon, heading or HTML.
+    """
+    return "\n".join(map(_line_of_prose, text.splitlines()))
+
+
+def _line_of_prose(line: str) -> str:
+    item = re.match(r"\s*(?:[-*] |\d+\. )", line)
+    mark = item[0] if item else ""
+    parts = re.split(r"(`[^`]+`|\*{1,2})", line[len(mark) :])
+    shown = [
+        part if number % 2 and part.startswith("*") else code(part[1:-1]) if number % 2 else part
+        for number, part in enumerate(parts)
+    ]
+    words = [each if number % 2 else _spaced(each) for number, each in enumerate(shown)]
+    return mark + "".join(words)
+
+
+def _spaced(text: str) -> str:
+    """Return text as `plain` does, with the spaces at its ends, which words beside it need."""
+    if not text.strip():
+        return " " if text else ""
+    return f"{' ' * text[:1].isspace()}{plain(text)}{' ' * text[-1:].isspace()}"
+
+
 def paragraphs(text: str) -> str:
     """Return Markdown that shows a docstring as text: its paragraphs, and lines that were meant.
 

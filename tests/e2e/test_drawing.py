@@ -40,7 +40,7 @@ def test_no_text_is_wider_in_the_browser_than_the_layout_takes_it_to_be(page, na
 
 
 def test_nothing_in_the_drawing_beside_the_training_can_be_pressed(page, app):
-    page.goto(f"{app}/?architecture=inception")
+    page.goto(f"{app}/train?architecture=inception")
     expect(page.locator("svg.vertical [data-name=incep1]")).to_be_visible()
     expect(page.locator("svg.vertical [role=button]")).to_have_count(0)
 

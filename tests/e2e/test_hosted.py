@@ -102,12 +102,12 @@ def assert_harmless(page, folder):
 
 def test_no_link_path_or_traceback_comes_of_hostile_text(hosted, visit):
     address, folder = hosted
-    attacker, pupil = visit(address), visit(address)
+    attacker, pupil = visit(f"{address}/train"), visit(f"{address}/train")
     settled(pupil)
     for value in HOSTILE:
         asked = quote(value, safe="")
         for where in (
-            f"?architecture={asked}&dataset={asked}&run={asked}&fast.epochs=1e400&fast.seed={asked}",
+            f"train?architecture={asked}&dataset={asked}&run={asked}&fast.epochs=1e400&fast.seed={asked}",
             f"inside?net={asked}&off={asked}&part={asked}&filter={asked}&image=-1",
             f"plugins?show={asked}",
         ):
@@ -133,7 +133,7 @@ def test_a_plugin_is_shown_to_visitors_as_text_and_to_the_operator_with_its_plac
     assert "in hostile.py" in settled(pupil)
     expect(pupil.get_by_role("button", name="Reload")).to_have_count(0)
     expect(pupil.get_by_role("tab", name="Source")).to_have_count(0)
-    pupil.goto(f"{address}/?architecture={quote(f'net {LINK}'[:50], safe='')}")
+    pupil.goto(f"{address}/train?architecture={quote(f'net {LINK}'[:50], safe='')}")
     expect(pupil.get_by_text("in a summary").first).to_be_visible()
     assert_harmless(pupil, folder)
     operator = visit(f"{address}{SIGN_IN}")

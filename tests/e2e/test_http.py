@@ -73,7 +73,7 @@ def test_nothing_on_any_page_violates_the_content_policy(hosted, visit):
             or elsewhere.append(request.url)
         ),
     )
-    page.goto(f"{hosted}/?architecture=inception")
+    page.goto(f"{hosted}/train?architecture=inception")
     expect(page.locator("svg.vertical [data-name=incep1]")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 

@@ -35,7 +35,7 @@ def no_exception(page) -> None:
 def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_after_a_reload(
     page, training_app
 ):
-    page.goto(training_app)
+    page.goto(f"{training_app}/train")
     expect(page.get_by_text("No run yet")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
@@ -68,15 +68,15 @@ def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_a
 def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path, cache):
     database = tmp_path / "runs.sqlite"
     with serving(database, cache) as (address, server):
-        page.goto(address)
-        choose(page, "plain", images=6_000, epochs=8)
+        page.goto(f"{address}/train")
+        choose(page, "plain", images=6_000, epochs=20)
         train(page)
-        expect(page.get_by_text(re.compile(r"epoch [2-9] of 8"))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of 20"))).to_be_visible()
         query = page.url.split("?")[1]
         server.kill()
         server.wait()
     with serving(database, cache) as (address, _):
-        page.goto(f"{address}/?{query}")
+        page.goto(f"{address}/train?{query}")
         expect(page.get_by_text("plain interrupted")).to_be_visible()
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_text("images/s")).to_be_visible()
@@ -88,7 +88,7 @@ def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path
 def test_no_page_asks_the_network_for_anything(page, app):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(app)
+    page.goto(f"{app}/train")
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
     for name in ("Runs", "Plugins"):
         page.get_by_role("link", name=name).click()
@@ -105,7 +105,7 @@ def test_a_page_is_sent_once_and_then_only_what_changes(page, training_app):
         "websocket",
         lambda socket: socket.on("framereceived", lambda content: sizes.append(len(content))),
     )
-    page.goto(training_app)
+    page.goto(f"{training_app}/train")
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     expect(page.locator("svg.vertical")).to_be_visible()
     page.wait_for_timeout(2000)
@@ -127,7 +127,7 @@ def test_a_page_is_sent_once_and_then_only_what_changes(page, training_app):
 
 
 def test_a_zoom_survives_while_the_run_is_live(page, training_app):
-    page.goto(training_app)
+    page.goto(f"{training_app}/train")
     choose(page, "plain", images=6_000, epochs=90)
     train(page)
     expect(page.get_by_text(re.compile(r"epoch \d+ of 90"))).to_be_visible()

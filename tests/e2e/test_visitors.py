@@ -34,7 +34,7 @@ def pupil(browser):
 
 def test_a_pupil_stops_only_what_they_asked_for_and_waits_their_turn(hosted, pupil):
     ann, bob = pupil(), pupil()
-    ann.goto(hosted)
+    ann.goto(f"{hosted}/train")
     expect(ann.get_by_text("No run yet")).to_be_visible()
     choose(ann, "residual", images=50_000, epochs=10)
     train(ann)
@@ -49,7 +49,7 @@ def test_a_pupil_stops_only_what_they_asked_for_and_waits_their_turn(hosted, pup
     expect(bob.get_by_text("No run of your own yet")).to_be_visible()
 
     # Another run of Bob's waits; a second one of his is refused.
-    bob.goto(hosted)
+    bob.goto(f"{hosted}/train")
     choose(bob, "plain", images=500)
     train(bob)
     expect(bob.get_by_text("next in the queue")).to_be_visible()
@@ -67,13 +67,13 @@ def test_a_pupil_stops_only_what_they_asked_for_and_waits_their_turn(hosted, pup
 
 def test_what_is_too_much_is_cut_on_the_page_or_said(hosted, pupil):
     page = pupil()
-    page.goto(hosted)
+    page.goto(f"{hosted}/train")
     epochs = page.get_by_role("spinbutton", name="Epochs")
     expect(epochs).to_have_value("1")
     epochs.fill("50")
     epochs.press("Enter")
     expect(epochs).to_have_attribute("aria-invalid", "true")
-    page.goto(f"{hosted}/?architecture=resnet34&resnet34.width=64")
+    page.goto(f"{hosted}/train?architecture=resnet34&resnet34.width=64")
     expect(page.get_by_text("A network may have 5,000,000 parameters here")).to_be_visible()
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_disabled()
     no_exception(page)

@@ -61,7 +61,7 @@ def test_no_link_comes_of_an_address(app, page, key, value):
 @pytest.mark.parametrize("value", ["1e400", "-1e400", "nan", "9" * 5000, "1e300", "x", "", "\0"])
 def test_no_number_in_an_address_is_too_much(app, key, value):
     query = written(("architecture", "residual-bn"), (key, value), (key, value))
-    assert app.visit("", query) == []
+    assert app.visit("train", query) == []
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,10 @@ def test_any_address_is_survived(app, page, parts):
 def test_what_would_be_a_link_is_found(app, monkeypatch):
     """The tests above can fail: so it was before."""
     monkeypatch.setattr(query_params, "code", lambda text: f"`{text}`")
-    [found] = app.visit("", written(("architecture", f"x`{LINK}`")))
+    [found] = app.visit("train", written(("architecture", f"x`{LINK}`")))
     assert "shows link_open" in found
 
 
 def test_what_fails_is_found(app, monkeypatch):
     monkeypatch.setattr(train, "plain", lambda text: 1 / 0)
-    assert any("ZeroDivisionError" in each for each in app.visit("", ""))
+    assert any("ZeroDivisionError" in each for each in app.visit("train", ""))

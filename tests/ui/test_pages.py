@@ -15,6 +15,7 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.run import UNTRAINED, RunSpec, Status
 from explorer.training.events import Epoch, Started, Step
 from explorer.training.recipe import preset
+from explorer.ui import app as frame
 from explorer.ui import state
 from explorer.ui.pages import checks as reports
 
@@ -42,6 +43,7 @@ class IdleEngine:
 def engine(monkeypatch, store, fresh):
     engine = IdleEngine(store)
     monkeypatch.setattr(state, "engine", lambda: engine)
+    monkeypatch.setattr(frame, "FIRST", "train")  # what a script without an address shows
     return engine
 
 

@@ -167,7 +167,7 @@ RENDERING = {
 KEYWORDS = {"label", "body", "text", "help", "caption", "title"}
 # Of these, the options are Markdown too, by way of `format_func` where there is one.
 WITH_OPTIONS = {"segmented_control", "radio", "pills"}
-SAFE_CALLS = {"plain", "code", "sentence", "paragraphs", "percent", "len", "int"}
+SAFE_CALLS = {"plain", "code", "prose", "sentence", "paragraphs", "percent", "len", "int"}
 
 # What else may stand there, by its source, and why nothing can come of it.
 KNOWN = {

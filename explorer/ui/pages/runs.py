@@ -123,7 +123,7 @@ def _actions(chosen: list[Run], own: set[str], train: Page | None, inside: Page 
         if train:
             query = urlencode([("run", run.id) for run in chosen])
             ids = [run.id for run in chosen]
-            copy_link(f"./?{query}", "link", on_copied=lambda: acts.pin(ids))
+            copy_link(f"train?{query}", "link", on_copied=lambda: acts.pin(ids))
         if resumable:
             st.button(
                 f"Resume {len(resumable)}",

@@ -8,13 +8,13 @@ from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
-from explorer.labs.lesson import NAVIGATION, TRAIN
+from explorer.labs.worksheet import NAVIGATION, TRAIN
 from explorer.plugin.catalogue import Description
 from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError, spec_of
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
-from explorer.ui import acts, controls, forms, lessons, live, query_params, state
+from explorer.ui import acts, controls, forms, live, query_params, state, worksheets
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.failure import sentence
@@ -29,11 +29,11 @@ MISSED = "missed"  # session key: an architecture that was asked for and was not
 
 def page(inside: Page | None) -> None:
     """Show three columns that read from left to right: choose, see, watch."""
-    if query_params.is_embedded() and not lessons.active():
+    if query_params.is_embedded() and not worksheets.active():
         with query_params.of("train"):
             _frame()
         return
-    lessons.title("Train a network and watch it learn")
+    worksheets.title("Train a network and watch it learn")
     with query_params.of("train"):
         choose, see, watch = st.columns([3, 3.2, 6], gap="large")
         # The curves need no torch, so they come first and are there while the rest still loads.
@@ -142,10 +142,10 @@ def _watch(inside: Page | None) -> DeltaGenerator | None:
     """Show the chosen runs, or else the examples; return where a link to the runs belongs."""
     _follow()
     runs, unknown = _find(st.session_state[state.SHOWN])
-    if lessons.is_waiting():
-        lessons.ask()
+    if worksheets.is_waiting():
+        worksheets.ask()
         return None
-    lessons.after()
+    worksheets.after()
     for id in unknown:
         st.warning(f"There is no run {code(id)} here; the page *Runs* lists all runs.")
     query_params.put_all(QUERY, [run.id for run in runs])
@@ -184,7 +184,7 @@ def _watch(inside: Page | None) -> DeltaGenerator | None:
 def _link() -> None:
     """Offer a link to what is shown, which keeps the runs that it needs."""
     ids = st.session_state[state.SHOWN]
-    copy_link(f"./?{query_params.link()}", "link", on_copied=lambda: acts.pin(ids))
+    copy_link(f"train?{query_params.link()}", "link", on_copied=lambda: acts.pin(ids))
 
 
 def _follow() -> None:

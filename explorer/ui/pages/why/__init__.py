@@ -1,0 +1,1 @@
+"""The page *Why?*: lessons, each a question that is answered claim by claim."""
