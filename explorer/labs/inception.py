@@ -1,6 +1,5 @@
 """Why Inception: the parts of the lesson about windows."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Literal
@@ -10,6 +9,7 @@ import numpy as np
 from explorer.engines.bench import Bench
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.session import Session
+from explorer.labs.seeds import bar, by_seed, fields
 from explorer.lessons import (
     Axis,
     Bar,
@@ -28,7 +28,6 @@ from explorer.lessons import (
 )
 from explorer.plugin.options import Range
 from explorer.runs.record_files import Records
-from explorer.runs.run import Run
 from explorer.statistics.differences import difference
 from explorer.statistics.intervals import mean
 from explorer.statistics.verdicts import points, verdict, verdicts
@@ -194,11 +193,11 @@ def left_out(bench: Bench) -> Shown:
     """Compare networks that were trained without a branch."""
     found = bench.records(RECORDS)
     whole = _accuracies(found, "mnist-scales", "several")
-    bars, pairs = [_bar("all windows", whole, "several")], []
+    bars, pairs = [bar("all windows", whole, "several")], []
     for branch in ("1x1", "3x3", "5x5", "pool"):
         runs = found.of("windows", dataset="mnist-scales", windows="several", without=branch)
-        own = {run.spec.recipe.seed: run.epochs[-1].test_accuracy for run in runs}
-        bars.append(_bar(f"without {branch.replace('x', '×')}", own, branch))
+        own = by_seed(runs)
+        bars.append(bar(f"without {branch.replace('x', '×')}", own, branch))
         without = branch.replace("x", "×")
         pairs.append(
             ("the whole net", f"that without {without}", difference(whole, own, RESOLUTION))
@@ -230,7 +229,7 @@ def designs(
     found = bench.records(RECORDS)
     by = {each: _accuracies(found, dataset, each) for each in DESIGNS}
     bars = sorted(
-        (_bar(NAMES[each], own, each) for each, own in by.items()), key=lambda bar: -bar.value
+        (bar(NAMES[each], own, each) for each, own in by.items()), key=lambda bar: -bar.value
     )
     others = [each for each in DESIGNS if each != "several"]
     best = max(others, key=lambda each: fmean(by[each].values()))
@@ -274,7 +273,7 @@ def designs(
                 "windows",
                 {"windows": each},
                 dataset,
-                fields=_fields(found.of("windows", dataset=dataset, windows=each)[0]),
+                fields=fields(found.of("windows", dataset=dataset, windows=each)[0]),
             )
             for each in ("several", best)
         ],
@@ -327,10 +326,7 @@ def linear(bench: Bench, session: Session) -> Shown:
 def activation(bench: Bench) -> Shown:
     """Compare the tutorial's net with the one that has activations, over seeds."""
     found = bench.records(RECORDS)
-    by = {
-        name: {run.spec.recipe.seed: run.epochs[-1].test_accuracy for run in found.of(name)}
-        for name in ("inception", "inception-relu")
-    }
+    by = {name: by_seed(found.of(name)) for name in ("inception", "inception-relu")}
     without, within = by["inception"], by["inception-relu"]
     said = verdict(
         "the tutorial's net",
@@ -347,8 +343,8 @@ def activation(bench: Bench) -> Shown:
         Bars(
             "Accuracy on MNIST's 10,000 test images; each dot is a seed.",
             [
-                _bar("as the tutorial has it", without, "chain"),
-                _bar("with a ReLU after each convolution", within, "several"),
+                bar("as the tutorial has it", without, "chain"),
+                bar("with a ReLU after each convolution", within, "several"),
             ],
             Axis("accuracy", percent=True),
             dots=True,
@@ -406,17 +402,6 @@ def _square(size: int) -> str:
     return f"{size}×{size}"
 
 
-def _bar(label: str, by: Mapping[int, float], role: str) -> Bar:
-    values: Sequence[float] = list(by.values())
-    known = mean(values)
-    return Bar(label, known.value, known.low, known.high, values, role)
-
-
 def _accuracies(found: Records, dataset: str, design: str) -> dict[int, float]:
     runs = found.of("windows", dataset=dataset, windows=design, without="nothing")
-    return {run.spec.recipe.seed: run.epochs[-1].test_accuracy for run in runs}
-
-
-def _fields(run: Run) -> dict[str, int | None]:
-    recipe = run.spec.recipe
-    return {"train_size": recipe.train_size, "epochs": recipe.epochs, "seed": recipe.seed}
+    return by_seed(runs)

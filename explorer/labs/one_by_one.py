@@ -16,11 +16,11 @@ from explorer.inspection.outline import outline
 from explorer.inspection.parts import Node, nodes
 from explorer.inspection.session import Session
 from explorer.labs.cost import Design, Layer, behind_1x1, break_even, direct, macs, parameters
+from explorer.labs.seeds import bar, by_seed, fields
 from explorer.lessons import (
     Area,
     Areas,
     Axis,
-    Bar,
     Bars,
     Grid,
     Grids,
@@ -34,10 +34,8 @@ from explorer.lessons import (
     Trained,
 )
 from explorer.plugin.options import Range
-from explorer.runs.run import Run
 from explorer.spec import ImageSpec
 from explorer.statistics.differences import difference
-from explorer.statistics.intervals import mean
 from explorer.statistics.verdicts import verdicts
 
 HERE = Path(__file__).parent
@@ -183,13 +181,13 @@ def modules(bench: Bench) -> Shown:
 def loses(bench: Bench) -> Shown:
     """Compare networks with and without reductions, at equal width and at equal cost."""
     found = bench.records(RECORDS)
-    with_them = _by_seed(found.of("googlenet", reduce=True, divisor=8))
-    wide = _by_seed(found.of("googlenet", reduce=False, divisor=8))
-    equal = _by_seed(found.of("googlenet", reduce=False, divisor=16))
+    with_them = by_seed(found.of("googlenet", reduce=True, divisor=8))
+    wide = by_seed(found.of("googlenet", reduce=False, divisor=8))
+    equal = by_seed(found.of("googlenet", reduce=False, divisor=16))
     bars = [
-        _bar("with reductions", with_them, "1x1"),
-        _bar("without, equal widths", wide, "5x5"),
-        _bar("without, narrower: about equal cost", equal, "3x3"),
+        bar("with reductions", with_them, "1x1"),
+        bar("without, equal widths", wide, "5x5"),
+        bar("without, narrower: about equal cost", equal, "3x3"),
     ]
     said = verdicts(
         [
@@ -233,7 +231,7 @@ def loses(bench: Bench) -> Shown:
                 f"Train it {'with' if reduce else 'without'} reductions",
                 "googlenet",
                 {"reduce": reduce},
-                fields=_fields(found.of("googlenet", reduce=reduce, divisor=8)[0]),
+                fields=fields(found.of("googlenet", reduce=reduce, divisor=8)[0]),
             )
             for reduce in (True, False)
         ],
@@ -353,18 +351,3 @@ def _ratio(ratio: float) -> str:
     if ratio >= 1:
         return f"{ratio:.1f} times less"
     return f"{1 / ratio:.1f} times more"
-
-
-def _by_seed(runs: list[Run]) -> dict[int, float]:
-    return {run.spec.recipe.seed: run.epochs[-1].test_accuracy for run in runs}
-
-
-def _bar(label: str, by: dict[int, float], role: str) -> Bar:
-    values = list(by.values())
-    known = mean(values)
-    return Bar(label, known.value, known.low, known.high, values, role)
-
-
-def _fields(run: Run) -> dict[str, int | None]:
-    recipe = run.spec.recipe
-    return {"train_size": recipe.train_size, "epochs": recipe.epochs, "seed": recipe.seed}

@@ -12,6 +12,7 @@ from explorer.engines.bench import Bench
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.session import Session
 from explorer.labs.depth import path_lengths
+from explorer.labs.seeds import fields
 from explorer.labs.surface import random_plane
 from explorer.lessons import (
     Axis,
@@ -105,7 +106,7 @@ def deeper(
                 f"Train {layers} layers {WAYS[skip]}",
                 "deep",
                 {"layers": layers, "skip": skip, "norm": norm, "init": init},
-                fields=_fields(found, layers, norm, init, skip),
+                fields=fields(found.of("deep", layers=layers, norm=norm, init=init, skip=skip)[-1]),
             )
             for skip in (False, True)
         ],
@@ -434,14 +435,6 @@ def _curve(label: str, x: Sequence[float], y: Sequence[Interval], role: str) -> 
         [min(1.0, each.high) for each in y],
         role,
     )
-
-
-def _fields(
-    found: Records, layers: int, norm: bool, init: str, skip: bool
-) -> dict[str, int | None]:
-    runs = found.of("deep", layers=layers, norm=norm, init=init, skip=skip)
-    recipe = runs[-1].spec.recipe
-    return {"train_size": recipe.train_size, "epochs": recipe.epochs, "seed": recipe.seed}
 
 
 def _of_convolutions(norms: Mapping[str, float]) -> list[float]:

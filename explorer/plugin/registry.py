@@ -102,14 +102,7 @@ class Loading:
     @property
     def registry(self) -> Registry:
         """All that was found so far."""
-        return Registry(
-            dict(self._found.architectures),
-            dict(self._found.datasets),
-            tuple(self._broken),
-            tuple(self._meddling),
-            {name: taught.description for name, taught in self._found.lessons.items()},
-            {name: taught.lesson for name, taught in self._found.lessons.items()},
-        )
+        return _registry(self._found, self._broken, self._meddling)
 
     def add(
         self, source: Source, known: Mapping[str, Description] = MappingProxyType({})
@@ -128,14 +121,20 @@ class Loading:
         self._found.lessons.update(offer.lessons)
         self._broken += broken
         self._meddling += meddling
-        return Registry(
-            offer.architectures,
-            offer.datasets,
-            tuple(broken),
-            tuple(meddling),
-            {name: taught.description for name, taught in offer.lessons.items()},
-            {name: taught.lesson for name, taught in offer.lessons.items()},
-        )
+        return _registry(offer, broken, meddling)
+
+
+def _registry(
+    offer: Offer, broken: Iterable[BrokenPlugin], meddling: Iterable[Meddling]
+) -> Registry:
+    return Registry(
+        dict(offer.architectures),
+        dict(offer.datasets),
+        tuple(broken),
+        tuple(meddling),
+        {name: taught.description for name, taught in offer.lessons.items()},
+        {name: taught.lesson for name, taught in offer.lessons.items()},
+    )
 
 
 def _broken(source: Source, refused: Refused) -> BrokenPlugin:

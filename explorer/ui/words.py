@@ -52,19 +52,17 @@ def prose(text: str) -> str:
 
     Nothing else comes of it: no link, picture, formula, icon, heading or HTML.
     """
-    return "\n".join(map(_line_of_prose, text.splitlines()))
+    return "\n".join(map(_line_of_prose, text.split("\n")))
 
 
 def _line_of_prose(line: str) -> str:
     item = re.match(r"\s*(?:[-*] |\d+\. )", line)
     mark = item[0] if item else ""
     parts = re.split(r"(`[^`]+`|\*{1,2})", line[len(mark) :])
-    shown = [
-        part if number % 2 and part.startswith("*") else code(part[1:-1]) if number % 2 else part
+    return mark + "".join(
+        _spaced(part) if not number % 2 else part if part[0] == "*" else code(part[1:-1])
         for number, part in enumerate(parts)
-    ]
-    words = [each if number % 2 else _spaced(each) for number, each in enumerate(shown)]
-    return mark + "".join(words)
+    )
 
 
 def _spaced(text: str) -> str:

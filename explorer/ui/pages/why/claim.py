@@ -50,7 +50,7 @@ def lead(lesson: LessonDescription) -> None:
     """Show the question and its answer in words; the claims have the figures."""
     question = lesson.text().lead
     st.markdown(f"## {prose(question.title)}")
-    stands = {part.name: _default(part) for part in _parts(lesson, question)}
+    stands = {part.name: Stand(_values(part), _first(part)) for part in _parts(lesson, question)}
     shown = _Answers(lesson, stands, st.container())
     for block in question.blocks:
         if isinstance(block, Paragraph):
@@ -111,7 +111,7 @@ def _stands(
             asked.setdefault(owner, {})[name] = place
     stands = {}
     for part in _parts(lesson, section):
-        values, run = _default(part)
+        values, run = _values(part), None
         for name, place in asked.get(part.name, {}).items():
             with place:
                 if name == RUN:
@@ -120,6 +120,8 @@ def _stands(
                 option = next(each for each in part.options if each.name == name)
                 key = f"{lesson.name}.{part.name}.{name}"
                 values[name] = forms.widget(option, option.default, key)
+        if RUN not in asked.get(part.name, {}):
+            run = _first(part)
         stands[part.name] = Stand(values, run)
     return stands
 
@@ -130,10 +132,13 @@ def _parts(lesson: LessonDescription, section: Section) -> list[PartDescription]
     return [lesson.parts[name] for name in dict.fromkeys(split(name)[0] for name in names)]
 
 
-def _default(part: PartDescription) -> Stand:
-    """Return where a part stands at first."""
-    values: dict[str, Any] = {option.name: option.default for option in part.options}
-    return Stand(values, next(iter(_fitting(part)), None) if part.needs else None)
+def _values(part: PartDescription) -> dict[str, Any]:
+    return {option.name: option.default for option in part.options}
+
+
+def _first(part: PartDescription) -> Run | None:
+    """Return the run that a part looks into at first; `None` if it looks into none."""
+    return next(iter(_fitting(part)), None) if part.needs else None
 
 
 def _network(lesson: LessonDescription, part: PartDescription) -> Run | None:
@@ -201,38 +206,34 @@ class _Answers:
         """Return the run that a part looks into."""
         return self._stands[part].run
 
-    def value(self, name: str) -> str:
-        """Return what a slot stands for, as Markdown; a dash if that is not known."""
-        part, rest = split(name)
-        shown = self[part]
-        if not shown or rest not in shown.values:
-            return "–"
-        value = shown.values[rest]
-        return f"**{plain(value)}**" if len(value) <= MOST_MARKED else plain(value)
+
+def _value(answers: _Answers, name: str) -> str:
+    """Return what a slot stands for, as Markdown; a dash if that is not known."""
+    part, rest = split(name)
+    shown = answers[part]
+    if not shown or rest not in shown.values:
+        return "–"
+    value = shown.values[rest]
+    return f"**{plain(value)}**" if len(value) <= MOST_MARKED else plain(value)
 
 
 def _words(lesson: LessonDescription, block: Paragraph | Refuted, shown: _Answers) -> None:
     paragraph = block.paragraph if isinstance(block, Refuted) else block
-    numbers = {name: number for number, name in enumerate(lesson.sources, 1)}
-    parts = [
-        prose(part)
-        if isinstance(part, str)
-        else f"{plain(part.words)} ({numbers[part.source]})"
-        if isinstance(part, Cited)
-        else shown.value(part.name)
-        for part in paragraph.parts
-    ]
-    text = _joined(paragraph, parts)
+    text = _filled(lesson, paragraph, shown)
     st.markdown(f"*What would refute it:* {text}" if isinstance(block, Refuted) else text)
 
 
-def _joined(paragraph: Paragraph, parts: Sequence[str]) -> str:
-    """Put the parts of a paragraph together, with the spaces and lines that were between them."""
-    text = ""
-    for part, shown in zip(paragraph.parts, parts, strict=True):
-        ends = part if isinstance(part, str) else ""
-        text += shown + ("\n" if ends.endswith("\n") else "")
-    return text
+def _filled(lesson: LessonDescription, paragraph: Paragraph, shown: _Answers) -> str:
+    """Return a paragraph as Markdown, with its values, and its sources by their numbers."""
+    numbers = {name: number for number, name in enumerate(lesson.sources, 1)}
+    return "".join(
+        prose(part)
+        if isinstance(part, str)
+        else f"{plain(part.words)} ({plain(numbers[part.source])})"
+        if isinstance(part, Cited)
+        else _value(shown, part.name)
+        for part in paragraph.parts
+    )
 
 
 def _figure(
