@@ -346,7 +346,8 @@ class Visitor:
         self._finish(self._answer)
         self._latest = message.metadata.run.script_run_id
         awaited = self._awaited[0] if self._awaited else ""
-        if awaited in fragments or not (awaited or fragments):
+        # A run of the whole script takes in what was asked of fragments before it began.
+        if awaited in fragments or not fragments:
             self._answer = self._latest
         for fragment in fragments:
             if fragment in self._due:

@@ -264,7 +264,7 @@ def test_runs_are_trained_one_after_the_other_each_in_a_process_of_its_own(engin
     assert ended(store, second).status is Status.FINISHED
     assert store.run(first).status is Status.FINISHED
     wait(lambda: not psutil.pid_exists(one) and not psutil.pid_exists(other))
-    assert engine.running() == {}
+    wait(lambda: engine.running() == {})
 
 
 def test_what_a_run_changes_in_its_process_does_not_reach_the_next(engine, store, ask):
