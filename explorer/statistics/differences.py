@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from explorer.statistics.intervals import LEVEL, quantile
 from explorer.statistics.power import detectable_errors, runs_needed
@@ -132,7 +132,7 @@ def _tested(
         p = 0.0 if effect else 1.0
         return Difference(effect, effect, effect, p, is_paired, n, 0.0, needed)
     half = quantile(LEVEL, freedom) * error
-    p = 2 * float(stats.t.sf(abs(effect) / error, freedom))
+    p = 2 * float(scipy.stats.t.sf(abs(effect) / error, freedom))
     detectable = detectable_errors(round(freedom, 1)) * error
     return Difference(effect, effect - half, effect + half, p, is_paired, n, detectable, needed)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,5 @@ def disagreement(
         )
     only_first, only_second = np.flatnonzero(one & ~other), np.flatnonzero(other & ~one)
     both = len(only_first) + len(only_second)
-    p = float(stats.binomtest(len(only_first), both).pvalue) if both else 1.0
+    p = float(scipy.stats.binomtest(len(only_first), both).pvalue) if both else 1.0
     return Disagreement(only_first, only_second, p)

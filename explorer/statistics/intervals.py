@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 LEVEL = 0.95
 
@@ -76,7 +76,7 @@ def bootstrap(
     value = float(statistic(own))
     if (own == own[0]).all():
         return Interval(value, value, value, len(own))
-    found = stats.bootstrap(
+    found = scipy.stats.bootstrap(
         (own,),
         statistic,
         confidence_level=level,
@@ -89,4 +89,4 @@ def bootstrap(
 
 def quantile(level: float, freedom: float) -> float:
     """Return how many standard errors an interval reaches to each side, by Student's t."""
-    return float(stats.t.ppf((1 + level) / 2, freedom))
+    return float(scipy.stats.t.ppf((1 + level) / 2, freedom))

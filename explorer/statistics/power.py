@@ -3,7 +3,7 @@
 import math
 from functools import lru_cache
 
-from scipy import optimize, stats
+import scipy
 
 from explorer.statistics.intervals import LEVEL, quantile
 
@@ -30,13 +30,13 @@ def detectable_errors(freedom: float, level: float = LEVEL, power: float = POWER
     high = limit + 2.0
     while lacking(high) < 0:
         high *= 2
-    return float(optimize.brentq(lacking, 0.0, high))
+    return float(scipy.optimize.brentq(lacking, 0.0, high))
 
 
 def shown(limit: float, freedom: float, noncentrality: float) -> float:
     """Return how often |t| is beyond `limit` if the true difference is so many standard errors."""
-    above = stats.nct.sf(limit, freedom, noncentrality)
-    below = stats.nct.cdf(-limit, freedom, noncentrality)
+    above = scipy.stats.nct.sf(limit, freedom, noncentrality)
+    below = scipy.stats.nct.cdf(-limit, freedom, noncentrality)
     return float(above) + (0.0 if math.isnan(below) else float(below))
 
 
