@@ -13,11 +13,9 @@ from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs import answers, keeping
 from explorer.runs.run import Run, RunSpec
 from explorer.training.recipe import PRESETS
-from explorer.ui import state
-from explorer.ui.failure import sees_everything, sentence
+from explorer.ui import said, state
+from explorer.ui.failure import sees_everything
 from explorer.ui.http.visitors import acting_visitor, pseudonym, visitor
-
-REFUSED = "refused"  # session key: sentences that are shown once
 
 
 def submit(spec: RunSpec) -> Run | None:
@@ -148,16 +146,10 @@ def printed(id: str) -> str:
         return ""
 
 
-def say_refused() -> None:
-    """Show what was refused since the page was last shown."""
-    for refused in st.session_state.pop(REFUSED, ()):
-        st.error(sentence(refused))
-
-
 @contextlib.contextmanager
 def _saying() -> Iterator[None]:
     """Keep the sentence of what is refused within the block, to be shown on the page."""
     try:
         yield
     except ExplorerError as error:
-        st.session_state.setdefault(REFUSED, []).append(str(error))
+        said.say(str(error))

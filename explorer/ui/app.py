@@ -9,7 +9,7 @@ from streamlit.navigation.page import Page
 from explorer.errors import ExplorerError
 from explorer.labs.address import is_of_train
 from explorer.labs.worksheet import NAVIGATION, WorksheetError
-from explorer.ui import acts, controls, reload, state, worksheets
+from explorer.ui import controls, reload, said, state, worksheets
 from explorer.ui.failure import sentence
 from explorer.ui.http.visitors import HOME, visitor
 from explorer.ui.pages import operator, plugins, runs, train
@@ -46,7 +46,7 @@ def main() -> None:
             # Before there was the page Why?, this was the address of Train.
             st.switch_page(pages["train"], query_params=_said())
         reload.offer()
-        acts.say_refused()
+        said.show()
         page.run()
         state.freeze_memory(page.title)
     except ExplorerError as error:

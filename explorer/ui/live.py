@@ -13,7 +13,7 @@ from explorer.runs.progress import Progress, progress
 from explorer.runs.run import GUESSING, Run, Status, distinguish
 from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
-from explorer.ui import acts, failure, state
+from explorer.ui import acts, failure, said, state
 from explorer.ui.components.chart import chart
 from explorer.ui.fragments import run_fragment_every
 from explorer.ui.pace import LEAST
@@ -64,7 +64,7 @@ def _panel(ids: Sequence[str], key: str, was_live: bool, page_runs: Iterator[boo
     # Where many watch, one reads for all who look within a moment.
     live = _show(ids, key, SHARED_SECONDS if pause > LEAST else 0.0)
     if live != was_live:
-        st.rerun()
+        said.run_again()
     if live:
         pace = state.pace()
         pace.looked(_watcher(), time.thread_time() - before)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.ui import failure, state
-from explorer.ui.words import code, plain
+from explorer.ui import failure, said, state
+from explorer.ui.words import code
 
 SECONDS = 2.0  # between two looks at the files
-BROKEN = "broken"  # session key: what a reload found broken, shown once
 
 
 def offer() -> None:
@@ -16,8 +15,6 @@ def offer() -> None:
 
     A visitor, for whom there is none, learns only what is still being loaded, and asks no more.
     """
-    for name, reason in st.session_state.pop(BROKEN, ()):
-        st.error(f"**{plain(name)}** is broken: {plain(reason)} The page *Plugins* shows more.")
     loading, may_reload = state.plugins().loading, failure.sees_everything()
     if loading or may_reload:
         st.fragment(_offer, run_every=SECONDS)(loading, may_reload)
@@ -27,7 +24,7 @@ def _offer(loading: Sequence[str], may_reload: bool) -> None:
     if now := state.plugins().loading:
         st.caption(f":material/hourglass_empty: Still being loaded: {_list(now)}.")
     elif loading:
-        st.rerun()  # they are there now
+        said.run_again()  # they are there now
     if not may_reload:
         return
     changed, datasets = state.changed_plugins(), state.changed_datasets()
@@ -42,11 +39,9 @@ def _offer(loading: Sequence[str], may_reload: bool) -> None:
         st.markdown(f":material/sync: {' '.join(sentences)}")
         if st.button("Reload", key="reload", type="primary"):
             state.reload_plugins()
-            st.session_state[BROKEN] = [
-                (broken.source.name, broken.reason)
-                for broken in state.catalogue().broken
-                if broken.source.name in changed
-            ]
+            for broken in state.catalogue().broken:
+                if (name := broken.source.name) in changed:
+                    said.say(f"{name} is broken: {broken.reason} The page Plugins shows more.")
             st.rerun()
 
 

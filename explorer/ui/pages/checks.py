@@ -19,6 +19,7 @@ from explorer.data.dataset import DataSet, stamp_files
 from explorer.plugin.catalogue import Description
 from explorer.plugin.sources import fingerprint
 from explorer.text import dimensions
+from explorer.ui import said
 from explorer.ui.failure import sentence
 from explorer.ui.words import code, plain
 
@@ -64,7 +65,7 @@ def _panel(checks: "Future[Outcome]", offered: Description | DataSet, was_waitin
         st.skeleton(height=360)
         return
     if was_waiting:
-        st.rerun()  # the page need not look any more
+        said.run_again()  # the page need not look any more
     outcome = checks.result()
     if isinstance(outcome, str):
         st.error(sentence(outcome))
