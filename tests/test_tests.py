@@ -7,6 +7,7 @@ that is `assert collection`, or its length.
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ def functions(file: Path) -> Iterator[ast.FunctionDef]:
             yield node
 
 
+@cache
 def helpers() -> dict[str, bool]:
     """By name, whether a function of the tests asserts; one may call another."""
     found: dict[str, bool] = {}
@@ -113,15 +115,12 @@ def helpers() -> dict[str, bool]:
     return found
 
 
-HELPERS = helpers()
-
-
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(TESTS)))
 def test_every_test_asserts_something_whatever_its_collections_hold(file):
     idle = [
         f"{file}:{function.lineno} {function.name}"
         for function in functions(file)
-        if function.name.startswith("test_") and not asserts(function.body, HELPERS)
+        if function.name.startswith("test_") and not asserts(function.body, helpers())
     ]
     assert len(FILES) > 60
     assert idle == [], "Assert that the collection is not empty."

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from built_ins import REGISTRY
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -16,11 +17,10 @@ from explorer.charts.style import POSITIVE, SIGNED, branch_hues
 from explorer.inspection.activations import record
 from explorer.inspection.parts import blocks
 from explorer.inspection.receptive import receptive_fields
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 IMAGE = np.arange(784, dtype=np.uint8).reshape(1, 28, 28)
 
 

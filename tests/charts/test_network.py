@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+from built_ins import REGISTRY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -21,11 +22,10 @@ from explorer.inspection.fields import by_reach
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, Branch, Node, Point, blocks, branches, joined
 from explorer.inspection.receptive import receptive_fields
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 DIRECTIONS = ("horizontal", "vertical")
 SVG = "{http://www.w3.org/2000/svg}"
 # Of each block of `inception`, in the order of its channels.

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from built_ins import REGISTRY
 
 from explorer import DataSet, ImageSpec
 from explorer.checks import images
 from explorer.data.mnist import MNIST
-from explorer.plugin.registry import discover
 
 
 def toy(**changes):
@@ -82,7 +82,7 @@ def test_test_images_that_are_training_images_too_are_counted(tmp_path):
 
 
 def test_mnist_passes_all_checks(tmp_path):
-    report = images.examine(discover().dataset(MNIST.name), tmp_path)
+    report = images.examine(REGISTRY.dataset(MNIST.name), tmp_path)
     assert report.passed
     assert {f.verdict for f in report.findings} == {"ok"}
 

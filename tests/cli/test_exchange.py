@@ -11,16 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from built_ins import REGISTRY
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from explorer.cli import app
-from explorer.plugin.registry import discover
 from explorer.runs.restore import load_network
 from explorer.runs.run import Status
 from explorer.spec import ImageSpec
 
-REGISTRY = discover()
 GREY = ImageSpec(1, 28, 10)
 
 

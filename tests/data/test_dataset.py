@@ -3,12 +3,11 @@ from pathlib import Path
 
 import pytest
 import torchvision.datasets
+from built_ins import REGISTRY
 
 from explorer.data.dataset import DataSet, DataSetError, stamp_files
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
-REGISTRY = discover()
 DATASETS, dataset = REGISTRY.datasets, REGISTRY.dataset
 
 

@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from built_ins import REGISTRY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
@@ -16,7 +17,7 @@ from explorer.plugin.registry import discover
 from explorer.runs.recorded import open_examples
 from explorer.training.checkpoint import load_weights
 
-DATASETS = discover().datasets
+DATASETS = REGISTRY.datasets
 MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"]
 DEEP = ["I", "F", "I;16", "I;16L", "I;16B"]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from built_ins import REGISTRY
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from inspection.trees import (
@@ -23,11 +24,10 @@ from explorer.inspection.activations import record
 from explorer.inspection.intervene import InterventionError
 from explorer.inspection.parts import Block, blocks, branches
 from explorer.inspection.tracing import trace
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 
 
 def seen(model, images):

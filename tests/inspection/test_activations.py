@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
+from built_ins import REGISTRY
 from hypothesis import given
 from inspection.trees import (
     MEASURED,
@@ -24,11 +25,10 @@ from explorer.inspection.parts import IMAGE, blocks, branches, nodes
 from explorer.inspection.recording import Recording, softmax, statistics, to_npz
 from explorer.inspection.tracing import trace
 from explorer.inspection.watching import TRANSPARENT
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 
 
 def equal(maps, wanted):

@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+from built_ins import REGISTRY
 from captum.attr import LayerGradCam
 from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
@@ -14,11 +15,10 @@ from explorer.inspection.attribution import AttributionError, attribution, grad_
 from explorer.inspection.parts import Block, nodes
 from explorer.inspection.results import METHODS
 from explorer.inspection.tracing import trace
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 BLACK = torch.full((1, 1, 1), -0.4242)
 
 

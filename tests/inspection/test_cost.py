@@ -1,5 +1,6 @@
 import pytest
 import torch
+from built_ins import REGISTRY
 from hypothesis import given
 from hypothesis import strategies as st
 from inspection.trees import Breaks, Noise, networks, property_test, unchanged
@@ -12,11 +13,10 @@ from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, blocks, branches, nodes
 from explorer.inspection.results import Cost, costs
 from explorer.inspection.tracing import trace
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 
 
 def parts_of(model, images):

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from built_ins import REGISTRY
 from hypothesis import given
 from inspection.trees import Breaks, networks, property_test, settle, unchanged
 from torch import nn
@@ -13,7 +14,6 @@ from explorer.data.loader import Data, Split
 from explorer.inspection.gradients import branch_norms, gradient_norms
 from explorer.inspection.parts import branches
 from explorer.inspection.tracing import trace
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 from explorer.training.events import Epoch, Gradients
 from explorer.training.gradient_norms import recorded_norms
@@ -21,7 +21,7 @@ from explorer.training.loop import train
 from explorer.training.recipe import Recipe
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 
 
 def norm(tensors):

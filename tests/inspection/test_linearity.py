@@ -3,6 +3,7 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
+from built_ins import REGISTRY
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from inspection.trees import blocks, property_test, settle, unchanged
@@ -12,11 +13,10 @@ from torchvision.models import resnet18
 from explorer.branches import Branches
 from explorer.inspection.linearity import TOLERANCE, affine_error, linearity, linearity_between
 from explorer.inspection.parts import UnknownPartError
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 
 
 def verdicts(model, images=MNIST):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from built_ins import REGISTRY
 from inspection.trees import Breaks, Noise, settle, unchanged
 from torch import nn
 
@@ -10,11 +11,10 @@ from explorer.inspection.activations import record
 from explorer.inspection.logit_attribution import logit_attribution
 from explorer.inspection.parts import blocks
 from explorer.inspection.tracing import trace
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from built_ins import REGISTRY
 from torch import nn
 from torchvision.models import densenet121, googlenet, resnet18
 
@@ -8,11 +9,10 @@ from explorer.branches import Branches
 from explorer.inspection.describing import describe
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, Node, blocks, nodes
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 
 
 def hooks(model: nn.Module) -> int:

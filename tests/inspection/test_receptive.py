@@ -1,5 +1,6 @@
 import pytest
 import torch
+from built_ins import REGISTRY
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from inspection.trees import UNUSUAL, Breaks, networks, property_test, unchanged
@@ -10,11 +11,10 @@ from explorer.inspection.fields import NOTHING, Extent, ReceptiveField, by_reach
 from explorer.inspection.parts import Block, blocks, branches
 from explorer.inspection.receptive import receptive_fields
 from explorer.inspection.tracing import trace
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 SIZES = (1, 3), (4, 20), (4, 20)  # channels, height, width
 
 

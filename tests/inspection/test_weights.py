@@ -3,14 +3,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from built_ins import REGISTRY
 from torch import nn
 
 from explorer.inspection.results import Filters
 from explorer.inspection.weights import filters
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
-ARCHITECTURES = discover().architectures
+ARCHITECTURES = REGISTRY.architectures
 
 
 def of(*values):

@@ -2,15 +2,14 @@
 
 import pytest
 import torch
+from built_ins import REGISTRY
 from torch import nn
 
 from explorer.plugin import matching
 from explorer.plugin.matching import differences, find_match
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 
 GREY = ImageSpec(1, 28, 10)
-REGISTRY = discover()
 
 
 @pytest.fixture(autouse=True)

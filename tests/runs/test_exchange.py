@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import safetensors
 import torch
+from built_ins import REGISTRY
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -17,7 +18,6 @@ from explorer.data.mnist import MNIST
 from explorer.engines.perform import perform
 from explorer.plugin.catalogue import MisfitError
 from explorer.plugin.constructor import read
-from explorer.plugin.registry import discover
 from explorer.runs.exchange import digest, export_weights, import_weights
 from explorer.runs.restore import load_network, open_network
 from explorer.runs.run import MissingWeightsError, Status, UnknownRunError
@@ -29,7 +29,6 @@ from explorer.training.weight_files import WeightFileError, read_weights
 CPU = torch.device("cpu")
 FEW = 200
 GREY = ImageSpec(1, 28, 10)
-REGISTRY = discover()
 
 
 @pytest.fixture

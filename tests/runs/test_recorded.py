@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+from built_ins import REGISTRY
 
 from explorer.data.mnist import MNIST
 from explorer.inspection.ablation import ablated
@@ -9,7 +10,6 @@ from explorer.inspection.answers import answers
 from explorer.inspection.linearity import linearity
 from explorer.inspection.outline import outline
 from explorer.inspection.results import costs
-from explorer.plugin.registry import discover
 from explorer.runs.recorded import ARCHITECTURES, open_examples
 from explorer.runs.restore import load_network
 from explorer.runs.run import Status
@@ -18,7 +18,6 @@ from explorer.training.checkpoint import load_weights
 from explorer.training.loop import evaluate
 from explorer.training.recipe import preset
 
-REGISTRY = discover()
 README = Path(__file__).parents[2] / "README.md"
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from built_ins import REGISTRY
 from torch import nn
 
 from explorer.data.mnist import MNIST
@@ -18,7 +19,6 @@ from explorer.training.events import Checkpoint, Epoch
 from explorer.training.loop import evaluate
 from explorer.training.recipe import Recipe
 
-REGISTRY = discover()
 CPU = torch.device("cpu")
 BN = REGISTRY["residual-bn"]
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
+from built_ins import REGISTRY
 from safetensors.torch import load
 from torch import nn, optim
 
-from explorer.plugin.registry import discover
 from explorer.spec import ImageSpec
 from explorer.training import checkpoint
 from explorer.training.checkpoint import CheckpointError, load_weights, pack_weights
@@ -103,7 +103,7 @@ def test_the_optimiser_s_own_state_survives_a_round_trip(make):
 @every_optimiser
 def test_a_net_whose_weights_do_not_all_get_a_gradient_can_be_resumed(make):
     # Half of each of its blocks is computed and never used, and the optimiser has no state for it.
-    architecture = discover()["residual-as-printed"]
+    architecture = REGISTRY["residual-as-printed"]
 
     def trained(model, optimiser, seeds):
         for seed in seeds:

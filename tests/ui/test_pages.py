@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlencode
 
 import pytest
 import sqlalchemy
+from built_ins import REGISTRY
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -68,7 +69,7 @@ def plugins_page():
 
 
 def spec(name="plain", **changes) -> RunSpec:
-    architecture = discover()[name]
+    architecture = REGISTRY[name]
     recipe = preset("fast").changed(train_size=256, **changes)
     return RunSpec(name, architecture.complete({}), "mnist", recipe, architecture.fingerprint)
 
@@ -76,7 +77,7 @@ def spec(name="plain", **changes) -> RunSpec:
 def trained(store, settings, spec):
     owner = new_owner()
     run = store.claim(store.add(spec).id, owner)
-    for _ in perform(run, owner, store, discover(), settings):
+    for _ in perform(run, owner, store, REGISTRY, settings):
         pass
     return store.run(run.id)
 
@@ -195,7 +196,7 @@ def imported(store, settings, tmp_path, wanted="plain"):
     """A run of the weights of a shipped example."""
     recorded = next(run for run in open_examples().runs() if run.spec.architecture == wanted)
     export_weights(recorded, None, open_examples(), tmp_path / "net.safetensors")
-    registry = discover()
+    registry = REGISTRY
     given = tmp_path / "net.safetensors", registry[wanted], {}, registry.dataset("mnist")
     return import_weights(*given, store, registry, settings.cache).run
 
@@ -226,7 +227,7 @@ def test_an_imported_run_is_on_the_chart_and_cannot_be_resumed(app, store, setti
 
 
 def test_imported_weights_that_only_guess_are_not_said_to_have_learned_nothing(app, store):
-    architecture = discover()["plain"]
+    architecture = REGISTRY["plain"]
     fingerprint = architecture.fingerprint
     spec = RunSpec("plain", {}, "mnist", UNTRAINED, fingerprint, imported="0123456789ab")
     started = Started("cpu", 8490, 10_000, 10_000, 1, 1)
