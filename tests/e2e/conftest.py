@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 from serving import CHROMIUM, FLAGS, serving
 
+SIZE = {"width": 1400, "height": 900}
+
 expect.set_options(timeout=120_000)
 
 
@@ -46,37 +48,58 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def context(browser):
-    """One visitor for all tests of a file, whose browser keeps the scripts that it has loaded."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(60_000)
-    yield context
-    context.close()
+def tabs(browser):
+    """A tab of each visitor that the tests of a file have needed so far.
+
+    A tab that has shown the app keeps its scripts compiled; a new one takes two seconds for them.
+    """
+    tabs = []
+    yield tabs
+    for tab in tabs:
+        tab.context.close()
 
 
 @pytest.fixture
-def page(context):
-    page = context.new_page()
-    yield page
-    page.close()
+def somebody(browser, tabs):
+    """Return a tab of a visitor whom the app has not met, in a browser of their own, at each call.
+
+    A permission that the visitor gives is one of Playwright's.
+    """
+    used = 0
+
+    def come(*permissions):
+        nonlocal used
+        if used == len(tabs):
+            context = browser.new_context(viewport=SIZE)
+            context.set_default_timeout(60_000)
+            tabs.append(context.new_page())
+        tab = tabs[used]
+        used += 1
+        tab.context.grant_permissions(permissions)
+        tab.set_viewport_size(SIZE)
+        return tab
+
+    yield come
+    for tab in tabs[:used]:
+        tab.context.clear_cookies()
+        tab.context.clear_permissions()
 
 
 @pytest.fixture
-def visit(browser):
+def page(somebody):
+    return somebody()
+
+
+@pytest.fixture
+def visit(somebody):
     """Open an address as somebody else would."""
-    contexts = []
 
-    def open_page(address, **options):
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
+    def open_page(address, *permissions):
+        page = somebody(*permissions)
         page.goto(address)
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
 
 
 class _OtherSite(http.server.BaseHTTPRequestHandler):

@@ -26,11 +26,11 @@ def prediction(page) -> str:
     return page.get_by_role("strong").filter(has_text="Predicted: ").inner_text()
 
 
-CLIPBOARD = {"permissions": ["clipboard-read", "clipboard-write"]}
+CLIPBOARD = ("clipboard-read", "clipboard-write")
 
 
 def test_a_link_shows_the_drawing_the_switch_and_the_answer_to_somebody_else(visit, app):
-    page = visit(f"{app}/inside?net={example('inception')}&source=Draw&ask=Pixels", **CLIPBOARD)
+    page = visit(f"{app}/inside?net={example('inception')}&source=Draw&ask=Pixels", *CLIPBOARD)
     ready(page)
     draw(page, SEVEN)
     expect(page.get_by_role("strong").filter(has_text="Predicted: 7")).to_be_visible()
@@ -108,7 +108,7 @@ def test_a_picture_comes_with_the_link(visit, app, tmp_path):
     paper = Image.new("RGB", (300, 200), "white")
     ImageDraw.Draw(paper).line([(100, 40), (190, 40), (130, 170)], "black", 14, joint="curve")
     paper.save(tmp_path / "seven.jpg")
-    page = visit(f"{app}/inside?net={example('residual')}&source=Upload", **CLIPBOARD)
+    page = visit(f"{app}/inside?net={example('residual')}&source=Upload", *CLIPBOARD)
     page.locator("input[type=file]").set_input_files(tmp_path / "seven.jpg")
     expect(page.get_by_role("strong").filter(has_text="Predicted: 7 (")).to_be_visible()
     ready(page)

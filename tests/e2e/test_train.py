@@ -9,9 +9,9 @@ def choose(page, architecture: str, images: int, epochs: int = 1) -> None:
     page.get_by_role("option", name=architecture, exact=True).click()
     expect(page.get_by_text(f"{architecture} — ")).to_be_visible()
     details = page.get_by_role("spinbutton", name="Training images")
-    while not details.is_visible():  # a click while the page runs again may be lost
+    settled(page)
+    if not details.is_visible():
         page.get_by_text("Details of the recipe").click()
-        page.wait_for_timeout(1000)
     fill(page, "Training images", images)
     fill(page, "Epochs", epochs)
 
@@ -21,7 +21,13 @@ def fill(page, label: str, value: int) -> None:
     box.fill(str(value))
     box.press("Enter")
     expect(box).to_have_value(str(value))
-    page.wait_for_timeout(300)  # the page runs again before it can be clicked safely
+    page.wait_for_timeout(100)
+    settled(page)  # a click while the page runs again may be lost
+
+
+def settled(page) -> None:
+    """Wait until the page has run."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def train(page) -> None:
@@ -69,9 +75,9 @@ def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path
     database = tmp_path / "runs.sqlite"
     with serving(database, cache) as (address, server):
         page.goto(f"{address}/train")
-        choose(page, "plain", images=6_000, epochs=20)
+        choose(page, "plain", images=6_000, epochs=10)
         train(page)
-        expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of 20"))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of 10"))).to_be_visible()
         query = page.url.split("?")[1]
         server.kill()
         server.wait()

@@ -17,23 +17,8 @@ def hosted(tmp_path_factory, cache):
         yield address
 
 
-@pytest.fixture
-def pupil(browser):
-    """Open a browser of one's own."""
-    contexts = []
-
-    def open_browser():
-        contexts.append(browser.new_context(viewport={"width": 1400, "height": 900}))
-        contexts[-1].set_default_timeout(60_000)
-        return contexts[-1].new_page()
-
-    yield open_browser
-    for context in contexts:
-        context.close()
-
-
-def test_a_pupil_stops_only_what_they_asked_for_and_waits_their_turn(hosted, pupil):
-    ann, bob = pupil(), pupil()
+def test_a_pupil_stops_only_what_they_asked_for_and_waits_their_turn(hosted, somebody):
+    ann, bob = somebody(), somebody()
     ann.goto(f"{hosted}/train")
     expect(ann.get_by_text("No run yet")).to_be_visible()
     choose(ann, "residual", images=50_000, epochs=10)
@@ -65,8 +50,8 @@ def test_a_pupil_stops_only_what_they_asked_for_and_waits_their_turn(hosted, pup
     no_exception(bob)
 
 
-def test_what_is_too_much_is_cut_on_the_page_or_said(hosted, pupil):
-    page = pupil()
+def test_what_is_too_much_is_cut_on_the_page_or_said(hosted, somebody):
+    page = somebody()
     page.goto(f"{hosted}/train")
     epochs = page.get_by_role("spinbutton", name="Epochs")
     expect(epochs).to_have_value("1")
@@ -79,10 +64,10 @@ def test_what_is_too_much_is_cut_on_the_page_or_said(hosted, pupil):
     no_exception(page)
 
 
-def test_a_page_has_no_link_to_what_is_not_offered(tmp_path, cache, pupil):
+def test_a_page_has_no_link_to_what_is_not_offered(tmp_path, cache, somebody):
     settings = {"EXPLORER_HOSTED": "1", "EXPLORER_OFFERED_PAGES": "inside,runs"}
     with serving(tmp_path / "runs.sqlite", cache, **settings) as (address, _):
-        page = pupil()
+        page = somebody()
         page.goto(address)
         expect(page.get_by_text("Look inside a trained network")).to_be_visible()
         expect(page.get_by_role("link", name="Runs")).to_be_visible()

@@ -57,22 +57,6 @@ def served(request, tmp_path_factory, cache, other_site):
         yield request.param, address
 
 
-@pytest.fixture
-def visit(browser):
-    contexts = []
-
-    def open_page(address, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
 @contextlib.contextmanager
 def proxy(target: int):
     """Serve what is served at a port at another; each connection begins with `X-Forwarded-For`."""

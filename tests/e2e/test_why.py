@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from e2e.test_train import settled
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -62,6 +63,7 @@ def test_a_control_moves_the_figure_and_the_sentence(page, app, lesson, control,
 def test_a_curve_is_drawn_before_the_figure_is_shown_and_stays_in_it(page, app):
     page.goto(f"{app}/?about=residual&predict=true")
     expect(page.get_by_text("The figure comes when you have made a guess").first).to_be_visible()
+    settled(page)
     sheet = page.locator("svg.sheet").first
     box = sheet.bounding_box()
     page.mouse.move(box["x"] + 0.12 * box["width"], box["y"] + 0.7 * box["height"])
