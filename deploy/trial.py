@@ -37,7 +37,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from postgres import PASSWORD, Postgres, programs
 from visiting import Visitor
 
-from explorer.charts.style import LIBRARY_VERSION
+from explorer.charts.style import LIBRARY_ADDRESS
 from explorer.passwords import hash_password
 from explorer.runs.run import Status
 from explorer.runs.store import RunStore
@@ -340,7 +340,7 @@ def _try_files(trial: Trial) -> None:
     _, _, page = trial.ask("/")
     names = [part.partition('"')[0] for part in page.split('src="./static/')[1:]]
     assert names, page
-    for path in [f"/static/{names[0]}", f"/plotly/plotly.min.js?v={LIBRARY_VERSION}"]:
+    for path in [f"/static/{names[0]}", f"/{LIBRARY_ADDRESS}"]:
         status, headers, _ = trial.ask(path, headers={"Accept-Encoding": "gzip"})
         assert status == 200, path
         assert headers.get("content-encoding") == "gzip", headers

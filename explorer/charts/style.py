@@ -18,7 +18,8 @@ Figure = go.Figure
 # a hundredth of the time of a `Figure`, which checks every property.
 Plain = Mapping[str, Any]
 LIBRARY = Path(str(files(plotly))) / "package_data"  # the folder of plotly.min.js
-LIBRARY_VERSION = plotly.__version__
+# From the app's root. A browser keeps the library as long as its address names the same version.
+LIBRARY_ADDRESS = f"plotly/plotly.min.js?v={plotly.__version__}"
 
 # ColorBrewer's Dark2 without its orange, which is kept for negative values everywhere.
 BRANCHES = ("#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#4c8c9e", "#9e4c5f")

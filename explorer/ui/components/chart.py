@@ -5,15 +5,14 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from explorer.charts.style import LIBRARY_VERSION, Figure, Plain, plain, to_json
+from explorer.charts.style import LIBRARY_ADDRESS, Figure, Plain, plain, to_json
 
 _SCRIPT = Path(__file__).with_name("chart.js").read_text(encoding="utf-8")
 
 _mount = st.components.v2.component(
     "explorer_chart",
     html='<div class="explorer-chart" style="width: 100%"></div>',
-    # A browser keeps the library as long as its address names the same version.
-    js=_SCRIPT.replace("plotly.min.js", f"plotly.min.js?v={LIBRARY_VERSION}"),
+    js=_SCRIPT.replace("plotly/plotly.min.js", LIBRARY_ADDRESS),
     isolate_styles=False,  # Plotly puts its styles into the page's head
 )
 

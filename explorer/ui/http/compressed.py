@@ -14,18 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from explorer.charts.style import LIBRARY, LIBRARY_VERSION
+from explorer.charts.style import LIBRARY, LIBRARY_ADDRESS
 
 YEAR = 365 * 24 * 3600  # seconds
 MOST_BYTES = 2**24  # of a file; a larger one is sent as it was
 LEVEL = 9  # of gzip: it is done once
 FOLDERS = {"/static": Path(streamlit.__file__).parent / "static" / "static", "/plotly": LIBRARY}
 HASHED = "/static/"  # where names of files have a hash of what is in them, so these never change
-VERSION = f"v={LIBRARY_VERSION}".encode()  # the query by which a page names another file's version
+VERSION = LIBRARY_ADDRESS.partition("?")[2].encode()  # the query that names a file's version
+PRELOAD = f"<{LIBRARY_ADDRESS}>; rel=preload; as=script"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,19 @@ def pack(file: Path) -> Packed:
     body = gzip.compress(content, LEVEL, mtime=0)
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     return Packed(body, tag, mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+
+
+def _naming_library(send: Send) -> Send:
+    """Have a browser load Plotly's library along with a page, before a chart asks for it."""
+
+    async def send_with_link(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if headers.get("content-type", "").startswith("text/html"):
+                headers.append("link", PRELOAD)
+        await send(message)
+
+    return send_with_link
 
 
 class KeepCompressed:
@@ -85,7 +99,7 @@ class KeepCompressed:
             or "range" in headers
             or "gzip" not in headers.get("accept-encoding", "")
         ):
-            return await self._app(scope, receive, send)
+            return await self._app(scope, receive, _naming_library(send))
         try:
             packed = self._packed.get(file) or await self._pack(file)
         except OSError:  # it was there when the app started

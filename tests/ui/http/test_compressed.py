@@ -1,13 +1,14 @@
 import asyncio
 import gzip
+import re
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from explorer.charts.style import LIBRARY
+from explorer.charts.style import LIBRARY, LIBRARY_ADDRESS
 from explorer.ui.http import compressed
 from explorer.ui.http.compressed import VERSION, KeepCompressed
 
@@ -115,3 +116,18 @@ def test_a_file_that_is_gone_is_left_to_the_app(client, tmp_path):
     (tmp_path / "static" / "js" / "own.1a2b.js").unlink()
     for _ in range(2):
         assert client.get("/static/js/own.1a2b.js").text.startswith("left to the app")
+
+
+def test_a_page_names_the_library_that_its_first_chart_will_load(tmp_path):
+    async def page(_):
+        return HTMLResponse("<p>A page</p>")
+
+    app = Starlette(routes=[Route("/train", page), Route("/{path:path}", _left)])
+    client = TestClient(KeepCompressed(app))
+    link = client.get("/train").headers["link"]
+    address = re.fullmatch(r"<(.+)>; rel=preload; as=script", link)[1]
+    library = client.get(f"/{address}")
+    assert "immutable" in library.headers["cache-control"]
+    assert library.text == (LIBRARY / "plotly.min.js").read_text(encoding="utf-8")
+    assert address == LIBRARY_ADDRESS
+    assert "link" not in client.get("/healthz").headers
