@@ -127,7 +127,8 @@ class _Desk:
         self.location = plugin.location
         lesson = self._shelf.lesson(plugin, part[0])
         (own,) = (each for each in lesson.parts if each.name == part[1])
-        bench = Bench(lambda name: self._shelf.registry(needed[name]), self._settings.cache)
+        find = lambda name: self._shelf.registry(needed[name])  # noqa: E731
+        bench = Bench(needed, find, self._settings.cache)
         session = [Session(self._network(*look), location=plugin.location)] if look else []
         return own.show(bench, *session, **values)
 
@@ -155,5 +156,4 @@ class _Desk:
 def _drawn(architecture: Architecture, values: Mapping[str, Any], images: ImageSpec) -> Drawn:
     seen = architecture.sees(images, values)
     found = outline(architecture.build(seen, values), seen)
-    parameters = sum(part.parameters for part in found.parts)
-    return Drawn(seen, found.parts, parameters, found.macs)
+    return Drawn(seen, found.parts, found.parameters, found.macs)

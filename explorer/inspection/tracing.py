@@ -45,6 +45,11 @@ class Trace(Generic[T]):
     output: Tensor
     macs: int
 
+    @property
+    def parameters(self) -> int:
+        """How many trainable parameters the parts have."""
+        return sum(part.parameters for part in self.parts)
+
     @cached_property
     def named(self) -> Mapping[str, Node]:
         """Each node but the image by its name, and each block's merge by the block's name too."""

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from explorer.data.mnist import MNIST
 from explorer.engines.bench import Bench
-from explorer.inspection.outline import outline
 from explorer.lessons import (
     Axis,
     Bar,
@@ -25,20 +25,18 @@ from explorer.lessons import (
 )
 from explorer.plugin.options import Range
 from explorer.runs.recorded import FILE
-from explorer.spec import ImageSpec
 
 HERE = Path(__file__).parent
 DEPTH = HERE / "recorded" / "depth.sqlite"
-MNIST = ImageSpec(1, 28, 10)
 PRINTED_EVERY = 300  # steps, as the tutorial prints its loss
 SEED = 0
 
 
 def thrown_away(bench: Bench) -> Shown:
     """Count the parameters of the printed Residual net that never get a gradient."""
-    model = bench.build("residual-as-printed", {}, MNIST)
+    model = bench.build("residual-as-printed", {}, MNIST.images)
     generator = torch.Generator().manual_seed(SEED)
-    images = torch.randn(8, *MNIST.shape, generator=generator)
+    images = torch.randn(8, *MNIST.images.shape, generator=generator)
     F.cross_entropy(model(images), torch.arange(8)).backward()
     bars, dead = [], 0
     for name, module in model.named_modules():
@@ -106,7 +104,7 @@ def never_reset(
 def extra(bench: Bench) -> Shown:
     """Count what skips cost in parameters where shapes agree and where they do not."""
     counts = {
-        name: sum(p.numel() for p in bench.build(architecture, options, MNIST).parameters())
+        name: sum(p.numel() for p in bench.build(architecture, options, MNIST.images).parameters())
         for name, architecture, options in (
             ("equal shapes, no skips", "deep", {"skip": False}),
             ("equal shapes, skips", "deep", {"skip": True}),
@@ -134,10 +132,9 @@ def googlenet(bench: Bench) -> Shown:
         ("three of GoogLeNet's nine modules, at an eighth of their width", "googlenet", {}),
         ("all nine, at an eighth", "googlenet", {"modules": 9}),
     ):
-        seen = outline(bench.build(architecture, options, MNIST), MNIST)
-        parameters = sum(part.parameters for part in seen.parts)
+        seen = bench.outline(architecture, options, MNIST.images)
         blocks = sum(part.kind == "concat" for part in seen.parts)
-        rows.append((title, str(blocks), f"{parameters:,}", f"{seen.macs:,}"))
+        rows.append((title, str(blocks), f"{seen.parameters:,}", f"{seen.macs:,}"))
     return Shown(
         {"blocks": rows[0][1], "modules": rows[2][1]},
         Table(
@@ -221,9 +218,8 @@ def comparable(bench: Bench) -> Shown:
     """Compare the size and the cost of the tutorial's two nets."""
     rows = []
     for name in ("inception", "residual"):
-        seen = outline(bench.build(name, {}, MNIST), MNIST)
-        parameters = sum(part.parameters for part in seen.parts)
-        rows.append((name, f"{parameters:,}", f"{seen.macs:,}"))
+        seen = bench.outline(name, {}, MNIST.images)
+        rows.append((name, f"{seen.parameters:,}", f"{seen.macs:,}"))
     return Shown(
         {
             "inception": rows[0][1],

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from explorer.data.mnist.scales import MNIST_SCALES
 from explorer.engines.bench import Bench
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.session import Session
@@ -256,7 +257,6 @@ def designs(
             "place": PLACES[[bar.label for bar in bars].index(NAMES["several"])],
             "verdicts": " ".join(said.values()),
             "seeds": str(len(several)),
-            "parameters": f"{several[0].started.parameters:,}" if several[0].started else "",
             "spread": points(max(bar.value for bar in bars) - min(bar.value for bar in bars)),
         },
         Bars(
@@ -278,6 +278,23 @@ def designs(
             for each in ("several", best)
         ],
         answer=float([bar.label for bar in bars].index(NAMES["several"])),
+    )
+
+
+def sizes(bench: Bench) -> Shown:
+    """Count the parameters and the multiply-adds of the designs, on the images of many scales."""
+    parameters, macs = [], []
+    for design in DESIGNS:
+        seen = bench.outline("windows", {"windows": design}, MNIST_SCALES.images)
+        parameters.append(seen.parameters)
+        macs.append(seen.macs)
+    return Shown(
+        {
+            "least": f"{min(parameters):,}",
+            "most": f"{max(parameters):,}",
+            "least_macs": f"{min(macs):,}",
+            "most_macs": f"{max(macs):,}",
+        }
     )
 
 
@@ -356,12 +373,14 @@ def activation(bench: Bench) -> Shown:
 LESSON = Lesson(
     "inception",
     texts=HERE / "texts",
+    uses=("windows",),
     parts=[
         Part(looks, needs="branches", network="inception"),
         Part(worth),
         Part(classes),
         Part(left_out),
         Part(designs, asks="choice"),
+        Part(sizes),
         Part(linear, needs="branches", network="inception"),
         Part(activation),
     ],

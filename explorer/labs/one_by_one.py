@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from explorer.data.mnist import MNIST
 from explorer.engines.bench import Bench
-from explorer.inspection.outline import outline
 from explorer.inspection.parts import Node, nodes
 from explorer.inspection.session import Session
 from explorer.labs.cost import Design, Layer, behind_1x1, break_even, direct, macs, parameters
@@ -34,12 +34,10 @@ from explorer.lessons import (
     Trained,
 )
 from explorer.plugin.options import Range
-from explorer.spec import ImageSpec
 from explorer.statistics.differences import difference
 from explorer.statistics.verdicts import verdicts
 
 HERE = Path(__file__).parent
-MNIST = ImageSpec(1, 28, 10)
 RECORDS = HERE / "recorded" / "reductions.sqlite"
 RESOLUTION = 1 / 10_000
 ROUNDS = 7  # of a measurement of time, of which the median is shown
@@ -204,7 +202,7 @@ def loses(bench: Bench) -> Shown:
         ]
     )
     seen = {
-        name: outline(bench.build("googlenet", options, MNIST), MNIST)
+        name: bench.outline("googlenet", options, MNIST.images)
         for name, options in (
             ("with", {"reduce": True}),
             ("wide", {"reduce": False}),

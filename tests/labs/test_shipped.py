@@ -22,15 +22,23 @@ MOST_MEGABYTES = 25  # of all records together
 
 
 @pytest.fixture(scope="module")
-def bench(registry, cache):
-    return Bench(lambda name: registry, cache)
+def make_bench(registry, cache):
+    """Make a bench that has the architectures that a lesson uses, and no other."""
+    return lambda uses: Bench(uses, lambda name: registry, cache)
+
+
+@pytest.fixture
+def bench(make_bench, lesson):
+    return make_bench(lesson.uses)
 
 
 @pytest.fixture(scope="module")
-def sessions(bench):
+def sessions(make_bench):
     """Sessions about the recorded examples, by architecture."""
     examples = records(EXAMPLES)
-    return {run.spec.architecture: bench.look_into(examples, run) for run in examples.runs}
+    names = [run.spec.architecture for run in examples.runs]
+    bench = make_bench(names)
+    return {name: bench.look_into(examples, *examples.of(name)) for name in names}
 
 
 def describing(lesson):
@@ -90,11 +98,12 @@ def test_the_smallest_recorded_run_comes_out_as_it_is_recorded(registry, mnist):
     assert last.test_accuracy == pytest.approx(run.epochs[-1].test_accuracy, abs=0.03)
 
 
-def test_a_training_that_a_lesson_offers_can_be_asked_for(registry, bench, sessions):
+def test_a_training_that_a_lesson_offers_can_be_asked_for(registry, make_bench, sessions):
     offered = [
         each
-        for _, part in PARTS
-        for each in part.show(bench, *([sessions[part.network]] if part.needs else [])).trains
+        for lesson, part in PARTS
+        for session in [[sessions[part.network]] if part.needs else []]
+        for each in part.show(make_bench(lesson.uses), *session).trains
     ]
     asked = []
     for each in offered:
