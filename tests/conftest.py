@@ -24,7 +24,7 @@ from explorer.runs.store import RunStore
 from explorer.settings import Settings
 
 # Examples of each property that says no other number: the whole suite is to take ten minutes.
-hypothesis.settings.register_profile("suite", max_examples=40, deadline=None)
+hypothesis.settings.register_profile("suite", max_examples=30, deadline=None)
 hypothesis.settings.load_profile("suite")
 
 # Folders and files that take long, first, so that no process is left with one of them at the end.
