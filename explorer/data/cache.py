@@ -11,10 +11,11 @@ import logging
 import re
 import shutil
 import tempfile
+import threading
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ _MANIFEST = "manifest.json"  # beside the arrays: each file's size and checksum
 _FORMAT = 1
 _ATTEMPTS = 5  # of several processes that repair a data set at once, each needs two at most
 _CHUNK = 2**20  # bytes
+
+_PARSING = threading.Lock()
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +101,7 @@ def train_size(dataset: DataSet, cache: Path) -> int | None:
     """Return how many training images a data set has; `None` while it is not in the cache."""
     for home in _homes(dataset, cache):
         try:
-            return len(np.load(home / "train_labels.npy", mmap_mode="r"))
+            return len(_map(home / "train_labels.npy", "r"))
         except (OSError, ValueError):  # damaged, and not mended yet
             continue
     return None
@@ -146,9 +149,19 @@ def _load(home: Path) -> Arrays | None:
         if any(_checksum(home / name) != known for name, known in checksums.items()):
             return None
         # Copy-on-write: torch wants writable memory, and the file must not change.
-        return Arrays(*(np.load(home / f"{part}.npy", mmap_mode="c") for part in _PARTS))
+        return Arrays(*(_map(home / f"{part}.npy", "c") for part in _PARTS))
     except (OSError, ValueError):  # another process has just deleted it
         return None
+
+
+def _map(file: Path, mode: Literal["r", "c"]) -> NDArray[Any]:
+    """Map an array into memory.
+
+    NumPy parses the header of the file as Python, and CPython 3.11 may fail with a `SystemError`
+    where two threads parse at once.
+    """
+    with _PARSING:
+        return np.load(file, mmap_mode=mode)  # type: ignore[no-any-return]
 
 
 def _checksums(home: Path) -> dict[str, int]:
