@@ -159,6 +159,7 @@ def grids(figure: Grids, key: str) -> Plain:
         top = 1 - (number // across) * (height + 0.2)
         name = str(number + 1) if number else ""
         rows, columns = np.shape(grid.values)
+        is_said = number % across > 0 and figure.grids[number - 1].down == grid.down
         traces.append(_heatmap(figure, grid, name, is_last=number == count - 1))
         whole[f"xaxis{name}"] = {
             "domain": [start, start + width],
@@ -171,7 +172,8 @@ def grids(figure: Grids, key: str) -> Plain:
             "domain": [top - height, top],
             "anchor": f"x{name}",
             "range": [rows - 0.5, -0.5],
-            "title": {"text": as_text(grid.down), "standoff": 4},
+            # Beside a grid that says the same, it would be in that grid's way on a narrow page.
+            "title": {"text": as_text("" if is_said else grid.down), "standoff": 4},
             **_ticks(grid.rows),
         }
         if figure.square:

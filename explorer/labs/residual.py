@@ -450,13 +450,17 @@ def _with_skips(session: Session) -> list[Block]:
     ]
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def _times(ratio: float) -> str:
     if not math.isfinite(ratio):
         return "no number"
     if 0.01 <= ratio < 1000:
         return f"{ratio:.2g} times"
-    power = math.floor(math.log10(ratio)) if ratio else 0
-    return f"10^{power} times" if ratio else "nothing"
+    if not ratio:
+        return "nothing"
+    return f"10{str(math.floor(math.log10(ratio))).translate(_RAISED)} times"
 
 
 def _what(ratio: float) -> str:

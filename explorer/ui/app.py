@@ -24,7 +24,12 @@ FIRST = "why"  # the page whose address is that of the app
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
 # Streamlit leaves a hand's breadth above the first line.
-_STYLE = "<style>.stMainBlockContainer { padding-top: 4rem; }</style>"
+# A table that is wider than a phone scrolls by itself, and not the page with it.
+_STYLE = """<style>
+.stMainBlockContainer { padding-top: 4rem; }
+.stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
+.stMarkdown td:not(:first-child, :last-child) { white-space: nowrap; }
+</style>"""
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 // Axes to draw a curve on: the height nearest to the pointer at each place it passes. With the
 // keyboard, left and right choose a place, up and down move its height.
 
-const WIDTH = 480, HEIGHT = 240, LEFT = 52, BELOW = 40, ROOM = 12;
+const HEIGHT = 240, LEFT = 52, BELOW = 40, ROOM = 12;
 const SVG = "http://www.w3.org/2000/svg";
 
 const sketches = new Map(); // by element: what is drawn outlives a run of the page
@@ -21,18 +21,20 @@ export default function ({ data, parentElement, setStateValue }) {
   if (!sketches.has(sheet)) sketches.set(sheet, { heights: x.map(() => null), place: 0 });
   const state = sketches.get(sheet);
 
-  const across = (i) => LEFT + ((WIDTH - LEFT - ROOM) * i) / Math.max(1, x.length - 1);
+  // As wide as on the page, so that its text has the size of other text.
+  const width = () => sheet.clientWidth || 480;
+  const across = (i) => LEFT + ((width() - LEFT - ROOM) * i) / Math.max(1, x.length - 1);
   const down = (y) => ROOM + (HEIGHT - ROOM - BELOW) * (1 - (y - low) / (high - low));
 
   const written = (y) => (percent ? `${Math.round(100 * y)} %` : `${+y.toPrecision(3)}`);
 
   const show = () => {
-    sheet.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+    sheet.setAttribute("viewBox", `0 0 ${width()} ${HEIGHT}`);
     sheet.setAttribute("aria-label", `Draw ${yTitle} for each ${xTitle}; arrow keys move a point`);
     sheet.replaceChildren();
     for (let step = 0; step <= 4; step++) {
       const y = low + ((high - low) * step) / 4;
-      sheet.append(element("line", { x1: LEFT, x2: WIDTH - ROOM, y1: down(y), y2: down(y) }));
+      sheet.append(element("line", { x1: LEFT, x2: width() - ROOM, y1: down(y), y2: down(y) }));
       sheet.append(
         element("text", { x: LEFT - 6, y: down(y) + 4, "text-anchor": "end" }, written(y)),
       );
@@ -42,7 +44,7 @@ export default function ({ data, parentElement, setStateValue }) {
         element("text", { x: across(i), y: HEIGHT - BELOW + 16, "text-anchor": "middle" }, value),
       ),
     );
-    const middle = (LEFT + WIDTH - ROOM) / 2;
+    const middle = (LEFT + width() - ROOM) / 2;
     sheet.append(element("text", { x: middle, y: HEIGHT - 6, "text-anchor": "middle" }, xTitle));
     const points = state.heights
       .map((y, i) => [i, y])
@@ -56,12 +58,9 @@ export default function ({ data, parentElement, setStateValue }) {
 
   const draw = (event) => {
     const box = sheet.getBoundingClientRect();
-    const scale = Math.min(box.width / WIDTH, box.height / HEIGHT);
-    const left = box.left + (box.width - WIDTH * scale) / 2;
-    const top = box.top + (box.height - HEIGHT * scale) / 2;
-    const px = (event.clientX - left) / scale;
-    const py = (event.clientY - top) / scale;
-    const i = Math.round(((px - LEFT) / (WIDTH - LEFT - ROOM)) * (x.length - 1));
+    const px = ((event.clientX - box.left) * width()) / box.width;
+    const py = ((event.clientY - box.top) * HEIGHT) / box.height;
+    const i = Math.round(((px - LEFT) / (width() - LEFT - ROOM)) * (x.length - 1));
     const share = 1 - (py - ROOM) / (HEIGHT - ROOM - BELOW);
     const y = low + (high - low) * Math.min(1, Math.max(0, share));
     if (i < 0 || i >= x.length) return;
@@ -96,5 +95,10 @@ export default function ({ data, parentElement, setStateValue }) {
     show();
   };
   done.onclick = () => setStateValue("drawn", [...state.heights]);
+  state.show = show;
+  if (!state.resized) {
+    state.resized = new ResizeObserver(() => state.show());
+    state.resized.observe(sheet);
+  }
   show();
 }
