@@ -1,9 +1,12 @@
 """Wording that several rooms share."""
 
 import difflib
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -24,6 +27,14 @@ def dimensions(shape: Sequence[int]) -> str:
 def percent(share: float) -> str:
     """Write a probability, 0–1, in percent; never as 100 %, since a softmax never gives 1."""
     return f"{100 * share:.1f} %" if share < 0.9995 else ">99.9 %"
+
+
+def significant(value: float, digits: int = 2) -> str:
+    """Write a number with so many significant digits, very small and large ones as 3×10⁻⁹."""
+    if not value or not math.isfinite(value) or 0.001 <= abs(value) < 100_000:
+        return f"{float(f'{value:.{digits}g}'):g}"
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+    return f"{float(mantissa):g}×10{str(int(power)).translate(_RAISED)}"
 
 
 def cut(text: str, room: int) -> str:

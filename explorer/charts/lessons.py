@@ -261,7 +261,10 @@ def surfaces(figure: Surfaces, key: str) -> Plain:
             continue
         traces += _contours(each, name, low, high, figure.unit, is_last=number == count - 1)
         whole[f"xaxis{name}"] = {"domain": domain["x"], "anchor": f"y{name}", **_QUIET}
-        whole[f"yaxis{name}"] = {"anchor": f"x{name}", "scaleanchor": f"x{name}", **_QUIET}
+        whole[f"yaxis{name}"] = {
+            **{"anchor": f"x{name}", "scaleanchor": f"x{name}", **_QUIET},
+            "showticklabels": not number,  # all have one scale
+        }
     return {"data": traces, "layout": whole}
 
 

@@ -25,6 +25,7 @@ from explorer.lessons import (
 )
 from explorer.plugin.options import Range
 from explorer.runs.recorded import FILE
+from explorer.text import significant
 
 HERE = Path(__file__).parent
 DEPTH = HERE / "recorded" / "depth.sqlite"
@@ -161,7 +162,11 @@ def perceptron(
         linear = float((second(first(image)) - one).abs().max())
         active = float((second(F.relu(first(image))) - one).abs().max())
     return Shown(
-        {"linear": f"{linear:.1g}", "active": f"{active:.2g}", "channels": str(channels)},
+        {
+            "linear": significant(linear, 1),
+            "active": significant(active),
+            "channels": str(channels),
+        },
         Bars(
             "Largest difference to a single 1×1 convolution, whose matrix is the product of both.",
             [
@@ -182,11 +187,16 @@ def nearest(bench: Bench) -> Shown:
         norm for path, norm in found.store.gradients(run.id)[0].norms.items() if path != "head"
     ]
     places = list(range(1, len(norms) + 1))
+    first, last = significant(norms[0], 1), significant(norms[-1], 1)
     return Shown(
-        {"first": f"{norms[0]:.1g}", "last": f"{norms[-1]:.1g}", "layers": str(len(norms))},
+        {
+            "first": first,
+            "last": last,
+            "layers": str(len(norms)),
+        },
         Lines(
-            f"Norm of the gradient at the first step, by convolution: {norms[0]:.1g} in the first, "
-            f"{norms[-1]:.1g} in the last.",
+            f"Norm of the gradient at the first step, by convolution: {first} in the first, {last} "
+            "in the last.",
             [Line("without skips", places, norms, role="chain")],
             Axis("convolution, from the image"),
             Axis("norm of its gradient", "log"),

@@ -32,7 +32,7 @@ from explorer.runs.record_files import Records
 from explorer.statistics.differences import difference
 from explorer.statistics.intervals import mean
 from explorer.statistics.verdicts import points, verdict, verdicts
-from explorer.text import percent
+from explorer.text import percent, significant
 
 HERE = Path(__file__).parent
 RECORDS = HERE / "recorded" / "windows.sqlite"
@@ -312,7 +312,7 @@ def linear(bench: Bench, session: Session) -> Shown:
             "many": f"{verdict_on.tail_parameters:,}",
             "few": f"{one.parameters:,}",
             "layer": f"Linear({one.weight.shape[1]:,}, {one.weight.shape[0]})",
-            "error": f"{one.error:.2g}",
+            "error": significant(one.error),
             "agreeing": "all" if agreeing == 1 else percent(agreeing),
             "is": "is" if is_affine else "is not",
             "images": f"{IMAGES:,}",
@@ -320,7 +320,7 @@ def linear(bench: Bench, session: Session) -> Shown:
         Lines(
             f"Logits of the first test image: those of the network, and those of one layer of "
             f"{one.parameters:,} parameters that was built from its weights. The largest "
-            f"difference on {IMAGES:,} images is {one.error:.2g}.",
+            f"difference on {IMAGES:,} images is {significant(one.error)}.",
             [
                 Line(
                     "the network", list(range(len(of_one[0]))), of_one[0].tolist(), role="several"

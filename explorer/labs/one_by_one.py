@@ -36,6 +36,7 @@ from explorer.lessons import (
 from explorer.plugin.options import Range
 from explorer.statistics.differences import difference
 from explorer.statistics.verdicts import verdicts
+from explorer.text import significant
 
 HERE = Path(__file__).parent
 RECORDS = HERE / "recorded" / "reductions.sqlite"
@@ -266,7 +267,7 @@ def mixes(
             "channel": str(strongest),
             "value": f"{recorded[strongest]:.4f}",
             "sum": f"{computed[strongest]:.4f}",
-            "error": f"{np.abs(computed - recorded).max():.1g}",
+            "error": significant(np.abs(computed - recorded).max(), 1),
         },
         Grids(
             f"{layer.path} at row {row}, column {column} of the first test image: "

@@ -38,7 +38,7 @@ from explorer.runs.run import Run
 from explorer.statistics.differences import difference
 from explorer.statistics.intervals import Interval, mean
 from explorer.statistics.verdicts import points, verdict
-from explorer.text import percent
+from explorer.text import percent, significant
 
 HERE = Path(__file__).parent
 RECORDS = HERE / "recorded" / "depth.sqlite"
@@ -450,17 +450,10 @@ def _with_skips(session: Session) -> list[Block]:
     ]
 
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
 def _times(ratio: float) -> str:
     if not math.isfinite(ratio):
         return "no number"
-    if 0.01 <= ratio < 1000:
-        return f"{ratio:.2g} times"
-    if not ratio:
-        return "nothing"
-    return f"10{str(math.floor(math.log10(ratio))).translate(_RAISED)} times"
+    return f"{significant(ratio)} times" if ratio else "nothing"
 
 
 def _what(ratio: float) -> str:
