@@ -262,8 +262,10 @@ def surfaces(figure: Surfaces, key: str) -> Plain:
         traces += _contours(each, name, low, high, figure.unit, is_last=number == count - 1)
         whole[f"xaxis{name}"] = {"domain": domain["x"], "anchor": f"y{name}", **_QUIET}
         whole[f"yaxis{name}"] = {
-            **{"anchor": f"x{name}", "scaleanchor": f"x{name}", **_QUIET},
+            "anchor": f"x{name}",
+            "scaleanchor": f"x{name}",
             "showticklabels": not number,  # all have one scale
+            **_QUIET,
         }
     return {"data": traces, "layout": whole}
 

@@ -544,9 +544,8 @@ def test_of_two_runs_that_differ_in_their_code_alone_the_one_that_was_asked_for_
     app, store, settings
 ):
     own = trained(store, settings, spec())
-    code = REGISTRY
-    older = replace(code["plain"], fingerprint="f" * 16)
-    registry = replace(code, architectures={**code.architectures, "plain": older})
+    older = replace(REGISTRY["plain"], fingerprint="f" * 16)
+    registry = replace(REGISTRY, architectures={**REGISTRY.architectures, "plain": older})
     asked = replace(own.spec, fingerprint="f" * 16)
     run = store.claim(store.add(asked).id, "me")
     for _ in perform(run, "me", store, registry, settings):

@@ -91,8 +91,9 @@ class KeepCompressed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a file that is kept, or pass the request on."""
-        file = self._files.get(scope["path"]) if scope["type"] == "http" else None
-        headers = Headers(scope=scope) if file else Headers()
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        file, headers = self._files.get(scope["path"]), Headers(scope=scope)
         if (
             file is None
             or scope["method"] != "GET"
