@@ -42,6 +42,7 @@ from explorer.passwords import hash_password
 from explorer.runs.run import Status
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
+from explorer.training.events import Moment
 
 USER = 10001  # as in the Dockerfile
 PATIENCE = 120.0  # seconds until the app has to answer, on a busy machine
@@ -303,7 +304,7 @@ def try_all(trial: Trial) -> Iterator[str]:
     copied = RunStore(trial.restored())
     assert copied.run(run) == store.run(run)
     assert copied.steps(run) == steps
-    assert copied.weights(run, 1) == store.weights(run, 1)
+    assert copied.weights(run, Moment(1)) == store.weights(run, Moment(1))
     copied.close()
     yield "a backup by pg_dump, restored by pg_restore, has the runs and their weights"
 

@@ -117,5 +117,5 @@ def test_what_a_killed_server_trained_goes_on_at_the_other(two, store):
             return id, pupil.errors
 
     id, errors = asyncio.run(whole())
-    assert store.run(id).status is Status.STOPPED
+    assert store.run(id).status is Status.PAUSED
     assert errors == []

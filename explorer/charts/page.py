@@ -28,6 +28,7 @@ from explorer.inspection.fields import by_reach
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.precompute import Off, Precomputed, Shown
 from explorer.text import cut, dimensions
+from explorer.training.events import Moment
 
 MOST_BYTES = 12_000_000  # of a page
 SMALLER = 0.9  # of the room for maps, each time that a page came out too large
@@ -54,7 +55,7 @@ class Page:
 
 def page(
     trace: Trace,
-    epoch: int,
+    moment: Moment,
     dataset: DataSet,
     found: Precomputed,
     *,
@@ -66,7 +67,7 @@ def page(
 
     Args:
         trace: The run and what it reported.
-        epoch: After which the network is shown.
+        moment: When the network was as it is shown.
         dataset: What it was trained on.
         found: What was computed of it.
         off: What is switched off at first.
@@ -79,7 +80,7 @@ def page(
     while True:
         held = payloads(found, opened, room)
         left_out = (*_cut(found), *_missing(held.missing, most_bytes), *found.failed)
-        html = _html(trace, epoch, dataset, found, opened, off, url, held, left_out)
+        html = _html(trace, moment, dataset, found, opened, off, url, held, left_out)
         excess = len(html.encode()) - most_bytes
         if excess <= 0 or not held.views:
             return Page(html, left_out)
@@ -107,7 +108,7 @@ def _missing(missing: MissingViews, most_bytes: int) -> list[str]:
 
 def _html(
     trace: Trace,
-    epoch: int,
+    moment: Moment,
     dataset: DataSet,
     found: Precomputed,
     opened: Mapping[str, Stage],
@@ -136,7 +137,7 @@ def _html(
         "images": [_image(shown, list(found.scores), dataset.classes) for shown in found.images],
         "app": f"{url.rstrip('/')}/inside" if url else "",
         "net": run.id,
-        "epoch": epoch,
+        "epoch": moment.epoch,
         "file": run.spec.architecture,
     }
     blobs = [packed(given), *held.texts]
@@ -144,10 +145,10 @@ def _html(
         policy=_policy(script, [style, *_styles(drawings)], _attributes(drawings)),
         title=escape(f"{run.spec.architecture} on {dataset.title}"),
         heading=f"<bdi>{escape(run.spec.architecture)}</bdi> on <bdi>{escape(dataset.title)}</bdi>",
-        subtitle=escape(run.title_after(epoch)),
+        subtitle=escape(run.title_after(moment)),
         facts="".join(
             f"<div><dt>{escape(name)}</dt><dd dir='auto'>{escape(text)}</dd></div>"
-            for name, text in _facts(trace, epoch, dataset, found)
+            for name, text in _facts(trace, moment, dataset, found)
         ),
         curves="hidden" if run.spec.imported else "",
         epochs=_table(trace),
@@ -162,10 +163,12 @@ def _html(
     )
 
 
-def _facts(trace: Trace, epoch: int, dataset: DataSet, found: Precomputed) -> list[tuple[str, str]]:
+def _facts(
+    trace: Trace, moment: Moment, dataset: DataSet, found: Precomputed
+) -> list[tuple[str, str]]:
     run, recipe = trace.run, trace.run.spec.recipe
     facts = []
-    if scores := next((e for e in run.epochs if e.epoch == epoch), None):
+    if scores := next((e for e in run.epochs if Moment(e.epoch) == moment), None):
         facts.append(("Test accuracy", f"{100 * scores.test_accuracy:.2f} %"))
     facts.append(("Parameters", f"{found.parameters:,}"))
     facts.append(("Multiply-adds for one image", f"{found.macs:,}"))

@@ -153,10 +153,10 @@ def export(
     run, store = find_run(id, [open_store(settings), open_examples()])
     written: dict[str, object] = {"run": run.id}
     if weights is not None:
-        epoch = export_weights(run, epoch, store, weights, overwrite=force)
-        written |= {"epoch": epoch, "weights": str(weights)}
+        moment = export_weights(run, epoch, store, weights, overwrite=force)
+        written |= {"epoch": moment.epoch, "weights": str(weights)}
         if not as_json:
-            print(f"{weights} has the weights of {run.title_after(epoch)}.")
+            print(f"{weights} has the weights of {run.title_after(moment)}.")
     if html is not None:
         from explorer.cli.pages import write_page
 
@@ -173,8 +173,9 @@ def export(
         )
         written |= made
         if not as_json:
+            moment = store.moment(run.id, epoch)
             print(
-                f"{html} has {run.title_after(made['epoch'])}: {made['bytes'] / 1e6:.1f} MB, "
+                f"{html} has {run.title_after(moment)}: {made['bytes'] / 1e6:.1f} MB, "
                 f"test images {', '.join(map(str, made['images']))}."
             )
             for sentence in made["left_out"]:

@@ -56,11 +56,10 @@ def inspect(
     settings = settings_or_refuse()
     try:
         run, store = find_run(id, [open_store(settings), open_examples()])
-        last = store.last_kept_epoch(run.id)
+        moment = store.moment(run.id, epoch)
         registry = load_registry(run.spec.architecture, run.spec.dataset)
-        epoch = last if epoch is None else epoch
         with printing_to_stderr():
-            model, data = open_network(run, epoch, store, registry, settings.cache)
+            model, data = open_network(run, moment, store, registry, settings.cache)
         if not 0 <= image < len(data.test):
             refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
         session = look_into(model, data, location=registry[run.spec.architecture].location)
@@ -74,11 +73,11 @@ def inspect(
         refuse(str(error))
     except OSError as error:
         refuse(f"{maps} cannot be written ({error.strerror}); name a file in an existing folder.")
-    found = {"run": run.id, "epoch": epoch, **found}
+    found = {"run": run.id, "epoch": moment.epoch, **found}
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        print_inspection(found, run.title_after(epoch), dataset_of(run, registry).classes)
+        print_inspection(found, run.title_after(moment), dataset_of(run, registry).classes)
 
 
 def _patch(text: str, images: int) -> tuple[str, int]:

@@ -48,21 +48,21 @@ def write_page(
     Raises:
         ExplorerError: The run has no network, or what is asked for does not exist.
     """
-    epoch = store.last_kept_epoch(run.id) if epoch is None else epoch
+    moment = store.moment(run.id, epoch)
     registry = load_registry(run.spec.architecture, run.spec.dataset)
     with printing_to_stderr():
-        model, data = open_network(run, epoch, store, registry, cache)
+        model, data = open_network(run, moment, store, registry, cache)
         session = look_into(model, data, location=registry[run.spec.architecture].location)
         found = precomputed(session, images, off, test_images)
     trace = Trace(run, store.steps(run.id), run.spec.architecture, store.scores(run.id))
-    made = page(trace, epoch, dataset_of(run, registry), found, off=off, url=url)
+    made = page(trace, moment, dataset_of(run, registry), found, off=off, url=url)
     content = made.html.encode()
     try:
         write_whole(file, content)
     except OSError as error:
         refuse(why_not_written(file, error))
     return {
-        "epoch": epoch,
+        "epoch": moment.epoch,
         "html": str(file),
         "bytes": len(content),
         "images": [shown.chosen.number for shown in found.images],

@@ -1,8 +1,10 @@
 """The command `train`."""
 
+import contextlib
 import inspect
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -65,7 +67,7 @@ def train(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train an architecture. The run is kept; an unfinished one continues from its last epoch."""
+    """Train an architecture. The run is kept; an unfinished one goes on from where it was kept."""
     from explorer.engines.machine import prepare
 
     prepare()
@@ -85,6 +87,23 @@ def train(
     except ExplorerError as error:
         refuse(str(error))
     _train(spec, registry, fresh, JsonLines() if as_json else ProgressBar())
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C only be noted within the block, and the second interrupt it."""
+    interrupted = False
+
+    def note(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _train(
@@ -113,14 +132,13 @@ def _train(
     except ExplorerError as error:
         refuse(str(error))
     try:
-        with output.open():
+        with output.open(), _interruptible() as is_interrupted:
             for event in perform(run, owner, store, registry, settings):
                 output.event(events.kind(event), events.to_json(event))
+                if is_interrupted() and isinstance(event, events.Step):
+                    raise KeyboardInterrupt  # where it can be resumed without a loss
     except KeyboardInterrupt:
-        print(
-            f"Stopped; the same command continues from the last finished epoch. Run {run.id}.",
-            file=sys.stderr,
-        )
+        print(f"Paused; the same command continues it. Run {run.id}.", file=sys.stderr)
         raise typer.Exit(130) from None
     except BaseException:  # a plugin's forward may even call sys.exit
         run = store.run(run.id)
@@ -129,8 +147,8 @@ def _train(
     match (run := store.run(run.id)).status:
         case Status.FINISHED:
             output.event("finished", {"run": run.id})
-        case Status.STOPPED:
-            output.event("stopped", {"run": run.id})
+        case Status.PAUSED:
+            output.event("paused", {"run": run.id})
         case _:
             reason = "Another process has claimed the run; `explorer runs` shows its status."
             output.event("failed", {"run": run.id, "reason": reason})

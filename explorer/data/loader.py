@@ -53,8 +53,14 @@ class Split:
         """Return `size` images drawn at random, always the same ones; with `None`, all images."""
         if size is None or size >= len(self):
             return self
-        indices = _permutation(len(self), _SUBSET_SEED, self.device)[:size]
+        indices = self.numbers(size)
         return replace(self, images=self.images[indices], labels=self.labels[indices])
+
+    def numbers(self, size: int | None) -> Tensor:
+        """Return which images `subset` takes, `int64`, `(size,)`; with `None`, all of them."""
+        if size is None or size >= len(self):
+            return torch.arange(len(self), device=self.device)
+        return _permutation(len(self), _SUBSET_SEED, self.device)[:size]
 
     def first(self, size: int | None) -> "Split":
         """Return the first `size` images as they are stored; with `None`, all images."""

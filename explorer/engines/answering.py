@@ -31,6 +31,7 @@ from explorer.runs.restore import open_network
 from explorer.runs.store import RunStore, find_run
 from explorer.settings import Settings
 from explorer.spec import ImageSpec
+from explorer.training.events import Moment
 
 MOST_NETWORKS = 20  # that are kept in memory
 
@@ -103,9 +104,11 @@ class _Desk:
         architecture = self._registry(needed)[name]
         return _drawn(architecture, {}, architecture.images)
 
-    def look(self, needed: Needed, id: str, epoch: int, question: str, args: Sequence[Any]) -> Any:
-        """Answer a question of `Network` about the network that a run had after an epoch."""
-        return self._network(needed, id, epoch)(question, *args)
+    def look(
+        self, needed: Needed, id: str, moment: Moment, question: str, args: Sequence[Any]
+    ) -> Any:
+        """Answer a question of `Network` about the network that a run had at a moment."""
+        return self._network(needed, id, moment)(question, *args)
 
     def teach(
         self,
@@ -113,7 +116,7 @@ class _Desk:
         part: tuple[str, str],
         values: Mapping[str, Any],
         needed: Mapping[str, Needed],
-        look: tuple[Needed, str, int] | None,
+        look: tuple[Needed, str, Moment] | None,
     ) -> Shown:
         """Return what a part of a lesson shows.
 
@@ -122,7 +125,7 @@ class _Desk:
             part: The names of the lesson and of the part.
             values: Of its controls.
             needed: The plugins of the networks that the lesson builds, by architecture.
-            look: The run that is looked into, and after which epoch; `None` if none is.
+            look: The run that is looked into, and at which moment; `None` if none is.
         """
         self.location = plugin.location
         lesson = self._shelf.lesson(plugin, part[0])
@@ -132,10 +135,10 @@ class _Desk:
         session = [Session(self._network(*look), location=plugin.location)] if look else []
         return own.show(bench, *session, **values)
 
-    def _network(self, needed: Needed, id: str, epoch: int) -> Network:
-        key = needed.architecture, id, epoch
+    def _network(self, needed: Needed, id: str, moment: Moment) -> Network:
+        key = needed.architecture, id, moment
         if key not in self._networks:
-            self._networks[key] = self._open(needed, id, epoch)
+            self._networks[key] = self._open(needed, id, moment)
         self._networks.move_to_end(key)
         while len(self._networks) > MOST_NETWORKS:
             self._networks.popitem(last=False)
@@ -145,12 +148,12 @@ class _Desk:
         self.location = needed.architecture.location
         return self._shelf.registry(needed)
 
-    def _open(self, needed: Needed, id: str, epoch: int) -> Network:
+    def _open(self, needed: Needed, id: str, moment: Moment) -> Network:
         if not self._stores:
             self._stores = [RunStore(self._settings.database_url), open_examples()]
         run, store = find_run(id, self._stores)
         registry = self._registry(needed)
-        return Network(*open_network(run, epoch, store, registry, self._settings.cache))
+        return Network(*open_network(run, moment, store, registry, self._settings.cache))
 
 
 def _drawn(architecture: Architecture, values: Mapping[str, Any], images: ImageSpec) -> Drawn:

@@ -65,7 +65,7 @@ class Bench:
 
     def network(self, found: Records, run: Run) -> tuple[nn.Module, Data]:
         """Restore the network of a recorded run as it was in the end, and its images."""
-        last = found.store.last_kept_epoch(run.id)
+        last = found.store.moment(run.id)
         registry = self._find(run.spec.architecture)
         return open_network(run, last, found.store, registry, self._folder)
 

@@ -78,8 +78,13 @@ class Hosting:
         self._store, self._settings = store, settings
         self._plugins, self._engine = plugins, engine
 
-    def submit(self, spec: RunSpec, who: Person) -> Run:
+    def submit(self, spec: RunSpec, who: Person, steps: int | None = None) -> Run:
         """Queue the run of this spec in somebody's name; a finished one is only shown.
+
+        Args:
+            spec: What is asked for.
+            who: Who asks.
+            steps: Pause it after so many steps; `None` trains to the end.
 
         Raises:
             LimitError: It is more than they may ask for.
@@ -87,16 +92,16 @@ class Hosting:
         """
         if not who.is_operator:
             self._demand(spec, who.id)
-        run = self._engine().submit(spec, who.id)
+        run = self._engine().submit(spec, who.id, steps)
         if not who.is_operator and run.status is not Status.FINISHED:
             wish(self._store, run.id, who.id)
         return run
 
     def stop(self, id: str, who: Person) -> bool:
-        """Stop a run; one that others want as well goes on without this visitor.
+        """Pause a run; one that others want as well goes on without this visitor.
 
         Returns:
-            Whether it is stopped.
+            Whether it is paused; it stays this visitor's then.
 
         Raises:
             NotYoursError: They did not ask for it.
@@ -106,6 +111,8 @@ class Hosting:
         if not who.is_operator and not withdraw(self._store, id, who.id):
             self._engine().leave(id, who.id)
             return False
+        if not who.is_operator:
+            wish(self._store, id, who.id)
         self._engine().stop(id)
         return True
 

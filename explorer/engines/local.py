@@ -97,14 +97,15 @@ class LocalEngine:
             self._slots = slots
             self._opened = opened.pop_all()
 
-    def submit(self, spec: RunSpec, visitor: str = AT_HOME) -> Run:
-        """Queue the run of this spec, to continue from its last finished epoch.
+    def submit(self, spec: RunSpec, visitor: str = AT_HOME, steps: int | None = None) -> Run:
+        """Queue the run of this spec, to continue from where it was last kept.
 
         A run that is finished or live is left alone.
 
         Args:
             spec: What is asked for.
             visitor: Who asks.
+            steps: Pause it after so many steps, each looked at closely; `None` trains to the end.
 
         Raises:
             UnknownArchitectureError: The plugin of its network is gone.
@@ -123,19 +124,19 @@ class LocalEngine:
                         task.visitors.add(visitor)
             return self._store.run(run.id)
         with self._changed:
-            task = Task(spec, owner, needed, {visitor}, next(self._numbers))
+            task = Task(spec, owner, needed, {visitor}, next(self._numbers), steps)
             self._waiting.append(task)
             self._changed.notify()
         return run
 
     def stop(self, id: str) -> None:
-        """Stop a run: at its next event, or by force if that takes longer than the grace period."""
+        """Pause a run: at its next report, or as it was last kept if that takes too long."""
         self._store.request_stop(id)
         with self._changed:
             for task in self._waiting:
                 if task.id == id:
                     self._waiting.remove(task)
-                    self._store.end(id, task.owner, Status.STOPPED)
+                    self._store.end(id, task.owner, Status.PAUSED)
                     return
             for running in self._running:
                 if running.task.id == id:
@@ -265,7 +266,8 @@ class LocalEngine:
         task = running.task
         try:
             child = self._take_spare()
-            child.send((task.id, task.owner, task.needed, self._settings.run_memory))
+            memory = self._settings.run_memory
+            child.send((task.id, task.owner, task.needed, memory, task.steps))
         except ChildError as error:
             self._end(task, f"No process could be started for it: {error}", Status.FAILED)
             return None
@@ -285,7 +287,7 @@ class LocalEngine:
         if self._is_closed or status == -signal.SIGTERM:
             self._end(task, "", Status.INTERRUPTED)
         elif running.is_killed:
-            self._end(task, "", Status.STOPPED)
+            self._end(task, "", Status.PAUSED)
         elif status is None:
             minutes = (self._settings.time_limit or 0) / 60
             self._end(
@@ -297,7 +299,7 @@ class LocalEngine:
             is_lost = self._end(
                 task,
                 f"The worker process died ({status_text(status)}), possibly out of memory. "
-                "Finished epochs are kept: resume the run to continue from there.",
+                "Resume it to continue from where it was last kept.",
                 Status.FAILED,
             )
             self.restarts += is_lost

@@ -1,8 +1,10 @@
 """Performs a run: trains what its spec says, and stores each event before passing it on."""
 
+import contextlib
 import functools
 import logging
 from collections.abc import Iterator
+from time import perf_counter
 
 import torch
 
@@ -15,9 +17,11 @@ from explorer.runs.faults import PATIENCE, StoreError, patiently
 from explorer.runs.run import Run, Status
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
-from explorer.training.events import Epoch, Event
+from explorer.training.events import Epoch, Event, Step
 from explorer.training.loop import train
 
+KEEP_SECONDS = 2.0  # between two moments at which a training is kept within an epoch
+KEEP_SHARE = 0.02  # of the time, at most, that this takes
 IMPATIENCE = 5.0  # seconds to record the end of a run that somebody has ended and waits for
 
 _log = logging.getLogger(__name__)
@@ -28,20 +32,36 @@ class ChangedPluginError(ExplorerError, RuntimeError):
 
 
 def perform(
-    run: Run, owner: str, store: RunStore, registry: Registry, settings: Settings
+    run: Run,
+    owner: str,
+    store: RunStore,
+    registry: Registry,
+    settings: Settings,
+    steps: int | None = None,
 ) -> Iterator[Event]:
-    """Train a run that `owner` has claimed, from its last finished epoch.
+    """Train a run that `owner` has claimed, from where it was last kept.
 
     Each event is in the store before it is yielded. However it ends, the store has the run's
-    status: finished when the events run out, stopped when a stop was requested or the generator is
-    closed, failed when an exception passes through. While the database is away, locked or full,
-    training waits for it; where that does not pass, the run ends, and its lease runs out.
+    status: finished when the events run out, paused when a stop was requested or the generator is
+    closed, failed when an exception passes through. What is needed to go on is kept where it is
+    paused, and every few seconds. While the database is away, locked or full, training waits for
+    it; where that does not pass, the run ends, and its lease runs out.
+
+    Args:
+        run: The run.
+        owner: Who trains it.
+        store: Where it is kept.
+        registry: Where its architecture and its data set are looked up.
+        settings: Folders.
+        steps: Pause after so many steps, each of which is looked at closely; `None` trains to the
+            end.
 
     Raises:
         StoreError: The database could not be used for minutes, or for a reason that stays.
         Exception: Whatever training raised; the store has its sentence and its traceback.
     """
     architecture: Architecture | None = None
+    event: Event | None = None
     try:
         with leased(store, lambda: [owner]):
             architecture = registry[run.spec.architecture]
@@ -63,18 +83,28 @@ def perform(
             torch.manual_seed(run.spec.recipe.seed)
             model = architecture.build(data.spec, run.spec.options)
             checkpoint = patiently(lambda: store.checkpoint(run.id))
-            for event in train(model, data, run.spec.recipe, checkpoint):
+            keeper, left = _Keeper(run, owner, store), steps
+            for event in train(model, data, run.spec.recipe, checkpoint, closely=bool(steps)):
                 proceed = patiently(functools.partial(store.append, run.id, owner, event))
-                if not proceed and not _is_last(event, run):
-                    _log.info("Run %s is stopped", run.id)
-                    patiently(lambda: store.end(run.id, owner, Status.STOPPED))
+                if proceed is None:
+                    _log.info("Run %s is somebody else's", run.id)
                     return
                 yield event
+                if left is not None and isinstance(event, Step):
+                    left -= 1
+                if _can_pause(event, run) and (left == 0 or not proceed):
+                    _log.info("Run %s is paused", run.id)
+                    keeper.keep(event)
+                    patiently(lambda: store.end(run.id, owner, Status.PAUSED))
+                    return
+                keeper.keep_now_and_then(event)
             patiently(lambda: store.end(run.id, owner, Status.FINISHED))
         _log.info("Run %s is finished", run.id)
-    except (GeneratorExit, KeyboardInterrupt):
-        _log.info("Run %s is stopped", run.id)
-        _end(store, run, owner, Status.STOPPED, patience=IMPATIENCE)
+    except (GeneratorExit, KeyboardInterrupt) as error:
+        _log.info("Run %s is paused", run.id)
+        if isinstance(error, GeneratorExit) and event:  # else it is within a step
+            _keep_last(store, run, owner, event)
+        _end(store, run, owner, Status.PAUSED, patience=IMPATIENCE)
         raise
     except StoreError as error:  # there was patience before
         _log.error("Run %s ends here: %s", run.id, error)
@@ -107,5 +137,36 @@ def _end(
         )
 
 
-def _is_last(event: Event, run: Run) -> bool:
-    return isinstance(event, Epoch) and event.epoch == run.spec.recipe.epochs
+class _Keeper:
+    """Keeps what is needed to go on with a run."""
+
+    def __init__(self, run: Run, owner: str, store: RunStore) -> None:
+        self._run, self._owner, self._store = run, owner, store
+        self._next = perf_counter() + KEEP_SECONDS
+
+    def keep(self, event: Event) -> None:
+        """Keep the training as it is after a step; with an epoch, that is done already."""
+        if isinstance(event, Step) and event.checkpoint:
+            checkpoint = event.checkpoint()
+            patiently(lambda: self._store.keep(self._run.id, self._owner, checkpoint))
+
+    def keep_now_and_then(self, event: Event) -> None:
+        """Keep it if that was not done for some seconds, in a small share of the time."""
+        began = perf_counter()
+        if isinstance(event, Step) and began > self._next:
+            self.keep(event)
+            now = perf_counter()
+            self._next = now + max(KEEP_SECONDS, (now - began) / KEEP_SHARE)
+
+
+def _keep_last(store: RunStore, run: Run, owner: str, event: Event) -> None:
+    """Keep a training that is closed after this event; without that, it goes on from earlier."""
+    with contextlib.suppress(StoreError):
+        if isinstance(event, Step) and event.checkpoint:
+            store.keep(run.id, owner, event.checkpoint())
+
+
+def _can_pause(event: Event, run: Run) -> bool:
+    """Return whether a training can go on after this event, and does not end with it."""
+    is_last = isinstance(event, Epoch) and event.epoch == run.spec.recipe.epochs
+    return isinstance(event, Step | Epoch) and not is_last

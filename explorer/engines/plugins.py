@@ -32,6 +32,7 @@ from explorer.plugin.sources import (
 )
 from explorer.runs.run import Run, RunSpec
 from explorer.settings import Settings
+from explorer.training.events import Moment
 
 MOST_BYTES = 2**25  # of answers that are kept for all visitors
 MNIST = "mnist"  # the data set whose plugin reads the images of lessons
@@ -167,8 +168,8 @@ class Plugins:
         target = catalogue.dataset(spec.dataset).target
         return replace(_needed(catalogue, spec.architecture), dataset=_source_of(target))
 
-    def look_into(self, run: Run, epoch: int) -> Session:
-        """Return a session about the network that a run had after an epoch.
+    def look_into(self, run: Run, moment: Moment) -> Session:
+        """Return a session about the network that a run had at a moment.
 
         Raises:
             UnknownArchitectureError: Its architecture is gone.
@@ -181,16 +182,16 @@ class Plugins:
         def ask(question: str, /, *args: object) -> Any:
             return self._inspector.ask(
                 "look",
-                *(needed, run.id, epoch, question, args),
+                *(needed, run.id, moment, question, args),
                 seconds=self._settings.inspect_time,
-                about=(run.id, epoch, question),
+                about=(run.id, moment, question),
             )
 
         return Session(
             ask,
             location=architecture.location,
             network=(run.id, architecture.fingerprint, version),
-            weights=epoch,
+            weights=moment,
             cache=self._cache,
         )
 
@@ -199,7 +200,7 @@ class Plugins:
         name: str,
         part: str,
         values: Mapping[str, object],
-        look: tuple[Run, int] | None = None,
+        look: tuple[Run, Moment] | None = None,
     ) -> Shown:
         """Return what a part of a lesson shows for some values of its controls.
 
@@ -207,7 +208,7 @@ class Plugins:
             name: The lesson.
             part: The part.
             values: A value for each control.
-            look: The run that is looked into, and after which epoch; `None` if none is.
+            look: The run that is looked into, and at which moment; `None` if none is.
 
         Raises:
             UnknownLessonError: There is no such lesson.

@@ -18,6 +18,7 @@ class Task:
         needed: The plugins that it needs.
         visitors: Who asked for it; several if they asked for the same.
         number: Counts the requests; the first who asks has the lowest.
+        steps: How many steps it is to take; `None` is all.
     """
 
     spec: RunSpec
@@ -25,6 +26,7 @@ class Task:
     needed: Needed
     visitors: set[str] = field(default_factory=set)
     number: int = 0
+    steps: int | None = None
 
     @property
     def id(self) -> str:

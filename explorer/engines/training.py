@@ -31,8 +31,8 @@ def train_run(connection: Connection, settings: Settings, threads: int | None) -
     """Make ready, wait for a run, and train it; the store has what becomes of it.
 
     Args:
-        connection: Brings the run's id, its owner, the plugins that it needs, and how many MB it
-            may use; hangs up if no run is to be trained.
+        connection: Brings the run's id, its owner, the plugins that it needs, how many MB it may
+            use, and how many steps it is to take; hangs up if no run is to be trained.
         settings: Folders, and the database.
         threads: How many threads compute; `None` for torch's own choice.
     """
@@ -45,7 +45,7 @@ def train_run(connection: Connection, settings: Settings, threads: int | None) -
     except Exception:  # it fails again, with a sentence, when the run needs it
         _log.warning("The process could not be made ready", exc_info=True)
     with contextlib.suppress(EOFError):
-        id, owner, needed, memory = pickle.loads(connection.recv_bytes())
+        id, owner, needed, memory, steps = pickle.loads(connection.recv_bytes())
         multiprocessing.current_process().name = f"run {id}"  # in each line of the log
         limit_memory(memory)
         store, own = RunStore(settings.database_url), os.getpid()
@@ -58,7 +58,7 @@ def train_run(connection: Connection, settings: Settings, threads: int | None) -
             end_copy(own)
         # The store and the log have what it raises.
         with contextlib.suppress(BaseException):
-            for _ in perform(store.run(id), owner, store, registry, settings):
+            for _ in perform(store.run(id), owner, store, registry, settings, steps):
                 pass
 
 

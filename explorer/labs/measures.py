@@ -23,6 +23,7 @@ from explorer.runs.restore import open_network
 from explorer.runs.run import Run
 from explorer.runs.store import RunStore
 from explorer.text import suggest
+from explorer.training.events import Moment
 
 
 class UnknownMeasureError(ExplorerError, LookupError):
@@ -47,11 +48,11 @@ class Subject:
 
     def after(self, epoch: int) -> nn.Module:
         """Return the network as it was after an epoch, in evaluation mode."""
-        return open_network(self.run, epoch, self.store, self.registry, self.cache)[0]
+        return open_network(self.run, Moment(epoch), self.store, self.registry, self.cache)[0]
 
     @cached_property
     def _last(self) -> tuple[nn.Module, Data]:
-        last = self.run.epochs[-1].epoch
+        last = Moment(self.run.epochs[-1].epoch)
         return open_network(self.run, last, self.store, self.registry, self.cache)
 
     @property

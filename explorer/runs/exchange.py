@@ -19,7 +19,7 @@ from explorer.plugin.registry import Registry
 from explorer.runs.run import GUESSING, UNTRAINED, Run, UnknownRunError, spec_of
 from explorer.runs.store import RunStore
 from explorer.training.checkpoint import pack_weights, unpack_weights
-from explorer.training.events import Epoch, Started
+from explorer.training.events import Epoch, Moment, Started
 from explorer.training.layout import settle
 from explorer.training.loop import evaluate
 from explorer.training.weight_files import WeightFileError, read_weights, write_weights
@@ -109,7 +109,7 @@ def import_weights(
 
 def export_weights(
     run: Run, epoch: int | None, store: RunStore, file: Path, *, overwrite: bool = False
-) -> int:
+) -> Moment:
     """Write the weights that a run had after an epoch to a file.
 
     Args:
@@ -120,25 +120,24 @@ def export_weights(
         overwrite: Whether a file of this name may be replaced.
 
     Returns:
-        The epoch.
+        When they were those of the run.
 
     Raises:
         MissingWeightsError: The weights after this epoch were not kept.
         WeightFileError: The file is there already, or cannot be written.
     """
-    last = store.last_kept_epoch(run.id)
-    epoch = last if epoch is None else epoch
+    moment = store.moment(run.id, epoch)
     facts = {
         "architecture": run.spec.architecture,
         "options": dict(run.spec.options),
         "dataset": run.spec.dataset,
         "run": run.id,
-        "epoch": epoch,
+        "epoch": moment.epoch,
     }
-    tensors = unpack_weights(store.weights(run.id, epoch))
+    tensors = unpack_weights(store.weights(run.id, moment))
     texts = {name: json.dumps(fact) for name, fact in facts.items()}
     write_weights(file, tensors, texts, overwrite=overwrite)
-    return epoch
+    return moment
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

@@ -177,11 +177,25 @@ def _version_5_links(connection: Connection) -> None:
         )
 
 
+def _version_6_pauses(connection: Connection) -> None:
+    """Version 6: runs that are paused within an epoch; names and notes of runs."""
+    for table, column in (
+        ("weights", "step BIGINT NOT NULL DEFAULT 0"),
+        ("training_states", "step BIGINT NOT NULL DEFAULT 0"),
+        ("training_states", "seconds FLOAT NOT NULL DEFAULT 0"),
+        ("runs", "name VARCHAR(80) NOT NULL DEFAULT ''"),
+        ("runs", "note TEXT NOT NULL DEFAULT ''"),
+    ):
+        connection.execute(sql.text(f"ALTER TABLE {table} ADD COLUMN {column}"))
+    connection.execute(sql.text("UPDATE runs SET status = 'paused' WHERE status = 'stopped'"))
+
+
 MIGRATIONS: list[Callable[[Connection], None]] = [
     _plain_words,
     _version_3_wider_numbers,
     _version_4_visitors,
     _version_5_links,
+    _version_6_pauses,
 ]
 CURRENT = FIRST + len(MIGRATIONS)
-READABLE = 3  # the earliest version whose runs are read as they are
+READABLE = 6  # the earliest version whose runs are read as they are

@@ -9,7 +9,7 @@ from typing import Any
 
 from explorer.runs.run import Run, RunSpec, Status, UnreadableRun, UnreadableRunError
 from explorer.training import events
-from explorer.training.events import Epoch, Event, Started
+from explorer.training.events import Epoch, Event, Moment, Started
 
 # What Python raises where a record is damaged or of a later version.
 _ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
@@ -95,6 +95,10 @@ def _read_run(row: Any, started: Started | None, epochs: tuple[Epoch, ...], now:
             started=started,
             epochs=epochs,
             traceback=row.traceback,
+            name=row.name,
+            note=row.note,
+            kept=Moment(row.epoch or 0, row.step or 0),
+            kept_seconds=row.seconds or 0.0,
         )
     except _ERRORS as error:
         raise UnreadableRunError(_sentence(row.id, f"Its record: {error}")) from error

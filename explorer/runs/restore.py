@@ -1,4 +1,4 @@
-"""Restores the network that a run had after an epoch."""
+"""Restores the network that a run had at one of the moments that are kept."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from explorer.plugin.registry import Registry
 from explorer.runs.run import Run
 from explorer.runs.store import RunStore
 from explorer.training.checkpoint import load_weights
+from explorer.training.events import Moment
 from explorer.training.layout import settle
 
 
@@ -20,29 +21,29 @@ class NetworkError(ExplorerError, RuntimeError):
 
 
 def load_network(
-    run: Run, epoch: int, store: RunStore, registry: Registry, device: torch.device
+    run: Run, moment: Moment, store: RunStore, registry: Registry, device: torch.device
 ) -> nn.Module:
-    """Build a run's network on `device`, in evaluation mode, with its weights after `epoch`.
+    """Build a run's network on `device`, in evaluation mode, with its weights at a moment.
 
     Raises:
         NetworkError: Its plugin is gone or no longer fits the weights, or they were not kept.
     """
     try:
         model = _build(run, registry)
-        load_weights(model, store.weights(run.id, epoch))
+        load_weights(model, store.weights(run.id, moment))
     except ExplorerError as error:
         raise NetworkError(f"The network of this run cannot be shown: {error}") from error
     return model.to(device).eval()
 
 
 def open_network(
-    run: Run, epoch: int, store: RunStore, registry: Registry, cache: Path
+    run: Run, moment: Moment, store: RunStore, registry: Registry, cache: Path
 ) -> tuple[nn.Module, Data]:
-    """Restore the network that a run had after `epoch`, with the images it was trained on.
+    """Restore the network that a run had at a moment, with the images it was trained on.
 
     Args:
         run: The run.
-        epoch: One of the epochs whose weights were kept.
+        moment: One of those at which the weights were kept.
         store: Where the run is kept.
         registry: Where its architecture and its data set are looked up.
         cache: The folder of the decoded data sets.
@@ -57,7 +58,7 @@ def open_network(
     """
     device = default_device()
     data = load_data(dataset_of(run, registry), device, cache)
-    model = load_network(run, epoch, store, registry, device)
+    model = load_network(run, moment, store, registry, device)
     seen = registry[run.spec.architecture].sees(data.spec, run.spec.options)
     data, _ = settle(model, data.seen_as(seen))
     return model, data

@@ -19,12 +19,13 @@ from explorer.errors import ExplorerError
 from explorer.plugin.catalogue import Description
 from explorer.plugin.options import Value
 from explorer.text import suggest
-from explorer.training.events import Epoch, Started
+from explorer.training.events import Epoch, Moment, Started
 from explorer.training.recipe import PRESETS, Recipe
 
 KEPT_BETWEEN = 10
 GUESSING = 1.5  # times the accuracy of guessing; a network below it has learned nothing
 UNTRAINED = Recipe(epochs=1)  # what the spec of an imported run holds in place of a recipe
+_NOTHING_KEPT = Moment(0)
 # Said elsewhere, or without effect on what is learned.
 _ASIDE = ("epochs", "seed", "train_size", "gradients_every", "score_every")
 
@@ -55,7 +56,7 @@ class Status(enum.StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     FINISHED = "finished"
-    STOPPED = "stopped"
+    PAUSED = "paused"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
@@ -67,7 +68,7 @@ class Status(enum.StrEnum):
     @property
     def is_resumable(self) -> bool:
         """Whether it ended before its last epoch, so that it can be continued."""
-        return self in (Status.STOPPED, Status.FAILED, Status.INTERRUPTED)
+        return self in (Status.PAUSED, Status.FAILED, Status.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,11 @@ class Run:
         started: The event of its last start, if there was one.
         epochs: The finished epochs, in order.
         traceback: Of the error that it failed with; may be empty.
+        name: What somebody called it; may be empty.
+        note: What somebody wrote about it; may be empty.
+        kept: From where its training can go on; of a finished run, and before anything is kept,
+            epoch 0.
+        kept_seconds: How long the unfinished epoch took until then.
     """
 
     id: str
@@ -195,6 +201,10 @@ class Run:
     started: Started | None
     epochs: tuple[Epoch, ...]
     traceback: str = ""
+    name: str = ""
+    note: str = ""
+    kept: Moment = _NOTHING_KEPT
+    kept_seconds: float = 0.0
 
     @property
     def recipe_name(self) -> str:
@@ -222,9 +232,9 @@ class Run:
         how = f"{self.recipe_name}, {amount}"
         return f"{network} · {self.spec.dataset} · {how} · seed {recipe.seed}"
 
-    def title_after(self, epoch: int) -> str:
-        """Return the title, with the epoch after which it is looked at if it was trained."""
-        return self.title if self.spec.imported else f"{self.title}, after epoch {epoch}"
+    def title_after(self, moment: Moment) -> str:
+        """Return the title, with the moment at which it is looked at if it was trained."""
+        return self.title if self.spec.imported else f"{self.title}, after {moment}"
 
     @property
     def best_accuracy(self) -> float | None:
@@ -238,8 +248,8 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """The wall time of all finished epochs."""
-        return sum(epoch.seconds for epoch in self.epochs)
+        """The wall time of all finished epochs, and of the unfinished one as far as it is kept."""
+        return sum(epoch.seconds for epoch in self.epochs) + self.kept_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ RUNS = sql.Table(
     sql.Column("lease", sql.Float, nullable=False, server_default="0"),
     sql.Column("stop", sql.Boolean, nullable=False, server_default=sql.false()),
     sql.Column("traceback", Words, nullable=False, server_default=""),
+    sql.Column("name", Name(80), nullable=False, server_default=""),
+    sql.Column("note", Words, nullable=False, server_default=""),
 )
 
 
@@ -39,19 +41,24 @@ EVENTS = sql.Table(
     sql.Column("number", Whole, primary_key=True, autoincrement=False),
     sql.Column("content", sql.JSON, nullable=False),
 )
+# The weights after an epoch; of an unfinished one, those after the step, which is 0 otherwise.
 WEIGHTS = sql.Table(
     "weights",
     METADATA,
     _run(),
     sql.Column("epoch", Whole, primary_key=True, autoincrement=False),
     sql.Column("content", sql.LargeBinary, nullable=False),
+    sql.Column("step", Whole, nullable=False, server_default="0"),
 )
+# What training needs beside the weights of that epoch, to go on from there.
 TRAINING_STATES = sql.Table(
     "training_states",
     METADATA,
     _run(),
     sql.Column("epoch", Whole, nullable=False),
     sql.Column("content", sql.LargeBinary, nullable=False),
+    sql.Column("step", Whole, nullable=False, server_default="0"),
+    sql.Column("seconds", sql.Float, nullable=False, server_default="0"),
 )
 # Who asked for a run, and has not stopped it: visitors of a hosted app, by their random ids.
 WISHES = sql.Table(

@@ -28,7 +28,17 @@ from explorer.runs.run import (
 )
 from explorer.runs.schema import EVENTS, RUNS, TRAINING_STATES, WEIGHTS
 from explorer.training import events
-from explorer.training.events import Checkpoint, Epoch, Event, Gradients, Score, Started, Step
+from explorer.training.events import (
+    Checkpoint,
+    Epoch,
+    Event,
+    Gradients,
+    Moment,
+    Score,
+    Started,
+    Step,
+    Update,
+)
 
 __all__ = ["LEASE_SECONDS", "RunStore", "StoreError", "find_run"]
 
@@ -190,38 +200,68 @@ class RunStore:
             found = (read_event(id, kind, text) for text in connection.scalars(query))
             return [event for event in found if isinstance(event, cls)]
 
-    def kept_epochs(self, id: str) -> list[int]:
-        """Return the epochs of a run whose weights are kept: first, last and up to ten between."""
-        query = sql.select(WEIGHTS.c.epoch).where(WEIGHTS.c.run == id).order_by(WEIGHTS.c.epoch)
+    def updates(self, id: str) -> list[Update]:
+        """Return the steps of a run that were looked at closely, in order."""
+        return self._events(id, Update, 0)
+
+    def moments(self, id: str) -> list[Moment]:
+        """Return when the weights of a run were kept.
+
+        These are its first and last epoch, up to ten between, and, where it is paused or goes on
+        within an epoch, the last step at which they were.
+        """
+        query = (
+            sql.select(WEIGHTS.c.epoch, WEIGHTS.c.step)
+            .where(WEIGHTS.c.run == id)
+            .order_by(WEIGHTS.c.epoch)
+        )
         with self.transaction() as connection:
-            return list(connection.scalars(query))
+            return [Moment(epoch, step) for epoch, step in connection.execute(query)]
 
-    def last_kept_epoch(self, id: str) -> int:
-        """Return the last epoch of a run whose weights are kept.
+    def moment(self, id: str, epoch: int | None = None) -> Moment:
+        """Return when the weights of a run were kept: in or after an epoch, or last.
 
         Raises:
-            MissingWeightsError: There is none yet.
+            MissingWeightsError: They were not.
         """
-        if kept := self.kept_epochs(id):
+        kept = self.moments(id)
+        if not kept:
+            raise MissingWeightsError(
+                f"Run {id} has no weights yet; `explorer train` goes on with it."
+            )
+        for moment in kept:
+            if moment.epoch == epoch:
+                return moment
+        if epoch is None:
             return kept[-1]
-        raise MissingWeightsError(f"Run {id} has no weights yet; `explorer train` goes on with it.")
+        raise MissingWeightsError(_missing(id, Moment(epoch), kept))
 
-    def weights(self, id: str, epoch: int) -> bytes:
-        """Return the weights that a run had after `epoch`, as safetensors.
+    def kept_epochs(self, id: str) -> list[int]:
+        """Return the finished epochs of a run whose weights are kept."""
+        return [moment.epoch for moment in self.moments(id) if moment.is_whole]
+
+    def weights(self, id: str, moment: Moment) -> bytes:
+        """Return the weights that a run had at a moment, as safetensors.
 
         Raises:
-            MissingWeightsError: They were not kept.
+            MissingWeightsError: They were not kept, or others were since.
         """
-        query = sql.select(WEIGHTS.c.content).where(WEIGHTS.c.run == id, WEIGHTS.c.epoch == epoch)
+        query = sql.select(WEIGHTS.c.content).where(
+            WEIGHTS.c.run == id, WEIGHTS.c.epoch == moment.epoch, WEIGHTS.c.step == moment.step
+        )
         with self.transaction() as connection:
             if (content := connection.scalar(query)) is not None:
                 return bytes(content)
-        raise MissingWeightsError(
-            f"Run {id} has no weights of epoch {epoch}; kept are {self.kept_epochs(id)}."
-        )
+        raise MissingWeightsError(_missing(id, moment, self.moments(id)))
+
+    def rename(self, id: str, name: str, note: str) -> None:
+        """Give a run a name and a note; nothing if there is no such run."""
+        with self.transaction() as connection:
+            named = RUNS.update().where(RUNS.c.id == id).values(name=name, note=note)
+            connection.execute(named)
 
     def request_stop(self, id: str) -> None:
-        """Ask the owner of the run to stop it at its next event."""
+        """Ask the owner of the run to pause it at its next report."""
         with self.transaction() as connection:
             connection.execute(RUNS.update().where(RUNS.c.id == id).values(stop=True))
 
@@ -240,9 +280,9 @@ class RunStore:
     # What the owner of a run says. All but `claim` does nothing for anyone else.
 
     def claim(self, id: str, owner: str) -> Run:
-        """Become the owner of a run, to train it from its last finished epoch.
+        """Become the owner of a run, to train it from where it was last kept.
 
-        What was reported after that epoch is deleted: it will be reported again.
+        What was reported after that is deleted: it will be reported again.
 
         Raises:
             UnknownRunError: There is no such run.
@@ -264,10 +304,9 @@ class RunStore:
             )
             run = _one(id, _read(connection, RUNS.c.id == id))  # an error undoes the claim
             if claimed.rowcount:
-                last = connection.scalar(
-                    sql.select(TRAINING_STATES.c.epoch).where(TRAINING_STATES.c.run == id)
-                )
-                steps = last * run.started.steps_per_epoch if last and run.started else 0
+                steps = run.kept.step
+                if run.kept.is_whole and run.started:
+                    steps = run.kept.epoch * run.started.steps_per_epoch
                 connection.execute(
                     EVENTS.delete().where(
                         EVENTS.c.run == id,
@@ -289,12 +328,12 @@ class RunStore:
                 .values(status="running", lease=_lease())
             )
 
-    def append(self, id: str, owner: str, event: Event) -> bool:
+    def append(self, id: str, owner: str, event: Event) -> bool | None:
         """Store an event; an epoch with its checkpoint.
 
         Returns:
-            Whether to proceed: not if a stop was requested, or if the run is no longer `owner`'s,
-            in which case nothing was stored.
+            Whether to proceed: not if a stop was requested. `None` if the run is no longer
+            `owner`'s, in which case nothing was stored.
         """
         checkpoint = event.checkpoint() if isinstance(event, Epoch) and event.checkpoint else None
         with self.transaction() as connection:
@@ -305,24 +344,42 @@ class RunStore:
                 .values(lease=_lease())
             )
             if not owned.rowcount:
-                return False
+                return None
             number = getattr(event, _NUMBERS.get(type(event), "step"))
             key = {"run": id, "kind": events.kind(event), "number": number}
             _replace(connection, EVENTS, key, events.to_json(event))
-            if isinstance(event, Epoch) and checkpoint:
-                self._keep(connection, id, event.epoch, checkpoint)
+            if checkpoint:
+                self._keep(connection, id, checkpoint)
             return not connection.scalar(sql.select(RUNS.c.stop).where(RUNS.c.id == id))
 
-    def checkpoint(self, id: str) -> tuple[int, Checkpoint] | None:
-        """Return the last finished epoch and what is needed to continue from it, if any."""
+    def keep(self, id: str, owner: str, checkpoint: Checkpoint) -> None:
+        """Keep what is needed to go on from here, in place of what was kept before.
+
+        Of one epoch, only the last moment is kept.
+        """
+        with self.transaction() as connection:
+            owned = connection.execute(
+                RUNS.update()
+                .where(RUNS.c.id == id, RUNS.c.owner == owner, RUNS.c.status == "running")
+                .values(lease=_lease())
+            )
+            if owned.rowcount:
+                self._keep(connection, id, checkpoint)
+
+    def checkpoint(self, id: str) -> Checkpoint | None:
+        """Return what is needed to continue a run from where it was last kept, if it was."""
+        state = TRAINING_STATES.c
         query = (
-            sql.select(TRAINING_STATES.c.epoch, WEIGHTS.c.content, TRAINING_STATES.c.content)
-            .join(WEIGHTS, WEIGHTS.c.run == TRAINING_STATES.c.run)
-            .where(TRAINING_STATES.c.run == id, WEIGHTS.c.epoch == TRAINING_STATES.c.epoch)
+            sql.select(state.epoch, state.step, state.seconds, WEIGHTS.c.content, state.content)
+            .join(WEIGHTS, WEIGHTS.c.run == state.run)
+            .where(state.run == id, WEIGHTS.c.epoch == state.epoch, WEIGHTS.c.step == state.step)
         )
         with self.transaction() as connection:
             row = connection.execute(query).first()
-        return (row[0], Checkpoint(bytes(row[1]), bytes(row[2]))) if row else None
+        if not row:
+            return None
+        epoch, step, seconds, weights, training = row
+        return Checkpoint(Moment(epoch, step), bytes(weights), bytes(training), seconds)
 
     def end(
         self, id: str, owner: str, status: Status, reason: str = "", traceback: str = ""
@@ -353,9 +410,18 @@ class RunStore:
                 RUNS.update().where(RUNS.c.owner == owner, _is_live()).values(lease=_lease())
             )
 
-    def _keep(self, connection: Connection, id: str, epoch: int, checkpoint: Checkpoint) -> None:
-        _replace(connection, WEIGHTS, {"run": id, "epoch": epoch}, checkpoint.weights)
-        _replace(connection, TRAINING_STATES, {"run": id}, checkpoint.training_state, epoch=epoch)
+    def _keep(self, connection: Connection, id: str, checkpoint: Checkpoint) -> None:
+        epoch, step = checkpoint.moment
+        _replace(connection, WEIGHTS, {"run": id, "epoch": epoch}, checkpoint.weights, step=step)
+        _replace(
+            connection,
+            TRAINING_STATES,
+            {"run": id},
+            checkpoint.training_state,
+            epoch=epoch,
+            step=step,
+            seconds=checkpoint.seconds,
+        )
         text = connection.scalar(sql.select(_text(RUNS.c.spec)).where(RUNS.c.id == id))
         epochs = read_spec(id, text or "").recipe.epochs
         passing = WEIGHTS.c.epoch.not_in(epochs_to_keep(epochs) | {epoch})
@@ -374,7 +440,14 @@ def _read(connection: Connection, which: sql.ColumnElement[bool]) -> list[Run | 
         .order_by(EVENTS.c.number)
     )
     plain = (column for column in RUNS.c if column is not RUNS.c.spec)
-    rows = sql.select(*plain, _text(RUNS.c.spec)).where(which).order_by(RUNS.c.created.desc())
+    state = TRAINING_STATES.c
+    kept = (state.epoch, state.step, state.seconds)
+    rows = (
+        sql.select(*plain, _text(RUNS.c.spec), *kept)
+        .outerjoin(TRAINING_STATES, state.run == RUNS.c.id)
+        .where(which)
+        .order_by(RUNS.c.created.desc())
+    )
     return read_runs(
         connection.execute(rows).all(), connection.execute(happened).all(), time.time()
     )
@@ -387,6 +460,11 @@ def _one(id: str, found: Sequence[Run | UnreadableRun]) -> Run:
         case [UnreadableRun(reason=reason)]:
             raise UnreadableRunError(reason)
     raise UnknownRunError(f"There is no run {id!r}; `explorer runs` lists all there are.")
+
+
+def _missing(id: str, moment: Moment, kept: Sequence[Moment]) -> str:
+    named = ", ".join(str(each.epoch if each.is_whole else each) for each in kept)
+    return f"Run {id} has no weights of {moment}; kept are [{named}]."
 
 
 def _text(column: sql.ColumnElement[Any]) -> sql.ColumnElement[str]:

@@ -10,16 +10,36 @@ from torch import Tensor, nn, optim
 from torch.nn.parameter import is_lazy
 
 from explorer.errors import ExplorerError
-from explorer.training.events import Checkpoint
+from explorer.training.events import Checkpoint, Moment
+
+_SUMS = "epoch.sums"
 
 
 class CheckpointError(ExplorerError, ValueError):
     """Weights that do not belong to this network, or are damaged."""
 
 
-def take(model: nn.Module, optimiser: optim.Optimizer) -> Checkpoint:
-    """Copy the state of a training that is suspended."""
-    return Checkpoint(pack_weights(model), _to_bytes(_training_state(model, optimiser)))
+def take(
+    model: nn.Module,
+    optimiser: optim.Optimizer,
+    moment: Moment,
+    *,
+    seconds: float = 0.0,
+    sums: Tensor | None = None,
+) -> Checkpoint:
+    """Copy the state of a training that is suspended.
+
+    Args:
+        model: The network.
+        optimiser: Its optimiser.
+        moment: When that is.
+        seconds: Wall time of the unfinished epoch so far.
+        sums: What the unfinished epoch has summed up so far, if there is one.
+    """
+    state = _training_state(model, optimiser)
+    if sums is not None:
+        state[_SUMS] = _copy(sums)
+    return Checkpoint(moment, pack_weights(model), _to_bytes(state), seconds)
 
 
 def pack_weights(model: nn.Module) -> bytes:
@@ -54,14 +74,18 @@ def load_weights(model: nn.Module, weights: bytes) -> None:
     model.load_state_dict(tensors)
 
 
-def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer) -> None:
+def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer) -> Tensor | None:
     """Bring model, optimiser and random generators into the recorded state.
+
+    Returns:
+        What the unfinished epoch had summed up, if there was one.
 
     Raises:
         CheckpointError: The checkpoint is of a network of other shapes.
     """
     load_weights(model, checkpoint.weights)
     tensors = _from_bytes(checkpoint.training_state)
+    sums = tensors.pop(_SUMS, None)
     names = [name for name in tensors if name.startswith("generator.")]
     set_generators(_device(model), {name: tensors.pop(name) for name in names})
     full = optimiser.state_dict()
@@ -75,6 +99,7 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimiser: optim.Optimizer
             tensor = torch.empty_like(parameter).copy_(tensor)
         full["state"].setdefault(int(index), {})[name] = tensor
     optimiser.load_state_dict(full)
+    return sums
 
 
 def read_generators(device: torch.device) -> dict[str, Tensor]:

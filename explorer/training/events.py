@@ -4,20 +4,45 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+
+class Moment(NamedTuple):
+    """A moment of a training at which its weights are kept.
+
+    Attributes:
+        epoch: The epoch that is finished then, or that the step is in, from 1.
+        step: Steps since the beginning of the run, if the epoch is not finished; else 0.
+    """
+
+    epoch: int
+    step: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the epoch is finished."""
+        return not self.step
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}" if self.is_whole else f"step {self.step:,}"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is kept of a training at the end of an epoch; `checkpoint.py` makes and reads it.
+    """What is kept of a training, to go on from there; `checkpoint.py` makes and reads it.
 
     Attributes:
+        moment: When it was made.
         weights: The network's state dict, as safetensors.
-        training_state: The state of the optimiser and of the random generators, as safetensors.
+        training_state: The state of the optimiser and of the random generators, and what the
+            unfinished epoch has summed up so far, as safetensors.
+        seconds: Wall time of the unfinished epoch so far.
     """
 
+    moment: Moment
     weights: bytes
     training_state: bytes
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +83,8 @@ class Step:
         learning_rate: The last step's.
         images_per_second: Over the time since the last report, scoring excluded.
         images: How many images were used since the last report.
+        checkpoint: Copies all that is needed to go on after this step. Valid until training is
+            resumed; `None` in a step that was read from a store.
     """
 
     step: int
@@ -67,6 +94,33 @@ class Step:
     learning_rate: float
     images_per_second: float
     images: int
+    checkpoint: Callable[[], Checkpoint] | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One step, closely: its batch, and what it did to each layer.
+
+    Attributes:
+        step: The step, since the beginning of the run.
+        epoch: The epoch it is in, from 1.
+        images: The numbers of the batch's images among all training images.
+        predicted: The class that each was taken for before the update.
+        losses: The cross-entropy of each before the update, in nats.
+        gradients: The L2 norm of the loss's gradient in each layer's parameters, by the layer's
+            path, in the network's order, after clipping.
+        updates: The L2 norm of what was added to each layer's parameters, likewise.
+        weights: The L2 norm of each layer's parameters before the update, likewise.
+    """
+
+    step: int
+    epoch: int
+    images: tuple[int, ...]
+    predicted: tuple[int, ...]
+    losses: tuple[float, ...]
+    gradients: Mapping[str, float]
+    updates: Mapping[str, float]
+    weights: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +185,11 @@ class Epoch:
     checkpoint: Callable[[], Checkpoint] | None = field(default=None, repr=False, compare=False)
 
 
-Event: TypeAlias = Started | Step | Gradients | Score | Epoch
+Event: TypeAlias = Started | Step | Gradients | Update | Score | Epoch
 
-_CLASSES: tuple[type[Event], ...] = (Started, Step, Gradients, Score, Epoch)
+_CLASSES: tuple[type[Event], ...] = (Started, Step, Gradients, Update, Score, Epoch)
 _KINDS = {cls.__name__.lower(): cls for cls in _CLASSES}
+_NUMERIC = (float, Mapping[str, float], tuple[int, ...], tuple[float, ...])
 _NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 
 
@@ -153,13 +208,15 @@ def to_json(event: Event) -> dict[str, Any]:
 def from_json(kind: str, values: dict[str, Any]) -> Event:
     """Make the event again from its kind and what `to_json` returned."""
     cls = _KINDS[kind]
-    numbers = {f.name for f in fields(cls) if f.type in (float, Mapping[str, float])}
+    numbers = {f.name for f in fields(cls) if f.type in _NUMERIC}
     return cls(**{name: _read(v) if name in numbers else v for name, v in dict(values).items()})
 
 
 def _written(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _written(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [_written(each) for each in value]
     is_number = not isinstance(value, float) or math.isfinite(value)
     return value if is_number else json.dumps(float(value))
 
@@ -167,4 +224,6 @@ def _written(value: Any) -> Any:
 def _read(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _read(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return tuple(map(_read, value))
     return float(value) if value in _NOT_NUMBERS else value

@@ -5,13 +5,15 @@ finishing is exhaustion; while it is suspended, nothing changes the parameters.
 """
 
 import contextlib
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from time import perf_counter
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.data.loader import Data, Split, evaluation_batch
 from explorer.errors import ExplorerError
@@ -19,11 +21,21 @@ from explorer.outputs import first_output
 from explorer.training import checkpoint
 from explorer.training.checkpoint import read_generators, set_generators
 from explorer.training.cuda_graph import fastest
-from explorer.training.events import Checkpoint, Epoch, Event, Gradients, Score, Started, Step
+from explorer.training.events import (
+    Checkpoint,
+    Epoch,
+    Event,
+    Gradients,
+    Moment,
+    Score,
+    Started,
+    Step,
+)
 from explorer.training.gradient_norms import recorded_norms
 from explorer.training.layout import prepare
 from explorer.training.recipe import Recipe
 from explorer.training.step import PlainStepper, StepOutput, products
+from explorer.training.updates import parameters_of, update
 
 REPORT_STEPS = 20
 REPORT_SECONDS = 0.5
@@ -38,7 +50,9 @@ def train(
     model: nn.Module,
     data: Data,
     recipe: Recipe,
-    resume: tuple[int, Checkpoint] | None = None,
+    resume: Checkpoint | None = None,
+    *,
+    closely: bool = False,
 ) -> Iterator[Event]:
     """Train `model` on `data` by `recipe`, on the device of the data.
 
@@ -52,21 +66,25 @@ def train(
             then auxiliary ones, which have no share in the loss.
         data: The images.
         recipe: How to train.
-        resume: The number of an epoch and the checkpoint made after it, to go on from there.
+        resume: The checkpoint of a `Step` or an `Epoch`, to go on from there.
+        closely: Whether each step is a `Step` and an `Update`, which says what it did.
 
     Raises:
         DivergedError: The loss became infinite or not a number.
         CheckpointError: The checkpoint to resume from is of another network.
     """
     data, optimiser, note = prepare(model, data, recipe)
-    finished = 0
     torch.manual_seed(recipe.seed)
+    finished, seconds, sums = 0, 0.0, None
     if resume:
-        finished = resume[0]
-        checkpoint.restore(resume[1], model, optimiser)
+        sums = checkpoint.restore(resume, model, optimiser)
+        finished, seconds = resume.moment.epoch, resume.seconds
+        finished -= not resume.moment.is_whole
     images, scored = data.train.subset(recipe.train_size), data.test.first(SCORE_IMAGES)
     steps = math.ceil(len(images) / recipe.batch_size)
     take, launched = fastest(PlainStepper(model, images, optimiser, recipe), recipe.batch_size)
+    step = resume.moment.step if resume and resume.moment.step else finished * steps
+    numbers = data.train.numbers(recipe.train_size)
 
     yield Started(
         device=_describe(data.device),
@@ -79,42 +97,52 @@ def train(
         note="; ".join(filter(None, [note, launched])),
     )
     for epoch in range(finished + 1, recipe.epochs + 1):
-        began = perf_counter()
-        meter = _Meter(data.device)
+        meter = _Meter(data.device, seconds, step - (epoch - 1) * steps, sums)
+        seconds, sums = 0.0, None
+
+        def keep(step: int, epoch: int = epoch, meter: _Meter = meter) -> Checkpoint:
+            moment = Moment(epoch, step)
+            seconds, sums = meter.seconds, meter.sums()
+            return checkpoint.take(model, optimiser, moment, seconds=seconds, sums=sums)
+
         model.train()
-        step = (epoch - 1) * steps
-        for indices in images.order(recipe.batch_size, _order_seed(recipe, epoch)):
+        batches = images.order(recipe.batch_size, _order_seed(recipe, epoch))
+        for indices in islice(batches, meter.steps, None):
             lr = recipe.learning_rate_at(step, recipe.epochs * steps)
+            before = parameters_of(model) if closely else {}
             output = take(indices, lr)
             step += 1
             meter.add(output)
+            if closely:
+                yield update(step, epoch, numbers[indices], output, model, before)
             if recipe.gradients_every and (step - 1) % recipe.gradients_every == 0:
                 norms = recorded_norms(model)
                 if all(map(math.isfinite, norms.values())):
                     yield Gradients(step, epoch, norms)
-            if step == 1 or meter.is_due():
-                yield meter.report(step, epoch, lr)
             # After the last step of an epoch, all test images are scored.
             if recipe.score_every and step % recipe.score_every == 0 and step < epoch * steps:
                 with meter.paused():
                     loss, accuracy = _score(model, scored)
                 if math.isfinite(loss):
                     yield Score(step, epoch, loss, accuracy, len(scored))
+            # Last of what a step yields, since it is where a training can be resumed.
+            if closely or step == 1 or meter.is_due():
+                yield meter.report(step, epoch, lr, keep)
         if meter.has_news:
-            yield meter.report(step, epoch, lr)
+            yield meter.report(step, epoch, lr, keep)
         train_loss, train_accuracy = meter.means()
-        trained = perf_counter()
+        trained = meter.seconds
         test_loss, test_accuracy = evaluate(model, data.test)
-        _demand_finite(test_loss, step, lr)
+        _demand_finite(test_loss, step, recipe.learning_rate_at(step - 1, recipe.epochs * steps))
         yield Epoch(
             epoch=epoch,
             train_loss=train_loss,
             train_accuracy=train_accuracy,
             test_loss=test_loss,
             test_accuracy=test_accuracy,
-            seconds=perf_counter() - began,
-            images_per_second=len(images) / (trained - began - meter.seconds_paused),
-            checkpoint=lambda: checkpoint.take(model, optimiser),
+            seconds=meter.seconds,
+            images_per_second=len(images) / (trained - meter.seconds_paused),
+            checkpoint=functools.partial(checkpoint.take, model, optimiser, Moment(epoch)),
         )
 
 
@@ -149,15 +177,28 @@ class _Meter:
     """Keeps losses and logits on the device, and sums and reads them only when a report is due.
 
     So a step computes nothing for it, which saves a few per cent of its time in small networks.
+
+    Args:
+        device: Where they are.
+        seconds: How long the epoch took before it was interrupted.
+        steps: How many steps were taken in that time.
+        sums: What `sums` returned then; `None` at the beginning of an epoch.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(
+        self, device: torch.device, seconds: float, steps: int, sums: Tensor | None
+    ) -> None:
         self.totals = torch.zeros(2, dtype=_wide(device), device=device)
         self.outputs: list[StepOutput] = []
-        self.images = 0
-        self.steps = 0
-        self.last = (0.0, 0.0, 0, perf_counter())
-        self.seconds_paused = 0.0
+        self.images, self.seconds_paused = 0, 0.0
+        self.steps = steps
+        self.began = perf_counter() - seconds
+        loss = correct = 0.0
+        if sums is not None:
+            loss, correct, images, self.seconds_paused = sums.tolist()
+            self.images = int(images)
+            self.totals.copy_(sums[:2])
+        self.last = (loss, correct, self.images, perf_counter())
 
     def add(self, output: StepOutput) -> None:
         self.outputs.append(output)
@@ -183,13 +224,25 @@ class _Meter:
         return loss, correct
 
     @property
+    def seconds(self) -> float:
+        """Wall time of the epoch so far."""
+        return perf_counter() - self.began
+
+    def sums(self) -> Tensor:
+        """Return all that a meter needs to go on from the last report, `float64`, `(4,)`."""
+        loss, correct, images, _ = self.last
+        return torch.tensor([loss, correct, images, self.seconds_paused], dtype=torch.float64)
+
+    @property
     def has_news(self) -> bool:
         return self.images > self.last[2]
 
     def is_due(self) -> bool:
         return self.steps % REPORT_STEPS == 0 or perf_counter() - self.last[3] > REPORT_SECONDS
 
-    def report(self, step: int, epoch: int, learning_rate: float) -> Step:
+    def report(
+        self, step: int, epoch: int, learning_rate: float, keep: Callable[[int], Checkpoint]
+    ) -> Step:
         loss, correct = self._sum()
         now = perf_counter()
         last_loss, last_correct, last_images, last_time = self.last
@@ -204,6 +257,7 @@ class _Meter:
             learning_rate=learning_rate,
             images_per_second=images / max(now - last_time, 1e-9),
             images=images,
+            checkpoint=functools.partial(keep, step),
         )
 
     def means(self) -> tuple[float, float]:

@@ -172,7 +172,7 @@ def taught(lesson: str, part: str, values: Mapping[str, Any], run: Run | None) -
     """
     look = None
     if run:
-        look = run, find_run(run.id)[1].last_kept_epoch(run.id)
+        look = run, find_run(run.id)[1].moment(run.id)
     return plugins().teach(lesson, part, values, look)
 
 

@@ -365,7 +365,7 @@ def test_a_stop_that_is_asked_for_elsewhere_ends_the_run_as_stopped(monkeypatch,
     monkeypatch.setattr(RunStore, "append", append_and_stop)
     last = lines(explorer("train", "plain", *SMALL, "--json"))[-1]
     assert last["event"] == "stopped"
-    assert store.run(last["run"]).status is Status.STOPPED
+    assert store.run(last["run"]).status is Status.PAUSED
 
 
 def test_a_run_lost_to_another_process_is_not_said_to_be_finished(monkeypatch):
@@ -424,7 +424,7 @@ def test_ctrl_c_leaves_a_stopped_run_which_the_same_command_takes_up(plugin, sto
     assert said.splitlines() == [
         f"Stopped; the same command continues from the last finished epoch. Run {run.id}."
     ]
-    assert run.status is Status.STOPPED
+    assert run.status is Status.PAUSED
     assert len(run.epochs) == 1
 
     resumed = lines(explorer(*arguments))

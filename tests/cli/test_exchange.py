@@ -19,6 +19,7 @@ from explorer.cli import app
 from explorer.runs.restore import load_network
 from explorer.runs.run import Status
 from explorer.spec import ImageSpec
+from explorer.training.events import Moment
 
 GREY = ImageSpec(1, 28, 10)
 
@@ -116,7 +117,7 @@ def test_export_writes_the_state_dict_of_an_epoch(recorded, examples, mnist, tmp
     written = load_file(file) if kind == "safetensors" else torch.load(file, weights_only=True)
     model = network("residual")
     model.load_state_dict(written)
-    wanted = load_network(run, 3, examples, REGISTRY, torch.device("cpu"))
+    wanted = load_network(run, Moment(3), examples, REGISTRY, torch.device("cpu"))
     images = torch.randn(16, 1, 28, 28)
     with torch.no_grad():
         assert torch.equal(model.eval()(images), wanted(images))

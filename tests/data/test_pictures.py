@@ -16,6 +16,7 @@ from explorer.data.pictures import PictureError, open_picture, prepare
 from explorer.plugin.registry import discover
 from explorer.runs.recorded import open_examples
 from explorer.training.checkpoint import load_weights
+from explorer.training.events import Moment
 
 DATASETS = REGISTRY.datasets
 MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"]
@@ -37,7 +38,7 @@ def accuracy(digits):
     store = open_examples()
     run = next(run for run in store.runs() if run.spec.architecture == "plain")
     model = discover()["plain"].build(MNIST.images).eval()
-    load_weights(model, store.weights(run.id, 10))
+    load_weights(model, store.weights(run.id, Moment(10)))
     store.close()
 
     def share(images):

@@ -18,7 +18,7 @@ from explorer.runs.run import Status, UnknownRunError, spec_of
 from explorer.runs.store import RunStore
 from explorer.runs.wishes import wished_by
 from explorer.settings import Settings
-from explorer.training.events import Checkpoint, Epoch
+from explorer.training.events import Checkpoint, Epoch, Moment
 from explorer.training.recipe import preset
 
 
@@ -92,7 +92,7 @@ def test_a_visitor_s_run_is_theirs_and_nobody_else_stops_or_deletes_it(host):
     with pytest.raises(NotYoursError, match="by the operator only"):
         app.hosting.delete(run.id, BOB)
     assert app.hosting.stop(run.id, ANN) is True
-    assert app.store.run(run.id).status is Status.STOPPED
+    assert app.store.run(run.id).status is Status.PAUSED
 
 
 def test_a_run_that_two_asked_for_goes_on_for_the_other(host):
@@ -107,7 +107,7 @@ def test_a_run_that_two_asked_for_goes_on_for_the_other(host):
     assert app.store.run(one.id).status is Status.QUEUED
     assert app.engine.queue()[0].visitors == {"bob"}
     assert app.hosting.stop(one.id, BOB) is True
-    assert app.store.run(one.id).status is Status.STOPPED
+    assert app.store.run(one.id).status is Status.PAUSED
 
 
 def test_the_operator_stops_and_deletes_anybody_s(host):
@@ -137,7 +137,7 @@ def finished(app, seed, megabytes=1):
     """A finished run whose weights take so much."""
     run = app.store.claim(app.store.add(spec(app, seed=seed, epochs=1)).id, "x")
     app.store.begin(run.id, "x")
-    weights = Checkpoint(bytes(megabytes * 1_000_000), b"")
+    weights = Checkpoint(Moment(1), bytes(megabytes * 1_000_000), b"")
     app.store.append(run.id, "x", Epoch(1, 0.1, 0.9, 0.1, 0.9, 1.0, 1.0, lambda: weights))
     app.store.end(run.id, "x", Status.FINISHED)
     return run.id

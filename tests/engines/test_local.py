@@ -19,6 +19,7 @@ from explorer.plugin.registry import discover
 from explorer.runs.run import RunSpec, Status
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
+from explorer.training.events import Moment
 from explorer.training.recipe import Recipe
 
 PLUGIN = """
@@ -196,7 +197,7 @@ def numbers(run):
 def assert_same_as_uninterrupted(engine, store, run):
     """Train the run again, without a stop, and compare all its numbers and its last weights."""
     last = run.spec.recipe.epochs
-    weights = store.weights(run.id, last)
+    weights = store.weights(run.id, Moment(last))
     store.delete(run.id)
     engine.submit(run.spec)
     whole = ended(store, run.id)
@@ -204,7 +205,7 @@ def assert_same_as_uninterrupted(engine, store, run):
     assert [epoch.epoch for epoch in run.epochs] == list(range(1, last + 1))
     if to_the_bit:
         assert numbers(run) == numbers(whole)
-        assert store.weights(run.id, last) == weights
+        assert store.weights(run.id, Moment(last)) == weights
 
 
 def test_a_submitted_run_is_trained_and_finished(engine, store, ask):
@@ -281,7 +282,7 @@ def test_a_stopped_run_ends_by_itself_and_continues_to_the_same_numbers(engine, 
     wait(lambda: in_second_epoch(store, id))
     engine.stop(id)
     run = ended(store, id)
-    assert run.status is Status.STOPPED
+    assert run.status is Status.PAUSED
     assert run.status.is_resumable
     assert len(run.epochs) < 3
 
@@ -298,10 +299,10 @@ def test_a_run_that_is_stopped_in_the_queue_never_begins_and_those_behind_it_do(
     )
     wait(lambda: store.run(first).status is Status.RUNNING)
     engine.stop(second)
-    assert store.run(second).status is Status.STOPPED
+    assert store.run(second).status is Status.PAUSED
     assert ended(store, first).status is Status.FINISHED
     assert ended(store, third).status is Status.FINISHED
-    assert store.run(second).status is Status.STOPPED
+    assert store.run(second).status is Status.PAUSED
     assert store.run(second).started is None
     # It can be requested again.
     engine.submit(store.run(second).spec)
@@ -346,7 +347,7 @@ def test_a_run_that_is_stopped_while_its_process_is_made_ends(slow, store, ask, 
     asked.wait()
     engine.stop(id)
     begin.set()
-    assert ended(store, id).status is Status.STOPPED
+    assert ended(store, id).status is Status.PAUSED
 
 
 def test_an_engine_that_is_closed_while_a_process_is_made_interrupts_its_run(slow, store, ask):
@@ -371,7 +372,7 @@ def test_a_run_that_does_not_stop_by_itself_is_killed_and_the_next_one_is_traine
     process = process_of(engine, id)
     engine.stop(id)
     following = engine.submit(ask("quick")).id
-    assert ended(store, id).status is Status.STOPPED
+    assert ended(store, id).status is Status.PAUSED
     assert ended(store, following).status is Status.FINISHED
     wait(lambda: not psutil.pid_exists(process))
 
@@ -716,14 +717,14 @@ def test_a_run_resumed_before_its_old_process_is_gone_can_still_be_stopped(idle,
     spec = ask("quick")
     idle.submit(spec)
     id, owner, old = begin_last(idle, store)
-    store.end(id, owner, Status.STOPPED)  # the child writes this before it ends
+    store.end(id, owner, Status.PAUSED)  # the child writes this before it ends
     idle.submit(spec)
     assert store.run(id).status is Status.QUEUED
     idle.stop(id)
-    assert store.run(id).status is Status.STOPPED
+    assert store.run(id).status is Status.PAUSED
     old.kill()
     wait(lambda: idle.running() == {})
-    assert store.run(id).status is Status.STOPPED
+    assert store.run(id).status is Status.PAUSED
 
 
 def test_the_late_end_of_an_old_process_does_not_end_the_run_that_was_resumed_since(
@@ -732,7 +733,7 @@ def test_the_late_end_of_an_old_process_does_not_end_the_run_that_was_resumed_si
     spec = ask("quick")
     idle.submit(spec)
     id, owner, old = begin_last(idle, store)
-    store.end(id, owner, Status.STOPPED)
+    store.end(id, owner, Status.PAUSED)
     idle.submit(spec)
     old.kill()
     wait(lambda: len([child for child in idle._nursery.children if child.sent]) == 2)
@@ -748,7 +749,7 @@ def test_a_process_that_was_given_up_cannot_stop_the_run_that_was_resumed_since(
     events = perform(store.run(id), owner, store, discover(settings.plugins), settings)
     next(events)
     idle.stop(id)
-    store.end(id, owner, Status.STOPPED)  # the grace period is over, but it is not dead yet
+    store.end(id, owner, Status.PAUSED)  # the grace period is over, but it is not dead yet
     idle.submit(spec)
     assert list(events) == []
     assert store.run(id).status is Status.QUEUED
@@ -762,4 +763,4 @@ def test_a_run_that_another_process_has_is_only_asked_to_stop(idle, store, ask):
     assert not any(child.sent for child in idle._nursery.children)
     idle.stop(run.id)
     assert store.run(run.id).status is Status.RUNNING
-    store.end(run.id, "another process", Status.STOPPED)
+    store.end(run.id, "another process", Status.PAUSED)

@@ -16,7 +16,7 @@ from explorer.plugin.registry import discover
 from explorer.runs.run import RunSpec, Status
 from explorer.runs.store import LEASE_SECONDS, RunStore
 from explorer.spec import ImageSpec
-from explorer.training.events import Checkpoint, Epoch, Started, Step
+from explorer.training.events import Checkpoint, Epoch, Moment, Started, Step, Update
 from explorer.training.loop import train
 from explorer.training.recipe import PRESETS, Recipe
 
@@ -31,6 +31,9 @@ from explorer import hookimpl
 @hookimpl
 def register_architectures(register):
     register(Misfit)
+
+
+CALLS = []
 
 
 class Misfit(nn.Module):
@@ -82,7 +85,11 @@ def ask(tmp_path, data, store, settings):
             registry["misfit"].fingerprint,
         )
         run = store.claim(store.add(spec).id, "me")
-        return run, lambda: perform(store.run(run.id), "me", store, registry, settings)
+
+        def start(steps=None):
+            return perform(store.run(run.id), "me", store, registry, settings, steps)
+
+        return run, start
 
     return ask
 
@@ -116,7 +123,7 @@ def test_each_event_is_in_the_store_before_it_is_passed_on(ask, store):
                 assert store.steps(run.id)[-1] == event
             case Epoch():
                 assert found.epochs[-1] == event
-                assert store.checkpoint(run.id) == (event.epoch, event.checkpoint())
+                assert store.checkpoint(run.id) == event.checkpoint()
 
 
 def test_the_numbers_are_those_of_training_a_network_built_with_the_run_s_seed(
@@ -130,28 +137,33 @@ def test_the_numbers_are_those_of_training_a_network_built_with_the_run_s_seed(
     assert recorded == [numbers(event) for event in events if isinstance(event, Epoch)]
 
 
-def test_a_run_that_is_closed_is_stopped_and_continues_to_the_same_numbers(ask, store):
+def test_a_run_that_is_closed_is_paused_and_goes_on_from_that_step_to_the_same_numbers(ask, store):
     run, start = ask()
     whole = [numbers(event) for event in start() if isinstance(event, Epoch)]
-    weights = store.weights(run.id, 3)
+    weights = store.weights(run.id, Moment(3))
     store.delete(run.id)
 
     run, start = ask()
     events = start()
-    while not (isinstance(next(events), Step) and len(store.run(run.id).epochs) == 1):
+    while not (isinstance(last := next(events), Step) and len(store.run(run.id).epochs) == 1):
         pass
     events.close()
-    stopped = store.run(run.id)
-    assert stopped.status is Status.STOPPED
-    assert [numbers(epoch) for epoch in stopped.epochs] == whole[:1]
+    paused = store.run(run.id)
+    assert paused.status is Status.PAUSED
+    assert [numbers(epoch) for epoch in paused.epochs] == whole[:1]
+    assert paused.kept == Moment(2, last.step)
+    assert store.moments(run.id) == [Moment(1), Moment(2, last.step)]
+    assert paused.seconds > sum(epoch.seconds for epoch in paused.epochs)
 
     store.claim(run.id, "me")
+    assert store.steps(run.id)[-1] == last
     resumed = list(start())
     assert resumed[0].finished_epochs == 1
+    assert resumed[1].step > last.step
     found = store.run(run.id)
     assert found.status is Status.FINISHED
     assert [numbers(epoch) for epoch in found.epochs] == whole
-    assert store.weights(run.id, 3) == weights
+    assert store.weights(run.id, Moment(3)) == weights
     steps = [step.step for step in store.steps(run.id)]
     assert steps == sorted(set(steps))
     assert steps[-1] == 75
@@ -161,21 +173,70 @@ def test_whoever_breaks_off_stops_the_run_even_without_closing_it(ask, store):
     run, start = ask()
     for _ in start():
         break
-    assert store.run(run.id).status is Status.STOPPED
+    assert store.run(run.id).status is Status.PAUSED
 
 
-def test_a_stop_that_is_asked_for_ends_the_run_with_its_next_event_which_is_kept(ask, store):
+def test_a_stop_that_is_asked_for_pauses_the_run_at_its_next_report(ask, store):
     run, start = ask()
     events = start()
     while not isinstance(next(events), Epoch):
         pass
     before = len(store.steps(run.id))
     store.request_stop(run.id)
-    assert list(events) == []
+    (last,) = events
     found = store.run(run.id)
-    assert found.status is Status.STOPPED
+    assert found.status is Status.PAUSED
     assert len(found.epochs) == 1
     assert len(store.steps(run.id)) == before + 1
+    assert found.kept == Moment(2, last.step)
+    assert store.weights(run.id, found.kept) == last.checkpoint().weights
+
+
+def test_steps_are_taken_one_by_one_to_the_same_numbers(ask, store):
+    run, start = ask()
+    whole = [numbers(event) for event in start() if isinstance(event, Epoch)]
+    weights = store.weights(run.id, Moment(3))
+    store.delete(run.id)
+
+    run, start = ask()
+    for number in (1, 2, 3):
+        happened = list(start(steps=1))
+        assert [type(event) for event in happened][-2:] == [Update, Step]
+        assert happened[-1].step == number
+        assert store.run(run.id).status is Status.PAUSED
+        assert store.run(run.id).kept == Moment(1, number)
+        store.claim(run.id, "me")
+    updates = store.updates(run.id)
+    assert [update.step for update in updates] == [1, 2, 3]
+    assert all(len(update.images) == len(update.losses) == 4 for update in updates)
+    assert all(norm > 0 for norm in updates[-1].updates.values())
+    list(start())
+    assert [numbers(epoch) for epoch in store.run(run.id).epochs] == whole
+    assert store.weights(run.id, Moment(3)) == weights
+
+
+def test_a_step_that_ends_the_run_finishes_it(ask, store):
+    run, start = ask()
+    list(start(steps=74))
+    assert store.run(run.id).kept == Moment(3, 74)
+    store.claim(run.id, "me")
+    happened = list(start(steps=1))
+    assert store.run(run.id).kept == Moment(3, 75)
+    store.claim(run.id, "me")
+    assert isinstance(list(start(steps=1))[-1], Epoch)
+    assert store.run(run.id).status is Status.FINISHED
+    assert isinstance(happened[-1], Step)
+
+
+def test_a_training_is_kept_now_and_then(ask, store, monkeypatch):
+    monkeypatch.setattr("explorer.engines.perform.KEEP_SECONDS", 0.0)
+    monkeypatch.setattr("explorer.engines.perform.KEEP_SHARE", 1e9)
+    run, start = ask("CALLS.append(1)\n            if len(CALLS) == 47: 1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        list(start())
+    failed = store.run(run.id)
+    assert failed.status is Status.FAILED
+    assert failed.kept == Moment(2, store.steps(run.id)[-1].step)
 
 
 @pytest.mark.parametrize(
@@ -223,10 +284,10 @@ def test_the_traceback_of_a_failed_run_is_kept_and_logged(ask, store, caplog):
 def test_a_fault_of_ours_fails_the_run_and_is_said_to_be_ours(ask, store, monkeypatch):
     run, start = ask()
     monkeypatch.setattr(RunStore, "checkpoint", lambda *_: ("one",))
-    with pytest.raises(IndexError):
+    with pytest.raises(AttributeError):
         list(start())
     assert store.run(run.id).reason.startswith(
-        "The explorer itself failed, not a plugin: IndexError in training/"
+        "The explorer itself failed, not a plugin: AttributeError in training/"
     )
 
 
@@ -244,7 +305,7 @@ def test_an_interrupt_stops_the_run_and_reaches_the_caller(ask, store):
     run, start = ask("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         list(start())
-    assert (store.run(run.id).status, store.run(run.id).reason) == (Status.STOPPED, "")
+    assert (store.run(run.id).status, store.run(run.id).reason) == (Status.PAUSED, "")
 
 
 def test_a_loss_that_is_no_number_fails_the_run_with_that_reason(ask, store):
@@ -313,9 +374,10 @@ def test_a_plugin_that_is_gone_fails_the_run_and_says_what_there_is(ask, store, 
 def test_a_checkpoint_that_does_not_fit_fails_the_run_with_a_sentence(ask, store):
     run, start = ask()
     store.begin(run.id, "me")
-    taken = Checkpoint(b"\x02\0\0\0\0\0\0\0{}", b"\x02\0\0\0\0\0\0\0{}")  # of no tensor at all
+    nothing = b"\x02\0\0\0\0\0\0\0{}"  # no tensor at all
+    taken = Checkpoint(Moment(1), nothing, nothing)
     store.append(run.id, "me", Epoch(1, 0.1, 0.9, 0.1, 0.9, 1.0, 9.0, lambda: taken))
-    store.end(run.id, "me", Status.STOPPED)
+    store.end(run.id, "me", Status.PAUSED)
     store.claim(run.id, "me")
     with pytest.raises(ValueError, match="do not fit"):
         list(start())

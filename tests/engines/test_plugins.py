@@ -21,6 +21,7 @@ from explorer.plugin.sources import in_folders
 from explorer.runs.restore import open_network
 from explorer.runs.store import RunStore
 from explorer.settings import Settings
+from explorer.training.events import Moment
 
 NETWORK = """
 import os
@@ -289,8 +290,8 @@ def test_what_another_process_says_of_a_network_is_what_this_one_would(
     load, examples, examples_by_name, registry, cache
 ):
     run = examples_by_name["residual"]
-    there = load().look_into(run, 10)
-    here = look_into(*open_network(run, 10, examples, registry, cache))
+    there = load().look_into(run, Moment(10))
+    here = look_into(*open_network(run, Moment(10), examples, registry, cache))
     assert there.outline.parts == here.outline.parts
     image = there.test_image(3)
     assert np.array_equal(image, here.test_image(3))
@@ -306,16 +307,16 @@ def test_what_another_process_says_of_a_network_is_what_this_one_would(
 
 
 def test_an_unknown_part_is_a_sentence(load, examples_by_name):
-    session = load().look_into(examples_by_name["residual"], 10)
+    session = load().look_into(examples_by_name["residual"], Moment(10))
     with pytest.raises(AnswerError, match="There is no branch"):
         session.record(session.test_image(0), ["nothing"])
     with pytest.raises(AnswerError, match="has no weights of epoch 99"):
-        load().look_into(examples_by_name["residual"], 99).outline  # noqa: B018
+        load().look_into(examples_by_name["residual"], Moment(99)).outline  # noqa: B018
 
 
 def test_a_killed_inspector_is_replaced(load, examples_by_name, nursery):
     loading = load()
-    session = loading.look_into(examples_by_name["plain"], 1)
+    session = loading.look_into(examples_by_name["plain"], Moment(1))
     assert session.outline.macs
     [child] = [loading._inspector._child]
     os.kill(child.pid, 9)
@@ -326,7 +327,7 @@ def test_a_killed_inspector_is_replaced(load, examples_by_name, nursery):
 
 
 def test_many_visitors_ask_at_once(load, examples_by_name):
-    session = load().look_into(examples_by_name["plain"], 1)
+    session = load().look_into(examples_by_name["plain"], Moment(1))
     images, found, failed = [session.test_image(number) for number in range(4)], {}, []
 
     def visit(number):
@@ -351,7 +352,7 @@ def test_a_run_whose_plugin_is_gone_cannot_be_looked_into(load, examples_by_name
     run = examples_by_name["plain"]
     gone = replace(run, spec=replace(run.spec, architecture="gone"))
     with pytest.raises(Exception, match="There is no architecture 'gone'"):
-        load().look_into(gone, 1)
+        load().look_into(gone, Moment(1))
 
 
 def test_plugins_are_loaded_again_as_they_are_now(load, tmp_path):

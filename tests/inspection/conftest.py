@@ -10,6 +10,7 @@ from torchvision.models import densenet121, googlenet, resnet18
 
 from explorer.data.loader import Split
 from explorer.runs.restore import load_network
+from explorer.training.events import Moment
 
 
 def _stranger(name):
@@ -47,7 +48,7 @@ def example(examples, registry):
 
     def load(architecture: str) -> nn.Module:
         run = next(run for run in examples.runs() if run.spec.architecture == architecture)
-        return load_network(run, 10, examples, registry, torch.device("cpu"))
+        return load_network(run, Moment(10), examples, registry, torch.device("cpu"))
 
     return load
 

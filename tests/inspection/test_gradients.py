@@ -199,7 +199,7 @@ def test_a_resumed_training_records_at_the_steps_at_which_it_would_have():
     events = list(train(net(), data(), recipe))
     for event in train(net(), data(), recipe):
         if isinstance(event, Epoch):
-            resume = 1, event.checkpoint()
+            resume = event.checkpoint()
             break
     assert recorded(train(net(), data(), recipe, resume)) == recorded(events)[2:]
 

@@ -13,7 +13,7 @@ from explorer.errors import ExplorerError
 from explorer.runs.run import MissingWeightsError, RunSpec, Status, UnknownRunError
 from explorer.runs.store import RunStore, find_run
 from explorer.training import events
-from explorer.training.events import Checkpoint, Epoch, Gradients, Started, Step
+from explorer.training.events import Checkpoint, Epoch, Gradients, Moment, Started, Step
 from explorer.training.recipe import Recipe
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=200)  # with NUL and surrogates
@@ -23,7 +23,9 @@ FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 
 SPEC = RunSpec("plain", {}, "mnist", Recipe(epochs=3), "0123456789abcdef")
 STARTED = Started("cpu", 8490, 60_000, 10_000, steps_per_epoch=40, epochs=3)
-EPOCH = Epoch(1, 0.5, 0.9, 0.4, 0.9, 2.0, 1000.0, lambda: Checkpoint(b"weights", b"state"))
+EPOCH = Epoch(
+    1, 0.5, 0.9, 0.4, 0.9, 2.0, 1000.0, lambda: Checkpoint(Moment(1), b"weights", b"state")
+)
 
 any_value = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -65,7 +67,7 @@ def test_any_text_is_the_id_of_a_run_or_of_none(store, text):
         with pytest.raises(UnknownRunError):
             ask(text)
     with pytest.raises(MissingWeightsError):
-        store.weights(text, 1)
+        store.weights(text, Moment(1))
     assert store.steps(text) == store.scores(text) == store.gradients(text) == []
     assert store.kept_epochs(text) == []
     assert store.checkpoint(text) is None
@@ -87,7 +89,7 @@ def test_any_text_may_own_a_run_and_no_other_text_owns_it(store, owner, other):
         assert not store.end(id, other, Status.FAILED)
     assert store.append(id, owner, STARTED)
     store.renew(owner)
-    assert store.end(id, owner, Status.STOPPED)
+    assert store.end(id, owner, Status.PAUSED)
 
 
 @any_value
@@ -140,10 +142,10 @@ def test_any_number_may_be_asked_for(store, number):
     assert store.append(id, "me", EPOCH)
     assert len(store.steps(id, number)) == (number < 7)
     if number == 1:
-        assert store.weights(id, number) == b"weights"
+        assert store.weights(id, Moment(number)) == b"weights"
     else:
         with pytest.raises(MissingWeightsError):
-            store.weights(id, number)
+            store.weights(id, Moment(number))
 
 
 def test_a_number_of_a_damaged_or_later_event_is_refused_with_a_sentence(store, database):

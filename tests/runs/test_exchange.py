@@ -23,6 +23,7 @@ from explorer.runs.restore import load_network, open_network
 from explorer.runs.run import MissingWeightsError, Status, UnknownRunError
 from explorer.runs.store import StoreError
 from explorer.spec import ImageSpec
+from explorer.training.events import Moment
 from explorer.training.loop import evaluate
 from explorer.training.weight_files import WeightFileError, read_weights
 
@@ -91,21 +92,21 @@ def test_what_was_exported_and_imported_gives_equal_logits_to_the_bit(
     imported, store, examples, mnist, tmp_path, kind
 ):
     recorded = example(examples, "inception")
-    assert export_weights(recorded, 4, examples, tmp_path / f"net{kind}") == 4
+    assert export_weights(recorded, 4, examples, tmp_path / f"net{kind}") == Moment(4)
     run = imported(None, "inception", file=f"net{kind}").run
-    before = load_network(recorded, 4, examples, REGISTRY, CPU)
-    after = load_network(run, 1, store, REGISTRY, CPU)
+    before = load_network(recorded, Moment(4), examples, REGISTRY, CPU)
+    after = load_network(run, Moment(1), store, REGISTRY, CPU)
     assert torch.equal(
         logits(before, mnist.laid_out(torch.contiguous_format)),
         logits(after, mnist.laid_out(torch.contiguous_format)),
     )
-    assert store.weights(run.id, 1) == examples.weights(recorded.id, 4)
+    assert store.weights(run.id, Moment(1)) == examples.weights(recorded.id, Moment(4))
 
 
 @pytest.mark.usefixtures("few")
 def test_a_file_says_which_run_its_weights_are_of(imported, store, tmp_path):
     run = imported(network("residual-bn", width=8).state_dict(), "residual-bn", width=8).run
-    assert export_weights(run, None, store, tmp_path / "out.safetensors") == 1
+    assert export_weights(run, None, store, tmp_path / "out.safetensors") == Moment(1)
     with safetensors.safe_open(tmp_path / "out.safetensors", "pt") as opened:
         metadata = opened.metadata()
     assert metadata.pop("format") == "pt"
@@ -209,7 +210,7 @@ def test_other_numbers_are_converted_and_that_is_said(imported, store, mnist):
     half = {name: tensor.half() for name, tensor in state.items()}
     found = imported(half)
     assert found.notes[0] == "Weights were converted from float16 to float32."
-    model = load_network(found.run, 1, store, REGISTRY, CPU)
+    model = load_network(found.run, Moment(1), store, REGISTRY, CPU)
     assert all(tensor.dtype == torch.float32 for tensor in model.state_dict().values())
     assert torch.equal(model.conv1.weight, half["conv1.weight"].float())
     assert imported({n: t.float() for n, t in half.items()}).run == found.run
@@ -262,7 +263,7 @@ def test_tensors_that_a_file_has_once_though_two_layers_share_them_are_taken(
     safetensors.torch.save_model(Tied(GREY), str(tmp_path / "tied.safetensors"))
     assert len(read_weights(tmp_path / "tied.safetensors")) == 4
     found = imported(None, "tied", file="tied.safetensors", registry=registry)
-    assert set(load_network(found.run, 1, store, registry, CPU).state_dict()) == {
+    assert set(load_network(found.run, Moment(1), store, registry, CPU).state_dict()) == {
         f"{layer}.{kind}" for layer in (1, 3, 4) for kind in ("weight", "bias")
     }
 
@@ -277,7 +278,7 @@ def test_a_network_with_lazy_layers_is_imported_and_opened(imported, store, cach
     registry = replace(REGISTRY, architectures={"lazy": lazy})
     state = {"1.weight": torch.randn(10, 784), "1.bias": torch.randn(10)}
     run = imported(state, "lazy", registry=registry).run
-    model, data = open_network(run, 1, store, registry, cache)
+    model, data = open_network(run, Moment(1), store, registry, cache)
     assert evaluate(model, data.test.first(FEW))[1] == run.last_accuracy
 
 

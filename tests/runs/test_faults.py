@@ -20,7 +20,7 @@ from explorer.errors import ExplorerError
 from explorer.plugin.registry import discover
 from explorer.runs.run import RunSpec, Status, spec_of
 from explorer.runs.store import LEASE_SECONDS, RunStore, StoreError
-from explorer.training.events import Checkpoint, Epoch, Started, Step
+from explorer.training.events import Checkpoint, Epoch, Moment, Started, Step
 from explorer.training.recipe import Recipe
 
 HOME = Path(__file__).parent / "version_1"
@@ -30,7 +30,7 @@ STEP = Step(1, 1, 1.5, 0.5, 0.01, 1000.0, 64)
 
 
 def epoch(number, size=1000):
-    taken = Checkpoint(b"w" * size, b"s" * size)
+    taken = Checkpoint(Moment(number), b"w" * size, b"s" * size)
     return Epoch(number, 0.5, 0.9, 0.4, 0.9, 2.0, 1000.0, lambda: taken)
 
 
@@ -272,15 +272,15 @@ READS = [
     lambda store: store.run(SPEC.id),
     lambda store: store.steps(SPEC.id),
     lambda store: store.gradients(SPEC.id),
-    lambda store: store.last_kept_epoch(SPEC.id),
-    lambda store: store.weights(SPEC.id, 1),
+    lambda store: store.moment(SPEC.id),
+    lambda store: store.weights(SPEC.id, Moment(1)),
     lambda store: store.checkpoint(SPEC.id),
 ]
 WRITES = [
     lambda store: store.append(SPEC.id, "me", STEP),
     lambda store: store.append(SPEC.id, "me", epoch(2, 9000)),
     lambda store: store.request_stop(SPEC.id),
-    lambda store: store.end(SPEC.id, "me", Status.STOPPED),
+    lambda store: store.end(SPEC.id, "me", Status.PAUSED),
     lambda store: store.claim(SPEC.id, "you"),
     lambda store: store.add(replace(SPEC, dataset="other")),
     lambda store: store.delete(SPEC.id),

@@ -82,11 +82,11 @@ def test_many_who_look_within_a_moment_share_one_reading(store, run, monkeypatch
 def test_what_is_over_is_read_each_time(store, run):
     follower = Follower(store, lambda: 1.0)
     assert follower.run(run.id, age=0.25).status.is_live
-    store.end(run.id, "worker", Status.STOPPED)
-    assert follower.run(run.id).status is Status.STOPPED
+    store.end(run.id, "worker", Status.PAUSED)
+    assert follower.run(run.id).status is Status.PAUSED
     assert follower.run(run.id, age=0.25).status.is_live, "as it was a moment ago"
     later = Follower(store, lambda: 1.0)
-    assert later.run(run.id, age=0.25).status is Status.STOPPED
+    assert later.run(run.id, age=0.25).status is Status.PAUSED
     store.claim(run.id, "worker")
     assert later.run(run.id, age=0.25).status.is_live
 

@@ -19,6 +19,7 @@ from explorer.runs.restore import load_network
 from explorer.runs.run import Status
 from explorer.runs.schema import METADATA
 from explorer.runs.store import RunStore, StoreError
+from explorer.training.events import Moment
 
 HOME = Path(__file__).parent / "version_1"
 
@@ -65,7 +66,7 @@ def dump(file) -> list[str]:
 
 def test_every_run_is_there_under_the_id_of_its_new_spec(opened):
     runs = opened.runs()
-    assert [run.status for run in runs] == [Status.FAILED, Status.STOPPED, Status.FINISHED]
+    assert [run.status for run in runs] == [Status.FAILED, Status.PAUSED, Status.FINISHED]
     assert [run.id for run in runs] == [run.spec.id for run in runs]
     assert [run.spec.options for run in runs] == [
         {"width": 2, "fails": True},
@@ -93,13 +94,13 @@ def test_the_weights_of_a_run_give_its_network(opened, registry):
     run = run_of(opened, Status.FINISHED)
     assert registry.is_current(run.spec)
     assert opened.kept_epochs(run.id) == [1, 2]
-    model = load_network(run, 2, opened, registry, torch.device("cpu"))
+    model = load_network(run, Moment(2), opened, registry, torch.device("cpu"))
     assert model(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
     assert model.norm.num_batches_tracked == 8
 
 
 def test_the_stopped_run_goes_on_from_its_last_epoch_to_the_end(opened, registry, settings):
-    run = run_of(opened, Status.STOPPED)
+    run = run_of(opened, Status.PAUSED)
     first = run.epochs
     run = opened.claim(run.id, "me")
     assert [found.step for found in opened.gradients(run.id)] == [1, 3]
@@ -120,7 +121,7 @@ def test_a_run_that_cannot_be_read_is_left_as_it_is_and_takes_no_other_down(old)
     store = RunStore(f"sqlite:///{old}")
     assert store.runs() == []
     assert len(store.unreadable()) == 3
-    assert ask(old, "SELECT spec FROM runs WHERE status = 'stopped'") == [('{"para',)]
+    assert ask(old, "SELECT spec FROM runs WHERE status = 'paused'") == [('{"para',)]
     store.close()
 
 
@@ -149,6 +150,16 @@ def test_an_old_database_gets_the_tables_of_a_new_one(opened, old, store, settin
     assert ask(old, "SELECT version FROM schema_version") == [(CURRENT,)]
 
 
+# Columns of version 6.
+LATER = (
+    ("runs", "name"),
+    ("runs", "note"),
+    ("weights", "step"),
+    ("training_states", "step"),
+    ("training_states", "seconds"),
+)
+
+
 def test_pins_of_version_4_are_kept_and_nobody_s(tmp_path):
     url = f"sqlite:///{tmp_path / 'runs.sqlite'}"
     RunStore(url).close()
@@ -163,6 +174,8 @@ def test_pins_of_version_4_are_kept_and_nobody_s(tmp_path):
             "REFERENCES runs (id) ON DELETE CASCADE)"
         )
         connection.execute("INSERT INTO pins VALUES ('a')")
+        for table, column in LATER:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("UPDATE schema_version SET version = 4")
     connection.close()
     store = RunStore(url)
@@ -183,14 +196,14 @@ def test_a_database_that_is_up_to_date_is_left_alone(opened, old, monkeypatch):
 
 def test_a_later_version_may_add_a_column_in_one_line(opened, old, monkeypatch):
     def add_column(connection):
-        connection.execute(sql.text("ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT ''"))
+        connection.execute(sql.text("ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT ''"))
 
     before = opened.runs()
     monkeypatch.setattr(migrations, "MIGRATIONS", [*migrations.MIGRATIONS, add_column])
     monkeypatch.setattr(migrations, "CURRENT", CURRENT + 1)
     later = RunStore(f"sqlite:///{old}")
     assert later.runs() == before
-    assert ask(old, "SELECT DISTINCT note FROM runs") == [("",)]
+    assert ask(old, "SELECT DISTINCT colour FROM runs") == [("",)]
     assert ask(old, "SELECT version FROM schema_version") == [(CURRENT + 1,)]
     later.close()
 

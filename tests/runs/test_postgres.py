@@ -248,7 +248,7 @@ def test_the_tables_of_version_1_become_those_of_a_new_database(old, postgres):
 def test_the_runs_of_version_1_are_there_and_the_stopped_one_goes_on(old, registry, settings):
     store = RunStore(old)
     runs = store.runs()
-    assert [run.status for run in runs] == [Status.FAILED, Status.STOPPED, Status.FINISHED]
+    assert [run.status for run in runs] == [Status.FAILED, Status.PAUSED, Status.FINISHED]
     assert [run.id for run in runs] == [run.spec.id for run in runs]
     assert store.kept_epochs(runs[-1].id) == [1, 2]
     run = store.claim(runs[1].id, "me")

@@ -15,6 +15,7 @@ from explorer.runs.restore import load_network
 from explorer.runs.run import Status
 from explorer.runs.store import StoreError
 from explorer.training.checkpoint import load_weights
+from explorer.training.events import Moment
 from explorer.training.loop import evaluate
 from explorer.training.recipe import preset
 
@@ -51,7 +52,7 @@ def test_they_come_as_far_as_the_tutorial(examples):
 def test_their_weights_give_the_accuracy_that_was_recorded(examples, mnist, name, epoch):
     run = next(run for run in examples.runs() if run.spec.architecture == name)
     model = REGISTRY[name].build(MNIST.images)
-    load_weights(model, examples.weights(run.id, epoch))
+    load_weights(model, examples.weights(run.id, Moment(epoch)))
     recorded = run.epochs[epoch - 1].test_accuracy
     # Another processor rounds otherwise, which may turn an image or two.
     assert evaluate(model, mnist.test)[1] == pytest.approx(recorded, abs=3e-4)
@@ -67,7 +68,7 @@ def test_they_were_made_with_the_plugins_as_they_are(examples):
 def without(examples, mnist, name, *off) -> float:
     """The test accuracy, in percent, with some branches switched off."""
     run = next(run for run in examples.runs() if run.spec.architecture == name)
-    model = load_network(run, 10, examples, REGISTRY, mnist.device)
+    model = load_network(run, Moment(10), examples, REGISTRY, mnist.device)
     with ablated(model, outline(model, mnist.spec), off):
         return 100 * answers(model, mnist.test).accuracy
 

@@ -15,7 +15,7 @@ from explorer.runs.run import RunSpec, UnknownRunError, spec_of
 from explorer.runs.store import RunStore, find_run
 from explorer.spec import ImageSpec
 from explorer.training.checkpoint import pack_weights
-from explorer.training.events import Checkpoint, Epoch
+from explorer.training.events import Checkpoint, Epoch, Moment
 from explorer.training.loop import evaluate
 from explorer.training.recipe import Recipe
 
@@ -52,7 +52,7 @@ def trained(store, spec, model):
     run = store.add(spec)
     store.claim(run.id, "me")
     store.begin(run.id, "me")
-    kept = Checkpoint(pack_weights(model), b"")
+    kept = Checkpoint(Moment(1), pack_weights(model), b"")
     store.append(run.id, "me", Epoch(1, 0.1, 0.9, 0.1, 0.9, 1.0, 1.0, checkpoint=lambda: kept))
     return store.run(run.id)
 
@@ -60,7 +60,7 @@ def trained(store, spec, model):
 def refused(run, epoch, store):
     """The sentence with which restoring the network is refused."""
     with pytest.raises(NetworkError) as refusal:
-        load_network(run, epoch, store, REGISTRY, CPU)
+        load_network(run, Moment(epoch), store, REGISTRY, CPU)
     sentence = str(refusal.value)
     assert sentence.startswith("The network of this run cannot be shown: ")
     assert sentence.endswith((".", "?"))
@@ -71,7 +71,7 @@ def refused(run, epoch, store):
 @pytest.mark.parametrize("epoch", [1, 10])
 def test_a_restored_network_is_as_accurate_as_recorded(examples, mnist, epoch):
     run = example(examples, "plain")
-    model = load_network(run, epoch, examples, REGISTRY, mnist.device)
+    model = load_network(run, Moment(epoch), examples, REGISTRY, mnist.device)
     loss, accuracy = evaluate(model, mnist.test)
     # Another processor rounds otherwise, which may turn an image or two.
     assert accuracy == pytest.approx(run.epochs[epoch - 1].test_accuracy, abs=3e-4)
@@ -79,7 +79,7 @@ def test_a_restored_network_is_as_accurate_as_recorded(examples, mnist, epoch):
 
 
 def test_a_restored_network_is_in_evaluation_mode_on_its_device(examples):
-    model = load_network(example(examples, "residual"), 10, examples, REGISTRY, CPU)
+    model = load_network(example(examples, "residual"), Moment(10), examples, REGISTRY, CPU)
     assert not any(module.training for module in model.modules())
     assert {p.device for p in model.parameters()} == {CPU}
 
@@ -88,7 +88,7 @@ def test_a_restored_network_has_the_parameters_and_statistics_of_its_run(store):
     model = BN.build(MNIST.images, {"width": 24, "blocks": 1})
     nn.init.uniform_(model.norm.running_var, 2, 3)
     run = trained(store, spec(width=24, blocks=1), model)
-    found = load_network(run, 1, store, REGISTRY, CPU)
+    found = load_network(run, Moment(1), store, REGISTRY, CPU)
     state = model.state_dict()
     assert found.state_dict().keys() == state.keys()
     assert all(torch.equal(tensor, state[name]) for name, tensor in found.state_dict().items())
@@ -204,7 +204,7 @@ def test_a_plugin_whose_constructor_fails_now_gets_a_sentence(store):
         (),
     )
     with pytest.raises(NetworkError, match=r"cannot be shown: .*no width"):
-        load_network(run, 1, store, registry, CPU)
+        load_network(run, Moment(1), store, registry, CPU)
 
 
 OWN = """
@@ -237,7 +237,7 @@ def test_a_network_for_colour_is_opened_with_the_grey_in_each_channel(store, set
     own = registry["own"]
     seen = own.sees(MNIST.images)
     run = trained(store, spec_of(own, {}, MNIST, Recipe(epochs=1)), own.build(seen))
-    model, data = open_network(run, 1, store, registry, settings.cache)
+    model, data = open_network(run, Moment(1), store, registry, settings.cache)
     assert data.spec == seen == ImageSpec(3, 28, 10)
     images, _ = data.test.gather(torch.arange(4))
     assert images.shape == (4, 3, 28, 28)
@@ -250,7 +250,7 @@ def test_a_network_is_opened_in_a_layout_in_which_it_runs(store, settings, tmp_p
     registry = discover([tmp_path])
     own = registry["own"]
     run = trained(store, spec_of(own, {}, MNIST, Recipe(epochs=1)), own.build(MNIST.images))
-    model, data = open_network(run, 1, store, registry, settings.cache)
+    model, data = open_network(run, Moment(1), store, registry, settings.cache)
     images, _ = data.test.gather(torch.arange(4))
     assert model(images).shape == (4, 10)
     plain = torch.contiguous_format if "view" in flatten else torch.channels_last

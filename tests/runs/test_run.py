@@ -17,7 +17,7 @@ from explorer.runs.run import (
     epochs_to_keep,
     titles,
 )
-from explorer.training.events import Epoch
+from explorer.training.events import Epoch, Moment
 from explorer.training.recipe import Recipe, preset
 
 # A busy machine is slow, not wrong.
@@ -161,7 +161,7 @@ def test_the_kept_epochs_are_evenly_spread(epochs):
 def test_only_queued_and_running_are_live_and_only_what_ended_early_is_resumable():
     assert {status for status in Status if status.is_live} == {Status.QUEUED, Status.RUNNING}
     assert {status for status in Status if status.is_resumable} == {
-        Status.STOPPED,
+        Status.PAUSED,
         Status.FAILED,
         Status.INTERRUPTED,
     }
@@ -265,8 +265,8 @@ def test_imported_weights_are_called_so_and_by_no_recipe():
     found = run(IMPORTED, [epoch(1, 0.97)])
     assert found.recipe_name == "imported"
     assert found.title == "residual-bn (width 16, skip True) · mnist · imported 012345"
-    assert found.title_after(1) == found.title
-    assert run().title_after(3) == f"{run().title}, after epoch 3"
+    assert found.title_after(Moment(1)) == found.title
+    assert run().title_after(Moment(3)) == f"{run().title}, after epoch 3"
     other = replace(IMPORTED, imported="f" * 12)
     assert distinguish([found, run(other)]) == {
         IMPORTED.id: "residual-bn · weights 012345",

@@ -20,7 +20,7 @@ from explorer.runs.run import (
 )
 from explorer.runs.store import LEASE_SECONDS, RunStore, StoreError, find_run
 from explorer.training import events
-from explorer.training.events import Checkpoint, Epoch, Started, Step
+from explorer.training.events import Checkpoint, Epoch, Moment, Started, Step
 from explorer.training.recipe import Recipe
 
 SPEC = RunSpec("plain", {}, "mnist", Recipe(epochs=3), "0123456789abcdef")
@@ -39,7 +39,7 @@ def step(number):
 
 
 def epoch(number):
-    taken = Checkpoint(b"weights %d" % number, b"progress %d" % number)
+    taken = Checkpoint(Moment(number), b"weights %d" % number, b"progress %d" % number)
     return Epoch(number, 0.5, 0.9, 0.4, 0.9 + number / 100, 2.0, 1000.0, lambda: taken)
 
 
@@ -99,7 +99,7 @@ def test_imported_weights_are_a_finished_run_that_nobody_can_claim(store):
     assert (run.status, run.started, run.epochs) == (Status.FINISHED, SCORED[0], (SCORED[1],))
     assert run.spec == IMPORTED
     assert store.kept_epochs(run.id) == [1]
-    assert store.weights(run.id, 1) == b"weights"
+    assert store.weights(run.id, Moment(1)) == b"weights"
     assert store.checkpoint(run.id) is None
     with pytest.raises(RunIsBusyError, match=f"^Run {run.id} is finished\\.$"):
         store.claim(run.id, "me")
@@ -111,7 +111,7 @@ def test_importing_equal_weights_again_changes_nothing(store, clock):
     clock.now += 1
     other = replace(SCORED[1], test_accuracy=0.5)
     assert store.add_imported(IMPORTED, SCORED[0], other, b"other weights") == first
-    assert store.weights(first.id, 1) == b"weights"
+    assert store.weights(first.id, Moment(1)) == b"weights"
 
 
 def test_weights_that_were_imported_and_are_gone_are_not_queued_for_training(store):
@@ -224,12 +224,12 @@ def test_a_run_that_failed_keeps_its_traceback_until_it_is_claimed_again(store):
 
 def test_a_run_ends_only_once(store):
     id = begun(store)
-    assert store.end(id, "me", Status.STOPPED)
+    assert store.end(id, "me", Status.PAUSED)
     assert not store.end(id, "me", Status.FAILED, "too late")
-    assert (store.run(id).status, store.run(id).reason) == (Status.STOPPED, "")
+    assert (store.run(id).status, store.run(id).reason) == (Status.PAUSED, "")
 
 
-@pytest.mark.parametrize("status", [Status.STOPPED, Status.FAILED])
+@pytest.mark.parametrize("status", [Status.PAUSED, Status.FAILED])
 def test_what_ended_early_can_be_claimed_again_and_forgets_its_reason(store, status):
     id = begun(store)
     store.end(id, "me", status, "a reason")
@@ -264,10 +264,10 @@ def test_nothing_is_written_before_a_run_was_begun_or_after_it_ended(store):
     assert not store.append(id, "me", STARTED)
     store.begin(id, "me")
     record(store, id, STARTED)
-    store.end(id, "me", Status.STOPPED)
+    store.end(id, "me", Status.PAUSED)
     assert not store.append(id, "me", epoch(1))
     store.begin(id, "me")
-    assert store.run(id).status is Status.STOPPED
+    assert store.run(id).status is Status.PAUSED
     assert store.run(id).epochs == ()
     assert store.kept_epochs(id) == []
 
@@ -326,10 +326,10 @@ def test_one_owner_s_renewal_leaves_other_owners_runs_alone(store, clock):
 
 def test_an_ended_run_stays_ended_after_any_time(store, clock):
     id = begun(store)
-    store.end(id, "me", Status.STOPPED)
+    store.end(id, "me", Status.PAUSED)
     store.renew("me")
     clock.now += 1000
-    assert store.run(id).status is Status.STOPPED
+    assert store.run(id).status is Status.PAUSED
 
 
 def test_an_owner_that_lost_its_run_to_another_can_no_longer_write(store, clock):
@@ -377,7 +377,7 @@ def test_a_stop_concerns_one_run_and_is_over_when_it_is_claimed_again(store):
     id, other = begun(store), begun(store, spec=spec(1))
     store.request_stop(id)
     record(store, other, STARTED)
-    store.end(id, "me", Status.STOPPED)
+    store.end(id, "me", Status.PAUSED)
     store.claim(id, "me")
     store.begin(id, "me")
     record(store, id, STARTED)
@@ -401,7 +401,7 @@ def test_a_live_run_cannot_be_deleted(store, begin):
     assert store.run(id).status.is_live
 
 
-@pytest.mark.parametrize("status", [Status.FINISHED, Status.STOPPED, Status.FAILED])
+@pytest.mark.parametrize("status", [Status.FINISHED, Status.PAUSED, Status.FAILED])
 def test_deleting_a_run_takes_all_that_belongs_to_it_and_nothing_else(store, database, status):
     id, other = begun(store), begun(store, spec=spec(1))
     record(store, id, STARTED, step(1), epoch(1))
@@ -448,7 +448,9 @@ def test_of_a_short_run_every_epoch_s_weights_are_kept(store):
     id = begun(store)
     record(store, id, *map(epoch, (1, 2, 3)))
     assert store.kept_epochs(id) == [1, 2, 3]
-    assert [store.weights(id, n) for n in (1, 2, 3)] == [b"weights %d" % n for n in (1, 2, 3)]
+    assert [store.weights(id, Moment(n)) for n in (1, 2, 3)] == [
+        b"weights %d" % n for n in (1, 2, 3)
+    ]
 
 
 def test_of_a_long_run_twelve_epochs_weights_are_kept_and_always_the_last(store):
@@ -457,7 +459,7 @@ def test_of_a_long_run_twelve_epochs_weights_are_kept_and_always_the_last(store)
         record(store, id, epoch(number))
         kept = store.kept_epochs(id)
         assert set(kept) == {n for n in epochs_to_keep(40) if n <= number} | {number}
-        assert store.checkpoint(id) == (number, epoch(number).checkpoint())
+        assert store.checkpoint(id) == epoch(number).checkpoint()
     assert len(kept) == 12
 
 
@@ -465,7 +467,7 @@ def test_weights_that_were_not_kept_are_refused_with_those_that_were(store):
     id = begun(store)
     record(store, id, epoch(1), epoch(2))
     with pytest.raises(LookupError) as refusal:
-        store.weights(id, 7)
+        store.weights(id, Moment(7))
     assert str(refusal.value) == f"Run {id} has no weights of epoch 7; kept are [1, 2]."
 
 
@@ -484,12 +486,12 @@ def test_a_finished_run_keeps_its_weights_and_not_its_training_state(store):
     assert store.checkpoint(id) is None
 
 
-@pytest.mark.parametrize("status", [Status.STOPPED, Status.FAILED])
+@pytest.mark.parametrize("status", [Status.PAUSED, Status.FAILED])
 def test_a_run_that_ended_early_keeps_all_that_it_needs_to_go_on(store, status):
     id = begun(store)
     record(store, id, epoch(1))
     store.end(id, "me", status)
-    assert store.checkpoint(id) == (1, epoch(1).checkpoint())
+    assert store.checkpoint(id) == epoch(1).checkpoint()
 
 
 def test_an_epoch_without_a_checkpoint_is_recorded_all_the_same(store):
@@ -502,7 +504,7 @@ def test_an_epoch_without_a_checkpoint_is_recorded_all_the_same(store):
 def test_claiming_forgets_the_steps_after_the_last_finished_epoch_and_no_others(store):
     id = begun(store)
     record(store, id, STARTED, step(1), step(20), step(40), epoch(1), step(60), step(80))
-    store.end(id, "me", Status.STOPPED)
+    store.end(id, "me", Status.PAUSED)
     assert [s.step for s in store.steps(id)] == [1, 20, 40, 60, 80]
     store.claim(id, "me")
     assert [s.step for s in store.steps(id)] == [1, 20, 40]
@@ -528,7 +530,7 @@ def test_a_claim_that_fails_forgets_nothing(store):
 def test_a_resumed_run_has_the_event_of_its_last_start(store):
     id = begun(store)
     record(store, id, STARTED, epoch(1))
-    store.end(id, "me", Status.STOPPED)
+    store.end(id, "me", Status.PAUSED)
     store.claim(id, "me")
     store.begin(id, "me")
     record(store, id, replace(STARTED, finished_epochs=1, device="cuda"))
@@ -614,7 +616,7 @@ def test_threads_that_write_and_read_do_not_lock_one_another_out(store):
 
 WRITER = """
 import sys
-from explorer.training.events import Checkpoint, Epoch, Step
+from explorer.training.events import Checkpoint, Epoch, Moment, Step
 from explorer.training.recipe import Recipe
 from explorer.runs.run import RunSpec, Status
 from explorer.runs.store import RunStore
@@ -629,7 +631,7 @@ store.begin(run.id, owner)
 for number in range(1, 61):
     assert store.append(run.id, owner, Step(number, 1, 1.0, 0.5, 0.1, 9.0, 64))
     if number % 20 == 0:
-        taken = Checkpoint(b"w" * 100_000, b"p" * 100_000)
+        taken = Checkpoint(Moment(number // 20), b"w" * 100_000, b"p" * 100_000)
         scores = (0.1, 0.9, 0.1, 0.9, 1.0, 9.0)
         assert store.append(run.id, owner, Epoch(number // 20, *scores, lambda: taken))
 assert store.end(run.id, owner, Status.FINISHED)
@@ -689,7 +691,7 @@ def test_a_read_only_store_shows_all_and_takes_nothing(store, tmp_path):
     reader = RunStore(f"sqlite:///file:{tmp_path / 'runs.sqlite'}?mode=ro&uri=true")
     assert reader.runs() == [written]
     assert reader.steps(id) == [step(1)]
-    assert reader.weights(id, 1) == b"weights 1"
+    assert reader.weights(id, Moment(1)) == b"weights 1"
     for attempt in (
         lambda: reader.add(spec(1)),
         lambda: reader.delete(id),
@@ -753,7 +755,7 @@ def damaged(store, database, request):
     id, other = begun(store), begun(store, spec=spec(1))
     for each in (id, other):
         record(store, each, STARTED, step(1), epoch(1))
-        store.end(each, "me", Status.STOPPED)
+        store.end(each, "me", Status.PAUSED)
     text = json.dumps(value) if isinstance(value, dict | list) else value
     table, key = ("events", "kind = 'epoch' AND run") if column == "content" else ("runs", "id")
     new = "CAST(:text AS TEXT)" if database.is_sqlite else "CAST(CAST(:text AS TEXT) AS JSON)"

@@ -9,7 +9,7 @@ from explorer.runs.keeping import make_room, pin, pinned, read_log, sizes, unpin
 from explorer.runs.run import RunSpec, Status
 from explorer.runs.store import RunStore
 from explorer.runs.wishes import wish, wished_by, withdraw
-from explorer.training.events import Checkpoint, Epoch
+from explorer.training.events import Checkpoint, Epoch, Moment
 from explorer.training.recipe import Recipe
 
 
@@ -27,7 +27,7 @@ def shared(database):
 def finished(store, seed, kilobytes=10):
     run = store.claim(store.add(spec(seed)).id, "me")
     store.begin(run.id, "me")
-    weights = Checkpoint(b"w" * 1000 * kilobytes, b"")
+    weights = Checkpoint(Moment(1), b"w" * 1000 * kilobytes, b"")
     event = Epoch(1, 0.1, 0.9, 0.1, 0.9, 1.0, 1.0, checkpoint=lambda: weights)
     assert store.append(run.id, "me", event) in (True, False)
     store.end(run.id, "me", Status.FINISHED)

@@ -7,6 +7,7 @@ from torch import nn, optim
 from explorer.spec import ImageSpec
 from explorer.training import checkpoint
 from explorer.training.checkpoint import CheckpointError, load_weights, pack_weights
+from explorer.training.events import Moment
 
 GREY = ImageSpec(1, 28, 10)
 
@@ -67,7 +68,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_nothing_had_happened(make):
     optimiser = make(model.parameters())
     for seed in range(3):
         step(model, optimiser, seed)
-    taken = checkpoint.take(model, optimiser)
+    taken = checkpoint.take(model, optimiser, Moment(1))
     for seed in range(3, 6):
         step(model, optimiser, seed)  # its Dropout draws from the restored generator
 
@@ -87,7 +88,7 @@ def test_the_optimiser_s_own_state_survives_a_round_trip(make):
     step(model, optimiser, seed=0)
     other = net(2)
     other_optimiser = make(other.parameters())
-    checkpoint.restore(checkpoint.take(model, optimiser), other, other_optimiser)
+    checkpoint.restore(checkpoint.take(model, optimiser, Moment(1)), other, other_optimiser)
     before, after = optimiser.state_dict(), other_optimiser.state_dict()
     assert before["param_groups"] == after["param_groups"]
     tensors = 0
@@ -114,7 +115,7 @@ def test_a_net_whose_weights_do_not_all_get_a_gradient_can_be_resumed(make):
     optimiser = make(model.parameters())
     trained(model, optimiser, range(2))
     assert any(parameter.grad is None for parameter in model.parameters())
-    taken = checkpoint.take(model, optimiser)
+    taken = checkpoint.take(model, optimiser, Moment(1))
     trained(model, optimiser, range(2, 4))
 
     other = architecture.build(GREY)
@@ -131,14 +132,14 @@ def test_frozen_weights_are_kept_with_the_rest():
         one[0].weight.requires_grad_(False)
         optimisers.append(optim.AdamW([p for p in one.parameters() if p.requires_grad]))
     step(model, optimisers[0], seed=0)
-    checkpoint.restore(checkpoint.take(model, optimisers[0]), other, optimisers[1])
+    checkpoint.restore(checkpoint.take(model, optimisers[0], Moment(1)), other, optimisers[1])
     assert equal(states(model), states(other))
 
 
 def test_the_random_generator_goes_on_where_it_was():
     model = net(1)
     optimiser = optim.SGD(model.parameters(), 0.1)
-    taken = checkpoint.take(model, optimiser)
+    taken = checkpoint.take(model, optimiser, Moment(1))
     wanted = torch.rand(4)
     torch.manual_seed(99)
     checkpoint.restore(taken, model, optimiser)
@@ -149,12 +150,15 @@ def test_a_checkpoint_is_a_copy_that_training_on_does_not_reach():
     model = net(1)
     optimiser = optim.AdamW(model.parameters(), 0.1)
     step(model, optimiser, seed=0)
-    taken, again = checkpoint.take(model, optimiser), checkpoint.take(model, optimiser)
+    taken, again = (
+        checkpoint.take(model, optimiser, Moment(1)),
+        checkpoint.take(model, optimiser, Moment(1)),
+    )
     assert taken == again
     before = bytes(taken.weights), bytes(taken.training_state)
     step(model, optimiser, seed=1)
     assert (taken.weights, taken.training_state) == before
-    assert checkpoint.take(model, optimiser).weights != taken.weights
+    assert checkpoint.take(model, optimiser, Moment(1)).weights != taken.weights
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,7 @@ def test_weights_of_another_shape_are_refused_and_change_nothing(other):
 
 def test_a_checkpoint_of_another_net_is_refused_and_changes_nothing():
     model, other = net(1), net(2, width=7)
-    taken = checkpoint.take(model, optim.SGD(model.parameters(), 0.1))
+    taken = checkpoint.take(model, optim.SGD(model.parameters(), 0.1), Moment(1))
     optimiser = optim.SGD(other.parameters(), 0.1, momentum=0.9)
     step(other, optimiser, seed=0)
     before = states(other)
@@ -204,7 +208,7 @@ class Tied(nn.Module):
 def test_tied_weights_are_kept_and_stay_tied():
     model, other = Tied(), Tied()
     optimiser = optim.SGD(other.parameters(), 0.1)
-    taken = checkpoint.take(model, optim.SGD(model.parameters(), 0.1))
+    taken = checkpoint.take(model, optim.SGD(model.parameters(), 0.1), Moment(1))
     checkpoint.restore(taken, other, optimiser)
     assert equal(states(model), states(other))
     assert other.second.weight is other.first.weight

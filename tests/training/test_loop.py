@@ -12,7 +12,7 @@ from explorer.data.loader import Data, Split
 from explorer.spec import ImageSpec
 from explorer.training import checkpoint
 from explorer.training.checkpoint import CheckpointError
-from explorer.training.events import Epoch, Score, Started, Step
+from explorer.training.events import Epoch, Moment, Score, Started, Step, Update
 from explorer.training.loop import DivergedError, evaluate, train
 from explorer.training.recipe import Recipe
 
@@ -371,14 +371,63 @@ def test_a_resumed_training_equals_an_uninterrupted_one_to_the_bit(recipe, finis
         i for i, event in enumerate(events) if isinstance(event, Epoch) and event.epoch == finished
     )
     torch.manual_seed(4321)
-    resumed, resumed_checkpoints = trained(
-        net(99), data(), recipe, resume=(finished, checkpoints[finished])
-    )
+    resumed, resumed_checkpoints = trained(net(99), data(), recipe, resume=checkpoints[finished])
     assert resumed[0] == replace(events[0], finished_epochs=finished)
     assert resumed[1:] == events[end + 1 :]
     assert resumed_checkpoints == {
         epoch: taken for epoch, taken in checkpoints.items() if epoch > finished
     }
+
+
+@every_recipe
+@pytest.mark.parametrize("paused", [1, 7, 13, 15, 21])  # 13: the last step of an epoch
+def test_a_training_paused_at_a_step_goes_on_from_there_to_the_bit(recipe, paused, monkeypatch):
+    monkeypatch.setattr("explorer.training.loop.REPORT_STEPS", 1)
+    events, checkpoints = trained(net(), data(), recipe)
+    begun = train(net(), data(), recipe)
+    for event in begun:
+        if isinstance(event, Step) and event.step == paused:
+            taken = event.checkpoint()
+            break
+    assert taken.moment == Moment(event.epoch, paused)
+    assert taken.seconds > 0
+    at = events.index(numbers(event))
+    torch.manual_seed(4321)
+    resumed, resumed_checkpoints = trained(net(99), data(), recipe, resume=taken)
+    assert resumed[0] == replace(events[0], finished_epochs=event.epoch - 1)
+    assert resumed[1:] == events[at + 1 :]
+    assert resumed_checkpoints == {
+        epoch: kept for epoch, kept in checkpoints.items() if epoch >= event.epoch
+    }
+
+
+def test_what_a_step_did_is_what_its_update_says():
+    recipe = Recipe(batch_size=8, epochs=1, learning_rate=0.1, momentum=0.0, train_size=24)
+    images = data()
+    model = net().eval()
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    events = iter(train(model, images, recipe, closely=True))
+    update = next(event for event in events if isinstance(event, Update))
+    step = next(events)
+    assert (step.step, step.epoch) == (update.step, update.epoch) == (1, 1)
+    assert len(set(update.images)) == 8
+    assert set(update.images) <= set(images.train.numbers(24).tolist())
+    correct = images.train.labels[list(update.images)].tolist()
+    assert step.accuracy == sum(map(int.__eq__, correct, update.predicted)) / 8
+    assert step.loss == pytest.approx(sum(update.losses) / 8, rel=1e-5)
+    for layer, gradient in update.gradients.items():
+        own = [name for name in before if name.rpartition(".")[0] == layer]
+        weights = torch.cat([before[name].flatten() for name in own]).norm()
+        assert update.weights[layer] == pytest.approx(weights.item(), rel=1e-5)
+        assert update.updates[layer] == pytest.approx(0.1 * gradient, rel=1e-3)  # plain SGD
+
+
+def test_looking_closely_changes_nothing_that_is_learned():
+    recipe = RECIPES["adamw"]
+    _, plain = trained(net(), data(), recipe)
+    closely = train(net(), data(), recipe, closely=True)
+    taken = [event.checkpoint() for event in closely if isinstance(event, Epoch)]
+    assert taken == list(plain.values())
 
 
 def test_a_training_resumed_twice_equals_an_uninterrupted_one_to_the_bit():
@@ -388,24 +437,24 @@ def test_a_training_resumed_twice_equals_an_uninterrupted_one_to_the_bit():
     for epoch in (1, 2, 3):
         for event in train(net(epoch - 1), data(), recipe, taken):
             if isinstance(event, Epoch):
-                taken = epoch, event.checkpoint()
+                taken = event.checkpoint()
                 break
     assert numbers(event) == events[-1]
-    assert taken == (3, checkpoints[3])
+    assert taken == checkpoints[3]
 
 
 def test_resuming_after_the_last_epoch_has_nothing_left_to_do():
     recipe = RECIPES["sgd"]
     events, checkpoints = trained(net(), data(), recipe)
-    resumed, _ = trained(net(99), data(), recipe, resume=(3, checkpoints[3]))
+    resumed, _ = trained(net(99), data(), recipe, resume=checkpoints[3])
     assert resumed == [replace(events[0], finished_epochs=3)]
 
 
 def test_resuming_from_another_network_s_checkpoint_is_refused_before_anything_is_said():
     other = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 4))
-    taken = checkpoint.take(other, torch.optim.SGD(other.parameters(), 0.1))
+    taken = checkpoint.take(other, torch.optim.SGD(other.parameters(), 0.1), Moment(1))
     with pytest.raises(CheckpointError, match="do not fit Sequential"):
-        next(train(net(), data(), Recipe(), resume=(1, taken)))
+        next(train(net(), data(), Recipe(), resume=taken))
 
 
 def test_an_epoch_s_checkpoint_is_a_copy_that_training_on_does_not_change():
@@ -611,7 +660,7 @@ def test_augmented_runs_repeat_and_resume_to_the_bit(how):
     recipe = Recipe(batch_size=16, epochs=3, augment=how)
     events, checkpoints = trained(net(), data(), recipe)
     assert trained(net(), data(), recipe) == (events, checkpoints)
-    resumed, later = trained(net(9), data(), recipe, resume=(1, checkpoints[1]))
+    resumed, later = trained(net(9), data(), recipe, resume=checkpoints[1])
     assert later == {2: checkpoints[2], 3: checkpoints[3]}
     assert events[-1] == resumed[-1]
     assert events != trained(net(), data(), recipe.changed(augment="none"))[0]

@@ -273,9 +273,9 @@ def test_a_run_of_older_code_is_shown_with_a_warning(app, store, settings):
     store.begin(older.id, owner)
     for event in (own.started, *own.epochs):
         if hasattr(event, "epoch"):
-            from explorer.training.events import Checkpoint
+            from explorer.training.events import Checkpoint, Moment
 
-            kept = Checkpoint(store.weights(own.id, event.epoch), b"")
+            kept = Checkpoint(Moment(event.epoch), store.weights(own.id, Moment(event.epoch)), b"")
             event = replace(event, checkpoint=lambda kept=kept: kept)
         store.append(older.id, owner, event)
     store.end(older.id, owner, Status.FINISHED)
@@ -290,6 +290,7 @@ def test_a_run_of_older_code_is_shown_with_a_warning(app, store, settings):
 PLUGIN = """
 from torch import nn
 from explorer import hookimpl
+from explorer.training.events import Moment
 
 
 @hookimpl

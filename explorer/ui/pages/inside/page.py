@@ -16,6 +16,7 @@ from explorer.inspection.recording import to_npz
 from explorer.labs.worksheet import NAVIGATION
 from explorer.runs.run import distinguish
 from explorer.text import percent
+from explorer.training.events import Moment
 from explorer.ui import acts, controls, query_params, worksheets
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.copy_link import copy_link
@@ -241,7 +242,7 @@ def _standing(case: Case) -> str:
     """Show the accuracy as the network is switched now; return it in a few words."""
     subject, off = case.subject, case.off
     if picker.is_playing():  # scoring would slow it down, and training has scored each epoch
-        recorded = next(e for e in subject.run.epochs if e.epoch == subject.epoch)
+        recorded = next(e for e in subject.run.epochs if Moment(e.epoch) == subject.at)
         words = short = f"Test accuracy, everything on: {100 * recorded.test_accuracy:.2f} %"
     else:
         images = worth.images(subject, off)

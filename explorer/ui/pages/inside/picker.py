@@ -1,6 +1,6 @@
 """Which networks are looked at on *Look inside*, and after which epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -9,13 +9,15 @@ from explorer.runs.recorded import FIRST_TO_SHOW
 from explorer.runs.run import Run
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
+from explorer.training.events import Moment
 from explorer.ui import acts, controls, query_params, state
 from explorer.ui.failure import sentence
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.subject import Subject, load
 from explorer.ui.query_params import OneOf
-from explorer.ui.words import code
+from explorer.ui.words import code, plain
 
+FOLLOW_SECONDS = 2.0  # between two looks at a run that is being trained
 SECONDS = 0.8  # that each epoch is shown while they are played
 
 # Session keys, the first three of them names in the address as well.
@@ -33,7 +35,7 @@ def networks() -> list[Subject]:
     runs = [
         run
         for run in state.with_examples(acts.shown_runs())
-        if run.epochs and run.spec.architecture in here.architectures
+        if (run.epochs or run.kept.epoch) and run.spec.architecture in here.architectures
     ]
     titles = unlike(runs)
     query_params.take(NETWORK, OneOf(titles))
@@ -57,10 +59,10 @@ def networks() -> list[Subject]:
     with right:
         other = _other([other for other in titles if other != id], titles)
     try:
-        epoch = _epoch(id)
-        shown = [load(id, epoch)]
+        at = _moment(id)
+        shown = [load(id, at)]
         if other:
-            shown.append(load(other, _nearest(other, epoch)))
+            shown.append(load(other, _nearest(other, at)))
     except ExplorerError as error:
         st.error(sentence(error))
         return []
@@ -114,25 +116,44 @@ def _other(others: list[str], titles: dict[str, str]) -> str | None:
     return other
 
 
-def _epoch(id: str) -> int:
+def _moment(id: str) -> Moment:
+    """Let the visitor choose when the network was as it is shown."""
     run, store = state.find_run(id)
-    kept = store.kept_epochs(id)
+    moments = {moment.epoch: moment for moment in store.moments(id)}
+    kept = list(moments)
     query_params.take(EPOCH, OneOf(kept))
     st.session_state.setdefault(EPOCH, kept[-1])
     epoch: int = st.session_state[EPOCH]
     if controls.is_shown(EPOCH):
-        epoch = _choose_epoch(run, kept)
-    # The last epoch of a run that is still training will be another.
-    query_params.put(EPOCH, epoch if epoch != kept[-1] or run.status.is_live else None)
+        epoch = _choose_epoch(run, moments)
+    query_params.put(EPOCH, epoch if epoch != kept[-1] else None)
     _player(kept, epoch)
-    return epoch
+    if run.status.is_live and epoch == kept[-1]:
+        _follow(id, moments[epoch])
+    return moments[epoch]
 
 
-def _choose_epoch(run: Run, kept: Sequence[int]) -> int:
+def _follow(id: str, at: Moment) -> None:
+    """Show a run that is being trained as it is now, again and again."""
+    is_drawn = False
+
+    def look() -> None:
+        nonlocal is_drawn
+        if not is_drawn:
+            is_drawn = True
+        elif state.find_run(id)[1].moments(id)[-1:] != [at]:
+            st.session_state.pop(EPOCH, None)
+            st.rerun()
+
+    st.fragment(look, run_every=FOLLOW_SECONDS)()
+
+
+def _choose_epoch(run: Run, moments: Mapping[int, Moment]) -> int:
+    kept = list(moments)
     if run.status.is_live:
         st.caption(
-            f"This run is still training: {len(run.epochs)} of {run.spec.recipe.epochs} epochs are "
-            "done. New epochs appear at your next click."
+            f":material/autorenew: This run is being trained: {plain(str(moments[kept[-1]]))} of "
+            f"{_amount(run)} is shown, and it goes on by itself."
         )
     if run.spec.imported:
         st.caption(
@@ -140,7 +161,8 @@ def _choose_epoch(run: Run, kept: Sequence[int]) -> int:
         )
         return kept[0]
     if len(kept) == 1:
-        st.caption(f"Epoch {kept[0]}, the only one whose weights are kept")
+        if not run.status.is_live:
+            st.caption(f"{str(moments[kept[0]]).capitalize()}, the only one whose weights are kept")
         return kept[0]
     scored = {epoch.epoch: epoch.test_accuracy for epoch in run.epochs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -157,7 +179,11 @@ def _choose_epoch(run: Run, kept: Sequence[int]) -> int:
             kept,
             key=EPOCH,
             persist_state="session",
-            format_func=lambda epoch: f"{epoch} ({100 * scored.get(epoch, 0):.2f} %)",
+            format_func=lambda epoch: (
+                f"{epoch} ({100 * scored[epoch]:.2f} %)"
+                if epoch in scored
+                else f"{epoch} ({moments.get(epoch, epoch)})"
+            ),
         )
     return epoch
 
@@ -188,6 +214,12 @@ def _player(kept: Sequence[int], epoch: int) -> None:
     st.fragment(tick, run_every=SECONDS if is_playing() else None)()
 
 
-def _nearest(id: str, epoch: int) -> int:
+def _nearest(id: str, at: Moment) -> Moment:
     _, store = state.find_run(id)
-    return min(store.kept_epochs(id), key=lambda kept: (abs(kept - epoch), kept))
+    return min(store.moments(id), key=lambda kept: (abs(kept.epoch - at.epoch), kept))
+
+
+def _amount(run: Run) -> str:
+    if run.started and run.spec.recipe.epochs == 1:
+        return f"{run.started.steps_per_epoch:,}"
+    return f"{run.spec.recipe.epochs} epochs"

@@ -9,35 +9,36 @@ import streamlit as st
 from explorer.data.dataset import DataSet
 from explorer.inspection.session import Session
 from explorer.runs.run import Run
+from explorer.training.events import Moment
 from explorer.ui import state
 from explorer.ui.failure import sentence
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A run's network after one of its epochs.
+    """A run's network at one of the moments at which its weights are kept.
 
     Attributes:
         run: The run.
-        epoch: The epoch.
+        at: The moment.
         dataset: The data set that it was trained on.
         session: The network and its images, to be asked questions.
     """
 
     run: Run
-    epoch: int
+    at: Moment
     dataset: DataSet
     session: Session
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> tuple[str, Moment]:
         """Identifies it among the networks of a visit."""
-        return self.run.id, self.epoch
+        return self.run.id, self.at
 
     @property
     def moment(self) -> str:
-        """After which epoch it is, such as `epoch 3`; or that its weights were imported."""
-        return "imported" if self.run.spec.imported else f"epoch {self.epoch}"
+        """When that is, such as `epoch 3` or `step 420`; or that its weights were imported."""
+        return "imported" if self.run.spec.imported else str(self.at)
 
     @property
     def is_current(self) -> bool:
@@ -62,8 +63,8 @@ class Subject:
             st.warning(sentence(self.session.explain(name, error)))
 
 
-def load(id: str, epoch: int) -> Subject:
-    """Return the network of a run after one of its epochs, by the code that is there now.
+def load(id: str, at: Moment) -> Subject:
+    """Return the network that a run had at a moment, by the code that is there now.
 
     Raises:
         UnknownArchitectureError: The plugin of its network is gone.
@@ -71,6 +72,6 @@ def load(id: str, epoch: int) -> Subject:
         AnswerError: The network cannot be restored.
     """
     run = state.find_run(id)[0]
-    session = state.plugins().look_into(run, epoch)
+    session = state.plugins().look_into(run, at)
     session.outline  # noqa: B018 restores it now, so that what fails is said in place of the page
-    return Subject(run, epoch, state.catalogue().dataset(run.spec.dataset), session)
+    return Subject(run, at, state.catalogue().dataset(run.spec.dataset), session)
