@@ -247,6 +247,11 @@ class Run:
         return self.epochs[-1].test_accuracy if self.epochs else None
 
     @property
+    def moment(self) -> Moment:
+        """How far it is: where it is kept, or after which epoch it ended."""
+        return self.kept if self.kept.epoch else Moment(len(self.epochs))
+
+    @property
     def seconds(self) -> float:
         """The wall time of all finished epochs, and of the unfinished one as far as it is kept."""
         return sum(epoch.seconds for epoch in self.epochs) + self.kept_seconds

@@ -18,21 +18,26 @@ from explorer.ui.failure import sees_everything
 from explorer.ui.http.visitors import acting_visitor, pseudonym, visitor
 
 
-def submit(spec: RunSpec) -> Run | None:
-    """Queue the run of this spec; `None` if that is refused."""
+def submit(spec: RunSpec, steps: int | None = None) -> Run | None:
+    """Queue the run of this spec, or some steps of it; `None` if that is refused."""
     with _saying():
-        return state.hosting().submit(spec, acting_visitor())
+        return state.hosting().submit(spec, acting_visitor(), steps)
     return None
 
 
 def resume(specs: Sequence[RunSpec]) -> None:
-    """Queue these runs again, each from its last finished epoch."""
+    """Queue these runs again, each from where it is kept."""
     for spec in specs:
         submit(spec)
 
 
+def step(spec: RunSpec) -> None:
+    """Train a run on one batch."""
+    submit(spec, steps=1)
+
+
 def stop(ids: Sequence[str]) -> None:
-    """Stop these runs, or leave them to others who want them too."""
+    """Pause these runs, or leave them to others who want them too."""
     for id in ids:
         with _saying():
             if not state.hosting().stop(id, acting_visitor()):
@@ -44,6 +49,12 @@ def delete(ids: Sequence[str]) -> None:
     for id in ids:
         with _saying():
             state.hosting().delete(id, acting_visitor())
+
+
+def rename(id: str, name: str, note: str) -> None:
+    """Give a run a name and a note."""
+    with _saying():
+        state.hosting().rename(id, acting_visitor(), name, note)
 
 
 def pin(ids: Sequence[str]) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 import streamlit as st
 
 from explorer.charts.curves import Trace
-from explorer.data.cache import is_cached
 from explorer.errors import ExplorerError
-from explorer.runs.progress import Progress, progress
-from explorer.runs.run import GUESSING, Run, Status, distinguish
+from explorer.runs.run import Run, distinguish
 from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
 from explorer.ui import acts, failure, said, state
 from explorer.ui.components.chart import chart
 from explorer.ui.fragments import run_fragment_every
+from explorer.ui.last_step import last_step
 from explorer.ui.pace import LEAST
+from explorer.ui.status import status
 from explorer.ui.words import code, plain
 
 WAITING_SECONDS = 5.0  # between two looks at what may be resumed
@@ -88,7 +88,8 @@ def _show(ids: Sequence[str], key: str, age: float) -> bool:
         for run, store in found
     ]
     for trace in traces:
-        _status(trace.run, trace.steps, key, age)
+        status(trace.run, trace.steps, key, age)
+        last_step(trace.run, key)
     accuracy, loss = state.curves(traces)
     st.markdown("**Accuracy** — solid: on test images, dashed: on training images")
     chart(accuracy, key=f"{key}.accuracy")
@@ -118,79 +119,10 @@ def _scores(run: Run, store: RunStore, age: float) -> Sequence[Score]:
         return ()
     if run.status.is_live:
         return state.following().scores(run.id, age)
-    return state.recorded_scores(run.id, len(run.epochs), store)
+    return state.recorded_scores(run.id, run.moment, store)
 
 
 def _steps(run: Run, store: RunStore, age: float) -> Sequence[Step]:
     if run.status.is_live:
         return state.following().steps(run.id, age)
-    return state.recorded_steps(run.id, len(run.epochs), store)
-
-
-def _status(run: Run, steps: Sequence[Step], key: str, age: float) -> None:
-    name, epochs = plain(run.spec.architecture), run.spec.recipe.epochs
-    if run.status.is_live:
-        now = progress(run, steps)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(now.fraction, f"**{name}** — {plain(_doing(run, steps, now))}")
-            if acts.may_stop(run.id, age):
-                st.button(
-                    "Stop",
-                    icon=":material/stop:",
-                    key=f"{key}.stop.{run.id}",
-                    on_click=acts.stop,
-                    args=([run.id],),
-                )
-        if run.started and run.started.note:
-            st.caption(f"{name}: {failure.sentence(run.started.note)}")
-    elif run.status.is_resumable:
-        kept = f" {len(run.epochs)} of {epochs} epochs are kept." if run.epochs else ""
-        with st.container(horizontal=True, vertical_alignment="center"):
-            show = st.error if run.status is Status.FAILED else st.warning
-            show(f"**{name}** {run.status}.{kept} {failure.sentence(run.reason)}")
-            st.button(
-                "Resume" if run.epochs else "Start again",
-                icon=":material/resume:",
-                key=f"{key}.resume.{run.id}",
-                on_click=acts.resume,
-                args=([run.spec],),
-            )
-        failure.details(run.traceback, acts.printed(run.id))
-    elif _learned_nothing(run):
-        if run.spec.imported:
-            st.warning(
-                f"**{name}** is no better than guessing on {plain(run.spec.dataset)}. It was "
-                "imported, and may have been trained on other images, or on images that were "
-                "normalised otherwise."
-            )
-        else:
-            st.warning(
-                f"**{name}** learned nothing: it is no better than guessing. A lower learning rate "
-                "may help."
-            )
-    if run.spec.imported:
-        st.caption(
-            f":material/upload_file: {name} was imported, not trained here: its lines are "
-            "level, at its scores on all test images and on as many training images."
-        )
-
-
-def _learned_nothing(run: Run) -> bool:
-    accuracy = run.last_accuracy or 0
-    if accuracy > 0.75:  # more than guessing among two; and plugins may still be loading
-        return False
-    dataset = state.catalogue().datasets.get(run.spec.dataset)
-    return dataset is not None and accuracy < GUESSING / dataset.images.num_classes
-
-
-def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:
-    if run.status is Status.QUEUED:
-        return state.waiting(run)
-    if steps:
-        speed = f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""
-        here = f"epoch {steps[-1].epoch} of {run.spec.recipe.epochs}"
-        return " · ".join(filter(None, [here, now.time_left, speed]))
-    dataset = state.catalogue().datasets.get(run.spec.dataset)
-    if dataset and not is_cached(dataset, state.settings().cache):
-        return f"downloading {dataset.title}, which is used for the first time"
-    return "getting ready"
+    return state.recorded_steps(run.id, run.moment, store)

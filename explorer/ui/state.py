@@ -25,7 +25,7 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.run import Run, UnknownRunError
 from explorer.runs.store import RunStore, StoreError
 from explorer.settings import Settings, SettingsError, read_settings
-from explorer.training.events import Score, Step
+from explorer.training.events import Moment, Score, Step, Update
 from explorer.ui.components.chart import Drawn as Chart
 from explorer.ui.components.chart import drawn
 from explorer.ui.pace import Pace
@@ -215,15 +215,21 @@ def find_run(id: str, age: float = 0.0) -> tuple[Run, RunStore]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def recorded_steps(id: str, epochs: int, _store: RunStore) -> Sequence[Step]:
-    """Return the steps of a run that is over; `epochs` distinguishes a resumed run."""
+def recorded_steps(id: str, moment: Moment, _store: RunStore) -> Sequence[Step]:
+    """Return the steps of a run that is not live; `moment` is how far it is."""
     return _store.steps(id)
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
-def recorded_scores(id: str, epochs: int, _store: RunStore) -> Sequence[Score]:
-    """Return the scores within the epochs of a run that is over, as `recorded_steps` does."""
+def recorded_scores(id: str, moment: Moment, _store: RunStore) -> Sequence[Score]:
+    """Return the scores within the epochs of such a run, as `recorded_steps` does."""
     return _store.scores(id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def recorded_updates(id: str, moment: Moment, _store: RunStore) -> Sequence[Update]:
+    """Return the steps of such a run that were looked at closely, likewise."""
+    return _store.updates(id)
 
 
 @st.cache_resource(show_spinner=False)
