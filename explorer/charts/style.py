@@ -23,7 +23,9 @@ LIBRARY_ADDRESS = f"plotly/plotly.min.js?v={plotly.__version__}"
 
 # ColorBrewer's Dark2 without its orange, which is kept for negative values everywhere.
 BRANCHES = ("#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#4c8c9e", "#9e4c5f")
-RUNS = ("#2b8fd6", "#d1495b", "#2e9e5b", "#8e5ea2", "#c98a1b", "#00a3a3", "#b0578d", "#7d8b99")
+# Any two differ by CIEDE2000 ≥ 13 for normal, protan, deutan and tritan eyes, and from a page of
+# either theme by a contrast of 2.7 or more.
+RUNS = ("#2b8fd6", "#f00064", "#007846", "#aa9600", "#8c3c82", "#aa3200", "#4632fa", "#dc6e96")
 
 # Signed values: zero in the middle. TensorFlow Playground's hues.
 SIGNED = ((0.0, "#f59322"), (0.5, "#e8eaeb"), (1.0, "#0877bd"))

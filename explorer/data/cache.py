@@ -94,7 +94,12 @@ def read_uncached(dataset: DataSet) -> Arrays:
 
 def is_cached(dataset: DataSet, cache: Path) -> bool:
     """Return whether a data set can be read without the network."""
-    return not dataset.needs_download or any(map(_checksums, _homes(dataset, cache)))
+    return not dataset.needs_download or is_decoded(dataset, cache)
+
+
+def is_decoded(dataset: DataSet, cache: Path) -> bool:
+    """Return whether a data set's arrays are in the cache."""
+    return any(map(_checksums, _homes(dataset, cache)))
 
 
 def train_size(dataset: DataSet, cache: Path) -> int | None:
@@ -102,6 +107,17 @@ def train_size(dataset: DataSet, cache: Path) -> int | None:
     for home in _homes(dataset, cache):
         try:
             return len(_map(home / "train_labels.npy", "r"))
+        except (OSError, ValueError):  # damaged, and not mended yet
+            continue
+    return None
+
+
+def peek(dataset: DataSet, cache: Path) -> Arrays | None:
+    """Return a data set's arrays, mapped and not checked; `None` while it is not in the cache."""
+    for home in _homes(dataset, cache):
+        try:
+            if _checksums(home):
+                return Arrays(*(_map(home / f"{part}.npy", "r") for part in _PARTS))
         except (OSError, ValueError):  # damaged, and not mended yet
             continue
     return None

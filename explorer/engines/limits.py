@@ -12,7 +12,6 @@ from explorer.runs.run import RunSpec
 from explorer.settings import Settings
 from explorer.training.recipe import Recipe
 
-
 MOST_NAME, MOST_NOTE = 60, 2_000  # characters
 
 

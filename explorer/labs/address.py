@@ -42,6 +42,7 @@ TABLE = (
     Row("architecture", "train", "name", None, "the network to train"),
     Row("dataset", "train", "name", None, "its images"),
     Row("recipe", "train", "name", None, "how it is trained"),
+    Row("x", "train", "`epochs` or `seconds`", "epochs", "along what the curves go"),
     Row(
         ANY,
         "train",

@@ -178,7 +178,7 @@ def _demand_known(values: Mapping[str, Any]) -> None:
 
 
 PRESETS: Mapping[str, Recipe] = {
-    "tutorial": Recipe(gradients_every=50, score_every=300),
+    "tutorial": Recipe(gradients_every=50, score_every=100),
     "fast": Recipe(
         "adamw",
         0.006,
@@ -186,7 +186,7 @@ PRESETS: Mapping[str, Recipe] = {
         schedule="one-cycle",
         epochs=1,
         gradients_every=50,
-        score_every=300,
+        score_every=100,
     ),
 }
 

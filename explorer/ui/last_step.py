@@ -1,14 +1,76 @@
 """What the last step of a run did, which was taken alone: its batch, and each layer's update."""
 
+from statistics import fmean
+
 import streamlit as st
 
 from explorer.charts.updates import update_sizes
-from explorer.data.cache import DataError
+from explorer.data.dataset import DataSet
 from explorer.errors import ExplorerError
 from explorer.runs.run import Run
-from explorer.runs.store import RunStore
 from explorer.training.events import Update
 from explorer.ui import state
 from explorer.ui.components.chart import chart
 from explorer.ui.components.strip import strip
-from explorer.ui.words import code, plain
+from explorer.ui.words import plain
+
+MOST_IMAGES = 64  # of a batch that are shown
+MOST_LAYERS = 20  # beyond which the chart is scrolled through
+
+
+def last_step(run: Run, key: str) -> None:
+    """Show what the step did at which a run is paused, if it was taken alone.
+
+    Args:
+        run: The run.
+        key: Begins the keys of what is shown.
+    """
+    if not run.status.is_resumable or not run.kept.step:
+        return
+    _, store = state.find_run(run.id)
+    updates = state.recorded_updates(run.id, run.moment, store)
+    if updates and updates[-1].step == run.kept.step:
+        with st.container(border=True):
+            _show(run, updates[-1], key)
+
+
+def _show(run: Run, update: Update, key: str) -> None:
+    st.markdown(f"**Step {update.step:,} of {plain(run.spec.architecture)}**: {_said(run, update)}")
+    dataset = state.catalogue().datasets.get(run.spec.dataset)
+    if dataset and (images := state.training_images(dataset, update.images[:MOST_IMAGES])):
+        taken = [dataset.classes[number] for number in update.predicted[:MOST_IMAGES]]
+        with st.expander("The batch", expanded=True):
+            strip(images, f"{key}.batch.{run.id}", taken)
+            if len(update.images) > MOST_IMAGES:
+                st.caption(f"The first {MOST_IMAGES} of {len(update.images):,} images.")
+    figure = update_sizes(update, list(update.gradients))
+    st.markdown("**How far each layer moved**")
+    tall = len(update.gradients) > MOST_LAYERS
+    with st.container(height=480 if tall else "content", border=False):
+        chart(figure, key=f"{key}.updates.{run.id}")
+    st.caption(
+        "A layer that moves by much more or much less than a thousandth of its norm at each step "
+        "usually has a learning rate that is too high or too low for it."
+    )
+
+
+def _said(run: Run, update: Update) -> str:
+    """Say in a sentence how the batch was classified before the update."""
+    count = len(update.images)
+    loss = f"loss {fmean(update.losses):.3f} before the update"
+    dataset = state.catalogue().datasets.get(run.spec.dataset)
+    correct = _correct(dataset, update) if dataset else None
+    if correct is None:
+        return f"a batch of {count:,} images, {loss}."
+    return f"{correct:,} of {count:,} images of its batch were classified correctly, {loss}."
+
+
+def _correct(dataset: DataSet, update: Update) -> int | None:
+    try:
+        images = state.training_images(dataset, update.images)
+    except ExplorerError:
+        return None
+    if images is None:
+        return None
+    taken = (dataset.classes[number] for number in update.predicted)
+    return sum(name == label for name, label in zip(taken, images.classes, strict=True))

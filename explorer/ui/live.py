@@ -3,15 +3,17 @@
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import streamlit as st
 
-from explorer.charts.curves import Trace
+from explorer.charts.curves import Axis, Trace
 from explorer.errors import ExplorerError
 from explorer.runs.run import Run, distinguish
 from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
-from explorer.ui import acts, failure, said, state
+from explorer.ui import failure, said, state
+from explorer.ui.comparison import comparison
 from explorer.ui.components.chart import chart
 from explorer.ui.fragments import run_fragment_every
 from explorer.ui.last_step import last_step
@@ -26,11 +28,20 @@ WATCHER = "watcher"  # identifies this page among those that watch a live run
 PAUSE = "watcher.pause"  # seconds between two looks of it
 
 
-def panel(runs: Sequence[Run], key: str) -> None:
+def panel(
+    runs: Sequence[Run], key: str, *, examples: Sequence[Run] = (), axis: Axis = "epochs"
+) -> None:
     """Show the status of each run that is not finished, then the curves of all of them.
 
     While one of them is live, the panel looks at the store by itself, as often as `state.pace()`
     says; while one may be resumed, which another visitor can do, it does so less often.
+
+    Args:
+        runs: The runs.
+        key: Begins the keys of what is on the panel.
+        examples: The recorded runs that these are compared with: in words, and as grey lines where
+            they are not among them.
+        axis: Along which the curves go.
     """
     live = any(run.status.is_live for run in runs)
     pause = None
@@ -39,7 +50,8 @@ def panel(runs: Sequence[Run], key: str) -> None:
         pause = st.session_state[PAUSE] = state.pace().enter(_watcher(), before)
     elif any(run.status.is_resumable for run in runs):
         pause = WAITING_SECONDS
-    st.fragment(_panel, run_every=pause)([run.id for run in runs], key, live, iter([True]))
+    shown = _Shown([run.id for run in runs], key, examples, axis)
+    st.fragment(_panel, run_every=pause)(shown, live, iter([True]))
 
 
 def _watcher() -> str:
@@ -48,12 +60,20 @@ def _watcher() -> str:
     return name
 
 
-def _panel(ids: Sequence[str], key: str, was_live: bool, page_runs: Iterator[bool]) -> None:
+class _Shown(NamedTuple):
+    """What a panel shows, as `panel` gets it; of the runs, their ids."""
+
+    ids: Sequence[str]
+    key: str
+    examples: Sequence[Run]
+    axis: Axis
+
+
+def _panel(shown: _Shown, was_live: bool, page_runs: Iterator[bool]) -> None:
     """Show the panel; run the page again where runs begin or end.
 
     Args:
-        ids: The runs.
-        key: Begins the keys of what is on it.
+        shown: What is on it.
         was_live: Whether one of them was live when the page ran.
         page_runs: Yields `True` when the page runs, which is not to wait for others; then nothing.
     """
@@ -62,7 +82,7 @@ def _panel(ids: Sequence[str], key: str, was_live: bool, page_runs: Iterator[boo
         time.sleep(state.pace().until_together())
     before = time.thread_time()
     # Where many watch, one reads for all who look within a moment.
-    live = _show(ids, key, SHARED_SECONDS if pause > LEAST else 0.0)
+    live = _show(shown, SHARED_SECONDS if pause > LEAST else 0.0)
     if live != was_live:
         said.run_again()
     if live:
@@ -73,10 +93,10 @@ def _panel(ids: Sequence[str], key: str, was_live: bool, page_runs: Iterator[boo
             run_fragment_every(now)
 
 
-def _show(ids: Sequence[str], key: str, age: float) -> bool:
+def _show(shown: _Shown, age: float) -> bool:
     """Show the panel, and return whether a run is live."""
     found = []
-    for id in ids:
+    for id in shown.ids:
         try:
             found.append(state.find_run(id, age))
         except ExplorerError as error:  # it was deleted since, from another window
@@ -88,19 +108,37 @@ def _show(ids: Sequence[str], key: str, age: float) -> bool:
         for run, store in found
     ]
     for trace in traces:
-        status(trace.run, trace.steps, key, age)
-        last_step(trace.run, key)
-    accuracy, loss = state.curves(traces)
-    st.markdown("**Accuracy** — solid: on test images, dashed: on training images")
-    chart(accuracy, key=f"{key}.accuracy")
-    st.caption(
-        "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or from "
-        "none to half of the images, since each of these halves the errors."
-    )
-    st.markdown("**Loss** — cross-entropy, on a logarithmic scale")
-    chart(loss, key=f"{key}.loss")
+        status(trace.run, trace.steps, shown.key, age)
+        last_step(trace.run, shown.key)
+    _curves(traces, shown)
+    if said := comparison(runs, shown.examples, state.seeds()):
+        st.markdown(said)
     _note_older_code(runs)
     return any(run.status.is_live for run in runs)
+
+
+def _curves(traces: Sequence[Trace], shown: _Shown) -> None:
+    """Show accuracy, and the loss where a reader unfolds it."""
+    quiet = [
+        Trace(run, (), run.spec.architecture, _scores(run, state.examples(), 0))
+        for run in shown.examples
+        if run.id not in shown.ids
+    ]
+    accuracy, loss = state.curves(traces, quiet, shown.axis)
+    grey = ", grey: recorded examples" if quiet else ""
+    st.markdown(f"**Accuracy** — solid: on test images, dashed: on training images{grey}")
+    chart(accuracy, key=f"{shown.key}.accuracy")
+    st.caption(
+        "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or from "
+        "none to half of the images, since each of these halves the errors. It shows where the "
+        "curves are after a tenth of the training."
+    )
+    folded = st.expander(
+        "Loss — cross-entropy, on a logarithmic scale", key=f"{shown.key}.folded", on_change="rerun"
+    )
+    if folded.open:
+        with folded:
+            chart(loss(), key=f"{shown.key}.loss")
 
 
 def _note_older_code(runs: Sequence[Run]) -> None:

@@ -3,14 +3,21 @@
 import contextlib
 import gc
 import hashlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from explorer.charts.curves import Trace, accuracy_curves, loss_curves
+from explorer.charts.curves import Axis, Trace, accuracy_curves, loss_curves
 from explorer.charts.lessons import draw, with_guess
+from explorer.charts.looks import Look, Places
+from explorer.charts.style import Plain
 from explorer.charts.svg import network_svg
+from explorer.data.cache import is_decoded
+from explorer.data.dataset import DataSet
+from explorer.data.samples import Samples
+from explorer.data.samples import samples as one_of_each
+from explorer.data.samples import training_images as some_images
 from explorer.engines import status
 from explorer.engines.children import Nursery
 from explorer.engines.hosting import Hosting
@@ -18,6 +25,7 @@ from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
 from explorer.engines.questions import Drawn
 from explorer.inspection.session import Cache
+from explorer.labs.seeds import recorded_spread
 from explorer.lessons import Shown
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs.following import Follower
@@ -25,6 +33,7 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.run import Run, UnknownRunError
 from explorer.runs.store import RunStore, StoreError
 from explorer.settings import Settings, SettingsError, read_settings
+from explorer.statistics.seeds import Spread
 from explorer.training.events import Moment, Score, Step, Update
 from explorer.ui.components.chart import Drawn as Chart
 from explorer.ui.components.chart import drawn
@@ -176,6 +185,32 @@ def taught(lesson: str, part: str, values: Mapping[str, Any], run: Run | None) -
     return plugins().teach(lesson, part, values, look)
 
 
+def samples(dataset: DataSet) -> Samples | None:
+    """Return an image of each class of a data set; `None` while it is not decoded."""
+    cache = settings().cache
+    if not is_decoded(dataset, cache):
+        return None
+    return _samples((dataset.name, dataset.version, dataset.images, dataset.url), dataset)
+
+
+@st.cache_resource(show_spinner=False, max_entries=50)
+def _samples(which: Hashable, _dataset: DataSet) -> Samples | None:
+    return one_of_each(_dataset, settings().cache)
+
+
+def training_images(dataset: DataSet, numbers: Sequence[int]) -> Samples | None:
+    """Return some training images of a data set; `None` if it is not decoded."""
+    cache = settings().cache
+    if not is_decoded(dataset, cache):
+        return None
+    return _training_images((dataset.name, dataset.version), tuple(numbers), dataset)
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _training_images(which: Hashable, numbers: Sequence[int], _dataset: DataSet) -> Samples | None:
+    return some_images(_dataset, settings().cache, numbers)
+
+
 def lesson_figure(shown: Shown, guess: str | None, key: str) -> Chart:
     """Return the figure of a part, with what was guessed, drawn once for all who see the same."""
     return _lesson_figures().once(
@@ -249,16 +284,46 @@ def _live_curves() -> Cache:
     return Cache(2**20)  # a moment is over soon, and nobody asks for it again
 
 
-def curves(traces: Sequence[Trace]) -> tuple[Chart, Chart]:
-    """Return accuracy and loss over the epochs, drawn once for all who look at the same."""
-    if any(trace.run.status.is_live for trace in traces):
-        return _live_curves().once(
-            tuple(map(_moment, traces)),
-            lambda: (drawn(accuracy_curves(traces)), drawn(loss_curves(traces))),
+def looks(runs: Sequence[Run]) -> Mapping[str, Look]:
+    """Return how each of these runs looks, by its id, on this page and on all others."""
+    return _places().looks(runs)
+
+
+@st.cache_resource(show_spinner=False)
+def _places() -> Places:
+    made = Places()
+    made.looks(example_runs())
+    made.looks(store().runs())  # in the order in which they were made
+    return made
+
+
+@st.cache_resource(show_spinner=False)
+def seeds() -> Spread | None:
+    """Return what seeds alone do to the accuracy of a run, as the recorded runs say."""
+    return recorded_spread()
+
+
+def curves(
+    traces: Sequence[Trace], quiet: Sequence[Trace] = (), axis: Axis = "epochs"
+) -> tuple[Chart, Callable[[], Chart]]:
+    """Return accuracy, and what returns the loss, drawn once for all who look at the same.
+
+    Args:
+        traces: The runs.
+        quiet: The examples that these are compared with.
+        axis: Along which the curves go.
+    """
+    own = looks([trace.run for trace in traces])
+    live = any(trace.run.status.is_live for trace in traces)
+    asked = axis, tuple(t.run.id for t in quiet), tuple(own.items()), tuple(map(_moment, traces))
+    cache = _live_curves() if live else _recorded_curves()
+
+    def once(name: str, draw: Callable[..., Plain]) -> Chart:
+        return cache.once(
+            (name, *asked), lambda: drawn(draw(traces, quiet=quiet, axis=axis, looks=own))
         )
-    return _recorded_curves(
-        [(t.run.id, t.run.created, len(t.run.epochs), t.label) for t in traces], traces
-    )
+
+    return once("accuracy", accuracy_curves), lambda: once("loss", loss_curves)
 
 
 def _moment(trace: Trace) -> Hashable:
@@ -266,14 +331,14 @@ def _moment(trace: Trace) -> Hashable:
     run, steps = trace.run, trace.steps
     last = trace.scores[-1] if trace.scores else None
     return (
-        *(run.id, run.created, trace.label, run.started),
+        *(run.id, run.created, run.status, trace.label, run.started),
         *(run.epochs[-1:], tuple(steps[-1:]), last),
     )
 
 
-@st.cache_resource(show_spinner=False, max_entries=200)
-def _recorded_curves(which: Sequence[Any], _traces: Sequence[Trace]) -> tuple[Chart, Chart]:
-    return drawn(accuracy_curves(_traces)), drawn(loss_curves(_traces))
+@st.cache_resource(show_spinner=False)
+def _recorded_curves() -> Cache:
+    return Cache(2**22)
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from math import nan
 
 import plotly.graph_objects as go
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.charts import curves
-from explorer.charts.curves import Trace, _apart, run_hues
+from explorer.charts.curves import Trace, _apart
+from explorer.charts.looks import looks
 from explorer.charts.style import plain, to_json
 from explorer.runs.run import UNTRAINED, Run, RunSpec, Status, distinguish
 from explorer.training.events import Epoch, Score, Started, Step
@@ -57,7 +59,12 @@ def test_scores_within_an_epoch_are_points_of_the_test_curve():
 def test_the_end_of_each_line_has_its_name_and_its_last_value():
     chart = accuracy_curves(traces(run("plain"), run("residual", accuracy=0.95)))
     texts = [label.text for label in chart.layout.annotations]
-    assert texts == ["plain<br><b>93.00 %</b>", "residual<br><b>98.00 %</b>"]
+    assert [text.split("</span> ")[1] for text in texts] == [
+        "plain<br><b>93.00 %</b>",
+        "residual<br><b>98.00 %</b>",
+    ]
+    hues = [line.line.color for line in chart.data if line.line.dash == "solid"]
+    assert [f"color: {hue}" in text for hue, text in zip(hues, texts, strict=True)] == [True, True]
 
 
 def test_test_curves_are_solid_and_training_curves_dashed():
@@ -82,19 +89,93 @@ def test_imported_weights_are_level_lines_beside_the_curves_of_the_others(draw):
     assert ("97.00 %" if draw is accuracy_curves else "0.100") in chart.layout.annotations[1].text
 
 
-def test_axes_do_not_move_while_a_run_grows():
-    growing = [run(epochs=n, status=Status.RUNNING) for n in range(3)]
-    for draw in (accuracy_curves, loss_curves):
-        charts = [draw([Trace(r, steps(5 * n + 2), "plain")]) for n, r in enumerate(growing)]
-        assert len({chart.layout.xaxis.range for chart in charts}) == 1
-        assert len({chart.layout.yaxis.range for chart in charts}) == 1
-        assert len({chart.layout.uirevision for chart in charts}) == 1
+def live(tests: list[float], so_far: int) -> Trace:
+    """A run of 3 epochs of 100 steps each, some steps after its first; scored every 10 steps."""
+    begun = replace(run(epochs=0, status=Status.RUNNING))
+    done = [s for s in steps(400) if s.step <= so_far]
+    scores = [Score(10 * n, 1, 1 - a, a, 1000) for n, a in enumerate(tests, 1) if 10 * n <= so_far]
+    return Trace(begun, done, "plain", scores)
+
+
+@given(st.lists(st.floats(0.1, 1), min_size=30, max_size=30))
+@pytest.mark.parametrize("draw", [accuracy_curves, loss_curves])
+def test_the_y_axis_only_grows_once_a_tenth_of_the_run_is_through(draw, tests):
+    charts = [draw([live(tests, so_far)]) for so_far in range(40, 301, 20)]
+    ranges = [chart.layout.yaxis.range for chart in charts]
+    for (low, high), (next_low, next_high) in pairwise(ranges):
+        assert next_low <= low < high <= next_high
+    assert len({chart.layout.xaxis.range for chart in charts}) == 1
+    assert len({chart.layout.uirevision for chart in charts}) == 1
+    low, high = ranges[-1]
+    late = [y for x, y in zip(charts[-1].data[1].x, charts[-1].data[1].y, strict=True) if x > 0.31]
+    assert all(low <= y + 1e-4 and y - 1e-4 <= high for y in late)
+
+
+def test_the_y_axis_shows_where_the_data_is():
+    rising = [0.5 + 0.03 * n for n in range(1, 6)] + [0.972 + 0.0005 * n for n in range(25)]
+    charts = [accuracy_curves([live(rising, so_far)]) for so_far in (20, 300)]
+    assert [chart.layout.yaxis.ticktext[0] for chart in charts] == ["0 %", "50 %"]
+    settled = accuracy_curves([live([0.5, 0.9, *[0.972] * 28], 300)])
+    assert settled.layout.yaxis.ticktext[0] == "97 %"
+    assert "95 %" not in settled.layout.yaxis.ticktext
+
+
+def test_of_a_long_run_the_line_leads_through_the_ends_of_its_epochs():
+    spec = replace(run().spec, recipe=preset("tutorial"))
+    scores = [Score(step, 1, 0.3, 0.8, 1000) for step in (30, 60, 130)]
+    chart = accuracy_curves([Trace(replace(run(), spec=spec), [], "plain", scores)])
+    lines = {line.name: line for line in chart.data}
+    assert list(lines["plain, test"].x) == [1, 2, 3]
+    assert list(lines["plain, some test images"].x) == [0.3, 0.6, 1, 1.3, 2, 3]
+    assert lines["plain, some test images"].mode == "lines"
+
+
+def test_quiet_runs_are_grey_go_no_further_than_the_others_and_count_for_the_axis():
+    spec = RunSpec("plain", {}, "mnist", preset("tutorial").changed(epochs=10), "code")
+    long = replace(run(epochs=3), id=spec.id, spec=spec)
+    own = replace(run(epochs=1), spec=replace(run().spec, recipe=preset("fast")))
+    quiet = [Trace(long, [], "plain", [Score(50, 1, 0.3, 0.8, 1000)])]
+    chart = go.Figure(curves.accuracy_curves(traces(own), quiet=quiet))
+    assert chart.layout.xaxis.range[1] * (1 - curves.LABELS) == pytest.approx(1)
+    first = chart.data[0]
+    assert (first.name, first.line.color) == ("recorded plain, test", curves.QUIET)
+    assert list(first.x) == [0.5, 1]
+    assert len(chart.layout.annotations) == 1
+    assert chart.layout.yaxis.ticktext[0] == "80 %"
+
+
+def test_seconds_run_evenly_within_an_epoch_and_by_the_speed_of_the_images_in_the_current_one():
+    begun = replace(run(epochs=2, status=Status.RUNNING))
+    late = Step(250, 3, 0.1, 0.97, 0.01, 1600.0, 3200)
+    scores = [Score(50, 1, 0.3, 0.8, 1000)]
+    chart = go.Figure(
+        curves.accuracy_curves([Trace(begun, [late], "plain", scores)], axis="seconds")
+    )
+    test = chart.data[1]
+    assert list(test.x) == [2.5, 5, 10]
+    assert list(chart.data[0].x) == [12]  # half an epoch of 6,400 images at 1,600 a second
+    assert chart.layout.xaxis.range[1] * (1 - curves.LABELS) == pytest.approx(20)
+    assert chart.layout.xaxis.title.text == "seconds of training"
+    assert test.hovertemplate.startswith("after %{x:.3~g} s")
+    ended = replace(begun, status=Status.STOPPED)
+    chart = go.Figure(
+        curves.accuracy_curves([Trace(ended, [late], "plain", scores)], axis="seconds")
+    )
+    assert chart.layout.xaxis.range[1] * (1 - curves.LABELS) == pytest.approx(12)
+
+
+@given(st.floats(0.01, 1e5), st.floats(1, 10))
+def test_the_seconds_of_a_live_run_grow_by_steps(second, more):
+    end, later = curves._round_up(second), curves._round_up(second * more)
+    assert second <= end * (1 + 1e-9) <= 2.5 * second + 1e-6
+    assert later >= end
+    assert len(curves._ticks(end)) <= 11
 
 
 def test_runs_that_differ_in_their_seed_share_a_hue_and_get_a_bold_mean():
     runs = [run(seed=0), run(seed=1, accuracy=0.92), run("residual")]
-    hues = run_hues(runs)
-    assert hues[runs[0].id] == hues[runs[1].id] != hues[runs[2].id]
+    own = looks(runs)
+    assert own[runs[0].id] == own[runs[1].id] != own[runs[2].id]
     chart = accuracy_curves(traces(*runs))
     assert "mean of 2 seeds" in chart.layout.annotations[0].text
     assert "94.00 %" in chart.layout.annotations[0].text
@@ -106,7 +187,7 @@ def test_a_run_without_an_epoch_shows_its_training_curve():
     live = run(epochs=0, status=Status.RUNNING)
     chart = loss_curves([Trace(live, steps(6), "plain")])
     assert chart.data[0].x[-1] == 1.0
-    assert chart.layout.annotations[0].text == "plain<br><b>0.200</b>"
+    assert chart.layout.annotations[0].text.endswith(" plain<br><b>0.200</b>")
 
 
 def test_nothing_at_all_is_an_empty_chart():
@@ -120,7 +201,8 @@ def test_the_ends_of_the_scale_can_be_drawn(accuracy):
     for draw in (accuracy_curves, loss_curves):
         chart = draw(traces(extreme))
         low, high = chart.layout.yaxis.range
-        assert all(low - 1e-3 <= y <= high + 1e-3 for line in chart.data for y in line.y)
+        assert all(y <= high + 1e-3 for y in chart.data[1].y)
+        assert all(low - 1e-3 <= y for y in chart.data[1].y)
 
 
 def test_many_steps_are_thinned():
@@ -169,18 +251,10 @@ def test_a_seed_that_has_only_begun_does_not_disturb_the_mean_of_the_others():
     assert "94.00 %" in chart.layout.annotations[0].text
 
 
-def test_a_new_run_changes_no_hue_of_the_others():
-    old = [run("plain"), run("residual")]
-    before = run_hues(old)
-    new = replace(run("inception"), created=datetime.now(UTC))
-    after = run_hues([new, *old])
-    assert {id: after[id] for id in before} == before
-
-
 def test_long_labels_are_cut_and_found_whole_under_the_pointer():
     name = "an-architecture-with-a-very-long-name"
     chart = accuracy_curves(traces(run(name)))
-    lines = chart.layout.annotations[0].text.split("<br>")
+    lines = chart.layout.annotations[0].text.split("</span> ")[1].split("<br>")
     assert all(len(line) <= 24 for line in lines[:-1])
     assert lines[0].endswith("…")
     assert chart.data[0].name.startswith(name)

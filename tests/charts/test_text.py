@@ -14,7 +14,7 @@ from explorer.charts.maps import feature_map, saliency
 from explorer.training.events import Gradients
 
 EVIL = "<a href='https://evil.example'>%{evil} &lt;evil"
-TAGS = re.compile(r"<(?!/?b>|br>|/?extra>)")
+TAGS = re.compile(r'<(?!/?b>|br>|/?extra>|/span>|span style=\\"color: #[0-9a-f]{6}\\">)')
 
 
 def test_no_tag_comes_of_a_name(examples):

@@ -98,7 +98,7 @@ def test_the_tutorial_preset_is_the_tutorial_s():
         seed=0,
         train_size=None,
         gradients_every=50,
-        score_every=300,
+        score_every=100,
     )
 
 

@@ -1,9 +1,12 @@
 """The page *Train*: choose an architecture, see its shape, watch it learn."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
+from explorer.charts.curves import AXES, Axis
 from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
 from explorer.engines.questions import Drawn
@@ -17,12 +20,13 @@ from explorer.text import visible
 from explorer.ui import acts, controls, forms, live, query_params, state, worksheets
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
+from explorer.ui.components.strip import strip
 from explorer.ui.failure import sentence
 from explorer.ui.pages.plugins import shown_origin
 from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, paragraphs, plain
 
-QUERY, ARCHITECTURE = "run", "architecture"  # names in the address
+QUERY, ARCHITECTURE, X = "run", "architecture", "x"  # names in the address
 PICKER = "picker"
 MISSED = "missed"  # session key: an architecture that was asked for and was not there
 
@@ -38,9 +42,12 @@ def page(inside: Page | None) -> None:
         choose, see, watch = st.columns([3, 3.2, 6], gap="large")
         # The curves need no torch, so they come first and are there while the rest still loads.
         with watch:
-            link = _watch(inside)
+            place = st.container()
+            link, shown = _watch(inside)
         with choose, st.skeleton(height=420):
-            _choose(see)
+            dataset = _choose(see)
+        with place:
+            _compare(dataset, shown)
         if link:
             with link:
                 _link()
@@ -53,11 +60,25 @@ def _frame() -> None:
     live.panel(runs or state.example_runs(), "frame")
 
 
-def _choose(see: DeltaGenerator) -> None:
+def _compare(chosen: DataSet | None, shown: Sequence[str]) -> None:
+    """Say so where the chart is of other images than those that are chosen."""
+    if chosen is None or not shown or chosen.name in shown:
+        return
+    known = acts.offered().datasets
+    titles = " and ".join(plain(known[name].title if name in known else name) for name in shown)
+    st.info(
+        f"The chart is of networks that learned {titles}. You have chosen {plain(chosen.title)}: "
+        "**Train** shows how a network learns these.",
+        icon=":material/compare_arrows:",
+    )
+
+
+def _choose(see: DeltaGenerator) -> DataSet | None:
+    """Show what can be chosen; return the data set that is."""
     catalogue = acts.offered()
     if not catalogue.architectures:
         st.error("No architecture could be loaded; the page *Plugins* says why.")
-        return
+        return None
     names = list(catalogue.architectures)
     default = FIRST_TO_TRAIN if FIRST_TO_TRAIN in names else names[0]
     asked = query_params.take(ARCHITECTURE, OneOf(names))
@@ -76,17 +97,18 @@ def _choose(see: DeltaGenerator) -> None:
         fitting = state.plugins().fitting(name)
     except ExplorerError as error:
         st.error(f"{plain(name)} cannot be built: {sentence(error)}")
-        return
+        return None
     if not fitting:
         st.error(
             f"None of the data sets here fits {plain(name)}; a plugin can bring one that does."
         )
-        return
+        return None
     dataset = forms.data_set(
         {each: found for each, found in catalogue.datasets.items() if each in fitting}
     )
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {plain(dataset.url)}")
+    _samples(dataset)
     recipe, place = forms.recipe(*acts.recipe_limits())
     query_params.drop_options()
     spec, drawn, reason, refusal = None, None, "", ""
@@ -98,15 +120,24 @@ def _choose(see: DeltaGenerator) -> None:
     except ExplorerError as error:
         reason = str(error)
     if controls.is_shown(TRAIN):
-        place.button(
-            "Train",
-            type="primary",
-            icon=":material/play_arrow:",
-            width="stretch",
-            disabled=spec is None,
-            on_click=_train,
-            args=(spec,),
-        )
+        with place.container(horizontal=True):
+            st.button(
+                "Train",
+                type="primary",
+                icon=":material/play_arrow:",
+                width="stretch",
+                disabled=spec is None,
+                on_click=_train,
+                args=(spec,),
+            )
+            st.button(
+                "Step",
+                icon=":material/step:",
+                disabled=spec is None,
+                on_click=_train,
+                args=(spec, 1),
+                help="Train on one batch only, and see what that does.",
+            )
     if refusal:
         place.error(plain(refusal))
     with see:
@@ -114,6 +145,17 @@ def _choose(see: DeltaGenerator) -> None:
             _diagram(architecture, dataset, *drawn)
         else:
             st.error(sentence(reason))
+    return dataset
+
+
+def _samples(dataset: DataSet) -> None:
+    """Show what there is to learn from."""
+    if not controls.is_shown("dataset"):
+        return
+    if found := state.samples(dataset):
+        strip(found, key=f"strip.{dataset.name}")
+    else:
+        st.caption("Its images are shown here once the first training has read them.")
 
 
 def _diagram(architecture: Description, dataset: DataSet, drawn: Drawn, svg: str) -> None:
@@ -130,21 +172,25 @@ def _diagram(architecture: Description, dataset: DataSet, drawn: Drawn, svg: str
         st.caption(f"From {plain(shown_origin(architecture))}")
 
 
-def _train(spec: RunSpec) -> None:
-    if (run := acts.submit(spec)) is None:
+def _train(spec: RunSpec, steps: int | None = None) -> None:
+    if (run := acts.submit(spec, steps)) is None:
         return
     if not run.status.is_live:
         st.toast("This run was made before, so its record is shown. Another seed makes a new one.")
     state.show([run.id])
 
 
-def _watch(inside: Page | None) -> DeltaGenerator | None:
-    """Show the chosen runs, or else the examples; return where a link to the runs belongs."""
+def _watch(inside: Page | None) -> tuple[DeltaGenerator | None, list[str]]:
+    """Show the chosen runs, or else the examples.
+
+    Returns:
+        Where a link to the runs belongs, and the names of the data sets of what is shown.
+    """
     _follow()
     runs, unknown = _find(st.session_state[state.SHOWN])
     if worksheets.is_waiting():
         worksheets.ask()
-        return None
+        return None, []
     worksheets.after()
     for id in unknown:
         st.warning(f"There is no run {code(id)} here; the page *Runs* lists all runs.")
@@ -155,7 +201,7 @@ def _watch(inside: Page | None) -> DeltaGenerator | None:
             if (
                 inside
                 and controls.is_shown(NAVIGATION)
-                and (trained := [run for run in runs if run.epochs])
+                and (trained := [run for run in runs if run.moment.epoch])
             ):
                 st.page_link(
                     inside,
@@ -164,8 +210,9 @@ def _watch(inside: Page | None) -> DeltaGenerator | None:
                     query_params={"net": trained[0].id},
                 )
             link = st.container(width="content")
-        live.panel(runs, "train")
-        return link if controls.is_shown(NAVIGATION) else None
+            axis = _axis()
+        live.panel(runs, "train", examples=_examples(runs), axis=axis)
+        return link if controls.is_shown(NAVIGATION) else None, _datasets(runs)
     none = "No run yet: press **Train**."
     if acts.shown_runs():
         _pick([])
@@ -177,8 +224,36 @@ def _watch(inside: Page | None) -> DeltaGenerator | None:
     )
     if inside and controls.is_shown(NAVIGATION):
         st.page_link(inside, label="Look inside them", icon=":material/search:")
-    live.panel(state.example_runs(), "examples")
-    return None
+    live.panel(state.example_runs(), "examples", axis=_axis())
+    return None, _datasets(state.example_runs())
+
+
+def _datasets(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(run.spec.dataset for run in runs))
+
+
+def _axis() -> Axis:
+    """Choose along what the curves go."""
+    query_params.take(X, OneOf(AXES))
+    st.session_state.setdefault(X, AXES[0])
+    axis: Axis = controls.choose(
+        X,
+        lambda: st.segmented_control(
+            "Along the curves",
+            AXES,
+            required=True,
+            key=X,
+            label_visibility="collapsed",
+            persist_state="session",
+        ),
+    )
+    query_params.put(X, axis)
+    return axis
+
+
+def _examples(runs: Sequence[Run]) -> list[Run]:
+    """Return the recorded runs on the images of the newest run."""
+    return [run for run in state.example_runs() if run.spec.dataset == runs[0].spec.dataset]
 
 
 def _link() -> None:

@@ -1,0 +1,80 @@
+"""What one step did to each layer: how large its gradient was, and how far it moved."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from explorer.charts.style import GRID, RUNS, Plain, as_text, layout
+from explorer.text import cut, significant
+from explorer.training.events import Update
+
+ROW = 22  # pixels
+NAME = 26  # characters of a layer's name
+LEAST = 1e-12  # a smaller share is drawn as nothing
+
+
+def update_sizes(update: Update, order: Sequence[str]) -> Plain:
+    """Draw each layer's gradient beside its update, as a share of its parameters.
+
+    Both are on logarithmic axes, since layers differ by orders of magnitude.
+
+    Args:
+        update: The step.
+        order: The paths of the layers, from the image to the logits.
+    """
+    rows = [path for path in order if path in update.gradients]
+    moved = {path: _share(update.updates[path], update.weights[path]) for path in rows}
+    names = [as_text(cut(path, NAME)) for path in rows]
+    axis: dict[str, Any] = {"type": "log", "gridcolor": GRID, "zeroline": False, "nticks": 6}
+    axis |= {"exponentformat": "power", "fixedrange": True}
+    title = {"standoff": 4, "font": {"size": 12}}
+    return {
+        "data": [
+            _dots(names, rows, update.gradients, RUNS[0], "x", "gradient's norm"),
+            _dots(names, rows, moved, RUNS[1], "x2", "moved by this share of its norm"),
+        ],
+        "layout": {
+            **layout(ROW * len(rows) + 60, "updates"),
+            "margin": {"l": 4, "r": 12, "t": 4, "b": 44},
+            "xaxis": {**axis, "domain": [0, 0.46], "title": {**title, "text": "gradient’s norm"}},
+            "xaxis2": {
+                **axis,
+                "domain": [0.54, 1],
+                "title": {**title, "text": "update ÷ parameters (norms)"},
+            },
+            "yaxis": {
+                "type": "category",
+                "autorange": "reversed",
+                "automargin": True,
+                "gridcolor": GRID,
+                "fixedrange": True,
+                "categoryorder": "array",
+                "categoryarray": names,
+            },
+        },
+    }
+
+
+def _dots(
+    names: Sequence[str],
+    rows: Sequence[str],
+    values: Mapping[str, float],
+    hue: str,
+    axis: str,
+    what: str,
+) -> dict[str, Any]:
+    shown = [values[path] if values[path] > LEAST else None for path in rows]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": shown,
+        "y": list(names),
+        "xaxis": axis,
+        "yaxis": "y",
+        "marker": {"color": hue, "size": 9, "symbol": "circle" if axis == "x" else "diamond"},
+        "customdata": [significant(values[path]) for path in rows],
+        "hovertemplate": f"<b>%{{y}}</b>: {what} %{{customdata}}<extra></extra>",
+    }
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,35 @@
+"""A strip of small images, each with its class below it, and with what it is taken for."""
+
+import base64
+from collections.abc import Sequence
+from functools import lru_cache
+
+from explorer.data.samples import Samples
+from explorer.text import visible
+from explorer.ui.components.component import component
+
+_mount = component("strip", '<div class="strip" role="list"></div>')
+
+
+def strip(samples: Samples, key: str, predicted: Sequence[str] = ()) -> None:
+    """Show images with their classes.
+
+    Args:
+        samples: The images.
+        key: Identifies the strip.
+        predicted: What each is taken for, if that is to be shown.
+    """
+    _mount(
+        data={
+            "png": _address(samples.png),
+            "classes": [visible(name) for name in samples.classes],
+            "predicted": [visible(name) for name in predicted],
+            "more": samples.more,
+        },
+        key=key,
+    )
+
+
+@lru_cache(maxsize=50)
+def _address(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
