@@ -1,6 +1,7 @@
 """What one step did to each layer: how large its gradient was, and how far it moved."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from explorer.charts.style import GRID, RUNS, Plain, as_text, layout
@@ -9,6 +10,7 @@ from explorer.training.events import Update
 
 ROW = 22  # pixels
 NAME = 26  # characters of a layer's name
+TICKS = 5  # of an axis, at most
 LEAST = 1e-12  # a smaller share is drawn as nothing
 
 
@@ -24,9 +26,6 @@ def update_sizes(update: Update, order: Sequence[str]) -> Plain:
     rows = [path for path in order if path in update.gradients]
     moved = {path: _share(update.updates[path], update.weights[path]) for path in rows}
     names = [as_text(cut(path, NAME)) for path in rows]
-    axis: dict[str, Any] = {"type": "log", "gridcolor": GRID, "zeroline": False, "nticks": 6}
-    axis |= {"exponentformat": "power", "fixedrange": True}
-    title = {"standoff": 4, "font": {"size": 12}}
     return {
         "data": [
             _dots(names, rows, update.gradients, RUNS[0], "x", "gradient's norm"),
@@ -35,11 +34,10 @@ def update_sizes(update: Update, order: Sequence[str]) -> Plain:
         "layout": {
             **layout(ROW * len(rows) + 60, "updates"),
             "margin": {"l": 4, "r": 12, "t": 4, "b": 44},
-            "xaxis": {**axis, "domain": [0, 0.46], "title": {**title, "text": "gradient’s norm"}},
+            "xaxis": {**_axis("gradient’s norm", update.gradients.values()), "domain": [0, 0.46]},
             "xaxis2": {
-                **axis,
+                **_axis("update ÷ parameters (norms)", moved.values()),
                 "domain": [0.54, 1],
-                "title": {**title, "text": "update ÷ parameters (norms)"},
             },
             "yaxis": {
                 "type": "category",
@@ -73,6 +71,28 @@ def _dots(
         "marker": {"color": hue, "size": 9, "symbol": "circle" if axis == "x" else "diamond"},
         "customdata": [significant(values[path]) for path in rows],
         "hovertemplate": f"<b>%{{y}}</b>: {what} %{{customdata}}<extra></extra>",
+    }
+
+
+def _axis(title: str, values: Iterable[float]) -> dict[str, Any]:
+    """Return a logarithmic axis from one 1, 2 or 5 times a power of ten to another."""
+    shown = [value for value in values if value > LEAST] or [1.0]
+    powers = range(math.floor(math.log10(min(shown))) - 1, math.ceil(math.log10(max(shown))) + 2)
+    ladder = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    first = max(place for place, tick in enumerate(ladder) if tick <= min(shown))
+    last = min(place for place, tick in enumerate(ladder) if tick >= max(shown))
+    rungs = ladder[first : max(last, first + 1) + 1]
+    ticks = rungs[:: math.ceil(len(rungs) / TICKS)]
+    return {
+        "type": "log",
+        "range": [math.log10(rungs[0] / 1.1), math.log10(rungs[-1] * 1.1)],
+        "tickvals": ticks,
+        "ticktext": [significant(tick, 1) for tick in ticks],
+        "tickangle": 0,
+        "gridcolor": GRID,
+        "zeroline": False,
+        "fixedrange": True,
+        "title": {"text": title, "standoff": 4, "font": {"size": 12}},
     }
 
 

@@ -220,6 +220,11 @@ class Run:
 
     @property
     def title(self) -> str:
+        """Its name if it has one, and what it is, in a line."""
+        return f"{self.name} · {self.subject}" if self.name else self.subject
+
+    @property
+    def subject(self) -> str:
         """Architecture, options, data set, recipe and seed, in a line; or which weights."""
         recipe = self.spec.recipe
         values = self.options_text
@@ -296,7 +301,11 @@ def titles(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def distinguish(runs: Sequence[Run]) -> dict[str, str]:
-    """Return a short label for each run, by id: its architecture and what differs between them."""
+    """Return a short label for each run, by id: what it is called, and how it differs from others.
+
+    A name that somebody gave it is enough, unless two have the same; without one, it is called as
+    its architecture.
+    """
     facts = [_facts(run) for run in runs]
     labels = {}
     for run, own in zip(runs, facts, strict=True):
@@ -305,8 +314,9 @@ def distinguish(runs: Sequence[Run]) -> dict[str, str]:
             for key, text in own.items()
             if any(other.get(key, text) != text for other in facts)
         ]
-        labels[run.id] = " · ".join([run.spec.architecture, *differing])
-    return labels
+        labels[run.id] = " · ".join([run.name or run.spec.architecture, *differing])
+    names = Counter(run.name for run in runs)
+    return labels | {run.id: run.name for run in runs if run.name and names[run.name] == 1}
 
 
 def _facts(run: Run) -> dict[str, str]:

@@ -19,7 +19,7 @@ from explorer.ui.fragments import run_fragment_every
 from explorer.ui.last_step import last_step
 from explorer.ui.pace import LEAST
 from explorer.ui.status import status
-from explorer.ui.words import code, plain
+from explorer.ui.words import code, paragraphs, plain
 
 WAITING_SECONDS = 5.0  # between two looks at what may be resumed
 SHARED_SECONDS = 0.5  # how old may be what another has read, where many watch
@@ -110,6 +110,9 @@ def _show(shown: _Shown, age: float) -> bool:
     for trace in traces:
         status(trace.run, trace.steps, shown.key, age)
         last_step(trace.run, shown.key)
+        if note := trace.run.note:
+            st.caption(f":material/sticky_note_2: {plain(trace.run.title)}")
+            st.markdown(paragraphs(note))
     _curves(traces, shown)
     if said := comparison(runs, shown.examples, state.seeds()):
         st.markdown(said)

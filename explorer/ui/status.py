@@ -78,7 +78,8 @@ def _resumable(run: Run, steps: Sequence[Step], key: str) -> None:
             args=(run.spec,),
             help="Train on one batch, and see what that does.",
         )
-    failure.details(run.traceback, acts.printed(run.id))
+    if run.status is not Status.PAUSED:
+        failure.details(run.traceback, acts.printed(run.id))
 
 
 def _where(run: Run) -> str:

@@ -9,7 +9,7 @@ from streamlit.navigation.page import Page
 
 from explorer.runs.run import Run, UnreadableRun
 from explorer.text import visible
-from explorer.ui import acts, live, query_params, state
+from explorer.ui import acts, live, naming, query_params, state
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.failure import sentence
 
@@ -54,6 +54,7 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
     catalogue = state.catalogue()
     rows = [
         {
+            "name": visible(run.name),
             "architecture": visible(run.spec.architecture),
             "best": _percent(run.best_accuracy),
             "last": _percent(run.last_accuracy),
@@ -65,6 +66,7 @@ def _table(runs: list[Run], recorded: Sequence[Run]) -> list[int]:
             "made": run.created,
             "code": run.spec.fingerprint[:6]
             + ("" if catalogue.is_current(run.spec) else " (earlier)"),
+            "note": visible(run.note),
             "run": run.id,
         }
         for run in runs
@@ -116,7 +118,7 @@ def _actions(chosen: list[Run], own: set[str], train: Page | None, inside: Page 
         if train and st.button("Open on Train", icon=":material/model_training:", key="open"):
             st.session_state[state.SHOWN] = [run.id for run in chosen]
             st.switch_page(train)
-        trained = [run.id for run in chosen if run.epochs]
+        trained = [run.id for run in chosen if run.moment.epoch]
         if inside and trained and st.button("Look inside", icon=":material/search:", key="look"):
             # Two are looked at side by side.
             st.switch_page(inside, query_params=dict(zip(("net", "other"), trained, strict=False)))
@@ -124,6 +126,8 @@ def _actions(chosen: list[Run], own: set[str], train: Page | None, inside: Page 
             query = urlencode([("run", run.id) for run in chosen])
             ids = [run.id for run in chosen]
             copy_link(f"train?{query}", "link", on_copied=lambda: acts.pin(ids))
+        if len(deletable) == 1 and len(chosen) == 1:
+            naming.popover(deletable[0], "name")
         if resumable:
             st.button(
                 f"Resume {len(resumable)}",
@@ -134,8 +138,8 @@ def _actions(chosen: list[Run], own: set[str], train: Page | None, inside: Page 
             )
         if live_runs:
             st.button(
-                f"Stop {len(live_runs)}",
-                icon=":material/stop:",
+                f"Pause {len(live_runs)}",
+                icon=":material/pause:",
                 on_click=acts.stop,
                 args=([run.id for run in live_runs],),
                 key="stop",
