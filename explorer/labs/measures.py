@@ -16,6 +16,7 @@ from explorer.errors import ExplorerError
 from explorer.inspection.answers import answers
 from explorer.inspection.network import look_into
 from explorer.inspection.results import INSTEAD
+from explorer.inspection.telling import telling_switch
 from explorer.labs.depth import removals
 from explorer.labs.surface import surface
 from explorer.plugin.registry import Registry
@@ -93,11 +94,18 @@ def branches(subject: Subject) -> dict[str, Any]:
     return found
 
 
+def telling(subject: Subject) -> dict[str, Any] | None:
+    """Return which switch tells most about the network, and on which test image."""
+    found = telling_switch(look_into(subject.model, subject.data))
+    return found.to_json() if found else None
+
+
 MEASURES: Mapping[str, Callable[[Subject], Any]] = {
     "training_accuracy": training_accuracy,
     "branches": branches,
     "removals": lambda subject: removals(subject.model, subject.data.test),
     "surface": surface,
+    "telling": telling,
 }
 
 
