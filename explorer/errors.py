@@ -46,6 +46,8 @@ DOORS = {
 
 # What torch says on a CPU, and on devices that have no error class for it.
 _NO_MEMORY = re.compile("memory: you tried to allocate")
+# What its batch normalisation says of a batch of one image, if the image has one value a channel.
+_ONE_VALUE = re.compile("Expected more than 1 value per channel when training")
 _NO_DEVICE_MEMORY = re.compile("out of memory", re.IGNORECASE)
 
 
@@ -81,6 +83,12 @@ def explain(error: BaseException, location: Path | None) -> str:
             return "It ends the program (sys.exit) where it should only define things; remove that."
     frame = _last_own_frame(error, location)
     line = f", line {frame.lineno}" if frame else ""
+    if _says(error, _ONE_VALUE, ValueError):
+        return (
+            f"Its batch normalisation{line.replace(',', ' in')} gets one value per channel, of "
+            "which there is no spread: take batches of 3 images or more and at least 2 training "
+            "images, or give it maps of 2×2 or more."
+        )
     # An author's code may give a class any name.
     name = cut(" ".join(visible(type(error).__name__).split()), LONGEST_NAME)
     return f"It raised {name}{line}: {message_of(error)}."
@@ -168,8 +176,10 @@ def full_trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).rstrip()[-LONGEST_TRACE:]
 
 
-def _says(error: BaseException, pattern: re.Pattern[str]) -> bool:
-    return isinstance(error, RuntimeError) and pattern.search(message_of(error)) is not None
+def _says(
+    error: BaseException, pattern: re.Pattern[str], kind: type[Exception] = RuntimeError
+) -> bool:
+    return isinstance(error, kind) and pattern.search(message_of(error)) is not None
 
 
 def _is_torchs(error: BaseException) -> bool:

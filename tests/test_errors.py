@@ -273,6 +273,19 @@ def test_an_error_that_speaks_of_memory_otherwise_is_said_as_it_is():
     assert explain(error, None) == "It raised ValueError: out of memory: 3 of 4 bits."
 
 
+def test_batch_normalisation_of_one_value_names_the_cure(plugin):
+    module, file = plugin(FAILING.format(deed="nn.BatchNorm1d(3)(x.new_ones(1, 3))"))
+    error = error_of(module.Net(IMAGES), torch.zeros(1, *IMAGES.shape))
+    assert explain(error, file).startswith("Its batch normalisation in line ")
+    with pytest.raises(ValueError, match="more than 1 value") as raised:
+        torch.nn.BatchNorm2d(3)(torch.ones(1, 3, 1, 1))
+    assert explain(raised.value, None) == (
+        "Its batch normalisation gets one value per channel, of which there is no spread: take "
+        "batches of 3 images or more and at least 2 training images, or give it maps of 2×2 or "
+        "more."
+    )
+
+
 # Sentences.
 
 

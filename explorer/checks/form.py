@@ -144,7 +144,7 @@ def logits(examined: Examined) -> Found:
         location = examined.architecture.location
         yield (
             "note",
-            "It cannot be trained on a batch of one image, as the last batch of an epoch may be: "
+            "It cannot be trained on a batch of one image, as with a batch size of 1: "
             + explain(error, location),
             place(error, location),
         )

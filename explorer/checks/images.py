@@ -13,6 +13,7 @@ from explorer.data.cache import Arrays, DataError, load_arrays, mean_and_std, re
 from explorer.data.dataset import DataSet
 
 _TOLERANCE = 0.05  # between a measured mean or std and the declared one
+_FEW = 20  # test images, of which one is 5 % of the accuracy
 
 
 class Examined:
@@ -21,15 +22,16 @@ class Examined:
     Args:
         dataset: The data set.
         cache: The folder of the cached arrays.
+        again: Whether to read it without the cache, if that needs no download.
     """
 
-    def __init__(self, dataset: DataSet, cache: Path) -> None:
-        self.dataset, self.cache = dataset, cache
+    def __init__(self, dataset: DataSet, cache: Path, *, again: bool = True) -> None:
+        self.dataset, self.cache, self.again = dataset, cache, again
 
     @cached_property
     def arrays(self) -> Arrays:
-        """Images and labels, read without the cache if that needs no download."""
-        if self.dataset.needs_download:
+        """Images and labels."""
+        if self.dataset.needs_download or not self.again:
             return load_arrays(self.dataset, self.cache)
         return read_uncached(self.dataset)
 
@@ -59,6 +61,18 @@ def examine(dataset: DataSet, cache: Path) -> Report:
     return Report("data set", dataset.name, facts, findings)
 
 
+def remarks(dataset: DataSet, cache: Path) -> tuple[str, ...]:
+    """Return what whoever trains on a data set should know of it, in sentences.
+
+    Raises:
+        DataError: It cannot be downloaded or read.
+    """
+    examined = Examined(dataset, cache, again=False)
+    assert examined.arrays  # what cannot be read is one error, not one for each check
+    findings = [finding for name in CHECKS for finding in run(examined, name)]
+    return tuple(finding.text for finding in findings if finding.verdict != "ok")
+
+
 def run(examined: Examined, name: str) -> Sequence[Finding]:
     """Run one check."""
     location = examined.dataset.location
@@ -73,6 +87,14 @@ def reads(examined: Examined) -> Found:
         f"{len(arrays.train_labels):,} training images and {len(arrays.test_labels):,} test images "
         f"of {examined.dataset.images}.",
     )
+
+
+def files(examined: Examined) -> Found:
+    """Are all of its files used?"""
+    for note in examined.dataset.notes:
+        yield "note", note
+    if not examined.dataset.notes:
+        yield "ok", "Nothing is left out."
 
 
 def classes(examined: Examined) -> Found:
@@ -94,6 +116,12 @@ def classes(examined: Examined) -> Found:
             least, most = f"{counts.min():,}", f"{counts.max():,}"
             span = least if least == most else f"{least} to {most}"
             yield "ok", f"Each class has {span} {which} images."
+    if (number := len(arrays.test_labels)) < _FEW:
+        yield (
+            "note",
+            f"There are only {number} test images, so each of them is {100 / number:.0f} % of the "
+            "test accuracy.",
+        )
 
 
 def pixels(examined: Examined) -> Found:
@@ -107,6 +135,13 @@ def pixels(examined: Examined) -> Found:
         )
         return
     dataset, (mean, std) = examined.dataset, mean_and_std(images)
+    constant = [str(channel + 1) for channel, spread in enumerate(std) if not spread]
+    if constant:
+        which = f"Channel {', '.join(constant)} of {len(std)}" if len(std) > 1 else "Every pixel"
+        yield (
+            "note",
+            f"{which} has one value in all training images, of which nothing can be learned.",
+        )
     values = f"mean {_numbers(mean)}, standard deviation {_numbers(std)}"
     for declared, measured in ((dataset.mean, mean), (dataset.std, std)):
         if declared and max(abs(np.subtract(declared, measured))) > _TOLERANCE:
@@ -135,7 +170,7 @@ def overlap(examined: Examined) -> Found:
 
 
 CHECKS: Mapping[str, Callable[[Examined], Found]] = {
-    check.__name__: check for check in (reads, classes, pixels, overlap)
+    check.__name__: check for check in (reads, files, classes, pixels, overlap)
 }
 
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.data.arrays import as_bytes, as_numbers, as_square
 from explorer.data.dataset import DataSet, DataSetError, digest
 from explorer.data.downloads import request_timeout
 from explorer.errors import ExplorerError, explain
@@ -126,6 +127,8 @@ def peek(dataset: DataSet, cache: Path) -> Arrays | None:
 def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return each channel's mean and standard deviation, of pixels scaled to 0–1.
 
+    The deviation of a channel that is the same everywhere is 0, exactly.
+
     Args:
         images: `(N, C, H, W)`.
     """
@@ -136,7 +139,9 @@ def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[fl
         counts = np.bincount(images[:, channel].ravel(), minlength=256)
         mean = float(counts @ shades / counts.sum())
         means.append(mean)
-        stds.append(float(np.sqrt(counts @ (shades - mean) ** 2 / counts.sum())))
+        is_constant = np.count_nonzero(counts) == 1  # rounding would make its deviation 1e-17
+        variance = 0.0 if is_constant else counts @ (shades - mean) ** 2 / counts.sum()
+        stds.append(float(np.sqrt(variance)))
     return tuple(means), tuple(stds)
 
 
@@ -290,43 +295,32 @@ def _check(dataset: DataSet, arrays: Any) -> Arrays:
             "The function read must return four arrays: training images, training labels, test "
             "images and test labels."
         ) from None
-    return Arrays(
-        *_check_split(dataset.images, train_images, train_labels, "training"),
-        *_check_split(dataset.images, test_images, test_labels, "test"),
-    )
+    # Here, since what an author's own class raises is the author's fault.
+    given = [np.asarray(array) for array in (train_images, test_images, train_labels, test_labels)]
+    images = as_bytes(*given[:2])
+    parts = [
+        _check_part(dataset.images, *part)
+        for part in zip(images, given[2:], ("training", "test"), strict=True)
+    ]
+    return Arrays(*parts[0], *parts[1])
 
 
-def _check_split(
-    spec: ImageSpec, given_images: Any, given_labels: Any, which: str
+def _check_part(
+    spec: ImageSpec, images: NDArray[np.uint8], given_labels: NDArray[Any], which: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    images, labels = np.asarray(given_images), np.asarray(given_labels)
-    if images.dtype != np.uint8:
+    images = as_square(images, spec, which)
+    labels = as_numbers(given_labels, which)
+    if len(labels) != len(images) or not len(labels):
         raise DataSetError(
-            f"Its {which} images are {images.dtype}; make them uint8, from 0 to 255: multiply "
-            "values from 0 to 1 by 255 and round them."
+            f"It has {len(images)} {which} images and labels of the shape {given_labels.shape}, "
+            "which do not fit; give one label for each image, and at least one image."
         )
-    wanted = (spec.channels, spec.size, spec.size)
-    shape = images.shape
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim == 4 and shape[1:] != wanted:
-        images = images.transpose(0, 3, 1, 2)
-    if images.shape[1:] != wanted:
-        sizes = ", ".join(map(str, wanted))
+    if labels.min() < 0 or labels.max() >= spec.num_classes:
         raise DataSetError(
-            f"Its {which} images have the shape {shape}, but (N, {sizes}) is expected."
+            f"Its {which} labels are numbers from {labels.min()} to {labels.max()}, but its "
+            f"{spec.num_classes} classes have the numbers 0 to {spec.num_classes - 1}."
         )
-    if labels.shape != (len(images),) or not len(labels):
-        raise DataSetError(
-            f"It has {len(images)} {which} images and labels of the shape {labels.shape}, which do "
-            "not fit; give one label for each image, and at least one image."
-        )
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= spec.num_classes:
-        raise DataSetError(
-            f"Its {which} labels are not whole numbers from 0 to {spec.num_classes - 1}; number "
-            "the classes from 0."
-        )
-    return np.ascontiguousarray(images), labels.astype(np.int64)
+    return images, labels
 
 
 def _cause(error: BaseException) -> str:

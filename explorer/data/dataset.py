@@ -1,6 +1,7 @@
 """A data set as a plugin describes it: what its images are, and how they are read."""
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 Reader: TypeAlias = "Callable[[Path], Sequence[ArrayLike]]"
+
+# macOS hides its own: .DS_Store, and ._1.png beside 1.png.
+_OF_SYSTEMS = frozenset(
+    ("thumbs.db", "desktop.ini", "icon\r", "__macosx", "$recycle.bin", "@eadir", "lost+found")
+)
 
 
 class DataSetError(ExplorerError, ValueError):
@@ -36,12 +42,15 @@ class DataSet:
         read: Reads the images. It receives an empty folder for what it downloads or unpacks, which
             is deleted afterwards, and returns four arrays: the training images, `uint8` from 0 to
             255, `(N, C, H, W)`, `(N, H, W, C)` or, if they are grey, `(N, H, W)`; their labels,
-            whole numbers from 0, `(N,)`; and then the test images and their labels. It is called
+            whole numbers from 0, `(N,)` or `(N, 1)`, or one-hot; and then the test images and
+            their labels. Images of another type are scaled to 0–255 in one way for all: floats
+            from 0 to 1 or to 255, switches, and whole numbers of more than 8 bits. It is called
             once, since the arrays are kept in the cache folder.
         title: Its name in sentences; by default `name`.
         mean: Each channel's mean over the training images, pixels scaled to 0–1; by default it is
             measured.
-        std: Each channel's standard deviation over the training images, likewise.
+        std: Each channel's standard deviation over the training images, likewise. Where it is 0,
+            images are divided by 1.
         citation: Who made it, and under which licence.
         url: Where `read` downloads it from; empty if it needs no network. A request through
             `urllib` that gets no answer for 30 seconds fails.
@@ -53,6 +62,7 @@ class DataSet:
             change, so the default for a data set with a url is a hash of `images` alone.
         centred: Whether each image's ink was scaled to a box of 20/28 of its size and centred by
             its mass, as in MNIST. A drawn digit is then treated in the same way.
+        notes: What whoever uses it should know, in sentences, such as what was left out.
         origin: The plugin that offers it, as a person reads it; set when it is registered.
         location: That plugin's file or folder; set when it is registered.
         target: What `explorer check` finds that plugin by; set when it is registered.
@@ -74,6 +84,7 @@ class DataSet:
     files: tuple[Path, ...] = ()
     version: str | None = None
     centred: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
     origin: str = field(default="", compare=False, repr=False)
     location: Path | None = field(default=None, compare=False, repr=False)
     target: str = field(default="", compare=False, repr=False)
@@ -107,6 +118,12 @@ class DataSet:
                     f"{what} of {self.name} has {len(values)} values for {self.images.channels} "
                     "channels; give one value a channel, or none to have them measured."
                 )
+        if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std, default=0) < 0:
+            raise DataSetError(
+                f"mean and std of {self.name} must be finite numbers, and std not below 0; give "
+                "none to have them measured."
+            )
+        object.__setattr__(self, "notes", tuple(map(str, self.notes)))
         files = [self.files] if isinstance(self.files, str | Path) else self.files
         object.__setattr__(self, "files", tuple(Path(file).expanduser() for file in files))
         object.__setattr__(self, "stamp", self.stamp or stamp_files(self.files))
@@ -154,12 +171,12 @@ def stamp_files(files: Iterable[Path]) -> str:
     """Return a hash of the names, sizes and times of files, or nothing if there are no files.
 
     No file is read, so this costs little. A folder means all files in it and in its folders,
-    except hidden ones, whose names begin with a dot.
+    except those that `is_of_a_system` names.
     """
     states = []
     for path in files:
         states.append(path.name)
-        for file in sorted(_files_in(path)) if path.is_dir() else [str(path)]:
+        for file in sorted(files_in(path)) if path.is_dir() else [str(path)]:
             try:
                 status = os.stat(file)
             except OSError:
@@ -173,12 +190,23 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _files_in(folder: Path) -> Iterator[str]:
+def files_in(folder: Path, onerror: Callable[[OSError], None] | None = None) -> Iterator[str]:
+    """Yield the paths of all files in a folder and its folders, but for those of a system.
+
+    Args:
+        folder: The folder; links are followed.
+        onerror: Called if a folder cannot be read; by default, there is nothing in it.
+    """
     seen = set()
-    for home, folders, names in os.walk(folder, followlinks=True):
+    for home, folders, names in os.walk(folder, onerror=onerror, followlinks=True):
         if (real := os.path.realpath(home)) in seen:  # a link to a folder above
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (os.path.join(home, name) for name in names if not name.startswith("."))
+        folders[:] = [name for name in folders if not is_of_a_system(name)]
+        yield from (os.path.join(home, name) for name in names if not is_of_a_system(name))
+
+
+def is_of_a_system(name: str) -> bool:
+    """Return whether a file or folder is hidden, or was put there by Windows, macOS or a disk."""
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS

@@ -72,7 +72,7 @@ class Split:
         """Yield all images once, in batches.
 
         Args:
-            size: Images in a batch; the last batch may be smaller.
+            size: Images in a batch; the last may be smaller, and with a seed also the one before.
             seed: Decides the order; without one, it is the order in which they are stored.
 
         Yields:
@@ -88,6 +88,9 @@ class Split:
     def order(self, size: int, seed: int) -> Iterator[Tensor]:
         """Yield the indices of all images once, in a random order, in batches.
 
+        A single image at the end gets one from the batch before, where that keeps two or more:
+        batch normalisation cannot train on a single value per channel.
+
         Args:
             size: Images in a batch; the last batch may be smaller.
             seed: Decides the order.
@@ -95,7 +98,11 @@ class Split:
         Yields:
             The indices of a batch's images, `int64`, `(size,)`.
         """
-        yield from _permutation(len(self), seed, self.device).split(size)
+        indices = _permutation(len(self), seed, self.device)
+        sizes = [size] * (len(self) // size) + [len(self) % size] * bool(len(self) % size)
+        if len(sizes) > 1 and size > 2 and sizes[-1] == 1:
+            sizes[-2:] = [size - 1, 2]
+        yield from indices.split(sizes)
 
     def gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images with these indices, normalised, and their labels.
@@ -194,6 +201,7 @@ def _load_data(dataset: DataSet, device: torch.device, cache: Path) -> Data:
     mean, std = dataset.mean, dataset.std
     if not mean or not std:
         mean, std = mean_and_std(arrays.train_images)
+    std = tuple(value or 1.0 for value in std)  # of a channel that is the same everywhere
 
     def split(images: object, labels: object) -> Split:
         def channels(values: tuple[float, ...]) -> Tensor:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from explorer.data.dataset import DataSet
+from explorer.data.tones import Ground, Survey, ToneError, Tones, is_transparent
 from explorer.errors import ExplorerError
 from explorer.spec import ImageSpec
 
@@ -78,16 +79,39 @@ def prepare(picture: Image.Image, dataset: DataSet) -> NDArray[np.uint8]:
     return fit(picture, dataset.images)
 
 
-def fit(picture: Image.Image, images: ImageSpec) -> NDArray[np.uint8]:
-    """Fit a whole picture into an image, on black.
+def fit(picture: Image.Image, images: ImageSpec, tones: Tones | None = None) -> NDArray[np.uint8]:
+    """Fit a whole picture into an image, on black, or if it is transparent on the set's ground.
+
+    Args:
+        picture: Of any mode and size.
+        images: What it is fitted into.
+        tones: Those of the set that the picture is from; by default, those that fit it alone.
 
     Returns:
         `uint8`, `(C, size, size)`, with channels and size of `images`.
 
     Raises:
-        PictureError: The picture's colours are Lab.
+        PictureError: The picture's colours are Lab, or its values are not finite numbers.
     """
-    return _fitted(_converted(picture), images.size, "L" if images.channels == 1 else "RGB")
+    if tones is None:
+        tones = tones_of(picture)
+    channels = "L" if images.channels == 1 else "RGB"
+    ground = tones.ground if is_transparent(picture) else "black"
+    return _fitted(_converted(picture, tones), images.size, channels, ground)
+
+
+def tones_of(picture: Image.Image) -> Tones:
+    """Return the tones that fit a picture alone.
+
+    Raises:
+        PictureError: Its values are not finite numbers.
+    """
+    survey = Survey()
+    try:
+        survey.add(picture)
+    except ToneError as error:
+        raise PictureError(str(error)) from error
+    return survey.tones
 
 
 def _too_large(most_pixels: int | None) -> PictureError:
@@ -97,18 +121,23 @@ def _too_large(most_pixels: int | None) -> PictureError:
     )
 
 
-def _converted(picture: Image.Image) -> Image.Image:
-    """Return the picture as RGBA, with the longer side at most `_WORKING_SIZE` pixels long."""
+def _converted(picture: Image.Image, tones: Tones | None = None) -> Image.Image:
+    """Return the picture as RGBA, with the longer side at most `_WORKING_SIZE` pixels long.
+
+    Without `tones`, the range of its own values becomes 0–255, if these are not bytes.
+    """
     if picture.mode == "LAB":  # it would become black
         raise PictureError("This picture's colours are Lab; save it with RGB colours, or in grey.")
     deep = picture.mode[0] in "IF"
     picture = picture.convert("F" if deep else "RGBA")
     if max(picture.size) > _WORKING_SIZE:
         picture = _scaled(picture, _WORKING_SIZE)
-    return _shallow(picture).convert("RGBA") if deep else picture
+    return _shallow(picture, tones).convert("RGBA") if deep else picture
 
 
-def _shallow(picture: Image.Image) -> Image.Image:
+def _shallow(picture: Image.Image, tones: Tones | None) -> Image.Image:
+    if tones:
+        return Image.fromarray(tones.to_bytes(np.asarray(picture)))
     # A picture of 16 or 32 bits does not say which value is white, so its own range becomes 0–255.
     values = np.nan_to_num(np.asarray(picture, np.float64), posinf=0, neginf=0)
     lowest, highest = values.min(), values.max()
@@ -123,9 +152,9 @@ def _scaled(picture: Image.Image, side: int) -> Image.Image:
     return picture.resize((width, height), Image.Resampling.BOX)
 
 
-def _fitted(picture: Image.Image, size: int, mode: str) -> NDArray[np.uint8]:
+def _fitted(picture: Image.Image, size: int, mode: str, ground: Ground) -> NDArray[np.uint8]:
     picture = _scaled(picture, size)
-    image = Image.new("RGBA", (size, size), "black")
+    image = Image.new("RGBA", (size, size), ground)
     corner = ((size - picture.width) // 2, (size - picture.height) // 2)
     image.alpha_composite(picture, corner)
     pixels = np.asarray(image.convert(mode))

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.data.dataset import DataSet, DataSetError, Reader, digest, stamp_files
+from explorer.data.folders import find_pictures, read_pictures
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_PREPARATION = "1"  # to be changed when `pictures` makes another image of the same picture
-_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
-_NPZ_NAMES = (
-    ("train_images", "train_labels", "test_images", "test_labels"),
-    ("x_train", "y_train", "x_test", "y_test"),
-)
+_PREPARATION = "2"  # to be changed when `pictures` makes another image of the same picture
+_NPZ_NAMES = (("{}_images", "{}_labels"), ("{}_data", "{}_labels"), ("x_{}", "y_{}"))
+_NPZ_WANTED = ("train_images", "train_labels", "test_images", "test_labels")
+_VALIDATION = ("val", "valid", "validation")
 
 
 def image_folder(
@@ -37,12 +36,18 @@ def image_folder(
 
     Args:
         name: The data set's name.
-        folder: Holds one folder for each class, named as the class, with its pictures; or two
-            folders, `train` and `test`, that hold such folders.
-        size: Height and width in pixels; every picture is fitted into this square, on black.
-        channels: 1 for grey, 3 for colour.
-        test: Without a folder `test`, the share of each class's pictures that are test images:
-            every 1/`test`-th in the order of their names, always the same ones.
+        folder: Holds one folder for each class, named as the class, with its pictures, also in
+            folders of their own; or two folders, `train` and `test`, that hold such folders. In
+            place of `test` it may be `val`; if there are both, `val` is left out.
+        size: Height and width in pixels; every picture is fitted into this square, on black. If
+            there are transparent pictures, black or white is behind them all, whichever is the
+            opposite of the ink of most.
+        channels: 1 for grey, 3 for colour. Pictures of more than 8 bits are scaled in one way for
+            the whole set: white is 1, 255, or the largest number of 10, 12, 14 or 16 bits,
+            whichever is the first that no pixel exceeds, but the highest pixel if it is less than
+            half of that; black is 0, or the lowest pixel if that is below 0.
+        test: Without a folder `test` or `val`, the share of each class's pictures that are test
+            images: every 1/`test`-th in the order of their names, always the same ones.
         centred: Treat the pictures as MNIST treats its digits: ink on a plain background, scaled to
             a box of 20/28 of the size and centred by its mass.
         title: Its name in sentences.
@@ -57,50 +62,32 @@ def image_folder(
         ```
     """
     folder = Path(folder).expanduser()
-    stamp = stamp_files([folder])
-    is_split = (folder / "train").is_dir() and (folder / "test").is_dir()
-    homes = [folder / "train", folder / "test"] if is_split else [folder]
-    classes = _class_folders(homes[0])
-    if len(classes) < 2:
+    if not 0 < test < 1:
+        raise DataSetError(f"test of {name} must be a share between 0 and 1, not {test}.")
+    stamp, every = stamp_files([folder]), max(2, round(1 / test))
+    found = find_pictures(folder, every)
+    if len(found.classes) < 2:
         raise DataSetError(
             f"The folder {folder} does not hold pictures of two classes or more; put those of each "
             "class into a folder of its own there."
         )
-    if not 0 < test < 1:
-        raise DataSetError(f"test of {name} must be a share between 0 and 1, not {test}.")
-    every = max(2, round(1 / test))
-    images = ImageSpec(channels, size, len(classes))
+    images = ImageSpec(channels, size, len(found.classes))
 
     def read(_: Path) -> Sequence[Any]:
-        import numpy as np
-
-        from explorer.data.pictures import PictureError, open_picture, prepare
-
-        def image(file: Path) -> Any:
-            try:
-                return prepare(open_picture(file.read_bytes()), described)
-            except PictureError as error:
-                raise DataSetError(f"{file} cannot be used: {error}") from error
-
-        parts: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])
-        for label, folder_name in enumerate(classes):
-            for part, home in enumerate(homes):
-                for index, file in enumerate(_pictures(home / folder_name)):
-                    is_test = part == 1 if is_split else index % every == every - 1
-                    parts[is_test].append((file, label))
-        arrays = []
-        for files in parts:
-            pixels = [image(file) for file, _ in files]
-            arrays += [
-                np.array(pixels, np.uint8).reshape(-1, channels, size, size),
-                np.array([label for _, label in files], np.int64),
-            ]
-        return arrays
+        if not found.test or not found.train:
+            raise DataSetError(
+                f"The folder {folder} has too few pictures of each class to set one in {every} "
+                "aside for the test; add some, or choose a larger share as test."
+            )
+        pixels = read_pictures([file for file, _ in (*found.train, *found.test)], described)
+        labels = [label for _, label in (*found.train, *found.test)]
+        number = len(found.train)
+        return pixels[:number], labels[:number], pixels[number:], labels[number:]
 
     described = DataSet(
         name=name,
         images=images,
-        classes=tuple(classes),
+        classes=found.classes,
         read=read,
         title=title,
         citation=citation,
@@ -108,6 +95,7 @@ def image_folder(
         stamp=stamp,
         version=digest(stamp, str(images), str(every), str(centred), _PREPARATION),
         centred=centred,
+        notes=found.notes,
     )
     return described
 
@@ -125,8 +113,9 @@ def npz_file(
     Args:
         name: The data set's name.
         file: Written by `numpy.savez`, with the arrays `train_images`, `train_labels`,
-            `test_images` and `test_labels`, or `x_train`, `y_train`, `x_test` and `y_test`, in the
-            shapes that `DataSet.read` describes.
+            `test_images` and `test_labels`, or `x_train`, `y_train`, `x_test` and `y_test`, as
+            `DataSet.read` describes them. In place of `test` it may be `val`; if there are both,
+            `val` is left out.
         classes: The names of the classes; by default their numbers.
         title: Its name in sentences.
         citation: Who made it, and under which licence.
@@ -143,15 +132,9 @@ def npz_file(
     stamp = stamp_files([file])
     with _open_npz(file) as archive:
         held = [member.removesuffix(".npy") for member in archive.namelist()]
-    names = next((known for known in _NPZ_NAMES if set(known) <= set(held)), None)
-    if names is None:
-        raise DataSetError(
-            f"{file} holds the arrays {', '.join(held) or 'none'}; name them "
-            f"{', '.join(_NPZ_NAMES[0])}."
-        )
-    with _open_npz(file) as archive:
+        names, notes = _known_names(held, file)
         shape = _array_shape(archive, names[0])
-        number = len(classes) or int(_array(archive, names[1]).max()) + 1
+        number = len(classes) or _number_of_classes(archive, names)
     channels, size = _channels_and_size(shape, f"{names[0]} in {file}")
     images = ImageSpec(channels, size, number)
 
@@ -169,6 +152,7 @@ def npz_file(
         files=(file,),
         stamp=stamp,
         version=digest(stamp, str(images)),
+        notes=tuple(notes),
     )
 
 
@@ -240,10 +224,49 @@ def _open_npz(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
+    except DataSetError:
+        raise
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataSetError(
             f"{file} cannot be read as an .npz file ({error}); write it with numpy.savez."
         ) from error
+
+
+def _known_names(held: Sequence[str], file: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the four arrays in an `.npz` file, and what to know of them.
+
+    Raises:
+        DataSetError: It does not hold these.
+    """
+    known = {name.lower(): name for name in held}
+    for pair in _NPZ_NAMES:
+        for part in ("test", *_VALIDATION):
+            wanted = [name.format(which) for which in ("train", part) for name in pair]
+            if not set(wanted) <= set(known):
+                continue
+            names = [known[name] for name in wanted]
+            notes = [] if part == "test" else [f"The test images are {names[2]}."]
+            if rest := [name for name in held if name not in names]:
+                notes.append(f"Left out of {file.name}: {', '.join(sorted(rest))}.")
+            return names, notes
+    raise DataSetError(
+        f"{file} holds the arrays {', '.join(held) or 'none'}; name them {', '.join(_NPZ_WANTED)}."
+    )
+
+
+def _number_of_classes(archive: zipfile.ZipFile, names: Sequence[str]) -> int:
+    """Return how many classes the labels in an `.npz` file have.
+
+    Raises:
+        DataSetError: They are no labels.
+    """
+    from explorer.data.arrays import as_numbers
+
+    given = [_array(archive, names[1]), _array(archive, names[3])]
+    columns = [labels.shape[1] for labels in given if labels.ndim == 2 and labels.shape[1] > 1]
+    numbers = [as_numbers(*each) for each in zip(given, ("training", "test"), strict=True)]
+    highest = [int(labels.max()) + 1 for labels in numbers if labels.size]
+    return max(columns + highest, default=0)
 
 
 def _array_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
@@ -275,17 +298,3 @@ def _channels_and_size(shape: tuple[int, ...], what: str) -> tuple[int, int]:
         f"{what} has the shape {shape}; make it (N, C, H, W), (N, H, W, C) or (N, H, W), with "
         "square images."
     )
-
-
-def _class_folders(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        raise DataSetError(
-            f"There is no folder {folder}; put the pictures of each class into a folder there."
-        )
-    return sorted(
-        each.name for each in folder.iterdir() if each.is_dir() and next(_pictures(each), None)
-    )
-
-
-def _pictures(folder: Path) -> Iterator[Path]:
-    yield from sorted(file for file in folder.glob("*") if file.suffix.lower() in _PICTURES)

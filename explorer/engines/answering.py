@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer import logs
+from explorer.checks.images import remarks
 from explorer.engines.bench import Bench
 from explorer.engines.loading import Shelf
 from explorer.engines.machine import end_copy, give_back, limit_memory
@@ -103,6 +104,13 @@ class _Desk:
         """Build a network with its default options, for the images on which it is described."""
         architecture = self._registry(needed)[name]
         return _drawn(architecture, {}, architecture.images)
+
+    def remarks(
+        self, plugin: Source, known: Mapping[str, Description], name: str
+    ) -> tuple[str, ...]:
+        """Return what to know of a data set; it is read and kept, if it was not before."""
+        self.location = plugin.location
+        return remarks(self._shelf.dataset(plugin, known, name), self._settings.cache)
 
     def look(
         self, needed: Needed, id: str, moment: Moment, question: str, args: Sequence[Any]

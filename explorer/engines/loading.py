@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from explorer.data.dataset import DataSet
 from explorer.engines.questions import Needed
 from explorer.lessons import Lesson
 from explorer.plugin.catalogue import Description
@@ -31,6 +32,23 @@ class Shelf:
         if not networks and offered.broken:
             raise PluginError(offered.broken[0].reason)
         return Registry(networks, datasets, offered.broken)
+
+    def dataset(self, source: Source, known: Mapping[str, Description], name: str) -> DataSet:
+        """Return a data set with the code that reads it; its plugin is loaded at the first time.
+
+        Args:
+            source: The plugin.
+            known: The plugin's networks as they were described, which need not be tried again.
+            name: The data set's.
+
+        Raises:
+            PluginError: The plugin cannot be loaded any more.
+            UnknownDataSetError: It does not offer the data set any more.
+        """
+        offered = self._load(source, known)
+        if name not in offered.datasets and offered.broken:
+            raise PluginError(offered.broken[0].reason)
+        return offered.dataset(name)
 
     def lesson(self, source: Source, name: str) -> Lesson:
         """Return a lesson, whose plugin is loaded at the first time.

@@ -1,8 +1,9 @@
 """What the server knows of plugins, and the children that it asks about them.
 
 They are loaded in one child, described, and known from then on. Another child builds and draws
-their networks, a third looks into the networks of runs, a fourth computes what lessons show; these
-load what they are asked about. None of them can hold up or end the server, or another.
+their networks, a third looks into the networks of runs, a fourth computes what lessons show, a
+fifth reads data sets; these load what they are asked about. None of them can hold up or end the
+server, or another.
 """
 
 import logging
@@ -10,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,8 @@ from explorer.training.events import Moment
 MOST_BYTES = 2**25  # of answers that are kept for all visitors
 MNIST = "mnist"  # the data set whose plugin reads the images of lessons
 STEP = "explorer.engines.dry_step:dry_step"
+READING_SECONDS = 600.0  # that reading a data set may take before it is trained on
+FORGET_SECONDS = 60.0  # after which a data set that could not be read is tried again
 PATIENCE = 5.0  # seconds that a page waits for plugins that take long to load
 
 _log = logging.getLogger(__name__)
@@ -60,6 +64,9 @@ class Plugins:
         self._inspector = Asker("inspector", nursery, settings, memory)
         self._teacher = Asker("teacher", nursery, settings, memory)
         self._askers = self._builder, self._inspector, self._teacher
+        self._reader = self._new_reader()
+        self._reading = threading.Lock()
+        self._remarks: dict[Hashable, tuple[float, Future[Sequence[str]]]] = {}
 
     @property
     def catalogue(self) -> Catalogue[Description]:
@@ -93,6 +100,8 @@ class Plugins:
             for asker in self._askers:
                 asker.restart()
             self._cache = Cache(MOST_BYTES)
+            self._reader.abandon()  # it may take long
+            self._reader, self._remarks = self._new_reader(), {}
             self._loading = _Loading(self._nursery, self._settings)
 
     def changed(self) -> list[str]:
@@ -125,6 +134,52 @@ class Plugins:
         """
         found: Drawn = self._build("draw_alone", name)
         return found
+
+    def remarks(self, name: str) -> Sequence[str] | None:
+        """Return what whoever trains on a data set should know of it, in sentences.
+
+        It is found out once, in a child, which reads the data set and keeps it in the cache folder.
+
+        Returns:
+            The sentences, possibly none; `None` until they are known.
+
+        Raises:
+            UnknownDataSetError: There is no such data set.
+            AnswerError: It cannot be read.
+        """
+        catalogue, now = self.catalogue, time.monotonic()
+        dataset = catalogue.dataset(name)
+        key = name, dataset.version, dataset.images
+        with self._begin:
+            began, found = self._remarks.get(key, (now, None))
+            if found and found.done() and found.exception() and now - began > FORGET_SECONDS:
+                found = None
+            if found is None:
+                found = Future()
+                self._remarks[key] = now, found
+                source = _source_of(dataset.target)
+                question = source, _known(catalogue, source), name
+                about = question, key, found
+                threading.Thread(target=self._read, args=about, daemon=True).start()
+        return found.result() if found.done() else None
+
+    def _read(
+        self, question: Sequence[object], key: Hashable, found: "Future[Sequence[str]]"
+    ) -> None:
+        try:
+            with self._reading:  # one after the other, however long that takes
+                if self._remarks.get(key, (0.0, None))[1] is not found:
+                    return  # the plugins were loaded again
+                said = self._reader.ask("remarks", *question, seconds=READING_SECONDS, about=key)
+                self._reader.restart()  # it is seldom needed again
+            found.set_result(said)
+        except (SlowAnswerError, LostAnswerError):
+            found.set_result(())  # the log has why, and a training may have more time and memory
+        except Exception as error:
+            found.set_exception(error)
+
+    def _new_reader(self) -> Asker:
+        return Asker("reader", self._nursery, self._settings, self._settings.load_memory)
 
     def step_memory(self, spec: RunSpec) -> float:
         """Measure how many MB a step of a run's training takes at its peak, in a child of its own.
@@ -237,6 +292,8 @@ class Plugins:
         with self._begin:
             if self._loading:
                 self._loading.close()
+            self._remarks = {}
+            self._reader.abandon()
         for asker in self._askers:
             asker.restart()
 
@@ -370,8 +427,11 @@ def _crash(output: str, location: Path | None) -> tuple[str, str]:
 
 def _needed(catalogue: Catalogue[Description], name: str) -> Needed:
     source = catalogue[name].source
-    known = {n: each for n, each in catalogue.architectures.items() if each.source == source}
-    return Needed(source, None, known, catalogue.datasets)
+    return Needed(source, None, _known(catalogue, source), catalogue.datasets)
+
+
+def _known(catalogue: Catalogue[Description], source: Source) -> dict[str, Description]:
+    return {name: a for name, a in catalogue.architectures.items() if a.source == source}
 
 
 def _source_of(target: str) -> Source:

@@ -97,7 +97,7 @@ def train(
         note="; ".join(filter(None, [note, launched])),
     )
     for epoch in range(finished + 1, recipe.epochs + 1):
-        meter = _Meter(data.device, seconds, step - (epoch - 1) * steps, sums)
+        meter = _Meter(images, seconds, step - (epoch - 1) * steps, sums)
         seconds, sums = 0.0, None
 
         def keep(step: int, epoch: int = epoch, meter: _Meter = meter) -> Checkpoint:
@@ -133,7 +133,8 @@ def train(
         train_loss, train_accuracy = meter.means()
         trained = meter.seconds
         test_loss, test_accuracy = evaluate(model, data.test)
-        _demand_finite(test_loss, step, recipe.learning_rate_at(step - 1, recipe.epochs * steps))
+        lr = recipe.learning_rate_at(step - 1, recipe.epochs * steps)
+        _demand_finite(test_loss, step, lr, data.test)
         yield Epoch(
             epoch=epoch,
             train_loss=train_loss,
@@ -179,16 +180,15 @@ class _Meter:
     So a step computes nothing for it, which saves a few per cent of its time in small networks.
 
     Args:
-        device: Where they are.
+        split: The images that are trained on.
         seconds: How long the epoch took before it was interrupted.
         steps: How many steps were taken in that time.
         sums: What `sums` returned then; `None` at the beginning of an epoch.
     """
 
-    def __init__(
-        self, device: torch.device, seconds: float, steps: int, sums: Tensor | None
-    ) -> None:
-        self.totals = torch.zeros(2, dtype=_wide(device), device=device)
+    def __init__(self, split: Split, seconds: float, steps: int, sums: Tensor | None) -> None:
+        self.split = split
+        self.totals = torch.zeros(2, dtype=_wide(split.device), device=split.device)
         self.outputs: list[StepOutput] = []
         self.images, self.seconds_paused = 0, 0.0
         self.steps = steps
@@ -246,7 +246,7 @@ class _Meter:
         loss, correct = self._sum()
         now = perf_counter()
         last_loss, last_correct, last_images, last_time = self.last
-        _demand_finite(loss, step, learning_rate)
+        _demand_finite(loss, step, learning_rate, self.split)
         self.last = (loss, correct, self.images, now)
         images = self.images - last_images
         return Step(
@@ -265,12 +265,35 @@ class _Meter:
         return loss / self.images, correct / self.images
 
 
-def _demand_finite(loss: float, step: int, learning_rate: float) -> None:
-    if not math.isfinite(loss):
+def _demand_finite(loss: float, step: int, learning_rate: float, split: Split) -> None:
+    """Refuse a loss that is no number, and say what it comes from.
+
+    Raises:
+        DivergedError: The images are not finite numbers, or the network is not right from the
+            beginning, or the steps were too long.
+    """
+    if math.isfinite(loss):
+        return
+    if not _are_finite(split):
         raise DivergedError(
-            f"The loss became {loss} by step {step:,}, at a learning rate of "
-            f"{learning_rate:g}; try a lower learning rate."
+            f"The loss became {loss} by step {step:,}, since the images that the network gets are "
+            "not all finite numbers: correct the data set's images, or its mean and std."
         )
+    if step == 1:  # the network is as it was built when this loss is computed
+        raise DivergedError(
+            f"The loss is {loss} at the first step, before anything is learned: the network itself "
+            "answers so. Look in it for a division by 0, for a logarithm or a root of what may be "
+            "0 or less, and for initial weights that are too large."
+        )
+    raise DivergedError(
+        f"The loss became {loss} by step {step:,}, at a learning rate of "
+        f"{learning_rate:g}; try a lower learning rate."
+    )
+
+
+def _are_finite(split: Split) -> bool:
+    batches = split.batches(evaluation_batch(split.device))
+    return all(bool(images.isfinite().all()) for images, _ in batches)
 
 
 def _order_seed(recipe: Recipe, epoch: int) -> int:

@@ -7,6 +7,7 @@ from built_ins import REGISTRY
 
 from explorer import DataSet, ImageSpec
 from explorer.checks import images
+from explorer.data.cache import DataError, train_size
 from explorer.data.mnist import MNIST
 
 
@@ -24,7 +25,7 @@ def toy(**changes):
             arrays[name] = change(arrays[name])
     facts = {name: value for name, value in changes.items() if name not in arrays}
     return DataSet(
-        name="toy",
+        name=facts.pop("name", "toy"),
         images=ImageSpec(1, 4, 2),
         classes=("left", "right"),
         read=lambda _: list(arrays.values()),
@@ -48,7 +49,8 @@ def test_a_good_data_set_gets_only_ok(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "check", "verdict", "sentence"),
     [
-        ({"train": lambda a: a / 255}, "reads", "error", "training images are float64; make them"),
+        ({"train": lambda a: a / 255}, "reads", "error", "float64 and its test images uint8; give"),
+        ({"notes": ["3 pictures are damaged."]}, "files", "note", "3 pictures are damaged."),
         (
             {"train": lambda a: a // 255},
             "pixels",
@@ -79,6 +81,43 @@ def test_test_images_that_are_training_images_too_are_counted(tmp_path):
     found = images.examine(toy(test=lambda _: train[:20]), tmp_path).findings[-1]
     assert (found.check, found.verdict) == ("overlap", "note")
     assert found.text.startswith("20 of 20 test images are training images too")
+
+
+def test_few_test_images_are_said_to_be_few(tmp_path):
+    few = {"test": lambda a: a[:4], "test_labels": lambda a: a[:4]}
+    said = [f.text for f in images.examine(toy(**few), tmp_path).findings if f.verdict == "note"]
+    expected = "There are only 4 test images, so each of them is 25 % of the test accuracy."
+    assert said == [expected]
+
+
+def test_a_channel_that_is_the_same_everywhere_is_named(tmp_path):
+    def with_constant(size):
+        made = np.random.default_rng(size).integers(0, 256, (size, 4, 4, 3), np.uint8)
+        made[..., 1] = 7
+        return made
+
+    labels = np.arange(40) % 2
+    read = lambda _: [with_constant(40), labels, with_constant(20), labels[:20]]  # noqa: E731
+    coloured = replace(toy(), images=ImageSpec(3, 4, 2), read=read)
+    said = [f.text for f in images.examine(coloured, tmp_path).findings if f.verdict == "note"]
+    assert said == [
+        "Channel 2 of 3 has one value in all training images, of which nothing can be learned."
+    ]
+    grey = toy(train=lambda a: a * 0 + 9)
+    [first, *_] = [f.text for f in images.examine(grey, tmp_path).findings if f.verdict == "note"]
+    assert first.startswith("Every pixel has one value in all training images")
+
+
+def test_remarks_are_what_the_checks_find_and_fill_the_cache(tmp_path):
+    wrong = toy(test_labels=lambda a: a * 0, notes=["3 pictures are damaged."])
+    assert images.remarks(wrong, tmp_path) == (
+        "3 pictures are damaged.",
+        "There is no test image of right.",
+    )
+    assert train_size(wrong, tmp_path) == 40
+    assert images.remarks(toy(name="sound"), tmp_path) == ()
+    with pytest.raises(DataError, match=r"^toy could not be read: .* float64 and its test"):
+        images.remarks(toy(train=lambda a: a / 255, version="2"), tmp_path)
 
 
 def test_mnist_passes_all_checks(tmp_path):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torchvision.datasets
 from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from hypothesis.extra.numpy import arrays as arrays_of
 from PIL import Image
@@ -220,7 +221,8 @@ def raises(_):
     ("read", "sentence"),
     [
         (lambda _: None, "must return four arrays: training images, training labels, test images"),
-        (lambda _: arrays(np.ones((2, 4, 4))), "training images are float64; make them uint8"),
+        (lambda _: arrays(np.full((2, 4, 4), "x")), "training images are <U1; make them uint8"),
+        (lambda _: arrays(np.full((2, 4, 4), np.nan)), "32 of its 32 values are infinite or not"),
         (
             lambda _: arrays(pixels(2, 4, 5)),
             r"the shape \(2, 4, 5\), but \(N, 1, 4, 4\) is exp",
@@ -228,9 +230,10 @@ def raises(_):
         (lambda _: arrays(labels=[0]), "has 2 training images and labels of the shape"),
         (
             lambda _: arrays(labels=[0, 2]),
-            "training labels are not whole numbers from 0 to 1;",
+            "training labels are numbers from 0 to 2, but its 2 classes have the numbers 0 to 1",
         ),
-        (lambda _: arrays(labels=[0.0, 1.0]), "are not whole numbers from 0 to 1"),
+        (lambda _: arrays(labels=[0.0, 0.5]), "labels are not whole numbers; number the classes"),
+        (lambda _: arrays(labels=["a", "b"]), "labels are texts; number the classes from 0, and"),
         (lambda _: arrays(np.zeros((0, 4, 4), np.uint8), []), "has 0 training images"),
         (raises, "the disk is in the other room"),
         (lambda _: exit(), "toy could not be read"),
@@ -506,6 +509,11 @@ def test_mean_and_std_are_those_of_numpy(images):
     mean, std = mean_and_std(images)
     assert mean == pytest.approx((images / 255).mean((0, 2, 3)))
     assert std == pytest.approx((images / 255).std((0, 2, 3)))
+
+
+@given(st.integers(0, 255), st.integers(1, 50))
+def test_the_deviation_of_what_is_the_same_everywhere_is_zero(shade, number):
+    assert mean_and_std(np.full((number, 2, 3, 3), shade, np.uint8))[1] == (0, 0)
 
 
 def test_torchvision_may_call_labels_and_splits_otherwise(monkeypatch):

@@ -70,6 +70,9 @@ def toy(**changes) -> DataSet:
         ({"name": "My Own"}, "'My Own' cannot be a data set's name; use small letters, digits"),
         ({"name": "../toy"}, "'../toy' cannot be a data set's name"),
         ({"name": 3}, "3 cannot be a data set's name"),
+        ({"std": [float("nan")]}, "mean and std of toy must be finite numbers, and std not below"),
+        ({"mean": [float("inf")]}, "mean and std of toy must be finite numbers"),
+        ({"std": [-1]}, "mean and std of toy must be finite numbers, and std not below 0"),
         (
             {"images": (1, 4, 2)},
             r"images of toy must be an ImageSpec\(channels, size, num_classes\)",

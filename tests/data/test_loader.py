@@ -10,6 +10,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 
 import explorer.data.cache
 from explorer.data.cache import Arrays
+from explorer.data.dataset import DataSet
 from explorer.data.loader import Data, Split, default_device, load_data
 from explorer.data.mnist import MNIST
 from explorer.plugin.registry import discover
@@ -55,10 +56,14 @@ def test_without_a_seed_images_come_in_stored_order(length, batch_size):
 
 @property_test
 @given(lengths, batch_sizes)
-def test_all_batches_are_full_except_the_last(length, batch_size):
+def test_all_batches_are_full_except_the_last_and_no_image_is_left_alone(length, batch_size):
     sizes = [len(labels) for _, labels in split(length).batches(batch_size, seed=1)]
-    assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
-    assert sizes[-1] == (length % batch_size or batch_size)
+    assert len(sizes) == -(-length // batch_size)
+    if length % batch_size == 1 and length > batch_size > 2:
+        assert sizes == [batch_size] * (len(sizes) - 2) + [batch_size - 1, 2]
+    else:
+        assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
+        assert 1 <= sizes[-1] <= batch_size
 
 
 @property_test
@@ -222,6 +227,19 @@ def test_grey_images_seen_as_colour_have_their_grey_in_each_channel():
         assert torch.equal(found, wanted.repeat(1, 3, 1, 1))
         assert found.is_contiguous(memory_format=memory_format)
     assert grey.seen_as(grey.spec) is grey
+
+
+def test_a_channel_that_is_the_same_everywhere_is_divided_by_one(tmp_path):
+    images = np.zeros((4, 4, 4, 2), np.uint8)
+    images[:2, ..., 0], images[..., 1] = 255, 51
+    arrays = [images, [0, 1, 0, 1]] * 2
+    facts = {"images": ImageSpec(2, 4, 2), "classes": "ab", "read": lambda _: arrays}
+    for name, declared in (("measured", {}), ("declared", {"mean": (0.5, 0.2), "std": (0.5, 0)})):
+        loaded = load_data(DataSet(name=name, **facts, **declared), CPU, tmp_path)
+        assert loaded.train.std.flatten().tolist() == [0.5, 1]
+        inputs, _ = loaded.train.gather(torch.arange(4))
+        assert inputs[:, 1].abs().max() < 1e-6
+        assert inputs[:, 0].abs().min() == 1
 
 
 def test_the_default_device_is_one_that_can_be_used():

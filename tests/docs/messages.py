@@ -10,6 +10,7 @@ RAISED = {
     "MisfitError",
     "BranchesError",
     "DataSetError",
+    "ToneError",
     "OptionError",
     "TemplateError",
     "ValueError",
@@ -34,6 +35,9 @@ RAISING = [
     "data/dataset.py",
     "data/cache.py",
     "data/readers.py",
+    "data/arrays.py",
+    "data/folders.py",
+    "data/tones.py",
     "data/mnist/__init__.py",
     "plugin/templates/__init__.py",
 ]

@@ -11,11 +11,12 @@ import numpy as np
 import psutil
 import pytest
 
+from explorer.data.dataset import UnknownDataSetError
 from explorer.engines import plugins as plugins_module
 from explorer.engines.asking import AnswerError, Asker, LostAnswerError, SlowAnswerError
 from explorer.engines.children import Nursery
 from explorer.engines.plain import NotPlainError, read_plain
-from explorer.engines.plugins import Plugins
+from explorer.engines.plugins import MNIST, Plugins
 from explorer.inspection.network import look_into
 from explorer.plugin.sources import in_folders
 from explorer.runs.restore import open_network
@@ -506,3 +507,77 @@ def test_a_part_that_harms_its_process_is_named_and_the_next_one_computes(
         loading.teach("counting", "counts", {"to": 5, "deed": deed})
     assert sentence in str(caught.value)
     assert loading.teach("counting", "counts", {"to": 4, "deed": 0}).values["to"] == "4"
+
+
+DATA = """
+import numpy as np
+from explorer import DataSet, ImageSpec, hookimpl
+
+@hookimpl
+def register_datasets(register):
+    for name, read in (("sound", sound), ("lacking", lacking), ("unread", unread), ("lost", lost)):
+        register(DataSet(name=name, images=ImageSpec(1, 4, 2), classes="ab", read=read))
+
+def sound(folder):
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
+    return images[:20], np.arange(20) % 2, images[20:], np.arange(20) % 2
+
+def lacking(folder):
+    images, labels, *test = sound(folder)
+    return images, labels * 0, *test
+
+def unread(folder):
+    raise OSError("the disk is in the other room")
+
+def lost(folder):
+    import os
+    os._exit(3)
+"""
+
+
+def remarks(plugins, name):
+    """Ask until there is an answer."""
+    assert plugins.whole_catalogue  # all are loaded, however long that takes
+    for _ in range(600):
+        if (found := plugins.remarks(name)) is not None:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("there was no answer")
+
+
+def test_what_a_data_set_lacks_is_found_out_once_in_a_child_and_kept(load, tmp_path, monkeypatch):
+    (tmp_path / "images.py").write_text(DATA)
+    plugins = load()
+    assert plugins.whole_catalogue.datasets["sound"]
+    assert plugins.remarks("sound") is None
+    assert remarks(plugins, "sound") == ()
+    assert remarks(plugins, "lacking") == ("There is no training image of b.",)
+    assert remarks(plugins, MNIST) == ()
+    asked = []
+    monkeypatch.setattr(Asker, "ask", lambda *_, **__: asked.append(1))
+    assert plugins.remarks("lacking") == ("There is no training image of b.",)
+    assert asked == []
+    with pytest.raises(UnknownDataSetError):
+        plugins.remarks("nonesuch")
+
+
+def test_a_data_set_that_cannot_be_read_says_why_and_is_tried_again_later(
+    load, tmp_path, monkeypatch
+):
+    (tmp_path / "images.py").write_text(DATA)
+    plugins = load()
+    with pytest.raises(AnswerError, match=r"^Unread could not be read: .*in the other room"):
+        remarks(plugins, "unread")
+    assert remarks(plugins, "lost") == (), "its process ended, of which a training will say more"
+    assert remarks(plugins, "sound") == (), "and another goes on"
+    monkeypatch.setattr("explorer.engines.plugins.FORGET_SECONDS", 0)
+    assert plugins.remarks("unread") is None
+
+
+def test_remarks_are_found_out_again_for_plugins_that_were_loaded_again(load, tmp_path):
+    (tmp_path / "images.py").write_text(DATA)
+    plugins = load()
+    assert remarks(plugins, "sound") == ()
+    (tmp_path / "images.py").write_text(DATA.replace("% 2\n\ndef lacking", "* 0\n\ndef lacking"))
+    plugins.reload()
+    assert remarks(plugins, "sound")[0] == "There is no test image of b."

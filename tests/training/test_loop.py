@@ -541,6 +541,39 @@ def test_weights_that_explode_in_the_last_step_of_an_epoch_end_it_too():
     assert not any(isinstance(event, Epoch) for event in seen)
 
 
+def test_images_that_are_no_numbers_are_named_and_not_the_learning_rate():
+    plain = data()
+    wrong = replace(plain, train=replace(plain.train, std=plain.train.std * 0))
+    with pytest.raises(DivergedError, match=r"by step 1, since the images .* mean and std\.$"):
+        list(train(net(), wrong, Recipe(batch_size=20)))
+    tested = replace(plain, test=replace(plain.test, mean=plain.test.mean * torch.nan))
+    with pytest.raises(DivergedError, match="since the images that the network gets are not all"):
+        list(train(net(), tested, Recipe(batch_size=20)))
+
+
+def test_a_network_that_gives_no_numbers_at_once_is_named_and_not_the_learning_rate():
+    class Rooted(nn.Linear):
+        def forward(self, x):
+            return super().forward(x.flatten(1)) + (x.sum() * 0 - 1).log()
+
+    with pytest.raises(DivergedError, match=r"^The loss is nan at the first step"):
+        list(train(Rooted(3 * 64, 4), data(), Recipe(batch_size=20)))
+
+
+def test_batch_normalisation_of_single_values_trains_if_one_image_would_be_left():
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.linear = nn.BatchNorm2d(3), nn.Linear(3, 4)
+
+        def forward(self, x):
+            return self.linear(self.norm(x.mean((2, 3), keepdim=True)).flatten(1))
+
+    events = list(train(Pooled(), data(41), Recipe(batch_size=20, epochs=1)))
+    assert [event.step for event in events if isinstance(event, Step)] == [1, 3]
+    assert sum(event.images for event in events if isinstance(event, Step)) == 41
+
+
 def test_what_the_network_raises_reaches_the_caller():
     class Broken(nn.Module):
         def __init__(self):

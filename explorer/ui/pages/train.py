@@ -17,7 +17,7 @@ from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError, spec_of
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
-from explorer.ui import acts, controls, forms, live, query_params, state, worksheets
+from explorer.ui import acts, controls, forms, live, query_params, remarks, state, worksheets
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.strip import strip
@@ -109,6 +109,7 @@ def _choose(see: DeltaGenerator) -> DataSet | None:
     if not is_cached(dataset, state.settings().cache):
         st.caption(f"Downloaded at first use, from {plain(dataset.url)}")
     _samples(dataset)
+    remarks.show(dataset)
     recipe, place = forms.recipe(*acts.recipe_limits())
     query_params.drop_options()
     spec, drawn, reason, refusal = None, None, "", ""
