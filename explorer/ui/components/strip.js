@@ -6,7 +6,7 @@ export default function ({ data, parentElement }) {
   strip.shown = data.png;
   const count = data.classes.length;
   const longest = Math.max(...data.classes.map((name) => name.length));
-  strip.style.setProperty("--least", longest > 3 ? "3.6rem" : "1.6rem");
+  strip.style.setProperty("--least", longest > 3 ? "3.6rem" : "1.2rem");
   strip.replaceChildren(
     ...data.classes.map((name, place) => {
       const item = document.createElement("div");
