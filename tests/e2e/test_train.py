@@ -183,7 +183,7 @@ def test_a_network_is_chosen_by_keys_and_the_chart_s_data_set_is_named(page, tra
     expect(page.get_by_role("option", name="plain").locator("svg")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_text("The chart is of networks that learned")).to_have_count(0)
-    page.goto(f"{training_app}/train?dataset=cifar10&architecture=residual")
+    page.goto(f"{training_app}/train?dataset=cifar-10&architecture=residual")
     expect(page.get_by_text("The chart is of networks that learned MNIST")).to_be_visible()
     no_exception(page)
 
