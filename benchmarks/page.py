@@ -1,7 +1,7 @@
 """Measure the pages in a real browser: `python benchmarks/page.py [--json]`; needs Chromium.
 
 From starting the server to the first text on the screen; from opening a page of a warm server to
-its first text and to its curves; from a click on *Train* to the first point of the loss; from a
+its first text and to its curves; from a click on *Train* to the first point of its curve; from a
 changed widget to the end of the script's run; from a click on a block to its maps. An app of one
 line and one widget, the least that Streamlit can show, does the same in turn.
 """
@@ -57,17 +57,17 @@ RERUN = """() => new Promise(done => {
   look();
 })"""
 
-# Clicks on Train and waits until the loss has a point and shows nothing but the new run.
+# Clicks on Train and waits until the new run has a point, beside the recorded examples only.
 FIRST_POINT = """() => new Promise(done => {
   const button = [...document.querySelectorAll("button")]
     .find(button => /Train$/.test(button.textContent.trim()));
   const began = performance.now();
   const look = () => {
-    const loss = [...document.querySelectorAll(".js-plotly-plot")].at(-1);
-    const traces = loss?.data ?? [];
+    const chart = document.querySelector(".js-plotly-plot");
+    const traces = chart?.data ?? [];
     const points = traces.find(trace => trace.name === "plain, training")?.x.length;
-    if (traces.every(trace => /^plain/.test(trace.name)) && points &&
-        loss.querySelector(".scatterlayer .trace path"))
+    if (traces.every(trace => /^(plain|recorded)/.test(trace.name)) && points &&
+        chart.querySelector(".scatterlayer .trace path"))
       done(performance.now() - began);
     else requestAnimationFrame(look);
   };
@@ -157,7 +157,7 @@ def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
     def first_point(seed: int) -> float:
         train.goto(f"{ours}/train?architecture=plain&fast.train_size=3000&fast.seed={seed}")
         train.get_by_text("plain — ").wait_for()
-        train.locator(".js-plotly-plot").nth(1).wait_for()
+        train.locator(".js-plotly-plot").first.wait_for()
         taken = _ask(train, FIRST_POINT)
         train.get_by_role("button", name="Stop").wait_for(state="detached")
         return taken
@@ -174,7 +174,7 @@ def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
     )
     train.get_by_role("button", name="Train", exact=True).wait_for()
     yield _row("change a widget of Train", lambda _: _ask(train, RERUN), rerun_least)
-    yield _row("click Train, to the first point of the loss", first_point, rerun_least)
+    yield _row("click Train, to its first point", first_point, rerun_least)
     runs = {run.spec.architecture: run.id for run in open_examples().runs()}
     inside.goto(f"{ours}/inside?net={runs['inception']}&part=incep1")
     inside.locator(".lanes canvas").nth(2).wait_for()

@@ -446,13 +446,16 @@ function curveSvg(curve, width, at, reading) {
     if (i % step === 0) svg.append(words(String(tick), x(tick), height - bottom + 18, "middle"));
   });
   svg.append(words("epoch", (left + width - right) / 2, height - 4, "middle"));
+  // What is below the axis, as a run's first steps, is not drawn.
+  const plot = shape("svg", { x: 0, y: top - 8, width, height: height - bottom - top + 8, viewBox: `0 ${top - 8} ${width} ${height - bottom - top + 8}` });
+  svg.append(plot);
   for (const { x: xs, y: ys, colour, width: thick, dash } of lines) {
     const path = xs.map((epoch, i) => `${i ? "L" : "M"}${x(epoch).toFixed(1)},${y(ys[i]).toFixed(1)}`).join("");
-    svg.append(
+    plot.append(
       shape("path", { d: path, fill: "none", stroke: colour, "stroke-width": thick, ...(dash && { "stroke-dasharray": "6 4" }) }),
     );
     if (dash) continue;
-    xs.forEach((epoch, i) => svg.append(shape("circle", { cx: x(epoch), cy: y(ys[i]), r: thick, fill: colour })));
+    xs.forEach((epoch, i) => plot.append(shape("circle", { cx: x(epoch), cy: y(ys[i]), r: thick, fill: colour })));
   }
   labels(lines, y, height - bottom).forEach(([line, place]) => {
     const start = width - right + 10;
@@ -464,7 +467,7 @@ function curveSvg(curve, width, at, reading) {
     Object.assign(at, { line, point: i });
     const { x: xs, y: ys, texts } = lines[line];
     ring.setAttribute("cx", x(xs[i]));
-    ring.setAttribute("cy", y(ys[i]));
+    ring.setAttribute("cy", Math.min(y(ys[i]), height - bottom));
     ring.setAttribute("visibility", "visible");
     reading.textContent = `epoch ${Number(xs[i].toFixed(2))}: ${kind(lines[line])} ${curve.name.toLowerCase()} ${texts[i]}`;
   };

@@ -260,6 +260,7 @@ def _curve(figure: Plain) -> dict[str, Any]:
                 "texts": line["customdata"],
             }
             for line in figure["data"]
+            if line["line"]["dash"] == "dash" or "marker" in line  # training and test
         ],
     }
 

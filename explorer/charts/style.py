@@ -25,7 +25,7 @@ LIBRARY_ADDRESS = f"plotly/plotly.min.js?v={plotly.__version__}"
 BRANCHES = ("#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#4c8c9e", "#9e4c5f")
 # Any two differ by CIEDE2000 ≥ 13 for normal, protan, deutan and tritan eyes, and from a page of
 # either theme by a contrast of 2.7 or more.
-RUNS = ("#2b8fd6", "#f00064", "#007846", "#aa9600", "#8c3c82", "#aa3200", "#4632fa", "#dc6e96")
+RUNS = ("#2b8fd6", "#f00064", "#007846", "#8c3c82", "#aa9600", "#aa3200", "#4632fa", "#dc6e96")
 
 # Signed values: zero in the middle. TensorFlow Playground's hues.
 SIGNED = ((0.0, "#f59322"), (0.5, "#e8eaeb"), (1.0, "#0877bd"))

@@ -40,6 +40,7 @@ class Description:
         images: The images on which it is described: 1×28×28 if it takes them, else the first kind
             that it was found to take.
         parameters: The number of its trainable parameters, with default options on `images`.
+        family: The first paragraph of its plugin's docstring, on one line; may be empty.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Description:
     fingerprint: str
     images: ImageSpec
     parameters: int
+    family: str = ""
 
     @property
     def origin(self) -> str:

@@ -110,7 +110,7 @@ def load_plugin(
         known: Networks of the same code that were tried before, which need not be tried again.
     """
     code = fingerprint(source.location)
-    offer = Offer()
+    offer, family = Offer(), ""
 
     def register_architecture(
         architecture: Callable[..., nn.Module],
@@ -140,6 +140,7 @@ def load_plugin(
                 fingerprint=code,
                 images=images,
                 parameters=parameters,
+                family=family,
                 constructor=constructor,
             )
 
@@ -163,7 +164,9 @@ def load_plugin(
     with printing_to_stderr(), guarded(offer.changed), offer.refusing():
         manager = pluggy.PluginManager(hooks.PROJECT)
         manager.add_hookspecs(hooks)
-        manager.register(import_plugin(source))
+        plugin = import_plugin(source)
+        family = _first_paragraph(plugin.__doc__)
+        manager.register(plugin)
         implemented = _check_hooks(manager)
         # The data sets first, since its networks may be made for these alone.
         with offer.refusing():
@@ -202,6 +205,13 @@ def _read(
             f"fixed must be a dictionary from names of arguments to values, not {fixed!r}."
         )
     return read(architecture, fixed)
+
+
+def _first_paragraph(text: object) -> str:
+    """Return the first paragraph of a docstring, on one line; what is no text says nothing."""
+    return (
+        " ".join(inspect.cleandoc(text).split("\n\n")[0].split()) if isinstance(text, str) else ""
+    )
 
 
 def _named(constructor: Constructor, name: str | None) -> str:

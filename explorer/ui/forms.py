@@ -1,6 +1,6 @@
 """Turns declared options into widgets, and widgets back into values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +8,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.data.dataset import DataSet
+from explorer.plugin.catalogue import Description
+from explorer.plugin.families import families
 from explorer.plugin.options import Option, Value
+from explorer.runs.recorded import ARCHITECTURES
 from explorer.training.recipe import OPTIONS, PRESETS, Recipe, RecipeError
-from explorer.ui import controls, query_params
+from explorer.ui import controls, query_params, state
+from explorer.ui.components.gallery import gallery
 from explorer.ui.query_params import Number, OneOf
 from explorer.ui.words import plain
 
@@ -44,7 +48,39 @@ def data_set(offered: Mapping[str, DataSet]) -> DataSet:
     return offered[choose("Data set", "dataset", names, names[0])]
 
 
-def choose(label: str, name: str, options: Sequence[str], default: str, key: str = "") -> str:
+def architecture(name: str, offered: Mapping[str, Description], default: str) -> str:
+    """Show the picker of the network, by families: the tutorial's come first.
+
+    Args:
+        name: The control's, and its name in the address.
+        offered: What can be chosen, by name.
+        default: What is chosen at first.
+    """
+    key = f"{name}.gallery"
+
+    def take() -> None:
+        chosen = st.session_state[key].get("choose")
+        if chosen in offered:
+            st.session_state[name] = chosen
+
+    def show() -> str:
+        chosen: str = st.session_state[name]
+        every = offered.values()
+        drawings = state.thumbnails().of(every)
+        gallery("Architecture", families(every, ARCHITECTURES), drawings, chosen, key, take)
+        return chosen
+
+    return choose("Architecture", name, list(offered), default, show=show)
+
+
+def choose(
+    label: str,
+    name: str,
+    options: Sequence[str],
+    default: str,
+    key: str = "",
+    show: Callable[[], str] | None = None,
+) -> str:
     """Show a picker, whose value is in the address under its name unless it is the default.
 
     Args:
@@ -53,13 +89,14 @@ def choose(label: str, name: str, options: Sequence[str], default: str, key: str
         options: What can be chosen.
         default: What is chosen at first.
         key: The widget's, where it is not the name.
+        show: Shows another widget than a select box, and returns what the session has for its key.
     """
     key = key or name
     query_params.take(name, OneOf(options), key)
     st.session_state.setdefault(key, default)
     chosen: str = controls.choose(
         name,
-        lambda: st.selectbox(plain(label), options, key=key, persist_state="session"),
+        show or (lambda: st.selectbox(plain(label), options, key=key, persist_state="session")),
         key,
     )
     query_params.put(name, chosen, default)

@@ -13,6 +13,7 @@ from explorer.charts.lessons import draw, with_guess
 from explorer.charts.looks import Look, Places
 from explorer.charts.style import Plain
 from explorer.charts.svg import network_svg
+from explorer.charts.thumbnail import thumbnail_svg
 from explorer.data.cache import is_decoded
 from explorer.data.dataset import DataSet
 from explorer.data.samples import Samples
@@ -38,6 +39,7 @@ from explorer.training.events import Moment, Score, Step, Update
 from explorer.ui.components.chart import Drawn as Chart
 from explorer.ui.components.chart import drawn
 from explorer.ui.pace import Pace
+from explorer.ui.thumbnails import Thumbnails
 
 SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added
 MOST_SHOWN = 8  # of these
@@ -158,6 +160,13 @@ def network(
     """
     found = plugins().draw(name, values or {}, dataset) if dataset else plugins().draw_alone(name)
     return found, _drawing(catalogue()[name].fingerprint, name, values, dataset, found)
+
+
+@st.cache_resource(show_spinner=False)
+def thumbnails() -> Thumbnails:
+    """Return what makes the small drawings of all networks."""
+    found = plugins()
+    return Thumbnails(lambda name: thumbnail_svg(found.draw_alone(name).parts))
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)

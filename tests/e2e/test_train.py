@@ -5,7 +5,7 @@ from serving import serving
 
 
 def choose(page, architecture: str, images: int, epochs: int = 1) -> None:
-    page.get_by_label("Architecture").click()
+    page.get_by_role("button", name="Architecture").click()
     page.get_by_role("option", name=architecture, exact=True).click()
     expect(page.get_by_text(f"{architecture} — ")).to_be_visible()
     details = page.get_by_role("spinbutton", name="Training images")
@@ -62,7 +62,7 @@ def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_a
 
     page.reload()
     expect(page.get_by_text("residual stopped")).to_be_visible()
-    expect(page.locator(".js-plotly-plot", has_text="2,000 images")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot", has_text="2,000 images")).to_have_count(1)
     no_exception(page)
 
     page.get_by_role("link", name="Runs").click()
@@ -113,7 +113,7 @@ def test_a_page_is_sent_once_and_then_only_what_changes(page, training_app):
         lambda socket: socket.on("framereceived", lambda content: sizes.append(len(content))),
     )
     page.goto(f"{training_app}/train")
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(page.locator("svg.vertical")).to_be_visible()
     page.wait_for_timeout(2000)
     assert sum(sizes) < 300_000  # bytes: the examples' curves, the diagram, all widgets
@@ -156,3 +156,60 @@ def test_a_zoom_survives_while_the_run_is_live(page, training_app):
     assert chart.evaluate("chart => chart.kept && chart.layout.xaxis.range") == zoomed
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("plain stopped")).to_be_visible()
+
+
+def test_a_network_is_chosen_by_keys_and_the_chart_s_data_set_is_named(page, training_app):
+    page.goto(f"{training_app}/train")
+    button = page.get_by_role("button", name="Architecture")
+    expect(button).to_contain_text("residual")
+    expect(page.get_by_role("img", name="an image of the class 7")).to_be_visible()
+    button.press("ArrowDown")
+    options = page.get_by_role("option")
+    expect(page.get_by_role("option", name="residual", exact=True)).to_be_focused()
+    expect(options.first).to_contain_text("plain")
+    expect(page.get_by_role("group", name="Residual nets")).to_be_visible()
+    page.keyboard.press("Home")
+    expect(options.first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.press("ArrowDown")
+    page.keyboard.press("i")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("inception — ")).to_be_visible()
+    expect(page).to_have_url(re.compile("architecture=inception"))
+    settled(page)
+    button.click()
+    expect(page.get_by_role("option", name="plain").locator("svg")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("The chart is of networks that learned")).to_have_count(0)
+    page.goto(f"{training_app}/train?dataset=cifar-10&architecture=residual")
+    expect(page.get_by_text("The chart is of networks that learned MNIST")).to_be_visible()
+    no_exception(page)
+
+
+def test_curves_go_along_seconds_and_the_loss_is_unfolded(page, training_app):
+    page.goto(f"{training_app}/train")
+    expect(page.locator(".js-plotly-plot")).to_contain_text("epoch")
+    page.get_by_role("radio", name="seconds").click()
+    expect(page.locator(".js-plotly-plot")).to_contain_text("seconds of training")
+    expect(page).to_have_url(re.compile("x=seconds"))
+    settled(page)
+    page.get_by_text("Loss — cross-entropy").click()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    page.reload()
+    expect(page.locator(".js-plotly-plot").first).to_contain_text("seconds of training")
+    no_exception(page)
+
+
+def test_the_first_run_is_compared_with_the_examples(page, training_app):
+    page.goto(f"{training_app}/train")
+    choose(page, "inception", images=640)
+    train(page)
+    expect(page.get_by_text("grey: recorded examples")).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("below the recorded inception .*Seeds alone"))
+    ).to_be_visible()
+    names = page.locator(".js-plotly-plot").evaluate("chart => chart.data.map(line => line.name)")
+    assert names[:3] == [f"recorded {name}, test" for name in ("residual", "inception", "plain")]
+    no_exception(page)

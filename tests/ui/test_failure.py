@@ -225,7 +225,7 @@ def test_an_address_of_a_run_that_cannot_be_read_gets_a_sentence_and_the_page(un
     shown.run()
     assert not shown.exception
     assert f"Run {unreadable} cannot be read: " in warnings(shown)
-    assert shown.selectbox(key="architecture").value
+    assert shown.session_state["architecture"]
 
 
 # What a visitor sees, who is not the operator.

@@ -7,7 +7,7 @@ export default function ({ data, parentElement }) {
   const taken = data.predicted;
   const count = data.classes.length;
   const longest = Math.max(...[...data.classes, ...taken].map((name) => name.length));
-  strip.style.setProperty("--least", longest > 3 ? "3.6rem" : taken.length ? "2.2rem" : "1.6rem");
+  strip.style.setProperty("--least", longest > 3 ? "3.6rem" : taken.length ? "2.2rem" : "1.2rem");
   strip.replaceChildren(
     ...data.classes.map((name, place) => {
       const item = document.createElement("div");

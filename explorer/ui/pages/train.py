@@ -89,7 +89,7 @@ def _choose(see: DeltaGenerator) -> DataSet | None:
         del st.session_state[MISSED]
         if st.session_state.get(ARCHITECTURE) == default:
             st.session_state[ARCHITECTURE] = missed
-    name = forms.choose("Architecture", ARCHITECTURE, names, default)
+    name = forms.architecture(ARCHITECTURE, catalogue.architectures, default)
     architecture = catalogue[name]
     st.markdown(plain(architecture.summary))
     values = forms.options(name, architecture.options)
