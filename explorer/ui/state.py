@@ -26,11 +26,12 @@ from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
 from explorer.engines.questions import Drawn
 from explorer.inspection.session import Cache
+from explorer.inspection.telling import Telling
 from explorer.labs.seeds import recorded_spread
 from explorer.lessons import Shown
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs.following import Follower
-from explorer.runs.recorded import open_examples
+from explorer.runs.recorded import open_examples, open_records
 from explorer.runs.run import Run, UnknownRunError
 from explorer.runs.store import RunStore, StoreError
 from explorer.settings import Settings, SettingsError, read_settings
@@ -67,6 +68,14 @@ def examples() -> RunStore:
 def example_runs() -> Sequence[Run]:
     """Return the runs that ship with the explorer, which never change."""
     return examples().runs()
+
+
+@st.cache_resource(show_spinner=False)
+def tellings() -> Mapping[str, Telling]:
+    """Return the switch that tells most about each of these runs that has one, by its id."""
+    records = open_records()
+    measured = {run.id: records.measured(run, "telling") for run in example_runs()}
+    return {id: Telling(**found) for id, found in measured.items() if found}
 
 
 @st.cache_resource(show_spinner=False)

@@ -22,7 +22,7 @@ from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
-from explorer.ui.pages.inside import feature_map, picker, questions, switches, worth
+from explorer.ui.pages.inside import feature_map, opening, picker, questions, switches, worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import CONTROLS, Picture, picture
 from explorer.ui.pages.inside.subject import Subject
@@ -96,7 +96,7 @@ def _frame() -> None:
         return
     scale = _scale_switch(beside=len(shown) > 1)
     for place, case in enumerate(_cases(shown, chosen)):
-        if stage := switches.opened(case.recording):
+        if stage := switches.opened(case.recording, opening.first_part(case.subject.run.id)):
             with case.subject.figure("The feature maps"):
                 _lanes(place, case, stage, scale, [], "")
             name = f"{case.subject.run.spec.architecture}, {case.subject.moment}"
@@ -174,7 +174,7 @@ def _prediction(case: Case, place: int, row: int) -> None:
 
 
 def _network(place: int, case: Case, scale: Scale, others: Sequence[Maps]) -> None:
-    stage = switches.opened(case.recording)
+    stage = switches.opened(case.recording, opening.first_part(case.subject.run.id))
     if stage is None:
         st.info("This network does nothing with the image but hand it on.")
         return

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from explorer.errors import ExplorerError
-from explorer.runs.recorded import FIRST_TO_SHOW
 from explorer.runs.run import Run
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
 from explorer.training.events import Moment
 from explorer.ui import acts, controls, query_params, state
 from explorer.ui.failure import sentence
-from explorer.ui.pages.inside import switches
+from explorer.ui.pages.inside import opening, switches
 from explorer.ui.pages.inside.subject import Subject, load
 from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
@@ -39,7 +38,7 @@ def networks() -> list[Subject]:
     ]
     titles = unlike(runs)
     query_params.take(NETWORK, OneOf(titles))
-    st.session_state.setdefault(NETWORK, _default(runs))
+    st.session_state.setdefault(NETWORK, opening.first_network(runs))
     left, right = st.container(), st.container()
     if controls.is_shown(NETWORK, OTHER):
         left, right = st.columns([3, 2], gap="large")
@@ -75,13 +74,6 @@ def networks() -> list[Subject]:
 def is_playing() -> bool:
     """Return whether the epochs are being played."""
     return bool(st.session_state.get(PLAYING))
-
-
-def _default(runs: Sequence[Run]) -> str:
-    """The newest run, or an example if there are only examples."""
-    examples = {run.id: run.spec.architecture for run in state.example_runs()}
-    first = (run.id for run in runs if examples.get(run.id) == FIRST_TO_SHOW)
-    return runs[0].id if runs[0].id not in examples else next(first, runs[0].id)
 
 
 def _settle(id: str) -> None:

@@ -17,6 +17,7 @@ from explorer.ui import controls, query_params, state
 from explorer.ui.components.canvas import canvas
 from explorer.ui.components.canvas import picture as drawn_on
 from explorer.ui.failure import sentence
+from explorer.ui.pages.inside import opening
 from explorer.ui.pages.inside.subject import Subject
 from explorer.ui.query_params import OneOf
 
@@ -104,11 +105,12 @@ def _of_the_test_set(subject: Subject) -> Picture:
         st.caption("This network classifies every test image correctly; all of them are shown.")
         among = range(len(labels))
     query_params.take(IMAGE, OneOf(among))
-    st.session_state.setdefault(IMAGE, among[0])
+    first = opening.first_image(subject.run.id)
+    st.session_state.setdefault(IMAGE, first if first in among else among[0])
     if controls.is_shown(IMAGE):
         _choose_image(among, len(labels), is_whole=shown == ALL)
     number = st.session_state[IMAGE]
-    query_params.put(IMAGE, number or None)
+    query_params.put(IMAGE, number, first)
     return Picture(subject.session.test_image(number), int(labels[number]))
 
 

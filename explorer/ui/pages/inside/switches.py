@@ -75,13 +75,17 @@ def open_part(name: str) -> None:
     st.session_state[PART] = (name, *(other for other in before if other != name))[:10]
 
 
-def opened(recording: Recording) -> Stage | None:
+def opened(recording: Recording, first: str) -> Stage | None:
     """Return the part of this network that was opened last, or else its first block.
 
     Of a network that does nothing with the image, there is none.
+
+    Args:
+        recording: What the network did.
+        first: The name of a part that is opened in place of the first block, if there is one.
     """
     found = _parts(recording)
-    for name in st.session_state.get(PART, ()):
+    for name in (*st.session_state.get(PART, ()), first):
         if name in found:
             return found[name]
     first_block = next((s for s in found.values() if isinstance(s, Block)), None)
