@@ -111,7 +111,7 @@ def test_what_a_killed_server_trained_goes_on_at_the_other(two, store):
             assert kept
             await pupil.click("Resume")
             await until(lambda: len(store.run(id).epochs) > kept, LEASES)
-            await pupil.click("Stop")
+            await pupil.click("Pause")
             await until(lambda: not store.run(id).status.is_live)
             return id, pupil.errors
 

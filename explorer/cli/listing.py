@@ -12,6 +12,7 @@ from explorer.cli.common import (
     open_store,
     plugins_elsewhere,
     print_broken,
+    refuse,
     settings_or_refuse,
 )
 from explorer.errors import ExplorerError
@@ -122,14 +123,21 @@ def runs(
     examples: Annotated[
         bool, typer.Option("--examples", help="Also those that ship with the explorer.")
     ] = False,
+    name: Annotated[str | None, typer.Option(help="Give the run a name.")] = None,
+    note: Annotated[str | None, typer.Option(help="Note something about the run.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List all runs, the newest first; or show one."""
+    """List all runs, the newest first; or show one, and give it a name or a note."""
     from explorer.runs.recorded import open_examples
     from explorer.runs.run import titles
     from explorer.runs.store import find_run
 
     store = open_store(settings_or_refuse())
+    if name is not None or note is not None:
+        if id is None:
+            refuse("Say which run is named: `explorer runs RUN --name …`.")
+        run = find_run(id, [store])[0]
+        store.rename(run.id, run.name if name is None else name, run.note if note is None else note)
     if id is not None:
         _show(find_run(id, [store, open_examples()])[0], as_json)
         return
@@ -154,6 +162,8 @@ def _show(run: "Run", as_json: bool) -> None:
         print(json.dumps(_describe(run), indent=2, ensure_ascii=False))
         return
     print(_line(run, run.title))
+    if run.note:
+        print("    " + run.note.replace("\n", "\n    "))
     for epoch in () if run.spec.imported else run.epochs:
         print(
             f"    epoch {epoch.epoch:>3}  train {100 * epoch.train_accuracy:.2f} %  "
@@ -176,6 +186,8 @@ def _describe(run: "Run") -> dict[str, Any]:
 
     return {
         "run": run.id,
+        "name": run.name,
+        "note": run.note,
         **run.spec.to_json(),
         "status": str(run.status),
         "reason": run.reason,

@@ -13,7 +13,6 @@ from explorer.engines.limits import (
     demand_memory,
     demand_pin,
     demand_room,
-    demand_short,
     of_spec,
 )
 from explorer.engines.local import LocalEngine
@@ -136,15 +135,14 @@ class Hosting:
 
         Raises:
             NotYoursError: They are not the only one who asked for it.
-            LimitError: One of them is too long.
+            LongNameError: One of them is too long.
         """
         if not who.is_operator and not wished_by(self._store, who.id).get(id):
             raise NotYoursError(
                 f"Run {id} can be renamed by the operator only, since you did not ask for it, or "
                 "others asked for it too."
             )
-        demand_short(name, note)
-        self._store.rename(id, name.strip(), note.strip())
+        self._store.rename(id, name, note)
 
     def pin(self, id: str, who: Person) -> None:
         """Keep a finished run when room is made, since somebody has a link to it.

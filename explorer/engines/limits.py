@@ -12,8 +12,6 @@ from explorer.runs.run import RunSpec
 from explorer.settings import Settings
 from explorer.training.recipe import Recipe
 
-MOST_NAME, MOST_NOTE = 60, 2_000  # characters
-
 
 class LimitError(ExplorerError):
     """Something is more than a visitor may ask for here; the message says how much is possible."""
@@ -91,20 +89,6 @@ def demand_memory(settings: Settings, megabytes: float, batch_size: int) -> None
             f"A run may take {settings.run_memory:,} MB of memory here; a step of this one takes "
             f"{megabytes:,.0f} MB. Choose {instead}."
         )
-
-
-def demand_short(name: str, note: str) -> None:
-    """Refuse a name or a note of a run that is too long to be shown.
-
-    Raises:
-        LimitError: It is.
-    """
-    for what, text, most in (("name", name, MOST_NAME), ("note", note, MOST_NOTE)):
-        if len(text) > most:
-            raise LimitError(
-                f"The {what} of a run may have {most:,} characters, and this one has "
-                f"{len(text):,}; shorten it."
-            )
 
 
 def demand_room(

@@ -23,6 +23,7 @@ from explorer.training.events import Epoch, Moment, Started
 from explorer.training.recipe import PRESETS, Recipe
 
 KEPT_BETWEEN = 10
+MOST_NAME, MOST_NOTE = 60, 2_000  # characters
 GUESSING = 1.5  # times the accuracy of guessing; a network below it has learned nothing
 UNTRAINED = Recipe(epochs=1)  # what the spec of an imported run holds in place of a recipe
 _NOTHING_KEPT = Moment(0)
@@ -44,6 +45,10 @@ class SpecError(ExplorerError, ValueError):
 
 class UnreadableRunError(ExplorerError, ValueError):
     """The record of a run cannot be read; the message says why."""
+
+
+class LongNameError(ExplorerError, ValueError):
+    """The name or the note of a run is too long; the message says how long it may be."""
 
 
 class MissingWeightsError(ExplorerError, LookupError):

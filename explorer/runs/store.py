@@ -16,6 +16,9 @@ from explorer.runs.database import connect, watch_file
 from explorer.runs.faults import StoreError, TakenError, store_error
 from explorer.runs.records import read_event, read_runs, read_spec
 from explorer.runs.run import (
+    MOST_NAME,
+    MOST_NOTE,
+    LongNameError,
     MissingWeightsError,
     Run,
     RunIsBusyError,
@@ -255,7 +258,18 @@ class RunStore:
         raise MissingWeightsError(_missing(id, moment, self.moments(id)))
 
     def rename(self, id: str, name: str, note: str) -> None:
-        """Give a run a name and a note; nothing if there is no such run."""
+        """Give a run a name and a note; nothing if there is no such run.
+
+        Raises:
+            LongNameError: One of them is too long to be shown.
+        """
+        name, note = name.strip(), note.strip()
+        for what, text, most in (("name", name, MOST_NAME), ("note", note, MOST_NOTE)):
+            if len(text) > most:
+                raise LongNameError(
+                    f"The {what} of a run may have {most:,} characters, and this one has "
+                    f"{len(text):,}; shorten it."
+                )
         with self.transaction() as connection:
             named = RUNS.update().where(RUNS.c.id == id).values(name=name, note=note)
             connection.execute(named)

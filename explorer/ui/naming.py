@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from explorer.engines.limits import MOST_NAME, MOST_NOTE
-from explorer.runs.run import Run
+from explorer.runs.run import MOST_NAME, MOST_NOTE, Run
 from explorer.ui import acts
 
 

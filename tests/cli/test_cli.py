@@ -23,7 +23,7 @@ from explorer.plugin.registry import discover
 from explorer.runs.recorded import open_examples
 from explorer.runs.run import RunSpec, Status
 from explorer.runs.store import LEASE_SECONDS, RunStore
-from explorer.training.events import Epoch, Started
+from explorer.training.events import Epoch, Moment, Started
 from explorer.training.recipe import preset
 
 BUILT_IN = Path(__file__).parents[2] / "plugins"
@@ -354,7 +354,7 @@ def test_a_data_set_that_cannot_be_had_fails_the_run_with_its_sentence(
     assert store.run(last["run"]).reason == last["reason"]
 
 
-def test_a_stop_that_is_asked_for_elsewhere_ends_the_run_as_stopped(monkeypatch, store):
+def test_a_stop_that_is_asked_for_elsewhere_pauses_the_run(monkeypatch, store):
     append = RunStore.append
 
     def append_and_stop(self, id, owner, event):
@@ -364,7 +364,7 @@ def test_a_stop_that_is_asked_for_elsewhere_ends_the_run_as_stopped(monkeypatch,
 
     monkeypatch.setattr(RunStore, "append", append_and_stop)
     last = lines(explorer("train", "plain", *SMALL, "--json"))[-1]
-    assert last["event"] == "stopped"
+    assert last["event"] == "paused"
     assert store.run(last["run"]).status is Status.PAUSED
 
 
@@ -407,7 +407,7 @@ app()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
-def test_ctrl_c_leaves_a_stopped_run_which_the_same_command_takes_up(plugin, store):
+def test_ctrl_c_pauses_the_run_and_the_same_command_goes_on_from_that_step(plugin, store):
     plugin("time.sleep(0.01)")
     arguments = ["train", "own", "--train-size", "6400", "--epochs", "2", "--json"]
     process = subprocess.Popen(
@@ -421,11 +421,10 @@ def test_ctrl_c_leaves_a_stopped_run_which_the_same_command_takes_up(plugin, sto
     _, said = process.communicate()
     assert process.returncode == 130
     [run] = store.runs()
-    assert said.splitlines() == [
-        f"Stopped; the same command continues from the last finished epoch. Run {run.id}."
-    ]
+    assert said.splitlines() == [f"Paused; the same command continues it. Run {run.id}."]
     assert run.status is Status.PAUSED
     assert len(run.epochs) == 1
+    assert run.kept == Moment(2, store.steps(run.id)[-1].step)
 
     resumed = lines(explorer(*arguments))
     assert resumed[0]["event"] == "started"

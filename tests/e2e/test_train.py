@@ -48,7 +48,7 @@ def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_a
     choose(page, "residual", images=2000)
     train(page)
     expect(page.get_by_text("1 epoch of 2,000 images")).to_be_visible()
-    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     expect(page.locator(".js-plotly-plot", has_text="%").last).to_contain_text("residual")
     no_exception(page)
 
@@ -56,12 +56,12 @@ def test_a_learner_trains_residual_sees_the_curve_stops_another_and_finds_both_a
     fill(page, "Epochs", 200)
     train(page)
     expect(page.get_by_text("images/s")).to_be_visible()
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("residual stopped")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("residual — paused")).to_be_visible()
     no_exception(page)
 
     page.reload()
-    expect(page.get_by_text("residual stopped")).to_be_visible()
+    expect(page.get_by_text("residual — paused")).to_be_visible()
     expect(page.locator(".js-plotly-plot", has_text="2,000 images")).to_have_count(1)
     no_exception(page)
 
@@ -87,8 +87,8 @@ def test_a_run_outlives_the_kill_of_the_server_and_can_be_resumed(page, tmp_path
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_text("images/s")).to_be_visible()
         expect(page.get_by_text("interrupted")).to_have_count(0)
-        page.get_by_role("button", name="Stop").click()
-        expect(page.get_by_text("plain stopped")).to_be_visible()
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_text("plain — paused")).to_be_visible()
         no_exception(page)
 
 
@@ -128,8 +128,8 @@ def test_a_page_is_sent_once_and_then_only_what_changes(page, training_app):
     expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of 30"))).to_be_visible()
     sizes.clear()
     page.wait_for_timeout(3_000)
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("plain stopped")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("plain — paused")).to_be_visible()
     assert 0 < sum(sizes) < 6 * 2 * 20_000  # six looks at the store, two curves each
 
 
@@ -154,8 +154,8 @@ def test_a_zoom_survives_while_the_run_is_live(page, training_app):
         arg=[chart.element_handle(), points],
     )
     assert chart.evaluate("chart => chart.kept && chart.layout.xaxis.range") == zoomed
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("plain stopped")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("plain — paused")).to_be_visible()
 
 
 def test_a_network_is_chosen_by_keys_and_the_chart_s_data_set_is_named(page, training_app):

@@ -24,12 +24,12 @@ def test_a_pupil_stops_only_what_they_asked_for_and_waits_their_turn(hosted, som
     choose(ann, "residual", images=50_000, epochs=10)
     train(ann)
     expect(ann.get_by_text("images/s")).to_be_visible()
-    expect(ann.get_by_role("button", name="Stop")).to_be_visible()
+    expect(ann.get_by_role("button", name="Pause")).to_be_visible()
 
     # Whoever has the link watches, and cannot stop it.
     bob.goto(ann.url)
     expect(bob.get_by_text("images/s")).to_be_visible()
-    expect(bob.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(bob.get_by_role("button", name="Pause")).to_have_count(0)
     bob.goto(f"{hosted}/runs")
     expect(bob.get_by_text("No run of your own yet")).to_be_visible()
 
@@ -43,9 +43,9 @@ def test_a_pupil_stops_only_what_they_asked_for_and_waits_their_turn(hosted, som
     expect(bob.get_by_text("You have 1 run that wait")).to_be_visible()
 
     # Bob asks for Ann's run too, so it goes on when she leaves it, and his own run after it.
-    ann.get_by_role("button", name="Stop").click()
-    expect(ann.get_by_text("residual stopped")).to_be_visible()
-    expect(bob.get_by_role("button", name="Stop")).to_have_count(0)
+    ann.get_by_role("button", name="Pause").click()
+    expect(ann.get_by_text("residual — paused")).to_be_visible()
+    expect(bob.get_by_role("button", name="Pause")).to_have_count(0)
     no_exception(ann)
     no_exception(bob)
 

@@ -236,7 +236,7 @@ def test_as_many_runs_as_there_are_workers_are_trained_at_once(store, begin, ask
         statuses = lambda: [str(store.run(run.id).status) for run in runs]  # noqa: E731
         wait(lambda: statuses() == ["running", "running", "queued"])
         engine.stop(runs[0].id)
-        wait(lambda: statuses() == ["stopped", "running", "running"])
+        wait(lambda: statuses() == ["paused", "running", "running"])
     finally:
         engine.close()
 

@@ -11,6 +11,8 @@ import sqlalchemy as sql
 
 from explorer.runs.run import (
     UNTRAINED,
+    LongNameError,
+    MissingWeightsError,
     RunIsBusyError,
     RunSpec,
     Status,
@@ -864,3 +866,66 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
     with pytest.raises(StoreError, match="not a database"):
         RunStore(f"sqlite:///{file}")
     assert file.read_text() == "These are my notes. " * 100
+
+
+# Names and notes.
+
+
+def test_a_run_can_be_given_a_name_and_a_note(store):
+    run = store.add(SPEC)
+    assert (run.name, run.note) == ("", "")
+    store.rename(run.id, "  Anna's first ", "wider than the others\n")
+    named = store.run(run.id)
+    assert (named.name, named.note) == ("Anna's first", "wider than the others")
+    assert named.title == f"Anna's first · {run.title}"
+    assert store.add(SPEC) == named  # who asks for the same shares the run
+
+
+@pytest.mark.parametrize(("name", "note"), [("x" * 61, ""), ("", "y" * 2001)])
+def test_a_name_that_is_too_long_is_refused_and_the_one_before_stays(store, name, note):
+    run = store.add(SPEC)
+    store.rename(run.id, "short", "brief")
+    with pytest.raises(LongNameError, match="may have"):
+        store.rename(run.id, name, note)
+    assert (store.run(run.id).name, store.run(run.id).note) == ("short", "brief")
+
+
+# Moments within an epoch.
+
+
+def kept(step, epoch=1):
+    return Checkpoint(Moment(epoch, step), b"weights at %d" % step, b"state at %d" % step, 1.5)
+
+
+def test_of_one_epoch_the_last_moment_is_kept_and_its_end_takes_its_place(store):
+    id = begun(store)
+    store.keep(id, "me", kept(40))
+    store.keep(id, "me", kept(80))
+    assert store.moments(id) == [Moment(1, 80)]
+    assert store.weights(id, Moment(1, 80)) == b"weights at 80"
+    with pytest.raises(MissingWeightsError, match=r"no weights of step 40; kept are \[step 80\]"):
+        store.weights(id, Moment(1, 40))
+    assert store.checkpoint(id) == kept(80)
+    assert store.run(id).kept == Moment(1, 80)
+    assert store.run(id).seconds == 1.5
+    record(store, id, epoch(1))
+    assert store.moments(id) == [Moment(1)]
+    assert store.moment(id) == store.moment(id, 1) == Moment(1)
+    store.keep(id, "me", kept(1200, 2))
+    assert store.moments(id) == [Moment(1), Moment(2, 1200)]
+    assert store.kept_epochs(id) == [1]
+
+
+def test_only_the_owner_of_a_run_keeps_something_of_it(store):
+    id = begun(store)
+    store.keep(id, "somebody else", kept(40))
+    assert store.moments(id) == []
+
+
+def test_who_claims_a_paused_run_goes_on_from_its_step(store):
+    id = begun(store)
+    record(store, id, STARTED, *map(step, (20, 40, 60)))
+    store.keep(id, "me", kept(40))
+    store.end(id, "me", Status.PAUSED)
+    store.claim(id, "me")
+    assert [each.step for each in store.steps(id)] == [20, 40]
