@@ -159,18 +159,19 @@ def all_merged(
 
 def _merged(one: Ranked, other: Ranked, sign: int) -> Ranked:
     """Rank the images of two sets by `sign` times their values, the smallest first."""
-    images, values, units = (
-        np.concatenate([getattr(one, name), getattr(other, name)])
-        for name in ("images", "values", "units")
-    )
+    images = np.concatenate([one.images, other.images])
+    values = np.concatenate([one.values, other.values])
+    units = np.concatenate([one.units, other.units])
     order = np.argsort(np.where(images < 0, np.inf, sign * values), axis=0, kind="stable")[:MOST]
     best = np.take_along_axis(values, order[:1], axis=0)[0]
-    tied = sum(
-        np.where((each.values[0] == best) & (each.images[0] >= 0), each.tied, 0)
-        for each in (one, other)
-    )
+    tied = np.zeros_like(one.tied)
+    for each in (one, other):
+        tied += np.where((each.values[0] == best) & (each.images[0] >= 0), each.tied, 0)
     return Ranked(
-        *(np.take_along_axis(each, order, axis=0) for each in (images, values, units)), tied
+        images=np.take_along_axis(images, order, axis=0),
+        values=np.take_along_axis(values, order, axis=0),
+        units=np.take_along_axis(units, order, axis=0),
+        tied=tied,
     )
 
 

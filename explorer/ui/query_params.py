@@ -291,6 +291,11 @@ def put_all(name: str, values: Sequence[object]) -> None:
         visit.written[name] = [text_of(value) for value in values]
 
 
+def replace_entry() -> None:
+    """Let what the page writes replace the entry in the history, as after no visitor's action."""
+    _visit().is_new = True
+
+
 def drop_options() -> None:
     """Remove the options that the page did not come to: those of another network or recipe."""
     visit = _visit()

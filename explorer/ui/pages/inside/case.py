@@ -9,6 +9,8 @@ from explorer.inspection.session import Session
 from explorer.ui.pages.inside.picture import Picture
 from explorer.ui.pages.inside.subject import Subject
 
+QUESTION = "ask"  # session key, and name in the address: which question is asked
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
