@@ -53,13 +53,8 @@ def seen_by(excited: Excited, field: ReceptiveField | None) -> tuple[int, int, i
     """
     if field is None or excited.unit is None or field.is_everything:
         return None
-    row, column = excited.unit
-    sides = (field.rows, row), (field.columns, column)
-    spans = [side.window(min(unit, len(side.spans) - 1)) for side, unit in sides]
-    if any(first > last for first, last in spans):
-        return None
-    (top, bottom), (left, right) = spans
-    return top, bottom, left, right
+    window = field.window(*excited.unit)
+    return None if window is None else (*window[0], *window[1])
 
 
 def class_means(found: Excitation, channel: int, classes: Sequence[str]) -> go.Figure:

@@ -7,13 +7,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from explorer.charts.style import GRID, SIGNED, as_text, figure
+from explorer.charts.style import GRID, SIGNED, as_text, figure, translucent
 
-ROW = 24  # pixels
+ROW, PART = 24, 20  # pixels of a class, and of a part
+LEAST = 0.005  # probability that is drawn
 MOST_CLASSES = 12
 _BLUE, _ORANGE = SIGNED[2][1], SIGNED[0][1]
 _GREY = "rgba(128, 128, 128, 0.9)"
-_WIDE = "\u2003"  # by which a part within another is indented
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,15 @@ class Carried:
     Attributes:
         part: Its name.
         depth: How many blocks and branches it is nested in.
-        hue: Its colour; empty for what is no branch.
+        hue: Its colour; empty for what is in no branch.
+        is_within: It is a part of the branch that has this colour, and not the branch.
         share: 0: nothing of it, the answer is that of the image; 1: all of it.
     """
 
     part: str
     depth: int
     hue: str
+    is_within: bool
     share: float
 
 
@@ -54,7 +56,7 @@ def answers(
     hover = "<b>%{customdata}</b>: %{x:.1%}"
     names = [as_text(classes[place]) for place in shown]
     chart.add_bar(
-        x=before[shown].tolist(),
+        x=[value if value >= LEAST else None for value in before[shown].tolist()],
         y=rows,
         orientation="h",
         name="this image, before",
@@ -74,7 +76,7 @@ def answers(
         width=0.5,
     )
     chart.add_scatter(
-        x=donor[shown].tolist(),
+        x=[value if value >= LEAST else None for value in donor[shown].tolist()],
         y=rows,
         mode="markers",
         name="the donor",
@@ -119,13 +121,13 @@ def carried(found: Sequence[Carried], chosen: str) -> go.Figure:
     """
     rows = list(range(len(found)))
     shares = [each.share for each in found]
-    chart = figure(ROW * len(rows) + 54, "carried")
+    chart = figure(PART * len(rows) + 32, "carried")
     chart.add_bar(
         x=shares,
         y=rows,
         orientation="h",
         marker={
-            "color": [each.hue or "rgba(128, 128, 128, 0.6)" for each in found],
+            "color": [_colour(each) for each in found],
             "line": {
                 "color": [_BLUE if each.part == chosen else "rgba(0, 0, 0, 0)" for each in found],
                 "width": 2,
@@ -165,6 +167,12 @@ def carried(found: Sequence[Carried], chosen: str) -> go.Figure:
     return chart
 
 
+def _colour(each: Carried) -> str:
+    if not each.hue:
+        return "rgba(128, 128, 128, 0.6)"
+    return translucent(each.hue, 0.45) if each.is_within else each.hue
+
+
 def _label(each: Carried, chosen: str) -> str:
     name = as_text(each.part)
-    return _WIDE * each.depth + (f"<b>{name}</b>" if each.part == chosen else name)
+    return f"<b>{name}</b>" if each.part == chosen else name

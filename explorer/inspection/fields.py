@@ -138,6 +138,16 @@ class ReceptiveField:
 
         return mean(self.rows) * mean(self.columns)
 
+    def window(self, row: int, column: int) -> tuple[Span, Span] | None:
+        """Return the rows and the columns that a unit sees, beyond the border where its field goes.
+
+        `None` if it sees nothing of the image.
+        """
+        sides = (self.rows, row), (self.columns, column)
+        # What has no units side by side is one unit.
+        rows, columns = (side.window(min(unit, len(side.spans) - 1)) for side, unit in sides)
+        return None if NOTHING in (rows, columns) else (rows, columns)
+
 
 def by_reach(block: Block, fields: Mapping[str, ReceptiveField]) -> list[str]:
     """Sort the block's branches by receptive field, the smallest first; ties as merged."""

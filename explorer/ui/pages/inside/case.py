@@ -9,8 +9,6 @@ from explorer.inspection.session import Session
 from explorer.ui.pages.inside.picture import Picture
 from explorer.ui.pages.inside.subject import Subject
 
-QUESTION = "ask"  # session key, and name in the address: which question is asked
-
 
 @dataclass(frozen=True, slots=True)
 class Case:

@@ -15,7 +15,7 @@ from explorer.ui import controls, query_params
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.gallery import gallery
 from explorer.ui.forms import choose
-from explorer.ui.pages.inside.case import QUESTION, Case
+from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import open_test_image
 from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
@@ -28,6 +28,8 @@ _GALLERY = "exciting images"
 
 def ask(name: str, channel: int) -> None:
     """Ask what excites a channel of a part when the page runs again, such as in a callback."""
+    from explorer.ui.pages.inside.questions import QUESTION  # which shows this one
+
     st.session_state.update({QUESTION: NAME, EXCITES: name, _key(name): channel})
 
 
@@ -84,13 +86,17 @@ def _usual(
     found: Mapping[str, Excitation],
     fields: Mapping[str, ReceptiveField],
 ) -> str:
-    """Return the last part whose units see a piece of the image, or else the last one."""
+    """Return the last part whose units see less than half of the image, or else the last one."""
     pieces = [
         name
         for name in names
-        if len(found[name].shape) == 3 and name in fields and not fields[name].is_everything
+        if len(found[name].shape) == 3 and name in fields and _is_piece(fields[name])
     ]
     return (pieces or names)[-1]
+
+
+def _is_piece(field: ReceptiveField) -> bool:
+    return field.area < 0.5 * field.rows.pixels * field.columns.pixels
 
 
 def _key(name: str) -> str:
@@ -125,7 +131,7 @@ def _images(case: Case, name: str, part: Excitation, channel: int) -> None:
         return
     if std == 0:
         st.info(
-            f"This channel gives {significant(mean, 3)} for every test image, so none excites it "
+            f"This channel gives {_written(mean)} for every test image, so none excites it "
             "more than another. A filter whose channel is 0 for every image is a dead filter."
         )
         return
@@ -159,11 +165,17 @@ def _tiles(
     tiles = []
     for each, pixels in zip(excited, images, strict=True):
         label = classes[int(session.labels[each.image])]
-        value = significant(each.value, 3).replace("-", "−")
+        value = _written(each.value)
         hint = f"Open test image {each.image}, {label}: value {value}"
         lines = [label, value]
         tiles.append(tile(pixels, each.image, lines, seen_by(each, field), hint))
     return tiles
+
+
+def _written(value: float) -> str:
+    """Write a value with three digits, so that values below one another can be compared."""
+    short = f"{value:#.3g}" if 0.001 <= abs(value) < 1000 else significant(value, 3)
+    return short.removesuffix(".").replace("-", "−")
 
 
 def _classes(case: Case, name: str, part: Excitation, channel: int) -> None:
@@ -198,8 +210,9 @@ def _words(case: Case, name: str, part: Excitation, channel: int, images: int) -
             "excited is where even that is smallest."
         )
         if field and not field.is_everything:
+            size = str(field) + (" pixels" if str(field)[-1].isdigit() else "")
             words.append(
-                f"Large is what the unit with this value sees ({field} pixels), hatched beyond the "
+                f"Large is what the unit with this value sees ({size}), hatched beyond the "
                 "border; the frame is its place in the image. Where all units of the map have the "
                 "same value there is no place, and the whole image is shown."
             )

@@ -22,7 +22,7 @@ from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
 from explorer.ui.pages.inside import feature_map, picker, questions, switches, walk, worth
-from explorer.ui.pages.inside.case import QUESTION, Case
+from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import CONTROLS, Picture, picture
 from explorer.ui.pages.inside.subject import Subject
 from explorer.ui.query_params import OneOf
@@ -73,7 +73,7 @@ def _whole() -> None:
         link = st.container()
     if picker.is_playing():
         st.caption("Stop playing to ask a question about this network.")
-    elif controls.is_shown(QUESTION) or worksheets.says(QUESTION):
+    elif controls.is_shown(questions.QUESTION) or worksheets.says(questions.QUESTION):
         questions.section(cases[0])
     if controls.is_shown(NAVIGATION):
         with link:

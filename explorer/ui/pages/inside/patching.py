@@ -8,7 +8,7 @@ from explorer.charts.exciting import tile
 from explorer.charts.patching import Carried, answers, carried
 from explorer.charts.style import branch_hues
 from explorer.inspection.effects import effects
-from explorer.inspection.parts import blocks, branches
+from explorer.inspection.parts import Part, blocks, branches, nodes
 from explorer.inspection.recording import softmax
 from explorer.inspection.results import costs
 from explorer.text import percent
@@ -23,7 +23,7 @@ from explorer.ui.words import plain
 DONOR, PATCH = "donor", "patch"  # names in the address
 _SEEN = "image of the donor"  # session key: the image that the donor was chosen for
 MOST_ROWS = 40  # of the chart of all parts; of a larger network those within others are left out
-_TALL = 560  # pixels of it that are seen at once
+_TALL = 700  # pixels of it that are seen at once
 
 
 def answer(case: Case) -> None:
@@ -40,7 +40,9 @@ def answer(case: Case) -> None:
     donor = session.test_image(number)
     given = session.record(donor, case.off).logits[0]
     patched = session.patched_each(case.chosen.pixels, donor, case.off)
-    rows = [row for row in costs(case.recording.parts) if row.name in patched]
+    # A branch of which the last layer has its name gives what that layer gives.
+    rows = list({row.name: row for row in reversed(costs(case.recording.parts))}.values())[::-1]
+    rows = [row for row in rows if row.name in patched]
     if not rows:
         st.info("The two images take different ways through this network.")
         return
@@ -60,14 +62,13 @@ def answer(case: Case) -> None:
                 "donor to which it says something else."
             )
             return
-        hues = {
-            block.branches[name].path: hue
-            for block in blocks(case.recording.parts)
-            for name, hue in branch_hues(block.branches).items()
-        }
-        found = [Carried(r.name, r.depth, hues.get(r.name, ""), shares[r.name]) for r in rows]
+        hues = _hues(case.recording.parts)
+        found = [
+            Carried(row.name, row.depth, *hues.get(row.name, ("", False)), shares[row.name])
+            for row in rows
+        ]
         shown = _fitting(found)
-        with st.container(height=_TALL if len(shown) > MOST_ROWS // 2 else "content", border=False):
+        with st.container(height=_TALL if len(shown) > MOST_ROWS else "content", border=False):
             chart(carried(shown, part), key="carried")
         st.caption(_caption(is_all=len(shown) == len(found)))
 
@@ -157,6 +158,17 @@ def _say(
         share = f"{100 * shares[part]:.0f} %".replace("-", "−")
         way = f" That is {share} of the way to the donor's answer."
     st.markdown(f"With **{plain(part)}** of the donor, the network {change}{whose}.{way}")
+
+
+def _hues(parts: Sequence[Part]) -> Mapping[str, tuple[str, bool]]:
+    """Return by name the hue of each branch and of what is within it, and whether it is within."""
+    found: dict[str, tuple[str, bool]] = {}
+    for block in blocks(parts):  # those within a branch come later, and have hues of their own
+        for name, hue in branch_hues(block.branches).items():
+            branch = block.branches[name]
+            found |= {node.name: (hue, True) for node in nodes(branch.parts)}
+            found[branch.path] = hue, False
+    return found
 
 
 def _fitting(found: Sequence[Carried]) -> Sequence[Carried]:

@@ -18,14 +18,14 @@ from explorer.ui.components.chart import chart
 from explorer.ui.failure import sentence
 from explorer.ui.forms import choose
 from explorer.ui.pages.inside import excites, patching, worth
-from explorer.ui.pages.inside.case import QUESTION, Case
+from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import open_test_image
 from explorer.ui.pages.inside.worth import INSTEAD, SHARES
 from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
 
-# Names in the address: what is chosen where a question is answered.
-CLASS, CAM, FILTERS = "class", "cam", "filters"
+# Names in the address: the question, and what is chosen where it is answered.
+QUESTION, CLASS, CAM, FILTERS = "ask", "class", "cam", "filters"
 GALLERY = 12
 
 
