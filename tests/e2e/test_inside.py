@@ -246,6 +246,8 @@ def test_a_donor_s_activation_changes_the_answer(page, app):
 
 def test_the_parts_are_stepped_through_by_hand_and_played_to_the_end(page, app):
     look(page, app, net=example("inception"))
+    # An action before the page has come to its end is a part of opening it.
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
     walk = page.get_by_role("group", name="Step through")
     opened = page.locator(".opened")
     expect(walk).to_contain_text("2 of 5")
