@@ -116,6 +116,7 @@ KEYS = {
     "inside": (
         *("net", "other", "epoch", "source", "filter", "image", "drawing", "picture", "off"),
         *("part", "scale", "ask", "instead", "shares", "class", "cam", "filters"),
+        *("excites", "channel", "donor", "patch"),
     ),
     "plugins": ("show",),
 }
@@ -146,7 +147,14 @@ class App:
             "net": [run.id for run in examples],
             "other": [run.id for run in examples],
             "epoch": ["1", "3", "10"],
-            "ask": ["Branches", "Pixels", "Filters", "Gradients", "Cost", "Linearity", "Mistakes"],
+            "ask": [
+                *("Branches", "Pixels", "Filters", "Gradients", "Cost", "Linearity", "Mistakes"),
+                *("Excites", "Patching"),
+            ],
+            "excites": ["conv1", "incep1", "incep1.branch5x5", "fc"],
+            "channel": ["0", "3", "87", "88"],
+            "donor": ["0", "1", "9999", "10000"],
+            "patch": ["conv1", "incep1.branch1x1", "incep2"],
             "filter": ["classified incorrectly", "least confident", "7"],
             "source": ["Test set", "Draw", "Upload"],
             "scale": ["map", "layer", "model"],

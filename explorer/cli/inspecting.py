@@ -41,6 +41,12 @@ def inspect(
             metavar="PART=IMAGE", help="Give a part what it gives for another test image."
         ),
     ] = None,
+    excites: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART:CHANNEL", help="Which test images excite a channel, such as conv1:3."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look inside a trained network: prediction, ablation, logit attribution, cost, linearity."""
@@ -65,7 +71,7 @@ def inspect(
         session = look_into(model, data, location=registry[run.spec.architecture].location)
         given = _patch(patch, len(data.test)) if patch else None
         with printing_to_stderr():
-            found = report(session, image, off or [], test_images, instead, given)
+            found = report(session, image, off or [], test_images, instead, given, excites)
         if maps:
             pixels = session.test_image(image)
             maps.write_bytes(to_npz(pixels, session.record(pixels, off or [])))

@@ -123,6 +123,31 @@ def _patching(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str]:
         )
 
 
+def _excites(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str | Table]:
+    if not (excites := found["excites"]):
+        return
+    channel = f"{excites['part']}:{excites['channel']}"
+    yield (
+        f"what excites {channel} in {excites['images']:,} test images; the class explains "
+        f"{100 * excites['explained']:.0f} % of its variance"
+    )
+    table = _table("excite it most", "value", "least", "value")
+    for most, least in zip(excites["most"], excites["least"], strict=True):
+        table.add_row(
+            f"image {most['image']}",
+            f"{most['value']:.3f}",
+            f"image {least['image']}",
+            f"{least['value']:.3f}",
+        )
+    yield table
+    table = _table("class", "mean", "std")
+    for name, mean, std in zip(
+        classes, excites["mean_by_class"], excites["std_by_class"], strict=True
+    ):
+        table.add_row(name, *("" if value is None else f"{value:.3f}" for value in (mean, std)))
+    yield table
+
+
 def _score(found: dict[str, Any], _: Sequence[str]) -> Iterator[str]:
     score = found["score"]
     yield (
@@ -185,6 +210,7 @@ def _linearity(found: dict[str, Any], _: Sequence[str]) -> Iterator[str]:
 _SECTIONS: Mapping[str, Callable[[dict[str, Any], Sequence[str]], Iterator[str | Table]]] = {
     "prediction": _prediction,
     "patching": _patching,
+    "excites": _excites,
     "score": _score,
     "parts": _parts,
     "ablation": _ablation,

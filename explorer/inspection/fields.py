@@ -53,6 +53,19 @@ class Extent:
         line = self._line(0)
         return line[0] if line else None
 
+    def window(self, unit: int) -> Span:
+        """Return the first and the last pixel of a unit's field, as if no border cut it off.
+
+        They may be beyond the border. Where they are unknown, they are those within the image.
+        """
+        size, stride, offset = self.size, self.stride, self.offset
+        within = self.spans[unit]
+        if size is None or offset is None or (unit and stride is None):
+            return within
+        first = offset + unit * (stride or 0)
+        last = first + size - 1
+        return (first, last) if (max(0, first), min(last, self.pixels - 1)) == within else within
+
     def _line(self, end: int) -> tuple[int, int | None] | None:
         """Where unit 0's span begins (or ends), and the distance to the next one's."""
         border = 0 if end == 0 else self.pixels - 1
@@ -124,6 +137,16 @@ class ReceptiveField:
             return fmean(last - first + 1 for first, last in extent.spans)
 
         return mean(self.rows) * mean(self.columns)
+
+    def window(self, row: int, column: int) -> tuple[Span, Span] | None:
+        """Return the rows and the columns that a unit sees, beyond the border where its field goes.
+
+        `None` if it sees nothing of the image.
+        """
+        sides = (self.rows, row), (self.columns, column)
+        # What has no units side by side is one unit.
+        rows, columns = (side.window(min(unit, len(side.spans) - 1)) for side, unit in sides)
+        return None if NOTHING in (rows, columns) else (rows, columns)
 
 
 def by_reach(block: Block, fields: Mapping[str, ReceptiveField]) -> list[str]:

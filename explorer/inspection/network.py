@@ -17,13 +17,15 @@ from explorer.inspection.activations import record
 from explorer.inspection.answers import answers
 from explorer.inspection.attribution import attribution, grad_cam
 from explorer.inspection.cost import measure
+from explorer.inspection.excitation import Excitation
+from explorer.inspection.exciting import excitations
 from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.gradients import branch_norms, gradient_norms
 from explorer.inspection.linearity import as_one_layer, linearity, linearity_between
 from explorer.inspection.logit_attribution import logit_attribution
 from explorer.inspection.outline import blank
 from explorer.inspection.parts import in_running_order
-from explorer.inspection.patching import patched
+from explorer.inspection.patching import patched, patched_each
 from explorer.inspection.receptive import receptive_fields
 from explorer.inspection.recording import Recording
 from explorer.inspection.results import (
@@ -95,6 +97,12 @@ class Network:
         means = self._mean_outputs(len(split)) if off and instead == "mean" else None
         with self._ablated(off, means):
             return answers(self._model, split)
+
+    def excitations(self, off: Collection[str], start: int, stop: int) -> Mapping[str, Excitation]:
+        """Run some test images."""
+        test, classes = self._data.test, self._data.spec.num_classes
+        with self._ablated(off):
+            return excitations(self._model, test, classes, range(start, stop))
 
     def linearity_between(self, first: str, last: str) -> Linearity:
         """Test a stretch."""
@@ -168,6 +176,15 @@ class Network:
         with self._ablated(off):
             logits = patched(self._model, self._seen, part, self._normalised(image), given)
         return logits.float().cpu().numpy()
+
+    def patched_each(
+        self, image: Pixels, donor: Pixels, off: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Run an image with each part in turn of another one's run."""
+        with self._ablated(off):
+            given, taken = self._normalised(image)[0], self._normalised(donor)[0]
+            found = patched_each(self._model, self._seen, given, taken)
+        return {name: logits.numpy() for name, logits in found.items()}
 
     @property
     def black(self) -> Tensor:

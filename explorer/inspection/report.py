@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.inspection.ablation import AblationError
+from explorer.inspection.excitation import Excited
 from explorer.inspection.fields import Extent, ReceptiveField
 from explorer.inspection.parts import UnknownPartError, blocks
 from explorer.inspection.recording import Recording, softmax, statistics
 from explorer.inspection.results import Instead, costs
 from explorer.inspection.scores import Answers
 from explorer.inspection.session import Pixels, Session
+from explorer.text import suggest
 
 MOST_MISTAKES = 20
 
@@ -27,6 +29,7 @@ def report(
     test_images: int = 0,
     instead: Instead = "zero",
     patch: tuple[str, int] | None = None,
+    excites: str | None = None,
 ) -> dict[str, Any]:
     """Look inside a network with one test image.
 
@@ -37,11 +40,13 @@ def report(
         test_images: Score on the first so many test images only; 0: on all of them.
         instead: What a branch that is off gives in the section `ablation`.
         patch: A part, and the index of the test image whose activation it is given.
+        excites: A channel such as `conv1:3`.
 
     Returns:
         `image`, `off`; the sections `prediction`, `patching` (the prediction with the patch, if one
-        is asked for), `parts` (shape, receptive field and statistics of each layer, operation,
-        branch and block), `score`, `ablation` (the score without each branch),
+        is asked for), `excites` (the test images that excite a channel most and least, and its
+        means by class, likewise), `parts` (shape, receptive field and statistics of each layer,
+        operation, branch and block), `score`, `ablation` (the score without each branch),
         `logit_attribution`, `cost`, `gradients`, `filters` and `linearity`; and `failed`, which has
         a sentence for each section that cannot be measured and is `None`. Losses are in nats,
         accuracies 0–1. `ablation`, `cost`, `gradients`, `filters` and `linearity` are of the
@@ -49,9 +54,9 @@ def report(
 
     Raises:
         AblationError: Something in `off` does not exist.
-        UnknownPartError: There is no such part to patch.
+        UnknownPartError: There is no such part to patch, or no such channel to excite.
     """
-    asked = _Asked(session, number, tuple(off), test_images or None, instead, patch)
+    asked = _Asked(session, number, tuple(off), test_images or None, instead, patch, excites)
     sections: dict[str, Any] = {}
     failed: dict[str, str] = {}
     for name, (words, section) in _SECTIONS.items():
@@ -80,6 +85,7 @@ class _Asked:
     test_images: int | None
     instead: Instead
     patch: tuple[str, int] | None
+    excites: str | None
 
     @property
     def image(self) -> Pixels:
@@ -112,6 +118,55 @@ def _patching(asked: _Asked) -> dict[str, Any] | None:
     donor = asked.session.test_image(number)
     logits = asked.session.patched(asked.image, donor, part, asked.off)
     return {"part": part, "image": number, **_predicted(logits[0])}
+
+
+def _excites(asked: _Asked) -> dict[str, Any] | None:
+    if asked.excites is None:
+        return None
+    name, _, number = asked.excites.rpartition(":")
+    found = asked.session.excitations(asked.off, asked.test_images)
+    if name not in found:
+        known = [f"{each}:0" for each in found]
+        raise UnknownPartError(
+            f"There is no channel {asked.excites!r}; {suggest(asked.excites, known)}"
+        )
+    part, field = found[name], asked.session.fields.get(name)
+    if not (number.isascii() and number.isdecimal()) or int(number) >= part.channels:
+        raise UnknownPartError(
+            f"{name} has {part.channels} channels, 0 to {part.channels - 1}, so there is no "
+            f"channel {number!r}."
+        )
+    channel = int(number)
+    mean, std = (_finite(float(each[channel])) for each in part.overall)
+    return {
+        "part": name,
+        "channel": channel,
+        "images": int(part.counts[:, channel].sum()),
+        "most": [_excited(each, field) for each in part.images(part.most, channel)],
+        "least": [_excited(each, field) for each in part.images(part.least, channel)],
+        "mean": mean,
+        "std": std,
+        "mean_by_class": list(map(_finite, part.means[:, channel].tolist())),
+        "std_by_class": list(map(_finite, part.stds[:, channel].tolist())),
+        "explained": float(part.explained[channel]),
+    }
+
+
+def _finite(value: float) -> float | None:
+    """Return a number, or `None` for what JSON does not have."""
+    return value if math.isfinite(value) else None
+
+
+def _excited(excited: Excited, field: ReceptiveField | None) -> dict[str, Any]:
+    """Return an image, and the first and last row and column that its most excited unit sees."""
+    window = field.window(*excited.unit) if field and excited.unit else None
+    return {
+        "image": excited.image,
+        "value": excited.value,
+        "unit": None if excited.unit is None else list(excited.unit),
+        "rows": None if window is None else list(window[0]),
+        "columns": None if window is None else list(window[1]),
+    }
 
 
 def _parts(asked: _Asked) -> list[dict[str, Any]]:
@@ -237,6 +292,7 @@ def _linearity(asked: _Asked) -> list[dict[str, Any]]:
 _SECTIONS: Mapping[str, tuple[str, Callable[[_Asked], Any]]] = {
     "prediction": ("The prediction", _prediction),
     "patching": ("The prediction with the patch", _patching),
+    "excites": ("What excites the channel", _excites),
     "parts": ("The output of each part", _parts),
     "score": ("The accuracy", _score),
     "ablation": ("Ablation", _ablation),

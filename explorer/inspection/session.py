@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.errors import explain
+from explorer.inspection.excitation import Excitation, affordable, all_merged
 from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.parts import Node, Part, branches, in_running_order, nodes
 from explorer.inspection.recording import Recording
@@ -270,6 +272,31 @@ class Session:
         asked = tuple(sorted(off)), number, instead if off else "zero"
         return self._once(self._weights, "answers", *asked)
 
+    def excitations(
+        self, off: Collection[str] = (), images: int | None = None
+    ) -> Mapping[str, Excitation]:
+        """Find the test images that excite each channel of each part most and least.
+
+        Args:
+            off: What is switched off, as `ablated` takes it.
+            images: Only the first so many test images; all of them if `None`.
+
+        Returns:
+            By the name of the part; one that gives neither maps nor features is left out.
+
+        Raises:
+            AblationError: Something in `off` does not exist.
+        """
+        total = len(self.labels)
+        number = total if images is None else min(images, total)
+        # Piece by piece, so that no question takes long, and none is asked twice.
+        size, switches = affordable(self.outline.macs, total), tuple(sorted(off))
+        pieces = (
+            self._once(self._weights, "excitations", switches, start, min(number, start + size))
+            for start in range(0, number, size)
+        )
+        return self.made("excitations", (switches, number), lambda: reduce(all_merged, pieces))
+
     def linearity_between(self, first: str, last: str) -> Linearity:
         """Find out whether what is from one part to another, both included, is affine.
 
@@ -362,6 +389,17 @@ class Session:
             UnknownPartError: There is no such part.
         """
         return self._of_image("patched", image, donor, part, tuple(off))
+
+    def patched_each(
+        self, image: Pixels, donor: Pixels, off: Collection[str] = ()
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Run an image with the output of each part in turn taken from the run of another image.
+
+        Returns:
+            The logits by the name of the part, `(num_classes,)`. A part that one of the images does
+            not pass is left out.
+        """
+        return self._of_image("patched_each", image, donor, tuple(off))
 
     def _of_image(self, question: str, image: Pixels, *args: Any) -> Any:
         said = tuple(_digest(a) if isinstance(a, np.ndarray) else a for a in (image, *args))

@@ -92,6 +92,10 @@ TABLE = (
     Row("class", "inside", "number", None, "the class whose pixels are shown; the predicted one"),
     Row("cam", "inside", "name", None, "the layer of Grad-CAM; the last"),
     Row("filters", "inside", "name", None, "the layer whose filters are shown; the first"),
+    Row("excites", "inside", "name", None, "the part one of whose channels is excited"),
+    Row("channel", "inside", "number", None, "the channel; the one whose class means differ most"),
+    Row("donor", "inside", "whole number", None, "the test image that gives its activation"),
+    Row("patch", "inside", "name", None, "the part that gives it; the branch that carries most"),
     Row("show", "plugins", "name", None, "what is looked at closely"),
 )
 

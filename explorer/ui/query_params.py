@@ -86,6 +86,7 @@ class _Visit:
         is_done: Whether the page came to its end.
         last: What was written last.
         refused: What it says and cannot be used.
+        is_quiet: Whether what changed is no action of the visitor's.
     """
 
     page: str
@@ -100,6 +101,7 @@ class _Visit:
     is_done: bool = False
     last: dict[str, list[str]] | None = None
     refused: list[str] = field(default_factory=list)
+    is_quiet: bool = False
 
 
 def follow(plan: Plan | None) -> None:
@@ -291,6 +293,11 @@ def put_all(name: str, values: Sequence[object]) -> None:
         visit.written[name] = [text_of(value) for value in values]
 
 
+def replace_entry() -> None:
+    """Let what the page writes replace the entry in the history: no visitor asked for it."""
+    _visit().is_quiet = True
+
+
 def drop_options() -> None:
     """Remove the options that the page did not come to: those of another network or recipe."""
     visit = _visit()
@@ -331,15 +338,19 @@ def _write(visit: _Visit) -> None:
     for name in visit.touched:
         written = visit.written.get(name, [])
         # What was replaced may be said once more.
-        before = [visit.said.get(name, [])] if visit.is_new else []
+        before = [visit.said.get(name, [])] if visit.is_new or visit.is_quiet else []
         visit.known[name] = [*before, written]
     visit.is_done = True
     is_written = wanted == said and visit.last in (None, wanted)
-    visit.last = wanted
+    earlier, visit.last = visit.last, wanted
     if is_written:
         return
     if visit.is_new:
         replace_address(urlencode(said, doseq=True), urlencode(wanted, doseq=True))
+    elif visit.is_quiet:
+        # The browser's part of Streamlit does not know what was replaced, and says it once more.
+        there = said if earlier is None else earlier
+        replace_address(urlencode(there, doseq=True), urlencode(wanted, doseq=True))
     else:
         st.query_params.from_dict(wanted)
 

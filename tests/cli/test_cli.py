@@ -966,6 +966,38 @@ def test_inspect_gives_a_part_what_it_gives_for_another_image(examples):
     assert "with block2.skip as for image 2 (patching): predicted" in shown
 
 
+def test_inspect_finds_what_excites_a_channel(examples):
+    arguments = ["inspect", examples["plain"], "--test-images", 300]
+    assert strictly(explorer(*arguments, "--json").stdout)["excites"] is None
+    found = strictly(explorer(*arguments, "--excites", "conv1:3", "--json").stdout)["excites"]
+    assert (found["part"], found["channel"], found["images"]) == ("conv1", 3, 300)
+    values = [each["value"] for each in found["most"]]
+    assert len(values) == 9
+    assert values == sorted(values, reverse=True)
+    assert values[0] > found["mean"] > found["least"][0]["value"]
+    first, last = found["most"][0]["rows"]
+    assert last - first == 4  # of a 5×5 convolution
+    assert first == found["most"][0]["unit"][0]
+    shown = explorer(*arguments, "--excites", "conv1:3").stdout
+    assert "what excites conv1:3 in 300 test images" in shown
+    assert f"image {found['least'][8]['image']}" in shown
+
+
+@pytest.mark.parametrize(
+    ("channel", "sentence"),
+    [
+        ("conv3:0", "There is no channel 'conv3:0'; did you mean 'conv1:0'?"),
+        ("conv1", "There is no channel 'conv1'; did you mean 'conv1:0'?"),
+        ("conv1:99", "conv1 has 10 channels, 0 to 9, so there is no channel '99'."),
+        ("conv1:x", "conv1 has 10 channels, 0 to 9, so there is no channel 'x'."),
+        ("", "There is no channel ''; "),
+    ],
+)
+def test_a_channel_that_is_not_there_excites_nothing(examples, channel, sentence):
+    arguments = ["inspect", examples["plain"], "--test-images", 10]
+    assert_refused(explorer(*arguments, "--excites", channel), sentence)
+
+
 def test_inspect_takes_the_mean_in_place_of_zeros(examples):
     arguments = ["inspect", examples["residual"], "--test-images", 200]
     lost = {}

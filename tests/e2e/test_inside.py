@@ -215,3 +215,64 @@ def test_a_file_that_is_no_picture_gets_a_sentence_and_a_picture_an_answer(page,
     page.locator("input[type=file]").set_input_files(tmp_path / "seven.jpg")
     expect(page.get_by_role("strong").filter(has_text="Predicted: 7 (")).to_be_visible()
     no_exception(page)
+
+
+def test_the_images_that_excite_a_channel_are_cropped_and_a_click_opens_one(page, app):
+    look(page, app, net=example("plain"), ask="Excites", excites="conv1", channel="3")
+    expect(page.get_by_text("Excite it most")).to_be_visible()
+    tiles = page.locator(".crops .tile")
+    expect(tiles).to_have_count(18)
+    expect(tiles.locator(".frame")).to_have_count(18)
+    box = tiles.first.locator(".crop").bounding_box()
+    assert box["width"] == box["height"] == 96
+    name = tiles.first.get_attribute("aria-label")
+    number = re.match(r"Open test image (\d+), ", name)[1]
+    tiles.first.click()
+    expect(page.get_by_text(f"Test image {number} is shown above.")).to_be_visible()
+    address_says(page, "image", *([number] if number != "0" else []))
+    no_exception(page)
+
+
+def test_a_donor_s_activation_changes_the_answer(page, app):
+    look(page, app, net=example("residual"), ask="Patching", patch="block2")
+    expect(page.get_by_text("in place of 7, as to the donor")).to_be_visible()
+    expect(page.get_by_text("That is 100 % of the way")).to_be_visible()
+    expect(page.locator(".crops .tile")).to_have_count(2)
+    page.get_by_role("button", name="Next of another class").click()
+    address_says(page, "donor", "2")
+    expect(page.get_by_text("the donor: 1")).to_be_visible()
+    no_exception(page)
+
+
+def test_the_parts_are_stepped_through_by_hand_and_played_to_the_end(page, app):
+    look(page, app, net=example("inception"))
+    # An action before the page has come to its end is a part of opening it.
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+    walk = page.get_by_role("group", name="Step through")
+    opened = page.locator(".opened")
+    expect(walk).to_contain_text("2 of 5")
+    expect(walk).to_contain_text("10×12×12 → 88×12×12, 19,104 parameters")
+    walk.get_by_role("button", name="Previous part").click()
+    expect(walk).to_contain_text("1 of 5")
+    expect(opened).to_have_attribute("data-name", "conv1")
+    expect(walk.get_by_role("button", name="Previous part")).to_be_disabled()
+    address_says(page, "part", "conv1")
+    entries = page.evaluate("history.length")
+    walk.get_by_role("button", name="Step through").click()
+    expect(walk.get_by_role("button", name="Pause")).to_be_visible()
+    expect(opened).to_have_attribute("data-name", "incep1")
+    walk.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(2500)
+    place = walk.locator(".place").text_content()
+    page.wait_for_timeout(2500)
+    expect(walk.locator(".place")).to_have_text(place)
+    walk.get_by_role("button", name="Step through").click()
+    expect(walk).to_contain_text("5 of 5")
+    expect(page.get_by_role("img", name=re.compile("^linear: 10 maps"))).to_be_visible()
+    expect(walk.get_by_role("button", name="Step through")).to_be_visible()
+    expect(walk.get_by_role("button", name="Next part")).to_be_disabled()
+    address_says(page, "part", "linear")
+    assert page.evaluate("history.length") == entries  # what is played is no action
+    page.go_back()
+    expect(walk).to_contain_text("2 of 5")
+    no_exception(page)

@@ -318,6 +318,7 @@ ASKED_OF_AN_IMAGE = {
         image, "second", off
     ),
     "patched": lambda session, image, off: session.patched(image, IMAGE, "first", off),
+    "patched_each": lambda session, image, off: session.patched_each(image, IMAGE, off),
 }
 
 
@@ -704,6 +705,8 @@ def test_a_session_gives_equal_answers_however_it_is_asked(drawn, data):
             "grad_cam": told(lambda: session.grad_cam(image, target, conv, off)),
             "contributions": session.logit_attribution(image, block, off) if block else None,
             "patched": session.patched(image, donor, part, off),
+            "patched_each": session.patched_each(image, donor, off),
+            "excitations": session.excitations(off, 7),
             "report": {
                 **report(session, number, off, 7, instead, (part, other)),
                 "cost": None,  # whose milliseconds differ from time to time

@@ -26,7 +26,7 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.run import RunSpec, Status
 from explorer.training.recipe import preset
 from explorer.ui import state
-from explorer.ui.pages.inside import feature_map, questions, subject, worth
+from explorer.ui.pages.inside import feature_map, questions, subject, walk, worth
 
 
 def inside_page():
@@ -110,6 +110,8 @@ STATES = [
     f"source=Draw&drawing={SEVEN}&off=block2.skip&ask=Filters&filters=block1.conv1",
     f"source=Upload&picture={PICTURE}&ask=Mistakes",
     "source=Draw",
+    "ask=Excites&excites=block1.conv1&channel=3",
+    "image=4&ask=Patching&donor=17&patch=block1.skip",
 ]
 
 
@@ -196,6 +198,8 @@ def test_all_test_images_are_scored_when_it_is_asked_for(app):
         ("Cost", "What does each part cost?"),
         ("Linearity", "Is a block more than one layer?"),
         ("Mistakes", "Which class is taken for which (confusion matrix)?"),
+        ("Excites", "standard deviations above the mean of all images"),
+        ("Patching", "of the way to the donor's answer"),
     ],
 )
 def test_every_question_has_an_answer_for_networks_with_blocks_and_without(
@@ -431,6 +435,8 @@ def test_the_page_and_the_command_show_the_same_numbers(app, monkeypatch):
         ("Gradients", "gradients", "Gradients cannot be measured: "),
         ("Filters", "filters", "Filters cannot be measured: "),
         ("Mistakes", "answers", "The confusion matrix cannot be measured: "),
+        ("Excites", "excitations", "What excites a channel cannot be measured: "),
+        ("Patching", "patched_each", "Patching cannot be measured: "),
     ],
 )
 def test_a_figure_that_fails_says_why_and_the_rest_of_the_page_is_there(
@@ -569,3 +575,107 @@ def test_a_branch_may_give_its_mean_in_place_of_zeros(app):
     switch.set_value("mean").run()
     assert not app.exception
     assert "gives its mean" in texts(app)
+
+
+def written(app) -> dict[str, list[str]]:
+    return app.session_state["visit"].written
+
+
+def test_a_channel_s_images_are_found_among_all_test_images_when_it_is_asked_for(app):
+    app.query_params.update({"net": example("plain"), "ask": "Excites", "excites": "conv1"})
+    app.run()
+    assert "Among the first 2,000 test images" in texts(app)
+    app.button(key="go through").click().run()
+    assert not app.exception
+    assert "Among all 10,000 test images" in texts(app)
+    assert "go through" not in {button.key for button in app.button}
+    assert "5×5 pixels" in texts(app)
+
+
+def test_another_part_has_its_own_channel_and_both_come_back(app):
+    app.query_params.update({"net": example("plain"), "ask": "Excites", "excites": "conv1"})
+    app.run()
+    app.selectbox(key="channel of conv1").set_value(3).run()
+    assert written(app)["channel"] == ["3"]
+    app.selectbox(key="excites").set_value("conv2").run()
+    assert not app.exception
+    assert "channel" not in written(app)
+    app.selectbox(key="excites").set_value("conv1").run()
+    assert written(app)["channel"] == ["3"]
+
+
+def test_a_map_s_dialog_can_ask_what_excites_it(app):
+    def page():
+        import streamlit as st
+
+        from explorer.ui.pages.inside import excites
+        from explorer.ui.pages.inside import page as inside
+
+        st.button("ask", key="dialog", on_click=excites.ask, args=("conv1", 2))
+        inside.page()
+
+    asked = AppTest.from_function(page, default_timeout=120)
+    asked.query_params["net"] = example("plain")
+    asked.run()
+    asked.button(key="dialog").click().run()
+    assert not asked.exception
+    found = {name: written(asked)[name] for name in ("ask", "excites", "channel")}
+    assert found == {"ask": ["Excites"], "excites": ["conv1"], "channel": ["2"]}
+
+
+def test_a_dead_channel_says_so_in_place_of_images(app):
+    query = {"net": example("plain"), "ask": "Excites", "excites": "conv1", "off": "conv1:3"}
+    app.query_params.update({**query, "channel": "3"})
+    app.run()
+    assert not app.exception
+    assert "This channel gives 0 for every test image" in texts(app)
+
+
+def test_the_donor_is_of_another_class_and_the_next_one_of_a_third(app):
+    app.query_params.update({"net": example("residual"), "ask": "Patching"})
+    app.run()
+    labels = [7, 2, 1]  # of the first test images
+    assert app.number_input(key="donor").value == 1
+    assert "donor" not in written(app)
+    app.button(key="next donor").click().run()
+    assert not app.exception
+    assert app.number_input(key="donor").value == 2
+    assert written(app)["donor"] == ["2"]
+    assert labels[app.number_input(key="donor").value] not in labels[:2]
+    # Another image of the donor's class: the donor gives way.
+    app.session_state["image"] = 2
+    app.run()
+    assert not app.exception
+    assert app.number_input(key="donor").value == 0
+
+
+def test_a_donor_of_the_same_class_gets_a_sentence(app):
+    query = {"net": example("residual"), "ask": "Patching", "donor": "17"}
+    app.query_params.update(query)
+    app.run()
+    assert not app.exception
+    assert "The network says 7 to both images. Choose a donor" in texts(app)
+
+
+def test_all_that_follows_of_the_donor_gives_its_answer(app):
+    query = {"net": example("residual"), "ask": "Patching", "donor": "1", "patch": "linear"}
+    app.query_params.update(query)
+    app.run()
+    assert not app.exception
+    said = texts(app)
+    assert "in place of 7, as to the donor. That is 100 % of the way to the donor's answer." in said
+
+
+def test_the_walk_goes_through_all_parts_and_says_what_each_does():
+    inner = Branches({"skip": nn.Identity(), "conv": nn.Conv2d(3, 3, 1)}, merge="add")
+    ways = {"a": nn.Sequential(inner, nn.ReLU()), "b": nn.Conv2d(3, 2, 3, padding=1)}
+    model = nn.Sequential(
+        nn.Conv2d(2, 3, 1), nn.ReLU(), Branches(ways), nn.Flatten(), nn.Linear(5 * 64, 3)
+    )
+    lines = [walk.line(step) for step in walk.through(parts_of(model))]
+    assert lines == [
+        "0: conv 1×1, ReLU; 2×8×8 → 3×8×8, 9 parameters",
+        "2: 2 branches from one input, concatenated; 3×8×8 → 5×8×8, 68 parameters",
+        "2.a.0: 2 branches from one input, added up; 3×8×8 → 3×8×8, 12 parameters",
+        "3: flatten, linear; 5×8×8 → 3, 963 parameters",
+    ]

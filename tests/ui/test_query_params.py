@@ -39,6 +39,8 @@ def page():
             if (said := query_params.news("off")) is not None:
                 st.session_state["off"] = said
             query_params.put_all("off", st.session_state.get("off", []))
+            if st.session_state.get("quiet"):
+                query_params.replace_entry()
         else:
             query_params.take("a.rate", Number(float, 0, 1, is_optional=True))
             st.session_state.setdefault("a.rate", 0.5)
@@ -290,3 +292,22 @@ def test_the_fuzzer_tries_every_name():
 def test_a_name_that_no_page_has_is_not_taken():
     with pytest.raises(KeyError):
         query_params.take("image", OneOf([1]))  # outside of a page
+
+
+def test_what_no_visitor_asked_for_replaces_the_entry_in_the_history(app):
+    app.run()
+    app.session_state["image"] = 4
+    app.run()
+    assert said(app) == {"image": ["4"]}
+    for image in (5, 6):
+        app.session_state["image"] = image
+        app.session_state["quiet"] = True
+        app.run()
+        assert not app.exception
+        # The server is told of the entry that was replaced as long as nothing else is entered.
+        assert said(app) == {"image": ["4"]}
+        assert replaced(app) == [f"image={image}"]
+    app.session_state["quiet"] = False
+    app.session_state["image"] = 7
+    app.run()
+    assert said(app) == {"image": ["7"]}

@@ -22,7 +22,7 @@ from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
-from explorer.ui.pages.inside import feature_map, opening, picker, questions, switches, worth
+from explorer.ui.pages.inside import feature_map, opening, picker, questions, switches, walk, worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import CONTROLS, Picture, picture
 from explorer.ui.pages.inside.subject import Subject
@@ -180,6 +180,7 @@ def _network(place: int, case: Case, scale: Scale, others: Sequence[Maps]) -> No
         return
     with case.subject.figure("The overview"):
         _overview(place, case, stage)
+        walk.show(place, case, stage)
     accuracy = ""
     with case.subject.figure("The accuracy"):
         accuracy = _standing(case)

@@ -17,7 +17,7 @@ from explorer.ui import controls, query_params, state
 from explorer.ui.components.chart import chart
 from explorer.ui.failure import sentence
 from explorer.ui.forms import choose
-from explorer.ui.pages.inside import worth
+from explorer.ui.pages.inside import excites, patching, worth
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import open_test_image
 from explorer.ui.pages.inside.worth import INSTEAD, SHARES
@@ -45,7 +45,7 @@ def section(case: Case) -> None:
         ),
     )
     query_params.put(QUESTION, question)
-    for name in (INSTEAD, SHARES, CLASS, CAM, FILTERS):  # each question has its own
+    for name in dict.fromkeys(name for names in _NAMES.values() for name in names):
         if name not in _NAMES.get(question, ()):
             query_params.put(name, None)
     if case.off and question in _INTACT:
@@ -282,6 +282,14 @@ _QUESTIONS: dict[str, tuple[str, Callable[[Case], None]]] = {
     "Cost": ("Cost", _cost),
     "Linearity": ("Linearity", _linearity),
     "Mistakes": ("The confusion matrix", _mistakes),
+    excites.NAME: ("What excites a channel", excites.answer),
+    "Patching": ("Patching", patching.answer),
 }
-_NAMES = {"Branches": (INSTEAD, SHARES), "Pixels": (CLASS, CAM), "Filters": (FILTERS,)}
+_NAMES = {  # each question has its own
+    "Branches": (INSTEAD, SHARES),
+    "Pixels": (CLASS, CAM),
+    "Filters": (FILTERS,),
+    excites.NAME: (excites.EXCITES, excites.CHANNEL),
+    "Patching": (patching.DONOR, patching.PATCH),
+}
 _INTACT = ("Filters", "Gradients", "Cost", "Linearity")  # that switches have no effect on
