@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from explorer.data.cache import peek
 from explorer.data.dataset import DataSet
@@ -38,6 +37,8 @@ def samples(dataset: DataSet, cache: Path) -> Samples | None:
         dataset: The data set.
         cache: The folder of the decoded data sets.
     """
+    from PIL import Image
+
     arrays = peek(dataset, cache)
     if arrays is None:
         return None
