@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from explorer.data.cache import peek
 from explorer.data.dataset import DataSet
@@ -68,6 +67,8 @@ def training_images(dataset: DataSet, cache: Path, numbers: Sequence[int]) -> Sa
 
 def _column(images: NDArray[np.uint8]) -> bytes:
     """Return images, `(N, C, H, W)`, one below the other in a PNG."""
+    from PIL import Image  # which takes long to load
+
     count, channels, height, width = images.shape
     column = images.transpose(0, 2, 3, 1).reshape(count * height, width, channels)
     picture = Image.fromarray(np.ascontiguousarray(column if channels == 3 else column[:, :, 0]))

@@ -1,6 +1,6 @@
 """Says how a visitor's run compares with the recorded example that is nearest to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from explorer.charts.looks import family
@@ -10,7 +10,9 @@ from explorer.statistics.verdicts import points
 from explorer.ui.words import plain
 
 
-def comparison(runs: Sequence[Run], examples: Sequence[Run], seeds: Spread | None) -> str:
+def comparison(
+    runs: Sequence[Run], examples: Sequence[Run], seeds: Callable[[], Spread | None]
+) -> str:
     """Compare the first run that is over with an example, as Markdown; empty if none is.
 
     The nearest example is one of the same network, or else the one of the nearest accuracy.
@@ -18,7 +20,7 @@ def comparison(runs: Sequence[Run], examples: Sequence[Run], seeds: Spread | Non
     Args:
         runs: Those on the chart, the newest first.
         examples: The recorded ones.
-        seeds: What seeds alone do.
+        seeds: Returns what seeds alone do; it is asked where there is something to compare.
     """
     over = [run for run in runs if run.epochs and not run.status.is_live and run not in examples]
     if not over or not examples:
@@ -38,9 +40,9 @@ def comparison(runs: Sequence[Run], examples: Sequence[Run], seeds: Spread | Non
     other = f"the recorded {plain(nearest.spec.architecture)}"
     text = f"**{name}** ({100 * mean:.2f} %, {how}) is {_place(mean - known)} {other} "
     text += f"({100 * known:.2f} %, {_after(nearest)})."
-    if seeds is None:
+    if (spread := seeds()) is None:
         return text
-    chance = seeds.chance(accuracies, [known])
+    chance = spread.chance(accuracies, [known])
     is_more = abs(mean - known) > chance
     return (
         f"{text} Seeds alone make two such nets differ by up to {points(chance)} in 19 of 20 "
