@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from explorer.data.loader import Data
 from explorer.inspection.ablation import Means, ablated, channels_of, mean_outputs
-from explorer.inspection.activations import record
+from explorer.inspection.activations import dead_channels, record
 from explorer.inspection.answers import answers
 from explorer.inspection.attribution import attribution, grad_cam
 from explorer.inspection.cost import measure
@@ -95,6 +95,11 @@ class Network:
         means = self._mean_outputs(len(split)) if off and instead == "mean" else None
         with self._ablated(off, means):
             return answers(self._model, split)
+
+    def dead(self, images: int) -> Mapping[str, Sequence[int]]:
+        """Run the first test images."""
+        split = self._data.test.first(images)
+        return dead_channels(self._model, split.normalise(split.images))
 
     def linearity_between(self, first: str, last: str) -> Linearity:
         """Test a stretch."""

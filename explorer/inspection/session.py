@@ -270,6 +270,14 @@ class Session:
         asked = tuple(sorted(off)), number, instead if off else "zero"
         return self._once(self._weights, "answers", *asked)
 
+    def dead(self, images: int) -> Mapping[str, Sequence[int]]:
+        """Find the channels that are 0 everywhere for each of the first so many test images.
+
+        Returns:
+            Their numbers by the name of the part; parts without any are left out.
+        """
+        return self._once(self._weights, "dead", min(images, len(self.labels)))
+
     def linearity_between(self, first: str, last: str) -> Linearity:
         """Find out whether what is from one part to another, both included, is affine.
 

@@ -79,6 +79,13 @@ TABLE = (
     Row("class", "inside", "number", None, "the class whose pixels are shown; the predicted one"),
     Row("cam", "inside", "name", None, "the layer of Grad-CAM; the last"),
     Row("filters", "inside", "name", None, "the layer whose filters are shown; the first"),
+    Row(
+        "cell",
+        "inside",
+        "two numbers, as in `7-2`",
+        None,
+        "the correct and the predicted class whose images are shown",
+    ),
     Row("show", "plugins", "name", None, "what is looked at closely"),
 )
 

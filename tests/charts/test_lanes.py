@@ -13,7 +13,8 @@ from torch import nn
 from explorer.branches import Branches
 from explorer.charts.lanes import View, lanes, limit
 from explorer.charts.stages import stages
-from explorer.charts.style import POSITIVE, SIGNED, branch_hues
+from explorer.charts.hues import branch_hues
+from explorer.charts.style import POSITIVE, SIGNED
 from explorer.inspection.activations import record
 from explorer.inspection.parts import blocks
 from explorer.inspection.receptive import receptive_fields
@@ -84,7 +85,7 @@ def test_lanes_come_in_the_order_of_what_they_see_in_the_hues_of_their_branches(
         "branch3x3",
     ]
     for lane in drawn["lanes"]:
-        assert lane["hue"] == branch_hues(view.stage.branches)[lane["name"]]
+        assert lane["hue"] == branch_hues(view.stage)[lane["name"]]
     assert drawn["lanes"][1]["facts"][0] == "sees 10×10 pixels"
     assert [stage["text"] for stage in drawn["lanes"][3]["stages"]] == [
         "conv 1×1",
@@ -96,7 +97,7 @@ def test_lanes_come_in_the_order_of_what_they_see_in_the_hues_of_their_branches(
 def test_a_concatenation_is_striped_in_its_branches_hues_in_the_order_of_its_channels():
     view = view_of("inception", "incep1")
     merge = lanes(view, IMAGE, "layer")["merge"]
-    hues = branch_hues(view.stage.branches)
+    hues = branch_hues(view.stage)
     assert [(part["name"], part["channels"]) for part in merge["strip"]] == [
         ("branch1x1", 16),
         ("branch5x5", 24),

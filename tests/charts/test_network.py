@@ -16,7 +16,7 @@ from explorer.charts.layout import lay_out
 from explorer.charts.marks import LARGE, SIZE, Group, Words, fitted, text_width, wrapped
 from explorer.charts.network import Box, Fork, Lane, Repeat, fold, network, walk
 from explorer.charts.stages import stage_name, stages
-from explorer.charts.style import branch_hues
+from explorer.charts.hues import branch_hues
 from explorer.charts.svg import network_svg
 from explorer.inspection.fields import by_reach
 from explorer.inspection.outline import outline
