@@ -256,7 +256,7 @@ def shares(
             y=sums,
             mode="markers",
             name="logit",
-            marker={"symbol": "line-ew-open", "size": 26, "color": RUNS[1], "line": {"width": 3}},
+            marker={"symbol": "line-ew-open", "size": 20, "color": RUNS[1], "line": {"width": 3}},
             customdata=[[own, signed(y, 3)] for own, y in zip(names, sums, strict=True)],
             hovertemplate="logit of class %{customdata[0]}: %{customdata[1]}<extra></extra>",
         )

@@ -27,23 +27,20 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 _REORDERS = ("Flatten", "Unflatten", "Permute")
 PERCENTILE = 99  # so that a single bright pixel does not darken all others
 MOST_TILES = 256  # of one mosaic
-QUIET = 0.02  # of where a mosaic's colours end; a map that stays below is dimmed
+QUIET = 0.05  # of where a mosaic's colours end; a map that stays below is dimmed
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """How much each branch of a block gave to the logit of one class.
+    """How much each branch of a block gave to the answer.
 
     Attributes:
-        values: By the branch's name.
-        target: The class.
-        exact: Whether they and the bias sum to the logit; otherwise each is how far the logit falls
-            when the branch is switched off.
+        values: How far the logit falls when the branch is switched off, by the branch's name.
+        target: The class that the logit is of.
     """
 
     values: Mapping[str, float]
     target: str
-    exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +119,7 @@ def lanes(
 def _shares_words(shares: Shares | None) -> str:
     if shares is None:
         return ""
-    if shares.exact:
-        return f"Bar beside a switch: what the branch adds to the logit of {shares.target}."
-    return f"Bar beside a switch: how far the logit of {shares.target} falls without the branch."
+    return f"Bar beside a switch: by how much the logit of {shares.target} falls if it is off."
 
 
 def _title(stage: Stage) -> str:

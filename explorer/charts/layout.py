@@ -285,7 +285,8 @@ class _Layout:
             for shift in (2 * STACK, STACK, 0)
         ]
         title = f"{repeat.times} times the same: {', '.join(names_of(repeat))}"
-        group = Group((*frames, Words(*place, text, "start", style)), title, "folded")
+        label = Group((Words(*place, text, "start", style),), title, "folded")
+        group = Group((*frames, label), title)
         into = ((0.0, 0.0), (start + inner.entry, 0.0))
         out = ((start + inner.exit, 0.0), (length, 0.0))
         ribbons = (
@@ -318,7 +319,7 @@ class _Layout:
         length = 2 * (PAD + FAN) + between + end
         name, merge = (
             fork.names[0] + " …" * (len(fork.names) > 1),
-            fork.shape if fork.is_brief else f"{fork.merge} {fork.shape}".rstrip(),
+            (fork.is_brief and fork.shape) or f"{fork.merge} {fork.shape}".rstrip(),
         )
         most = max(LONGEST_NAME, (length if self.horizontal else before + after) - 2 * PAD)
         name, merge = fitted(name, most, "bold"), fitted(merge, most)

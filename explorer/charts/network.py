@@ -211,17 +211,18 @@ def network(
 
 
 def _brief(chain: Chain) -> Chain:
-    """Return a chain in which each fork is brief that is not open and has no open one within."""
+    """Return a chain in which each fork is brief, unless it, or one within, is open or changed."""
     return tuple(map(_briefly, chain))
 
 
 def _briefly(node: Node) -> Node:
     if isinstance(node, Repeat):
         return replace(node, chain=_brief(node.chain))
-    if isinstance(node, Box) or node.is_opened:
+    if isinstance(node, Box):
         return node
-    if any(isinstance(inner, Fork) and inner.is_opened for inner in walk((node,))):
-        return node
+    for inner in walk((node,)):
+        if inner.is_off if isinstance(inner, Lane) else inner.is_opened:
+            return node
     lanes = [replace(lane, chain=_brief(lane.chain)) for lane in node.lanes]
     return replace(node, lanes=tuple(lanes), is_brief=True)
 

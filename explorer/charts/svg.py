@@ -116,6 +116,8 @@ def network_svg(
 
 def _entries(chain: Chain, horizontal: bool, with_pictures: bool) -> list[tuple[str, str]]:
     """Return what the legend explains: the kind of each sample, and its words."""
+    if not chain:
+        return []
     channels, macs = largest(chain)
     entries = [("bars", f"{'height' if horizontal else 'width'}: channels, up to {channels:,}")]
     if macs > 1:
@@ -216,6 +218,8 @@ class _Pen:
         Returns:
             The legend, and the size of the whole.
         """
+        if not entries:
+            return "", width, height
         rooms = [SAMPLE + 6 + text_width(words) for _, words in entries]
         width = max([width, *(room + 2 * MARGIN for room in rooms)])
         x, y = float(MARGIN), height + LINE
@@ -235,7 +239,7 @@ class _Pen:
             return self.words(x, y, "×n", "start", "bold")
         if kind == "map":
             place = f'x="{_n(x + 4)}" y="{_n(y - 7)}" width="14" height="14"'
-            seven = f"M {_n(x + 8)},{_n(y - 4)} h 7 l -4,9"
+            seven = f"M {_n(x + 8)},{_n(y - 4)} H {_n(x + 15)} L {_n(x + 11)},{_n(y + 5)}"
             return f'<rect class="capsule" {place}/><path class="drawn" d="{seven}"/>'
         if kind == "lines":
             return "".join(

@@ -3,7 +3,8 @@
 import base64
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,8 @@ def png(values: NDArray[np.float32]) -> str:
     return _picture(codes, _palette(SIGNED if signed else POSITIVE))
 
 
-def _palette(ramp: Sequence[tuple[float, str]]) -> NDArray[np.uint8]:
+@cache
+def _palette(ramp: tuple[tuple[float, str], ...]) -> NDArray[np.uint8]:
     """Return `LEVELS` colours along a ramp, `(LEVELS, 3)`."""
     places = np.linspace(0, 1, LEVELS)
     stops = [place for place, _ in ramp]

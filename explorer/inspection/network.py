@@ -20,7 +20,7 @@ from explorer.inspection.cost import measure
 from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.gradients import branch_norms, gradient_norms
 from explorer.inspection.linearity import as_one_layer, linearity, linearity_between
-from explorer.inspection.logit_attribution import logit_attribution
+from explorer.inspection.logit_attribution import logit_attribution, logit_falls
 from explorer.inspection.outline import blank
 from explorer.inspection.parts import in_running_order
 from explorer.inspection.patching import patched
@@ -164,6 +164,13 @@ class Network:
         """Divide the logits among the branches of a block."""
         with self._ablated(off):
             return logit_attribution(self._model, self._seen, block, self._normalised(image))
+
+    def logit_falls(
+        self, image: Pixels, block: str, off: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Switch the branches of a block off, one after the other."""
+        with self._ablated(off):
+            return logit_falls(self._model, self._seen, block, self._normalised(image))
 
     def patched(
         self, image: Pixels, donor: Pixels, part: str, off: Collection[str]

@@ -358,6 +358,18 @@ class Session:
         """Divide the logits of one image among the branches of a block."""
         return self._of_image("logit_attribution", image, block, tuple(off))
 
+    def logit_falls(
+        self, image: Pixels, block: str, off: Collection[str] = ()
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Find out how far each logit of one image falls without each branch of a block.
+
+        Where the logit attribution is exact, this is the same, and sooner found.
+
+        Returns:
+            By the branch's name, `(num_classes,)`.
+        """
+        return self._of_image("logit_falls", image, block, tuple(off))
+
     def patched(
         self, image: Pixels, donor: Pixels, part: str, off: Collection[str] = ()
     ) -> NDArray[np.float32]:

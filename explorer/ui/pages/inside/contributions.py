@@ -9,25 +9,23 @@ from explorer.ui.pages.inside import picker
 from explorer.ui.pages.inside.case import Case
 
 AFFORDED = 3 * 10**9  # multiply-adds that may be added to each switch
-IMAGES = 200  # test images; a channel that is 0 for all of them is called dead
-_EACH = 9  # images in each pass of a logit attribution: the picture, and those that test it
+IMAGES = 100  # test images; a channel that is 0 for all of them is called dead
 
 
 def shares(case: Case, stage: Stage) -> Shares | None:
     """Return what each branch of a block gave to the logit of the predicted class.
 
     There is none while epochs are played, for an empty picture, and of a network that would take
-    too long; the question *Branches* below has an answer for these as well.
+    too long.
     """
     if not isinstance(stage, Block) or picker.is_playing() or not case.chosen.pixels.any():
         return None
-    passes = 2 * len(stage.branches) + 2
-    if case.session.outline.macs * _EACH * passes > AFFORDED:
+    if case.session.outline.macs * (len(stage.branches) + 1) > AFFORDED:
         return None
     best = int(case.recording.logits[0].argmax())
-    found = case.session.logit_attribution(case.chosen.pixels, stage.name, case.off)
-    values = {name: float(each[0, best]) for name, each in found.branches.items()}
-    return Shares(values, case.subject.dataset.classes[best], found.exact)
+    found = case.session.logit_falls(case.chosen.pixels, stage.name, case.off)
+    values = {name: float(each[best]) for name, each in found.items()}
+    return Shares(values, case.subject.dataset.classes[best])
 
 
 def dead(case: Case) -> Mapping[str, Sequence[int]]:

@@ -21,12 +21,18 @@ _KEY = "standing"
 
 _STYLE = f"""<style>
 div:has(> .st-key-{_KEY}) {{
-  position: sticky; top: 3.75rem; z-index: 20; background: var(--st-background-color, Canvas);
+  position: sticky; top: 3.75rem; z-index: 20; background: light-dark(#fff, #171614);
   border-bottom: 1px solid rgb(128 128 128 / 0.25); padding: 0.4rem 0;
 }}
-.st-key-{_KEY} {{ flex-wrap: nowrap; gap: 0.75rem; }}
+.st-key-{_KEY} {{ flex-wrap: nowrap; gap: 0.25rem 0.75rem; }}
 .st-key-{_KEY} strong {{ font-size: 1.1em; }}
 .st-key-{_KEY} img {{ image-rendering: pixelated; outline: 1px solid rgb(128 128 128 / 0.5); }}
+@media (max-width: 640px) {{
+  .st-key-{_KEY} img {{ width: 56px !important; }}
+  .st-key-{_KEY} p {{ font-size: 0.875rem; line-height: 1.35; }}
+  .st-key-{_KEY} [data-testid=stCaptionContainer] {{ display: none; }}
+  .st-key-{_KEY} button {{ min-height: 0; padding: 0.15rem 0.4rem; }}
+}}
 </style>"""
 
 
@@ -47,7 +53,7 @@ def show(cases: Sequence[Case]) -> None:
             name = f"{plain(names[case.subject.run.id])}, {case.subject.moment}: "
             st.markdown(f"{name if len(cases) > 1 else ''}**{plain(predicted(case))}**")
             with case.subject.figure("The accuracy"):
-                st.markdown(_accuracy(case))
+                _accuracy(case)
     if any(case.off for case in cases) and controls.is_shown(switches.OFF):
         st.button("Switch all on", key="all on", on_click=switches.switch_all_on)
 
@@ -76,19 +82,21 @@ def recorded_accuracy(subject: Subject) -> float:
     return next(e for e in subject.run.epochs if e.epoch == subject.epoch).test_accuracy
 
 
-def _accuracy(case: Case) -> str:
+def _accuracy(case: Case) -> None:
     """Say the accuracy of the network, and what is lost of it by what is off."""
     subject, off = case.subject, case.off
     words = f"Test accuracy {100 * recorded_accuracy(subject):.2f} %"
-    if not off:
-        return words
     without = ", ".join(map(code, off))
-    if picker.is_playing():  # scoring would slow it down
-        return f"{words} with everything on, {without} is off"
-    images = worth.images(subject, off)
-    intact, now = case.session.answers((), images), case.session.answers(off, images)
-    found = difference(intact.correct, now.correct)
-    places = 1 if images else 2
-    value, low, high = (signed(100 * end, places) for end in (found.value, found.low, found.high))
-    on = f"the first {images:,}" if images else f"all {found.n:,}"
-    return f"{words}, **{value} points** without {without} ({low} to {high}, {on} images)"
+    if not off:
+        st.markdown(words)
+    elif picker.is_playing():  # scoring would slow it down
+        st.markdown(f"{words} with everything on; {without} is off")
+    else:
+        images = worth.images(subject, off)
+        intact, now = case.session.answers((), images), case.session.answers(off, images)
+        found = difference(intact.correct, now.correct)
+        places = 1 if images else 2
+        lost, *ends = (signed(100 * end, places) for end in (found.value, found.low, found.high))
+        st.markdown(f"{words}, **{lost} points** without {without}")
+        on = f"the first {images:,}" if images else f"all {found.n:,}"
+        st.caption(f"95 % interval {' to '.join(ends)}, on {on} test images")
