@@ -32,9 +32,22 @@ def percent(share: float) -> str:
 def significant(value: float, digits: int = 2) -> str:
     """Write a number with so many significant digits, very small and large ones as 3×10⁻⁹."""
     if not value or not math.isfinite(value) or 0.001 <= abs(value) < 100_000:
-        return f"{float(f'{value:.{digits}g}'):g}"
+        return f"{float(f'{value:.{digits}g}'):g}".replace("-", "−")
     mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
-    return f"{float(mantissa):g}×10{str(int(power)).translate(_RAISED)}"
+    return f"{float(mantissa):g}".replace("-", "−") + f"×10{str(int(power)).translate(_RAISED)}"
+
+
+def thousands(number: int) -> str:
+    """Write a large number with three digits: `1.41 M`, `23 k`."""
+    if number >= 1e6:
+        return f"{number / 1e6:.3g} M"
+    return f"{number / 1e3:.3g} k" if number >= 1e3 else str(number)
+
+
+def signed(value: float, places: int) -> str:
+    """Write a difference with its sign, and with a minus sign in place of a hyphen: `−0.50`."""
+    text = f"{value:+.{places}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def cut(text: str, room: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.text import significant
+from explorer.text import signed, significant, thousands
 
 PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
@@ -20,7 +20,7 @@ PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
         (3.2e-9, 1, "3×10⁻⁹"),
         (5.84e-13, 2, "5.8×10⁻¹³"),
         (9.99e-10, 2, "1×10⁻⁹"),
-        (-4.1e6, 2, "-4.1×10⁶"),
+        (-4.1e6, 2, "−4.1×10⁶"),
         (math.inf, 2, "inf"),
     ],
 )
@@ -31,5 +31,25 @@ def test_a_number_has_its_significant_digits(value, digits, text):
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 6))
 def test_what_is_written_is_as_close_as_its_digits_allow(value, digits):
     mantissa, _, power = significant(value, digits).partition("×10")
-    read = float(f"{mantissa}e{power.translate(PLAIN) or 0}")
+    read = float(f"{mantissa.replace('−', '-')}e{power.translate(PLAIN) or 0}")
     assert read == float(f"{value:.{digits}g}")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-62.6, "−62.60"), (0.5, "+0.50"), (0.0, "0.00"), (-0.001, "0.00"), (0.004, "0.00")],
+)
+def test_a_difference_has_its_sign_and_none_if_it_is_nothing(value, text):
+    assert signed(value, 2) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(999, "999"), (23_040, "23 k"), (1_411_200, "1.41 M"), (0, "0")]
+)
+def test_a_large_number_has_three_digits(number, text):
+    assert thousands(number) == text
+
+
+def test_a_minus_is_no_hyphen():
+    assert significant(-0.5) == "−0.5"
+    assert significant(-3e-9) == "−3×10⁻⁹"

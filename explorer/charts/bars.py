@@ -6,16 +6,23 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from explorer.charts.style import GRID, RUNS, SIGNED, as_text, figure
-from explorer.text import percent
+from explorer.statistics.intervals import Interval
+from explorer.text import percent, signed
 
 ROW = 22  # pixels
 LEAST = 0.0005  # probability that is written out
+TOP = 2  # classes that come first among shares
 POSITIVE = SIGNED[2][1]
 UNMARKED = "rgba(128, 128, 128, 0.6)"
+GHOST = {"color": "rgba(128, 128, 128, 0.14)", "line": {"color": "#808080", "width": 1}}
 
 
 def probabilities(
-    values: Sequence[float], classes: Sequence[str], correct: int | None, row: int = ROW
+    values: Sequence[float],
+    classes: Sequence[str],
+    correct: int | None,
+    row: int = ROW,
+    before: Sequence[float] | None = None,
 ) -> go.Figure:
     """Draw the predicted probability of each class; the correct one, if it is known, is marked.
 
@@ -24,18 +31,46 @@ def probabilities(
         classes: Their names.
         correct: The number of the correct class.
         row: The height of a bar and the gap below it, in pixels.
+        before: Those with everything on, which are drawn around them, if something is off.
     """
     best = max(range(len(values)), key=lambda i: values[i])
     names = list(map(as_text, classes))
-    return labelled_bars(
+    chart = labelled_bars(
         values,
         [f"<b>{name} ✓</b>" if i == correct else name for i, name in enumerate(names)],
-        [percent(value) if value >= LEAST else "" for value in values],
+        [f" {percent(value)}" if value >= LEAST else "" for value in values],
         [i == best for i in range(len(values))],
         end=1.3,
         row=row,
         revision="probabilities",
     )
+    if before is not None:
+        _add_ghosts(chart, before, values)
+    return chart
+
+
+def _add_ghosts(chart: go.Figure, before: Sequence[float], values: Sequence[float]) -> None:
+    """Draw an outline around each bar, as long as the bar was."""
+    pairs = zip(values, before, strict=True)
+    chart.data[0].update(
+        width=0.44,
+        textfont={"size": 12},  # it would shrink with the bar
+        constraintext="none",
+        hoverinfo=None,
+        customdata=[[percent(now), percent(then)] for now, then in pairs],
+        hovertemplate="%{customdata[0]}, with everything on %{customdata[1]}<extra></extra>",
+    )
+    chart.add_bar(
+        x=list(before),
+        y=list(range(len(before))),
+        orientation="h",
+        width=0.8,
+        marker=GHOST,
+        hoverinfo="skip",
+        name="with everything on",
+    )
+    chart.data = (chart.data[1], chart.data[0])  # numbers are written over outlines
+    chart.update_layout(barmode="overlay")
 
 
 def labelled_bars(
@@ -93,45 +128,59 @@ class Worth:
         hue: Its colour.
         accuracy: Without the branch, 0–1.
         loss: Without the branch, in nats.
+        lost: The accuracy that is lost without it, −1 to 1, with its interval.
     """
 
     branch: str
     hue: str
     accuracy: float
     loss: float
+    lost: Interval
 
 
-def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
-    """Draw the accuracy that is lost without each branch, the largest loss first.
+def worths(found: Sequence[Worth]) -> go.Figure:
+    """Draw the accuracy in points that is lost without each branch, the largest loss first.
+
+    A line through the end of each bar is its interval.
 
     Args:
         found: One for each branch.
-        accuracy: Of the intact network, 0–1.
     """
-    order = sorted(found, key=lambda worth: worth.accuracy)
+    order = sorted(found, key=lambda worth: -worth.lost.value)
     chart = figure((ROW + 6) * len(order) + 34, "worths")
-    costs = [100 * (accuracy - worth.accuracy) for worth in order]
+    places = list(range(len(order)))
+    costs = [100 * worth.lost.value for worth in order]
+    lows = [100 * worth.lost.low for worth in order]
+    highs = [100 * worth.lost.high for worth in order]
     chart.add_bar(
         x=costs,
-        y=list(range(len(order))),
+        y=places,
         orientation="h",
         marker={"color": [worth.hue for worth in order]},
-        text=[f"{100 * worth.accuracy:.2f} %" for worth in order],
-        textposition="outside",
-        cliponaxis=False,
-        customdata=[
-            [as_text(worth.branch), _points(cost), f"{worth.loss:.4f}"]
-            for worth, cost in zip(order, costs, strict=True)
-        ],
-        hovertemplate=(
-            "without <b>%{customdata[0]}</b>: %{text}, %{customdata[1]}<br>"
-            "loss %{customdata[2]}<extra></extra>"
-        ),
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - cost for high, cost in zip(highs, costs, strict=True)],
+            "arrayminus": [cost - low for low, cost in zip(lows, costs, strict=True)],
+            "thickness": 1.5,
+            "width": 4,
+        },
+        customdata=[[as_text(worth.branch), _in_points(worth.lost)] for worth in order],
+        hovertemplate="without <b>%{customdata[0]}</b>: %{customdata[1]}<extra></extra>",
     )
-    top, least = max(1.0, *costs), min(0.0, *costs)
-    room = 0.18 * (top - least)  # for the numbers at the bars' ends
+    top, least = max(1.0, *highs), min(0.0, *lows)
+    room = 0.14 * (top - least)  # for the numbers
+    chart.add_scatter(
+        x=[max(high, 0.0) for high in highs],
+        y=places,
+        mode="text",
+        text=[f"  {_points(cost)}" for cost in costs],
+        textposition="middle right",
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
     chart.update_xaxes(
-        range=[least - room if least < 0 else 0, top + room],
+        range=[1.05 * least, top + room],
         title={"text": "points of accuracy lost without it", "standoff": 4},
         gridcolor=GRID,
         zerolinecolor=GRID,
@@ -139,7 +188,7 @@ def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
     )
     chart.update_yaxes(
         range=[len(order) - 0.5, -0.5],
-        tickvals=list(range(len(order))),
+        tickvals=places,
         ticktext=[as_text(worth.branch) for worth in order],
         fixedrange=True,
         automargin=True,
@@ -150,7 +199,14 @@ def worths(found: Sequence[Worth], accuracy: float) -> go.Figure:
 
 
 def _points(cost: float) -> str:
-    return f"{abs(cost):.2f} points {'more' if cost < 0 else 'less'}"
+    """Write points that are lost; of a gain, with a minus sign."""
+    return f"{cost:.1f}".replace("-0.0", "0.0").replace("-", "−")
+
+
+def _in_points(lost: Interval) -> str:
+    """Write by how much the accuracy changes, with its interval."""
+    ends = (signed(-100 * end, 1) for end in (lost.high, lost.low))
+    return f"{signed(-100 * lost.value, 1)} points ({' to '.join(ends)})"
 
 
 def shares(
@@ -158,36 +214,51 @@ def shares(
     bias: Sequence[float] | None,
     hues: Mapping[str, str],
     classes: Sequence[str],
+    logits: Sequence[float],
 ) -> go.Figure:
     """Draw the share of each branch in the logit of each class; both signs are stacked.
+
+    The two classes with the largest logits come first, since between them it is decided.
 
     Args:
         values: The shares by branch, one for each class.
         bias: The part that comes from no branch, if shares and bias sum to the logits.
         hues: The branches' colours.
         classes: Their names.
+        logits: The network's, one for each class.
     """
     chart = figure(300, "shares")
-    columns = list(range(len(classes)))
-    for branch, share in values.items():
+    order = top_first(logits)
+    # A little apart from the others.
+    columns = [place + (0.5 if place >= TOP else 0) for place in range(len(order))]
+    names = [as_text(classes[number]) for number in order]
+
+    def drawn(name: str, given: Sequence[float], hue: str) -> None:
+        heights = [given[number] for number in order]
         chart.add_bar(
             x=columns,
-            y=list(share),
-            name=as_text(branch),
-            marker={"color": hues[branch]},
-            hovertemplate=f"<b>{as_text(branch)}</b>, class %{{x}}: %{{y:.3f}}<extra></extra>",
+            y=heights,
+            name=name,
+            marker={"color": hue},
+            customdata=[[own, signed(y, 3)] for own, y in zip(names, heights, strict=True)],
+            hovertemplate=f"<b>{name}</b>, class %{{customdata[0]}}: %{{customdata[1]}}"
+            "<extra></extra>",
         )
+
+    for branch, share in values.items():
+        drawn(as_text(branch), share, hues[branch])
     if bias is not None:
-        grey = "rgba(128, 128, 128, 0.8)"
-        chart.add_bar(x=columns, y=list(bias), name="bias", marker={"color": grey})
-        sums = [sum(share[i] for share in values.values()) + bias[i] for i in range(len(classes))]
+        drawn("bias", bias, "rgba(128, 128, 128, 0.8)")
+        whole = [sum(share[i] for share in values.values()) + bias[i] for i in range(len(classes))]
+        sums = [whole[number] for number in order]
         chart.add_scatter(
             x=columns,
             y=sums,
             mode="markers",
             name="logit",
-            marker={"symbol": "line-ew-open", "size": 26, "color": RUNS[1], "line": {"width": 3}},
-            hovertemplate="logit of class %{x}: %{y:.3f}<extra></extra>",
+            marker={"symbol": "line-ew-open", "size": 20, "color": RUNS[1], "line": {"width": 3}},
+            customdata=[[own, signed(y, 3)] for own, y in zip(names, sums, strict=True)],
+            hovertemplate="logit of class %{customdata[0]}: %{customdata[1]}<extra></extra>",
         )
     chart.update_layout(
         barmode="relative",
@@ -196,6 +267,12 @@ def shares(
         margin={"l": 4, "t": 30, "b": 30},
         dragmode=False,
     )
-    chart.update_xaxes(tickvals=columns, ticktext=list(map(as_text, classes)), fixedrange=True)
+    chart.update_xaxes(tickvals=columns, ticktext=names, fixedrange=True)
     chart.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True, fixedrange=True)
     return chart
+
+
+def top_first(logits: Sequence[float]) -> list[int]:
+    """Return the numbers of all classes: the two with the largest logits, then the others."""
+    order = sorted(range(len(logits)), key=lambda number: -logits[number])
+    return [*order[:TOP], *sorted(order[TOP:])]

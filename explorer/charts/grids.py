@@ -1,17 +1,22 @@
-"""Grids: gradient norms by layer and step, and the confusion matrix."""
+"""Gradient norms by layer and step, and the confusion matrix."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
-from explorer.charts.style import as_text, figure
+from explorer.charts.style import GRID, as_text, figure
+from explorer.text import significant
 from explorer.training.events import Gradients
 
 # One ramp from dark to light that reads the same on a white and on a dark page.
 _RAMP = "Viridis"
 LEAST = 1e-8  # a smaller norm is drawn as no gradient at all
+# From early to late, seen on a white and on a dark page; with markers, so that no hue is needed.
+MOMENTS = ("#e6ab02", "#f0703a", "#c2417c", "#7570b3")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 
 
 def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.Figure:
@@ -31,8 +36,8 @@ def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.
         y=list(map(as_text, layers)),
         colorscale=_RAMP,
         colorbar=_bar("norm", rows),
-        customdata=norms,
-        hovertemplate="<b>%{y}</b>, epoch %{x:.2f}: %{customdata:.3g}<extra></extra>",
+        customdata=[[significant(norm, 3) for norm in row] for row in norms],
+        hovertemplate="<b>%{y}</b>, epoch %{x:.2f}: %{customdata}<extra></extra>",
         hoverongaps=False,
     )
     chart.update_xaxes(title={"text": "epoch", "standoff": 4}, showgrid=False, zeroline=False)
@@ -41,35 +46,101 @@ def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.
     return chart
 
 
-def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Figure:
-    """Draw the confusion matrix, correct class by row, predicted by column; the diagonal is blank.
+def gradients_by_depth(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.Figure:
+    """Draw the norm of each layer's gradient from the first layer to the last, at some moments.
+
+    Args:
+        recorded: In order; at least one.
+        steps_per_epoch: To say at which epoch a moment was.
+    """
+    layers = list(recorded[0].norms)
+    chosen = _moments(recorded)
+    chart = figure(300, "gradients by depth")
+    for place, event in enumerate(chosen):
+        norms = [event.norms.get(layer, 0.0) for layer in layers]
+        epoch = event.step / steps_per_epoch
+        name = f"epoch {epoch:.2g}" if epoch >= 0.1 else f"step {event.step:,}"
+        chart.add_scatter(
+            x=list(range(len(layers))),
+            y=[norm if norm > LEAST else None for norm in norms],
+            name=name,
+            mode="lines+markers",
+            line={"color": MOMENTS[place], "width": 2},
+            marker={"symbol": SYMBOLS[place], "size": 8},
+            customdata=[
+                [as_text(layer), significant(norm)]
+                for layer, norm in zip(layers, norms, strict=True)
+            ],
+            hovertemplate=f"<b>%{{customdata[0]}}</b>, {name}: %{{customdata[1]}}<extra></extra>",
+        )
+    chart.update_xaxes(
+        tickvals=list(range(len(layers))),
+        ticktext=list(map(as_text, layers)),
+        tickangle=-45 if len(layers) > 4 else 0,
+        automargin=True,
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+    )
+    chart.update_yaxes(
+        type="log",
+        title={"text": "gradient norm", "standoff": 12},
+        tickvals=[10.0**power for power in range(-8, 5)],
+        ticktext=[significant(10.0**power) for power in range(-8, 5)],
+        gridcolor=GRID,
+        automargin=True,
+        fixedrange=True,
+    )
+    chart.update_layout(
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.16, "x": 0},
+        margin={"l": 4, "t": 30, "b": 8, "r": 0},
+        dragmode=False,
+    )
+    return chart
+
+
+def _moments(recorded: Sequence[Gradients]) -> list[Gradients]:
+    """Return up to four moments of a training, evenly from the first to the last."""
+    most = min(len(MOMENTS), len(recorded))
+    places = [round(i * (len(recorded) - 1) / max(1, most - 1)) for i in range(most)]
+    return [recorded[place] for place in dict.fromkeys(places)]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a confusion matrix.
+
+    Attributes:
+        count: How many test images of one class are predicted as another.
+        fill: Its colour, the darker the more; none for what is correct, or where there is none.
+    """
+
+    count: int
+    fill: str
+
+
+def confusion(counts: Sequence[Sequence[int]]) -> list[list[Cell]]:
+    """Return the cells of a confusion matrix, correct class by row, predicted by column.
 
     Args:
         counts: Test images by correct and by predicted class.
-        classes: Their names.
     """
-    wrong = [
-        [None if i == j or not count else count for j, count in enumerate(row)]
-        for i, row in enumerate(counts)
-    ]
-    chart = figure(30 * len(classes) + 70, "confusion")
-    chart.add_heatmap(
-        z=wrong,
-        x=list(map(as_text, classes)),
-        y=list(map(as_text, classes)),
-        colorscale=[[0, "#fbe3c8"], [1, "#c2570c"]],
-        showscale=False,
-        texttemplate="%{z}",
-        xgap=1,
-        ygap=1,
-        hoverongaps=False,
-        hovertemplate="%{z} times <b>%{y}</b>, predicted as <b>%{x}</b><extra></extra>",
-    )
-    axis: Any = {"type": "category", "showgrid": False, "fixedrange": True}
-    chart.update_xaxes(title={"text": "predicted", "standoff": 4}, side="bottom", **axis)
-    chart.update_yaxes(title={"text": "correct"}, autorange="reversed", automargin=True, **axis)
-    chart.update_layout(margin={"l": 4, "t": 4, "b": 44, "r": 0}, dragmode=False)
-    return chart
+    wrong = [count for i, row in enumerate(counts) for j, count in enumerate(row) if i != j]
+    most = max(wrong, default=0)
+
+    def cell(i: int, j: int) -> Cell:
+        count = int(counts[i][j])
+        is_filled = i != j and count > 0
+        return Cell(count, _shade(count / most) if is_filled else "")
+
+    return [[cell(i, j) for j in range(len(row))] for i, row in enumerate(counts)]
+
+
+def _shade(share: float) -> str:
+    """Return a colour from pale to strong orange, on which dark text can be read."""
+    ends = zip((251, 227, 200), (245, 147, 34), strict=True)
+    return "#" + "".join(f"{round(low + share * (high - low)):02x}" for low, high in ends)
 
 
 def _bar(title: str, rows: Sequence[Sequence[float | None]]) -> dict[str, Any]:
@@ -78,7 +149,7 @@ def _bar(title: str, rows: Sequence[Sequence[float | None]]) -> dict[str, Any]:
     return {
         "title": {"text": title},
         "tickvals": ticks,
-        "ticktext": [f"{10.0**tick:g}" for tick in ticks],
+        "ticktext": [significant(10.0**tick) for tick in ticks],
         "thickness": 10,
         "outlinewidth": 0,
     }

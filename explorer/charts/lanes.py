@@ -7,17 +7,18 @@ Values are sent as half-precision floats: three digits are enough to read, and k
 
 import base64
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.charts.hues import branch_hues
 from explorer.charts.stages import Stage
-from explorer.charts.style import POSITIVE, SIGNED, branch_hues
+from explorer.charts.style import POSITIVE, SIGNED
 from explorer.inspection.fields import ReceptiveField, by_reach
 from explorer.inspection.parts import Block, Branch, Part, when_off
-from explorer.text import dimensions
+from explorer.text import dimensions, signed, thousands
 
 Maps: TypeAlias = Mapping[str, NDArray[np.float32]]
 Scale: TypeAlias = Literal["map", "layer", "model"]
@@ -26,6 +27,20 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 _REORDERS = ("Flatten", "Unflatten", "Permute")
 PERCENTILE = 99  # so that a single bright pixel does not darken all others
 MOST_TILES = 256  # of one mosaic
+QUIET = 0.05  # of where a mosaic's colours end; a map that stays below is dimmed
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How much each branch of a block gave to the answer.
+
+    Attributes:
+        values: How far the logit falls when the branch is switched off, by the branch's name.
+        target: The class that the logit is of.
+    """
+
+    values: Mapping[str, float]
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +52,18 @@ class View:
         maps: The recorded output of each part by name, `(C, H, W)` or `(features,)`.
         fields: The receptive field of each part by name.
         off: The paths of the branches, and of channels such as `conv1:3`, that are switched off.
+        trail: The names of the blocks in whose branches it is, the outermost first.
+        shares: What the branches of the block gave to the answer, if that is known.
+        dead: The channels of each part that are 0 for every image that was tried, by name.
     """
 
     stage: Stage
     maps: Maps
     fields: Mapping[str, ReceptiveField]
     off: Collection[str] = ()
+    trail: Sequence[str] = ()
+    shares: Shares | None = None
+    dead: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def limit(maps: Sequence[NDArray[np.float32]]) -> float:
@@ -52,6 +73,14 @@ def limit(maps: Sequence[NDArray[np.float32]]) -> float:
     if not magnitudes.size or not magnitudes.max():
         return 1.0
     return float(np.percentile(magnitudes, PERCENTILE) or magnitudes.max())
+
+
+def quiet(values: NDArray[np.float32]) -> list[int]:
+    """Return the channels of maps `(C, H, W)` that are 0, or nearly so, beside the others."""
+    if not len(values):
+        return []
+    most = np.abs(np.nan_to_num(values)).reshape(len(values), -1).max(axis=1)
+    return [int(channel) for channel in np.flatnonzero(most <= QUIET * limit([values]))]
 
 
 def lanes(
@@ -70,14 +99,27 @@ def lanes(
     picture = {"pixels": _bytes(_rgb(image)), "height": image.shape[1], "width": image.shape[2]}
     if isinstance(view.stage, Block):
         block = view.stage
-        hues = branch_hues(block.branches)
+        hues = branch_hues(block)
         order = by_reach(block, view.fields)
         drawn = [_lane(view, block, name, hues[name], colours) for name in order]
         merge = _merge(view, block, hues, colours)
     else:
         drawn = [{"stages": [_mosaic(view, layer, colours) for layer in _shown(view.stage)]}]
         merge = None
-    return {"image": picture, "title": _title(view.stage), "lanes": drawn, "merge": merge}
+    return {
+        "image": picture,
+        "title": _title(view.stage),
+        "trail": list(view.trail),
+        "shares": _shares_words(view.shares),
+        "lanes": drawn,
+        "merge": merge,
+    }
+
+
+def _shares_words(shares: Shares | None) -> str:
+    if shares is None:
+        return ""
+    return f"Bar beside a switch: by how much the logit of {shares.target} falls if it is off."
 
 
 def _title(stage: Stage) -> str:
@@ -111,10 +153,10 @@ class _Colours:
 
 def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> dict[str, Any]:
     branch = block.branches[name]
-    field = view.fields.get(branch.path)
-    facts = [f"sees {field}" + ("" if str(field).startswith("the") else " pixels")] if field else []
+    seen = view.fields.get(branch.path)
+    facts = [f"sees {seen}" + ("" if str(seen).startswith("the") else " pixels")] if seen else []
     facts += [f"{branch.parameters:,} parameters"] if branch.parameters else []
-    facts += [f"{_thousands(branch.macs)} multiply-adds"] if branch.macs else []
+    facts += [f"{thousands(branch.macs)} multiply-adds"] if branch.macs else []
     facts += [f"goes on from {branch.shared[-1]}"] if branch.shared else []
     return {
         "name": name,
@@ -122,9 +164,19 @@ def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> d
         "hue": hue,
         "on": branch.path not in view.off,
         "off": when_off(block.kind),
+        "share": _share(view, name) if branch.path not in view.off else None,
         "facts": ["passes its input on unchanged", *facts[:1]] if branch.is_skip else facts,
         "stages": [_mosaic(view, part, colours) for part in _shown(branch.parts)],
     }
+
+
+def _share(view: View, name: str) -> dict[str, Any] | None:
+    """Return a branch's share, from −1 to 1 of the largest in its block, and how it is written."""
+    if view.shares is None or name not in view.shares.values:
+        return None
+    value = view.shares.values[name]
+    most = max(map(abs, view.shares.values.values()))
+    return {"length": _round(value / most) if most else 0.0, "text": signed(value, 2)}
 
 
 def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours) -> dict[str, Any]:
@@ -189,7 +241,8 @@ def _tiles(
     group: Sequence[str],
 ) -> dict[str, Any]:
     values = as_maps(view.maps[name])[:MOST_TILES]
-    field = view.fields.get(name)
+    seen = view.fields.get(name)
+    dead = [channel for channel in view.dead.get(name, ()) if channel < len(values)]
     return {
         "name": name,
         "text": text,
@@ -198,9 +251,11 @@ def _tiles(
         "height": values.shape[1],
         "width": values.shape[2],
         "values": _bytes(values.clip(-65504, 65504).astype("<f2")),
-        "rows": field.rows.spans if field else None,
-        "columns": field.columns.spans if field else None,
-        "field": str(field) if field else None,
+        "rows": seen.rows.spans if seen else None,
+        "columns": seen.columns.spans if seen else None,
+        "field": str(seen) if seen else None,
+        "quiet": quiet(values),
+        "dead": dead,
         "off": [
             int(switch[len(name) + 1 :]) for switch in view.off if switch.startswith(f"{name}:")
         ],
@@ -228,9 +283,3 @@ def _bytes(values: NDArray[Any]) -> str:
 
 def _round(value: float) -> float:
     return float(f"{value:.4g}")
-
-
-def _thousands(number: int) -> str:
-    if number >= 1e6:
-        return f"{number / 1e6:.3g} M"
-    return f"{number / 1e3:.3g} k" if number >= 1e3 else str(number)

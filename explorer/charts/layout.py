@@ -5,7 +5,7 @@ middle line at 0; `svg` turns them into x and y. Only text has a direction of it
 always go down, so they take up flow in a vertical drawing and room across in a horizontal one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -17,6 +17,7 @@ from explorer.charts.marks import (
     Circle,
     Group,
     Mark,
+    Picture,
     Rectangle,
     Ribbon,
     Words,
@@ -27,6 +28,7 @@ from explorer.charts.marks import (
     wrapped,
 )
 from explorer.charts.network import Box, Chain, Fork, Lane, Node, Repeat, names_of, walk
+from explorer.charts.thumbnails import IMAGE
 from explorer.inspection.parts import when_off
 
 Direction: TypeAlias = Literal["horizontal", "vertical"]
@@ -49,6 +51,9 @@ ROW = LINE + 2  # for a name
 RADIUS = 9  # of a sum
 MARK = 8  # the coloured square beside a name
 STACK = 4  # by which the frames of a repeat are shifted
+THUMB = 34  # a picture of what a part of the trunk gives
+SMALL = 24  # of what a lane gives
+NEXT = 3  # from a slab or a merge to its picture
 
 SIGNS = {"sum": "+", "product": "×"}
 
@@ -85,7 +90,13 @@ class Piece:
     slab: float = 0
 
 
-def lay_out(chain: Chain, image: str, classes: str, direction: Direction) -> Piece:
+def lay_out(
+    chain: Chain,
+    image: str,
+    classes: str,
+    direction: Direction,
+    pictures: Mapping[str, str] | None = None,
+) -> Piece:
     """Return where everything of a network is.
 
     Args:
@@ -93,14 +104,21 @@ def lay_out(chain: Chain, image: str, classes: str, direction: Direction) -> Pie
         image: The shape of what goes in.
         classes: What comes out.
         direction: Of the flow: from left to right, or from top to bottom.
+        pictures: Of what some parts and branches gave, by name, as `thumbnails` returns them.
     """
+    channels, macs = largest(chain)
+    layout = _Layout(direction == "horizontal", channels, macs, pictures or {})
+    trunk = [layout.node(node, "", TRUNK[direction]) for node in chain]
+    ends = classes.split(" ") if layout.horizontal else [classes]
+    return layout.row([layout.image(image), *trunk, layout.caption(ends)], GAP)
+
+
+def largest(chain: Chain) -> tuple[int, int]:
+    """Return the most channels that anything has, and the most multiply-adds of a ribbon."""
     found = list(walk(chain))
     channels = max((item.channels for item in found), default=1)
     macs = max((item.macs for item in found if not isinstance(item, Fork)), default=1)
-    layout = _Layout(direction == "horizontal", max(1, channels), max(1, macs))
-    trunk = [layout.node(node, "", TRUNK[direction]) for node in chain]
-    ends = classes.split(" ") if layout.horizontal else [classes]
-    return layout.row([layout.caption(["image", image]), *trunk, layout.caption(ends)], GAP)
+    return max(1, channels), max(1, macs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +129,13 @@ class _Layout:
         horizontal: Whether the flow goes from left to right.
         channels: The most channels that anything has.
         macs: The most multiply-adds that a ribbon leads to.
+        pictures: Of what parts and branches gave, by name.
     """
 
     horizontal: bool
     channels: int
     macs: int
+    pictures: Mapping[str, str]
 
     def turned(self, x: float, y: float) -> tuple[float, float]:
         """Return along and across the flow what is `x` to the right and `y` down."""
@@ -141,6 +161,26 @@ class _Layout:
         x, y = (width / 2, -height / 2) if self.horizontal else (0.0, 0.0)
         marks = self.lines(x, y, lines, "faint")
         return Piece(length, breadth / 2, breadth / 2, tuple(marks), exit=length)
+
+    def image(self, shape: str) -> Piece:
+        """Lay out what goes in: its picture on the middle line, if there is one, and its shape."""
+        words = ["image", shape]
+        if IMAGE not in self.pictures:
+            return self.caption(words)
+        width, height = max(map(text_width, words)), LINE * len(words)
+        if self.horizontal:
+            length = max(width, THUMB)
+            start, before = (length - THUMB) / 2, THUMB / 2
+            x, y, after = length / 2, before + SPACE, before + SPACE + height
+        else:
+            length, start = height + SPACE + THUMB, height + SPACE
+            x, y, before, after = 0, 0, max(width, THUMB) / 2, max(width, THUMB) / 2
+        marks = (self.picture(IMAGE, start, THUMB), *self.lines(x, y, words, "faint"))
+        return Piece(length, before, after, marks, exit=start + THUMB)
+
+    def picture(self, name: str, flow: float, side: float) -> Picture:
+        """Lay out the picture of what a part gave, on the middle line."""
+        return Picture(flow, -side / 2, side, self.pictures[name], name)
 
     def row(self, pieces: Sequence[Piece], gap: float, hue: str = "") -> Piece:
         """Put pieces one after the other, with a ribbon to each."""
@@ -193,23 +233,29 @@ class _Layout:
         """Lay out a slab as broad as its channels, and its words: below it, or before it."""
         words = wrapped([_short(word, room) for word in box.words] if hue else box.words, room)
         shape = [] if hue or not box.shape else [box.shape]
-        width, height = max(map(text_width, (*words, *shape))), LINE * (len(words) + len(shape))
+        width = max(map(text_width, (*words, *shape)), default=0)
+        height = LINE * (len(words) + len(shape))
         slab = self.breadth(box.channels)
+        name = box.holds[-1] if box.holds and not hue else ""
+        side = THUMB if name and name in self.pictures else 0
+        end = SLAB + (NEXT + side if side else 0)
         if self.horizontal:
-            length = max(width, SLAB)
-            start, before = (length - SLAB) / 2, max(slab, self.thickness(box.macs)) / 2
+            length = max(width, end)
+            start, before = (length - end) / 2, max(slab, side, self.thickness(box.macs)) / 2
             x, y, after = length / 2, before + SPACE, before + SPACE + height
         else:
-            length, start = height + SPACE + SLAB, height + SPACE
-            x, y, before, after = 0, 0, max(width, slab) / 2, max(width, slab) / 2
+            length, start = height + SPACE + end, height + SPACE
+            x, y, before = 0, 0, max(width, slab, side) / 2
+            after = before
         marks = (
             Rectangle(start, -slab / 2, SLAB, slab, "" if hue else "slab", hue),
+            *([self.picture(name, start + SLAB + NEXT, side)] if side else []),
             *self.lines(x, y, words),
             *self.lines(x, y + LINE * len(words), shape, "faint"),
-            Anchor(start + SLAB, 0, box.holds),
+            Anchor(start + end, 0, box.holds),
         )
         entry = start if self.horizontal else 0
-        return Piece(length, before, after, marks, (), entry, start + SLAB, box.macs, slab)
+        return Piece(length, before, after, marks, (), entry, start + end, box.macs, slab)
 
     def capsule(self, box: Box, room: float) -> Piece:
         """Lay out the words of a stage that changes no shape, on the middle line."""
@@ -239,7 +285,8 @@ class _Layout:
             for shift in (2 * STACK, STACK, 0)
         ]
         title = f"{repeat.times} times the same: {', '.join(names_of(repeat))}"
-        group = Group((*frames, Words(*place, text, "start", style)), title)
+        label = Group((Words(*place, text, "start", style),), title, "folded")
+        group = Group((*frames, label), title)
         into = ((0.0, 0.0), (start + inner.entry, 0.0))
         out = ((start + inner.exit, 0.0), (length, 0.0))
         ribbons = (
@@ -261,14 +308,18 @@ class _Layout:
         lanes, sources = self.joined(fork, self.lanes(fork, room - 2 * PAD))
         middles, before, after = self.beside(fork, lanes)
         strip = self.strip(fork) if fork.merge == "concat" else {}
+        output = fork.holds[0] if fork.holds else ""
+        side = THUMB if output and output in self.pictures else 0
         half = max((high for _, high in strip.values()), default=float(RADIUS))
+        half = max(half, side / 2)
         before, after = max(before, half) + PAD, max(after, half) + PAD
         between = max(lane.length for lane in lanes.values())
-        end = SLAB if strip else 2 * RADIUS  # the merge
+        merge_end = SLAB if strip else 2 * RADIUS
+        end = merge_end + (NEXT + side if side else 0)
         length = 2 * (PAD + FAN) + between + end
         name, merge = (
             fork.names[0] + " …" * (len(fork.names) > 1),
-            f"{fork.merge} {fork.shape}".rstrip(),
+            (fork.is_brief and fork.shape) or f"{fork.merge} {fork.shape}".rstrip(),
         )
         most = max(LONGEST_NAME, (length if self.horizontal else before + after) - 2 * PAD)
         name, merge = fitted(name, most, "bold"), fitted(merge, most)
@@ -305,6 +356,8 @@ class _Layout:
         if not strip:
             sign = SIGNS.get(fork.merge, "●")
             marks.append(Circle(merged + RADIUS, 0, RADIUS, sign))
+        if side:
+            marks.append(self.picture(output, merged + merge_end + NEXT, side))
         marks.append(Anchor(merged + end, 0, fork.holds))
         style = _style("part", opened=fork.is_opened)
         own = Group(tuple(marks), _title(fork), style, fork.names)
@@ -348,13 +401,14 @@ class _Layout:
         """Lay out the lanes, by name; in a vertical drawing, they share the room."""
         concat = fork.merge == "concat"
         narrowest = NARROWEST["horizontal" if self.horizontal else "vertical"]
-        pieces = {lane.name: self.lane(lane, concat, 0) for lane in fork.lanes if lane.is_skip}
+        lane_of = self.brief_lane if fork.is_brief else self.lane
+        pieces = {lane.name: lane_of(lane, concat, 0) for lane in fork.lanes if lane.is_skip}
         others = [lane for lane in fork.lanes if not lane.is_skip]
         if others and not self.horizontal:
             room -= sum(piece.before + piece.after for piece in pieces.values())
             room = (room - BESIDE * (len(fork.lanes) - 1)) / len(others)
         room = narrowest if self.horizontal else max(room, narrowest)
-        return pieces | {lane.name: self.lane(lane, concat, room) for lane in others}
+        return pieces | {lane.name: lane_of(lane, concat, room) for lane in others}
 
     def joined(
         self, fork: Fork, lanes: dict[str, Piece]
@@ -420,16 +474,10 @@ class _Layout:
         return places
 
     def lane(self, lane: Lane, concat: bool, room: float) -> Piece:
-        """Lay out a branch: its name above what it is made of; of a skip, the name alone.
-
-        What is concatenated ends in a slab.
-        """
-        inner = self.chain(lane.chain, lane.hue, room)
-        if concat and not inner.slab:
-            slab = self.breadth(lane.channels)
-            mark = Rectangle(0, -slab / 2, SLAB, slab, "", lane.hue)
-            end = Piece(SLAB, slab / 2, slab / 2, (mark,), exit=SLAB, slab=slab)
-            inner = self.row([end] if lane.is_skip else [inner, end], LANE_GAP, lane.hue)
+        """Lay out a branch: its name above what it is made of; of a skip, the name alone."""
+        inner = self.inside(lane, lane.chain, concat, room)
+        if lane.paths[0] in self.pictures and not lane.is_off:
+            inner = self.shown(inner, lane)
         style = "bold struck" if lane.is_off else "bold"
         most = max(room, LONGEST_NAME if self.horizontal else NARROWEST["vertical"])
         name = lane.name if text_width(lane.name, style) <= most else lane.short
@@ -462,6 +510,42 @@ class _Layout:
             exit=start + inner.exit,
             macs=lane.macs,
             slab=inner.slab,
+        )
+
+    def inside(self, lane: Lane, chain: Chain, concat: bool, room: float) -> Piece:
+        """Lay out what a branch is made of; what is concatenated ends in a slab."""
+        inner = self.chain(chain, lane.hue, room)
+        if not concat or inner.slab:
+            return inner
+        slab = self.breadth(lane.channels)
+        mark = Rectangle(0, -slab / 2, SLAB, slab, "", lane.hue)
+        end = Piece(SLAB, slab / 2, slab / 2, (mark,), exit=SLAB, slab=slab)
+        return self.row([end] if lane.is_skip else [inner, end], LANE_GAP, lane.hue)
+
+    def brief_lane(self, lane: Lane, concat: bool, room: float) -> Piece:
+        """Lay out a branch without words: its slabs alone."""
+        chain = tuple(
+            replace(node, words=()) if isinstance(node, Box) else node
+            for node in lane.chain
+            if not (isinstance(node, Box) and node.keeps_shape)
+        )
+        piece = self.inside(lane, chain, concat, room)
+        return replace(piece, macs=lane.macs)
+
+    def shown(self, piece: Piece, lane: Lane) -> Piece:
+        """Put a picture of what a lane gives at its end."""
+        flow = piece.length + NEXT if piece.length else 0.0
+        picture = self.picture(lane.paths[0], flow, SMALL)
+        there: list[Mark] = []
+        if flow:
+            there = [Ribbon(((piece.exit, 0.0), (flow, 0.0)), PLAIN, lane.hue)]
+        return replace(
+            piece,
+            length=flow + SMALL,
+            before=max(piece.before, SMALL / 2),
+            after=max(piece.after, SMALL / 2),
+            marks=(*there, *piece.marks, picture),
+            exit=flow + SMALL,
         )
 
 

@@ -8,11 +8,25 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from explorer.charts.style import INK, POSITIVE, SIGNED, WEIGHTS, as_text, figure
+from explorer.charts.style import INK, POSITIVE, SIGNED, WEIGHTS, as_text, figure, translucent
 
 HEIGHT = 300
 MOST_PLANES = 64  # of one filter that are drawn
 MOST_FILTERS = 256  # of one layer that are drawn
+PALE = 0.55  # of the ink of an image that attributions are laid over
+PAPER = ((0.0, "#ffffff"), (1.0, "#000000"))
+# Attributions: the usual hues, seen through where they are near 0.
+OVER_SIGNED = tuple(
+    (place, translucent(colour, opacity))
+    for place, colour, opacity in (
+        (0.0, SIGNED[0][1], 0.95),
+        (0.35, SIGNED[0][1], 0.45),
+        (0.5, SIGNED[1][1], 0.0),
+        (0.65, SIGNED[2][1], 0.45),
+        (1.0, SIGNED[2][1], 0.95),
+    )
+)
+OVER_POSITIVE = ((0.0, translucent(POSITIVE[1][1], 0.0)), (1.0, translucent(POSITIVE[1][1], 0.95)))
 
 
 def feature_map(
@@ -48,7 +62,9 @@ def feature_map(
 def saliency(
     image: NDArray[np.uint8], found: Sequence[tuple[str, NDArray[np.float32]]]
 ) -> go.Figure:
-    """Draw the image, and beside it each method's attributions to its pixels; orange is negative.
+    """Draw the image, and beside it each method's attributions to its pixels, laid over the image.
+
+    Blue is positive, orange negative; what is near 0 lets the image be seen.
 
     Args:
         image: `(C, H, W)`.
@@ -60,10 +76,32 @@ def saliency(
     ]
     chart = _panels(["image", *titles], "saliency")
     _add_image(chart, image)
+    pale = PALE * image.astype(np.float32).mean(axis=0)
+    rows, columns = pale.shape
     for place, ((_, values), end) in enumerate(zip(found, ends, strict=True), start=2):
         signed = bool((values < 0).any())
-        _add(chart, values, SIGNED if signed else POSITIVE, end, place, signed=signed)
+        under = _heatmap(pale, PAPER, 255, False, False)
+        chart.add_trace(under.update(hoverinfo="skip", hovertemplate=None), 1, place)
+        over = _heatmap(values, OVER_SIGNED if signed else OVER_POSITIVE, end, signed, False)
+        # A coarser map, as of Grad-CAM, covers the whole image too.
+        across, down = columns / values.shape[1], rows / values.shape[0]
+        over.update(x0=(across - 1) / 2, dx=across, y0=(down - 1) / 2, dy=down)
+        chart.add_trace(over, 1, place)
+        _square(chart, rows, columns, str(place))
+    _add_frames(chart, len(titles) + 1)
+    chart.update_layout(margin={"l": 2, "r": 2})
     return chart
+
+
+def _add_frames(chart: go.Figure, panels: int) -> None:
+    """Draw a frame around each panel."""
+    line = {"visible": True, "showline": True, "mirror": True, "linecolor": "#808080"}
+    bare = {"showticklabels": False, "ticks": "", "showgrid": False, "zeroline": False}
+    for place in range(1, panels + 1):
+        number = "" if place == 1 else place
+        chart.update_layout(
+            {f"xaxis{number}": {**line, **bare}, f"yaxis{number}": {**line, **bare}}
+        )
 
 
 def filters(values: NDArray[np.float32]) -> go.Figure:

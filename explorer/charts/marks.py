@@ -55,6 +55,15 @@ class Circle(_Placed):
 
 
 @dataclass(frozen=True, slots=True)
+class Picture(_Placed):
+    """A square picture, of which the place is the corner; its address is a data URI."""
+
+    side: float
+    address: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Anchor(_Placed):
     """Where what these parts gave comes out; it is not seen, and other lanes may begin there."""
 
@@ -110,7 +119,7 @@ class Group:
         return replace(self, marks=moved(self.marks, flow, across))
 
 
-Mark: TypeAlias = Rectangle | Words | Circle | Anchor | Ribbon | Band | Group
+Mark: TypeAlias = Rectangle | Words | Circle | Picture | Anchor | Ribbon | Band | Group
 
 
 class _Movable(Protocol):

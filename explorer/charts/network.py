@@ -11,13 +11,14 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TypeAlias
 
+from explorer.charts.hues import branch_hues
 from explorer.charts.stages import stages
-from explorer.charts.style import branch_hues
 from explorer.inspection.parts import Block, Part, blocks, channels
 from explorer.inspection.parts import Node as Step
 from explorer.text import dimensions
 
 LONGEST_GROUP = 8  # nodes that are folded together
+MOST_FORKS = 5  # that are drawn with all their words
 
 Names: TypeAlias = tuple[str, ...]
 Chain: TypeAlias = "tuple[Node, ...]"
@@ -97,6 +98,7 @@ class Fork:
         channels: The maps that it gives.
         is_opened: It is marked.
         holds: The names of its merge.
+        is_brief: It is drawn without the words in its lanes, as one of many.
     """
 
     names: Names = field(compare=False)
@@ -108,6 +110,7 @@ class Fork:
     channels: int
     is_opened: bool = False
     holds: Names = field(compare=False, default=())
+    is_brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ def network(
     order: Callable[[Block], Sequence[str]] = lambda block: list(block.branches),
     opened: str | None = None,
     off: Collection[str] = (),
+    folded: bool = True,
 ) -> Chain:
     """Return what a drawing of these parts shows.
 
@@ -134,6 +138,7 @@ def network(
         order: Returns a block's branches in the order in which their lanes are drawn.
         opened: The name of the part that is open.
         off: The paths of the branches that are switched off.
+        folded: Whether equal groups that follow one another are drawn once.
     """
     # What another lane begins with ends its stage, so that the other can begin there.
     ends = {
@@ -172,7 +177,7 @@ def network(
         )
 
     def fork(block: Block) -> Fork:
-        hues = branch_hues(block.branches)
+        hues = branch_hues(block)
         return Fork(
             names=(block.name,),
             merge=block.kind,
@@ -198,9 +203,28 @@ def network(
                 found.append(fork(stage))
             else:
                 found += map(box, _split(stage, ends))
-        return fold(found)
+        return fold(found) if folded else tuple(found)
 
-    return chain(parts)
+    whole = chain(parts)
+    forks = sum(isinstance(node, Fork) for node in walk(whole))
+    return _brief(whole) if forks > MOST_FORKS else whole
+
+
+def _brief(chain: Chain) -> Chain:
+    """Return a chain in which each fork is brief, unless it, or one within, is open or changed."""
+    return tuple(map(_briefly, chain))
+
+
+def _briefly(node: Node) -> Node:
+    if isinstance(node, Repeat):
+        return replace(node, chain=_brief(node.chain))
+    if isinstance(node, Box):
+        return node
+    for inner in walk((node,)):
+        if inner.is_off if isinstance(inner, Lane) else inner.is_opened:
+            return node
+    lanes = [replace(lane, chain=_brief(lane.chain)) for lane in node.lanes]
+    return replace(node, lanes=tuple(lanes), is_brief=True)
 
 
 def fold(nodes: Sequence[Node]) -> Chain:

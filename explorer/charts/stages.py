@@ -48,3 +48,17 @@ def _is_heavy(layer: Node) -> bool:
 def stage_name(stage: Stage) -> str:
     """Return the name by which a stage is opened: its block's, or its first layer's."""
     return stage.name if isinstance(stage, Block) else stage[0].name
+
+
+def trail(parts: Sequence[Part], name: str) -> list[str]:
+    """Return the names of the blocks in whose branches a part is, the outermost first."""
+    for part in parts:
+        if not isinstance(part, Block):
+            continue
+        for branch in part.branches.values():
+            inside = {stage_name(stage) for stage in stages(branch.parts)}
+            if name in inside:
+                return [part.name]
+            if further := trail(branch.parts, name):
+                return [part.name, *further]
+    return []

@@ -1,7 +1,7 @@
 """Colours and the layout that all charts share. They must work on a white and on a dark page."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -36,12 +36,6 @@ WEIGHTS = ((0.0, "#762a83"), (0.5, "#f7f7f7"), (1.0, "#1b7837"))
 INK = ((0.0, "#000000"), (1.0, "#ffffff"))
 
 GRID = "rgba(128, 128, 128, 0.22)"
-
-
-def branch_hues(names: Iterable[str]) -> Mapping[str, str]:
-    """Return one fixed hue for each branch of a block, by its place in the block."""
-    return {name: BRANCHES[place % len(BRANCHES)] for place, name in enumerate(names)}
-
 
 # What a hue is of, on every page.
 ROLES = {

@@ -20,6 +20,28 @@ def record(model: nn.Module, images: Tensor) -> Recording:
     return Recording(seen.parts, seen.kept, _copy(seen.output))
 
 
+def dead_channels(model: nn.Module, images: Tensor) -> dict[str, list[int]]:
+    """Find the channels of each part that are 0 everywhere for all of these images.
+
+    Args:
+        model: Takes `(N, C, H, W)`; unchanged afterwards.
+        images: `(N, C, H, W)`, normalised, on the model's device.
+
+    Returns:
+        Their numbers by the name of the part; parts without any are left out.
+    """
+    found = trace(model, images, _dead).kept
+    return {name: numbers for name, numbers in found.items() if numbers}
+
+
+def _dead(output: Tensor) -> list[int]:
+    if output.dim() not in (2, 4):  # tokens: what is a channel there is no map
+        return []
+    by_channel = output.detach().transpose(0, 1).flatten(1)
+    numbers: list[int] = (by_channel == 0).all(dim=1).nonzero()[:, 0].tolist()
+    return numbers
+
+
 def _copy(output: Tensor) -> NDArray[np.float32]:
     # A later operation may write into the tensor itself, and other layouts are slow to index.
     values = output.detach()

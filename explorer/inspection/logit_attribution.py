@@ -8,7 +8,9 @@ branch, which then are the biases, sum to the logits exactly. Whether they do is
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
@@ -42,10 +44,7 @@ def logit_attribution(
         UnknownBlockError: There is no block of that name.
         InterventionError: An image takes another path through the network.
     """
-    block = next((block for block in blocks(seen.parts) if block.name == name), None)
-    if block is None:
-        raise UnknownBlockError(f"There is no block {name!r} in this network.")
-    branches = {name: branch.path for name, branch in block.branches.items()}
+    branches = _branches(seen, name)
     generator = torch.Generator().manual_seed(0)
     probes = torch.randn(PROBES, *images.shape[1:], generator=generator).to(images)
     batch = torch.cat([images, probes])
@@ -68,4 +67,43 @@ def logit_attribution(
         if not exact:
             alone = {name: whole - logits(branch) for name, branch in branches.items()}
     found = {name: contribution[: len(images)].numpy() for name, contribution in alone.items()}
-    return LogitAttribution(block.name, exact, found, without[0].numpy() if exact else None)
+    return LogitAttribution(name, exact, found, without[0].numpy() if exact else None)
+
+
+def logit_falls(
+    model: nn.Module, seen: Trace[Any], name: str, image: Tensor
+) -> dict[str, NDArray[np.float32]]:
+    """Find out how far each logit falls when one branch of a block is switched off.
+
+    Where the logit attribution is exact, these are its contributions; one image and one pass for
+    each branch are enough for them.
+
+    Args:
+        model: Unchanged afterwards.
+        seen: What was seen of it.
+        name: The name of the block.
+        image: `(1, C, H, W)`, normalised, on the model's device.
+
+    Returns:
+        By the branch's name, `(num_classes,)`.
+
+    Raises:
+        UnknownBlockError: There is no block of that name.
+        InterventionError: The image takes another path through the network.
+    """
+    branches = _branches(seen, name)
+    with evaluating(model), torch.no_grad():
+        whole = first_output(model(image)).float().cpu()
+        found = {}
+        for branch, path in branches.items():
+            with ablated(model, seen, [path]):
+                found[branch] = (whole - first_output(model(image)).float().cpu())[0].numpy()
+    return found
+
+
+def _branches(seen: Trace[Any], name: str) -> dict[str, str]:
+    """Return the paths of the branches of a block, by their names."""
+    block = next((block for block in blocks(seen.parts) if block.name == name), None)
+    if block is None:
+        raise UnknownBlockError(f"There is no block {name!r} in this network.")
+    return {branch.name: branch.path for branch in block.branches.values()}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from explorer.data.loader import Data
 from explorer.inspection.ablation import Means, ablated, channels_of, mean_outputs
-from explorer.inspection.activations import record
+from explorer.inspection.activations import dead_channels, record
 from explorer.inspection.answers import answers
 from explorer.inspection.attribution import attribution, grad_cam
 from explorer.inspection.cost import measure
@@ -22,7 +22,7 @@ from explorer.inspection.exciting import excitations
 from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.gradients import branch_norms, gradient_norms
 from explorer.inspection.linearity import as_one_layer, linearity, linearity_between
-from explorer.inspection.logit_attribution import logit_attribution
+from explorer.inspection.logit_attribution import logit_attribution, logit_falls
 from explorer.inspection.outline import blank
 from explorer.inspection.parts import in_running_order
 from explorer.inspection.patching import patched, patched_each
@@ -104,6 +104,11 @@ class Network:
         with self._ablated(off):
             return excitations(self._model, test, classes, range(start, stop))
 
+    def dead(self, images: int) -> Mapping[str, Sequence[int]]:
+        """Run the first test images."""
+        split = self._data.test.first(images)
+        return dead_channels(self._model, split.normalise(split.images))
+
     def linearity_between(self, first: str, last: str) -> Linearity:
         """Test a stretch."""
         return linearity_between(self._model, self._data.spec, first, last)
@@ -167,6 +172,13 @@ class Network:
         """Divide the logits among the branches of a block."""
         with self._ablated(off):
             return logit_attribution(self._model, self._seen, block, self._normalised(image))
+
+    def logit_falls(
+        self, image: Pixels, block: str, off: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Switch the branches of a block off, one after the other."""
+        with self._ablated(off):
+            return logit_falls(self._model, self._seen, block, self._normalised(image))
 
     def patched(
         self, image: Pixels, donor: Pixels, part: str, off: Collection[str]

@@ -78,3 +78,13 @@ class Answers:
     def doubts(self) -> list[int]:
         """Return the indices of all images, the one with the least confident prediction first."""
         return [int(number) for number in np.argsort(self.confidence, kind="stable")]
+
+    def images_of(self, label: int, predicted: int) -> list[int]:
+        """Return the indices of the images of one class that are predicted as another.
+
+        The most confident prediction is first; of those that are correct, the least confident.
+        """
+        found = np.flatnonzero((self.labels == label) & (self.predicted == predicted))
+        sign = 1 if label == predicted else -1
+        order = np.argsort(sign * self.confidence[found], kind="stable")
+        return [int(number) for number in found[order]]

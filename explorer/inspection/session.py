@@ -297,6 +297,14 @@ class Session:
         )
         return self.made("excitations", (switches, number), lambda: reduce(all_merged, pieces))
 
+    def dead(self, images: int) -> Mapping[str, Sequence[int]]:
+        """Find the channels that are 0 everywhere for each of the first so many test images.
+
+        Returns:
+            Their numbers by the name of the part; parts without any are left out.
+        """
+        return self._once(self._weights, "dead", min(images, len(self.labels)))
+
     def linearity_between(self, first: str, last: str) -> Linearity:
         """Find out whether what is from one part to another, both included, is affine.
 
@@ -376,6 +384,18 @@ class Session:
     ) -> LogitAttribution:
         """Divide the logits of one image among the branches of a block."""
         return self._of_image("logit_attribution", image, block, tuple(off))
+
+    def logit_falls(
+        self, image: Pixels, block: str, off: Collection[str] = ()
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Find out how far each logit of one image falls without each branch of a block.
+
+        Where the logit attribution is exact, this is the same, and sooner found.
+
+        Returns:
+            By the branch's name, `(num_classes,)`.
+        """
+        return self._of_image("logit_falls", image, block, tuple(off))
 
     def patched(
         self, image: Pixels, donor: Pixels, part: str, off: Collection[str] = ()

@@ -96,6 +96,13 @@ TABLE = (
     Row("channel", "inside", "number", None, "the channel; the one whose class means differ most"),
     Row("donor", "inside", "whole number", None, "the test image that gives its activation"),
     Row("patch", "inside", "name", None, "the part that gives it; the branch that carries most"),
+    Row(
+        "cell",
+        "inside",
+        "two numbers, as in `7-2`",
+        None,
+        "the correct and the predicted class whose images are shown",
+    ),
     Row("show", "plugins", "name", None, "what is looked at closely"),
 )
 

@@ -1,5 +1,6 @@
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from explorer.branches import Branches
-from explorer.charts.lanes import View, lanes, limit
-from explorer.charts.stages import stages
-from explorer.charts.style import POSITIVE, SIGNED, branch_hues
+from explorer.charts.hues import branch_hues
+from explorer.charts.lanes import QUIET, Shares, View, lanes, limit, quiet
+from explorer.charts.stages import stages, trail
+from explorer.charts.style import POSITIVE, SIGNED
 from explorer.inspection.activations import record
 from explorer.inspection.parts import blocks
 from explorer.inspection.receptive import receptive_fields
@@ -84,7 +86,7 @@ def test_lanes_come_in_the_order_of_what_they_see_in_the_hues_of_their_branches(
         "branch3x3",
     ]
     for lane in drawn["lanes"]:
-        assert lane["hue"] == branch_hues(view.stage.branches)[lane["name"]]
+        assert lane["hue"] == branch_hues(view.stage)[lane["name"]]
     assert drawn["lanes"][1]["facts"][0] == "sees 10×10 pixels"
     assert [stage["text"] for stage in drawn["lanes"][3]["stages"]] == [
         "conv 1×1",
@@ -96,7 +98,7 @@ def test_lanes_come_in_the_order_of_what_they_see_in_the_hues_of_their_branches(
 def test_a_concatenation_is_striped_in_its_branches_hues_in_the_order_of_its_channels():
     view = view_of("inception", "incep1")
     merge = lanes(view, IMAGE, "layer")["merge"]
-    hues = branch_hues(view.stage.branches)
+    hues = branch_hues(view.stage)
     assert [(part["name"], part["channels"]) for part in merge["strip"]] == [
         ("branch1x1", 16),
         ("branch5x5", 24),
@@ -207,3 +209,52 @@ def test_what_a_branch_that_is_off_gives_is_said_by_its_merge():
     }
     drawn = lanes(view_of("residual", "block1"), IMAGE, "layer")
     assert {lane["off"] for lane in drawn["lanes"]} == {"zeros"}
+
+
+def test_the_share_of_each_branch_that_is_on_is_beside_its_switch():
+    view = view_of("residual", "block1", ["block1.skip"])
+    shares = Shares({"skip": 0.0, "residual": -2.5}, "7")
+    drawn = lanes(replace(view, shares=shares), IMAGE, "layer")
+    assert drawn["shares"] == "Bar beside a switch: by how much the logit of 7 falls if it is off."
+    skip, residual = drawn["lanes"]
+    assert skip["share"] is None
+    assert residual["share"] == {"length": -1, "text": "−2.50"}
+    both = lanes(
+        replace(view, off=(), shares=Shares({"skip": 5.0, "residual": -2.5}, "7")), IMAGE, "layer"
+    )
+    assert [lane["share"]["length"] for lane in both["lanes"]] == [1, -0.5]
+    without = lanes(view, IMAGE, "layer")
+    assert without["shares"] == ""
+    assert {lane["share"] for lane in without["lanes"]} == {None}
+    nothing = Shares({"skip": 0.0, "residual": 0.0}, "7")
+    assert lanes(replace(view, off=(), shares=nothing), IMAGE, "layer")["lanes"][0]["share"] == {
+        "length": 0,
+        "text": "0.00",
+    }
+
+
+def test_maps_near_zero_are_dimmed_and_dead_channels_are_counted():
+    maps = np.zeros((4, 3, 3), np.float32)
+    maps[1] = 1
+    maps[2, 0, 0] = 0.5 * QUIET
+    maps[3, 0, 0] = np.nan
+    assert quiet(maps) == [0, 2, 3]
+    assert quiet(maps[:0]) == []
+    view = view_of("residual", "block1")
+    dead = {"block1.relu()": [2, 300], "elsewhere": [0]}
+    found = {m["name"]: m["dead"] for m in mosaics(lanes(replace(view, dead=dead), IMAGE, "layer"))}
+    assert found.pop("block1.relu()") == [2]  # and not one that is not drawn
+    assert not any(found.values())
+
+
+def test_the_way_back_from_a_block_within_a_branch_names_the_blocks_around_it():
+    inner = Branches({"a": nn.Conv2d(1, 2, 3, padding=1), "b": nn.Conv2d(1, 3, 1)})
+    outer = Branches({"long": nn.Sequential(inner, nn.ReLU()), "short": nn.Conv2d(1, 5, 1)}, "add")
+    model = nn.Sequential(outer, nn.Flatten(), nn.Linear(5 * 784, 10))
+    recording, maps, fields = seen(model)
+    assert trail(recording.parts, "0") == []
+    assert trail(recording.parts, "0.long.0") == ["0"]
+    assert trail(recording.parts, "nothing") == []
+    nested = list(blocks(recording.parts))[1]
+    way = trail(recording.parts, nested.name)
+    assert lanes(View(nested, maps, fields, trail=way), IMAGE, "layer")["trail"] == ["0"]

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import count, pairwise
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import torch
 from built_ins import REGISTRY
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from explorer.branches import Branches
+from explorer.charts.hues import branch_hues
 from explorer.charts.layout import lay_out
 from explorer.charts.marks import LARGE, SIZE, Group, Words, fitted, text_width, wrapped
 from explorer.charts.network import Box, Fork, Lane, Repeat, fold, network, walk
 from explorer.charts.stages import stage_name, stages
-from explorer.charts.style import branch_hues
 from explorer.charts.svg import network_svg
+from explorer.charts.thumbnails import thumbnails
+from explorer.inspection.activations import record
 from explorer.inspection.fields import by_reach
 from explorer.inspection.outline import outline
 from explorer.inspection.parts import Block, Branch, Node, Point, blocks, branches, joined
@@ -44,12 +47,23 @@ def built(name, **options):
     return ARCHITECTURES[name].build(MNIST, options)
 
 
+def first_block(name) -> Block:
+    return next(blocks(outline(built(name), MNIST).parts))
+
+
 def classes(element) -> list[str]:
     return element.get("class", "").split()
 
 
 def words(svg) -> list[str]:
-    return [text.text for text in svg.iter(f"{SVG}text")]
+    """The words of the drawing, without those of its legend."""
+    own = set(legend(svg))
+    return [text.text for text in svg.iter(f"{SVG}text") if text.text not in own]
+
+
+def legend(svg) -> list[str]:
+    found = [g for g in svg.iter(f"{SVG}g") if "legend" in classes(g)]
+    return [text.text for group in found for text in group.iter(f"{SVG}text")]
 
 
 def titles(svg) -> list[str]:
@@ -168,7 +182,7 @@ def test_three_times_the_equal_blocks_make_no_drawing_longer(direction, side):
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_each_branch_has_its_name_in_ink_beside_a_square_in_its_hue(direction):
     lanes = groups(draw(built("inception"), direction), "data-branch")
-    for name, hue in branch_hues(BRANCHES).items():
+    for name, hue in branch_hues(first_block("inception")).items():
         label = next(g for g in lanes[f"incep1.{name}"].iter(f"{SVG}g") if "name" in classes(g))
         square, text = list(label)
         # In narrow lanes without what all names begin with.
@@ -195,7 +209,7 @@ def test_a_concatenation_is_a_strip_in_the_branches_hues_as_long_as_their_channe
     strip = [r for r in first.iter(f"{SVG}rect") if "stripe" in classes(r)]
     place = "y" if direction == "horizontal" else "x"
     strip.sort(key=lambda stripe: float(stripe.get(place)))
-    hues = branch_hues(BRANCHES)
+    hues = branch_hues(first_block("inception"))
     assert [stripe.get("fill") for stripe in strip] == list(hues.values())
     breadths = [float(stripe.get(side)) for stripe in strip]
     assert [round(88 * b / sum(breadths)) for b in breadths] == [16, 24, 24, 24]
@@ -207,7 +221,7 @@ def test_lanes_come_in_the_order_that_is_asked_for_and_slabs_are_as_tall_as_thei
     svg = draw(model, order=lambda block: by_reach(block, fields))
     lanes = groups(svg, "data-branch")
     lasts = {}
-    for name, hue in branch_hues(BRANCHES).items():
+    for name, hue in branch_hues(first_block("inception")).items():
         rectangles = lanes[f"incep1.{name}"].iter(f"{SVG}rect")
         slabs = [r for r in rectangles if r.get("fill") == hue and r.get("width") == "10"]
         lasts[name] = max(map(box, slabs[1:]), key=lambda slab: slab[0])  # not the stripe
@@ -428,6 +442,72 @@ def test_one_that_is_open_or_has_a_branch_off_is_drawn_by_itself():
 def test_what_differs_in_its_channels_is_not_folded():
     svg = draw(built("densenet"))
     assert not any(word.startswith("×") for word in words(svg))
+
+
+def test_all_are_drawn_where_nothing_is_to_be_folded_and_a_fold_can_be_a_button():
+    model = built("resnet", n=3)
+    folded = draw(model, unfolds=True)
+    (button, *_) = (g for g in folded.iter(f"{SVG}g") if g.get("data-unfold") is not None)
+    assert (button.get("role"), button.get("tabindex")) == ("button", "0")
+    assert button.get("aria-label").startswith("draw all of 3 times the same: block1_1")
+    whole = draw(model, folded=False)
+    assert not any(word.startswith("×") for word in words(whole))
+    found = groups(whole, "data-name")
+    assert {f"block1_{number}" for number in (1, 2, 3)} <= set(found)
+    assert all(group.get("data-names") is None for group in found.values())
+    assert not any(g.get("data-unfold") is not None for g in draw(model).iter(f"{SVG}g"))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_of_many_blocks_those_alone_have_words_in_their_lanes_that_are_open_or_changed(direction):
+    svg = draw(built("densenet"), direction, opened="dense1_2", off=["dense2_1.skip"])
+    found = groups(svg, "data-name")
+    told = {
+        name
+        for name, group in found.items()
+        if any("name" in classes(inner) for inner in group.iter(f"{SVG}g"))
+    }
+    assert told == {"dense1_2", "dense2_1"}
+    assert found["dense3_3"].find(f"{SVG}title").text.startswith("dense3_3")
+    is_legible(svg)
+
+
+# Pictures and the legend
+
+
+def test_the_legend_says_what_height_and_thickness_are_and_of_pictures_and_folds_only_if_any():
+    parts = outline(built("inception"), MNIST).parts
+    assert legend(read(parts, "horizontal")) == [
+        "height: channels, up to 88",
+        "thickness: multiply-adds, up to 2.82 M",
+    ]
+    assert legend(read(parts, "vertical"))[0] == "width: channels, up to 88"
+    words_ = legend(read(parts, "horizontal", pictures={"conv1": "data:,"}))
+    assert "its map with the most contrast" in words_
+    assert "drawn once, there several times" in legend(draw(built("resnet", n=3)))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("name", ["inception", "residual", "densenet", "resnet34", "plain"])
+def test_pictures_are_of_the_image_the_parts_and_the_branches_that_are_on(name, direction):
+    model = built(name)
+    recording = record(model, torch.rand(1, 1, 28, 28))
+    pictures = thumbnails(np.zeros((1, 28, 28), np.uint8), recording.arrays())
+    off = list(branches(recording.parts))[:1]
+    svg = read(recording.parts, direction, pictures=pictures, off=off)
+    found = list(svg.iter(f"{SVG}image"))
+    shown = {picture.find(f"{SVG}title").text for picture in found if len(picture)}
+    assert shown <= set(pictures)
+    assert not shown & set(off)
+    drawn = groups(svg, "data-name")
+    assert {part.name for part in recording.parts if isinstance(part, Block)} & set(drawn) <= shown
+    boxes = list(map(box, found))
+    assert len(boxes) == len(shown) + 1  # the image has no title
+    for place, one in enumerate(boxes):
+        assert one[2] - one[0] == pytest.approx(one[3] - one[1], abs=0.2)
+        assert not any(overlap(one, other) for other in boxes[place + 1 :])
+        assert not any(overlap(one, box_of_text(text)) for text in svg.iter(f"{SVG}text"))
+    is_legible(svg)
 
 
 def conv(name: str, text: str = "conv 3×3") -> Box:

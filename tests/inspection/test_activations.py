@@ -20,7 +20,7 @@ from inspection.trees import (
 from torch import fx, nn
 
 from explorer.branches import Branches
-from explorer.inspection.activations import record
+from explorer.inspection.activations import dead_channels, record
 from explorer.inspection.parts import IMAGE, blocks, branches, nodes
 from explorer.inspection.recording import Recording, softmax, statistics, to_npz
 from explorer.inspection.tracing import trace
@@ -230,3 +230,17 @@ def test_the_file_has_the_image_and_what_each_part_gave_for_it():
         assert file["image"].dtype == np.uint8
         assert np.array_equal(file["image"], image)
         assert all(np.array_equal(file[name], recording.maps[name][0]) for name in ("0", "1"))
+
+
+def test_dead_channels_are_those_that_are_zero_for_every_image_and_everywhere():
+    model = nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([1.0, -1.0, 1.0, 0.0]).reshape(4, 1, 1, 1))
+        model[0].bias.copy_(torch.tensor([0.0, 0.0, -0.5, 0.0]))
+    images = torch.zeros(2, 1, 2, 2)
+    images[0, 0, 0, 0] = 0.4  # too little for the third channel
+    assert dead_channels(model, images) == {"0": [3], "1": [1, 2, 3], "2": [*range(1, 16)]}
+    images[1, 0, 0, 0] = 1
+    assert dead_channels(model, images)["1"] == [1, 3]
+    with unchanged(model):
+        dead_channels(model, images)

@@ -88,6 +88,19 @@ def test_mistakes_come_surest_first_doubts_come_surest_last_and_equals_in_their_
     assert found.doubts() == sorted(numbers, key=lambda number: sure[number])
 
 
+@given(predictions())
+@property_test
+def test_the_images_of_all_cells_of_the_confusion_are_all_images_each_in_its_cell(found):
+    sure, classes = found.confidence.tolist(), range(found.num_classes)
+    cells = {(i, j): found.images_of(i, j) for i in classes for j in classes}
+    assert {cell: len(images) for cell, images in cells.items()} == {
+        (i, j): found.confusion[i, j] for i, j in cells
+    }
+    assert sorted(n for images in cells.values() for n in images) == list(range(len(sure)))
+    for (i, j), images in cells.items():
+        assert images == sorted(images, key=lambda n: sure[n] if i == j else -sure[n])
+
+
 def test_answers_are_arrays_in_single_precision():
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).to(torch.bfloat16)
 

@@ -8,7 +8,11 @@ from torch import nn
 from explorer.branches import Branches
 from explorer.inspection.ablation import ablated
 from explorer.inspection.activations import record
-from explorer.inspection.logit_attribution import logit_attribution
+from explorer.inspection.logit_attribution import (
+    UnknownBlockError,
+    logit_attribution,
+    logit_falls,
+)
 from explorer.inspection.parts import blocks
 from explorer.inspection.tracing import trace
 from explorer.spec import ImageSpec
@@ -212,3 +216,24 @@ def test_attributing_leaves_the_network_unchanged_even_after_an_exception():
     model = Breaks(*layers, Noise()).train()
     with unchanged(model), pytest.raises(RuntimeError, match="on purpose"):
         logit_attribution(model, run, "0", images)
+
+
+@pytest.mark.parametrize(
+    ("name", "block"), [("inception", "incep1"), ("inception", "incep2"), ("residual", "block1")]
+)
+def test_what_a_logit_loses_without_a_branch_is_its_contribution_where_that_is_exact(
+    example, images, name, block
+):
+    model, image = example(name), images[:1]
+    run = seen(model, image)
+    falls, found = logit_falls(model, run, block, image), attributed(model, block, image)
+    assert list(falls) == list(found.branches)
+    assert {values.shape for values in falls.values()} == {(10,)}
+    for branch, values in falls.items():
+        np.testing.assert_allclose(values, found.branches[branch][0], rtol=0, atol=1e-3)
+
+
+def test_nothing_falls_in_a_block_that_is_not_there(example, images):
+    model = example("residual")
+    with pytest.raises(UnknownBlockError, match="There is no block 'block9' in this network"):
+        logit_falls(model, seen(model, images[:1]), "block9", images[:1])

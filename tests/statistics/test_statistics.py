@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from explorer.statistics.differences import difference, holm, paired, welch
+from explorer.statistics.images import difference as accuracy_difference
 from explorer.statistics.images import disagreement
 from explorer.statistics.intervals import bootstrap, mean
 from explorer.statistics.power import detectable_errors, runs_needed
@@ -224,3 +225,44 @@ def test_many_comparisons_need_more_evidence_each():
 )
 def test_points(share, text):
     assert points(share) == text
+
+
+# The difference of two accuracies on the same images.
+
+
+def test_the_interval_of_a_difference_is_that_of_agresti_and_min_worked_by_hand():
+    # 88 + ½ images are correct before alone, 2 + ½ after alone, of 1,000 + 2.
+    before = np.repeat([True, True, False, False], [900, 88, 2, 10])
+    after = np.repeat([True, False, True, False], [900, 88, 2, 10])
+    found = accuracy_difference(before, after)
+    assert (found.value, found.n) == (-0.086, 1000)
+    variance = ((88.5 + 2.5) / 1002 - (86 / 1002) ** 2) / 1002
+    assert found.low == pytest.approx(-86 / 1002 - 1.959964 * math.sqrt(variance))
+    assert found.high == pytest.approx(-86 / 1002 + 1.959964 * math.sqrt(variance))
+
+
+def test_as_many_intervals_of_a_difference_contain_it_as_they_say():
+    chance = np.random.default_rng(0)
+    shares = [0.9, 0.06, 0.01, 0.03]  # both, before alone, after alone, neither
+    covered = 0
+    for _ in range(EXPERIMENTS):
+        kinds = chance.choice(4, 500, p=shares)
+        found = accuracy_difference(kinds <= 1, kinds % 2 == 0)
+        covered += found.low <= -0.05 <= found.high
+    assert 0.935 <= covered / EXPERIMENTS <= 0.97
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_a_difference_is_within_its_interval_and_turns_with_its_networks(pairs):
+    first, second = map(list, zip(*pairs, strict=True))
+    found, turned = accuracy_difference(first, second), accuracy_difference(second, first)
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    assert found.low < found.high
+    assert (turned.value, turned.low) == (pytest.approx(-found.value), pytest.approx(-found.high))
+
+
+def test_a_difference_is_of_the_same_images_and_of_at_least_one():
+    with pytest.raises(ValueError, match="give both of the same"):
+        accuracy_difference([True], [True, False])
+    with pytest.raises(ValueError, match="give at least one"):
+        accuracy_difference([], [])

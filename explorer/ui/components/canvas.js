@@ -10,6 +10,28 @@ const SENT = 112; // pixels a side of what the server gets
 // `base` is a picture from the server, such as that of a link, that strokes are drawn on.
 const drawings = new Map();
 
+// What is drawn outlives a reload too: the address has a stroke a moment later only.
+const stored = (key) => `explorer drawing ${key}`;
+
+function store(key, { strokes, content }) {
+  try {
+    sessionStorage.setItem(stored(key), JSON.stringify({ strokes, content }));
+  } catch {
+    // Nothing may be kept here, as in some frames of other sites.
+  }
+}
+
+function restored(key) {
+  const [navigation] = performance.getEntriesByType("navigation");
+  if (navigation?.type !== "reload") return null;
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(stored(key)));
+    return kept?.strokes?.length ? kept : null;
+  } catch {
+    return null;
+  }
+}
+
 function paint(canvas, { base, strokes }) {
   const context = canvas.getContext("2d");
   const scale = canvas.width / SIZE;
@@ -47,7 +69,11 @@ export default function ({ data, parentElement, setStateValue }) {
   const hint = parentElement.querySelector(".hint");
   const undo = parentElement.querySelector(".undo");
   const clear = parentElement.querySelector(".clear");
-  if (!drawings.has(data.key)) drawings.set(data.key, { strokes: [], base: null, version: 0 });
+  let kept = null;
+  if (!drawings.has(data.key)) {
+    kept = restored(data.key);
+    drawings.set(data.key, { strokes: kept?.strokes ?? [], content: null, base: null, version: 0 });
+  }
   const drawing = drawings.get(data.key);
   const { strokes } = drawing;
   const isEmpty = () => !strokes.length && !drawing.base;
@@ -57,11 +83,14 @@ export default function ({ data, parentElement, setStateValue }) {
     hint.hidden = !isEmpty();
     undo.disabled = clear.disabled = isEmpty();
   };
-  const send = () => setStateValue("picture", isEmpty() ? null : encode(drawing));
+  const send = () => {
+    store(data.key, drawing);
+    setStateValue("picture", isEmpty() ? null : encode(drawing));
+  };
   const take = (count) => {
     if (canvas.pointer !== undefined || isEmpty()) return;
     const taken = strokes.splice(-count).length;
-    if (taken < count) drawing.base = null;
+    if (taken < count) drawing.base = drawing.content = null;
     show();
     send();
   };
@@ -98,18 +127,29 @@ export default function ({ data, parentElement, setStateValue }) {
   undo.onclick = () => take(1);
   clear.onclick = () => take(Infinity);
 
+  // A picture below the strokes; it takes a moment to decode.
+  const lay = (content, then) => {
+    const version = data.version;
+    Object.assign(drawing, { version, content, base: null });
+    const base = new Image();
+    base.src = `data:image/png;base64,${content}`;
+    base.decode().then(() => {
+      if (drawing.version === version && drawing.content === content) drawing.base = base;
+      show();
+      then();
+    });
+  };
+
   hint.textContent = data.hint;
-  if (drawing.version !== data.version) {
-    Object.assign(drawing, { version: data.version, base: null });
+  if (kept) {
+    drawing.version = data.version;
+    if (kept.content) lay(kept.content, send);
+    else send();
+  } else if (drawing.version !== data.version) {
+    Object.assign(drawing, { version: data.version, content: null, base: null });
     strokes.length = 0;
-    if (data.drawing) {
-      const base = new Image();
-      base.src = `data:image/png;base64,${data.drawing}`;
-      base.decode().then(() => {
-        if (drawing.version === data.version) drawing.base = base;
-        show();
-      });
-    }
+    if (data.drawing) lay(data.drawing, () => {});
+    store(data.key, { strokes, content: data.drawing });
   }
   show();
 }

@@ -6,8 +6,14 @@ const GROWTH = 1.25;
 export default function ({ data, parentElement, setTriggerValue }) {
   const around = parentElement.querySelector(".around");
   const root = around.querySelector(".drawing");
-  root.open = (name) => setTriggerValue("open", name);
+  root.act = ({ name, unfold }) =>
+    unfold === undefined ? setTriggerValue("open", name) : setTriggerValue("fold", false);
   root.file = data.file;
+  const fold = around.querySelector(".fold"); // a page without a server has none
+  if (fold) {
+    fold.hidden = !data.unfolded;
+    fold.onclick = () => setTriggerValue("fold", true);
+  }
   if (!root.hints) {
     root.hints = hints(around, root);
     around.querySelector(".save").addEventListener("click", () => save(root));
@@ -28,11 +34,11 @@ function draw(root, svg) {
   const width = Number(drawing.getAttribute("width"));
   Object.assign(drawing.style, { minWidth: `${width}px`, maxWidth: `${GROWTH * width}px` });
   for (const part of root.querySelectorAll("[role=button]")) {
-    part.addEventListener("click", () => root.open(part.dataset.name));
+    part.addEventListener("click", () => root.act(part.dataset));
     part.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
-      root.open(part.dataset.name);
+      root.act(part.dataset);
     });
   }
   const now = root.querySelector(".opened");

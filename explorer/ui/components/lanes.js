@@ -1,5 +1,5 @@
-// Draws a block's lanes: one canvas per mosaic. Hovering reads a pixel and outlines what it sees of
-// the image; a click asks for the map to be opened; a switch turns its branch off.
+// Draws a block's lanes: one canvas per mosaic. Hovering reads a pixel, and shows beside the pointer what
+// it sees of the image; a click asks for the map to be opened; a switch turns its branch off.
 
 const GAP = 2; // pixels between two maps
 const TILE = 46; // pixels that a map is wide, if it can be
@@ -8,25 +8,29 @@ const MOST_HEIGHT = 170; // pixels of one mosaic
 const SIGN = 30; // pixels of an arrow or a plus, with the room around it
 const CAPTION = 132; // pixels that a caption needs at least
 const MOST_MERGED = 260; // pixels of the merged one
+const SEEN = 84; // pixels that the image beside the pointer is wide
+const FAINT = 0.25; // opacity of a map that is near zero
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lanes");
   const focused = root.querySelector("input:focus")?.name;
-  const input = drawInput(data.image, data.notes);
+  const tip = drawTip(data.image);
   const flow = element("div", "flow");
-  root.replaceChildren(input.node, flow);
+  const beside = data.notes.length ? [drawInput(data.image, data.notes)] : [];
+  root.replaceChildren(...beside, flow, tip.node);
+  root.classList.toggle("alone", !beside.length);
   const draw = () => {
     root.classList.toggle("narrow", root.clientWidth < NARROW);
     const context = {
-      width: flow.clientWidth, input, setTriggerValue, canSwitch: data.canSwitch !== false,
+      width: flow.clientWidth, tip, setTriggerValue, canSwitch: data.canSwitch !== false,
     };
     flow.replaceChildren(
-      element("div", "title", data.title),
+      drawTitle(data, context),
       ...data.lanes.map((lane) => drawLane(lane, context)),
       ...(data.merge ? [drawMerge(data.merge, context)] : []),
       saveButton(flow, data.file),
     );
-    if (focused) root.querySelector(`input[name="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) root.querySelector(`input[name="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   };
   let width = flow.clientWidth;
   draw();
@@ -39,9 +43,23 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => observer.disconnect();
 }
 
-function drawInput({ pixels, width, height }, notes) {
-  const node = element("div", "input");
-  const picture = element("div", "picture");
+// The way from the outermost block to what is open, each a button but the last.
+function drawTitle({ title, trail = [], shares }, context) {
+  const node = element("div", "top");
+  const line = element("div", "way");
+  for (const name of trail) {
+    const back = element("button", "save", name);
+    back.setAttribute("aria-label", `back to ${name}`);
+    back.addEventListener("click", () => context.setTriggerValue("part", name));
+    line.append(back, element("span", "faint", "›"));
+  }
+  line.append(element("span", "title", title));
+  node.append(line);
+  if (shares) node.append(element("div", "faint", shares));
+  return node;
+}
+
+function drawImage({ pixels, width, height }) {
   const canvas = element("canvas");
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
@@ -51,30 +69,49 @@ function drawInput({ pixels, width, height }, notes) {
     image.data.set([rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2], 255], 4 * i);
   }
   context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+function drawInput(image, notes) {
+  const node = element("div", "input");
+  const picture = element("div", "picture");
+  picture.append(drawImage(image));
+  const words = element("div", "words");
+  words.append(...notes.map((note) => element("div", "note", note)));
+  node.append(picture, words);
+  return node;
+}
+
+// What is read at the pointer, beside it: the image with what a unit sees of it, and its value.
+function drawTip(image) {
+  const node = element("div", "tip");
+  const picture = element("div", "picture");
   const field = element("div", "field");
   const reading = element("div", "reading");
-  const rest = "<span class='faint'>Point at a map: its value, and what it sees of the image.</span>";
-  reading.innerHTML = rest;
-  picture.append(canvas, field);
-  const words = element("div", "words");
-  words.append(...notes.map((note) => element("div", "note", note)), reading);
-  node.append(picture, words);
+  picture.append(drawImage(image), field);
+  node.append(picture, reading);
   return {
     node,
-    show(lines, rows, columns) {
+    show(event, lines, rows, columns) {
       reading.replaceChildren(...lines.map((line) => element("div", "", line)));
       const seen = rows && rows[0] <= rows[1] && columns[0] <= columns[1];
       field.style.display = seen ? "block" : "none";
-      if (!seen) return;
-      const zoom = 112 / width;
-      field.style.left = `${columns[0] * zoom}px`;
-      field.style.top = `${rows[0] * zoom}px`;
-      field.style.width = `${(columns[1] - columns[0] + 1) * zoom}px`;
-      field.style.height = `${(rows[1] - rows[0] + 1) * zoom}px`;
+      const zoom = SEEN / image.width;
+      if (seen) {
+        field.style.left = `${columns[0] * zoom}px`;
+        field.style.top = `${rows[0] * zoom}px`;
+        field.style.width = `${(columns[1] - columns[0] + 1) * zoom}px`;
+        field.style.height = `${(rows[1] - rows[0] + 1) * zoom}px`;
+      }
+      node.style.display = "flex";
+      const { offsetWidth: wide, offsetHeight: tall } = node;
+      const left = event.clientX + 16 + wide > innerWidth ? event.clientX - 16 - wide : event.clientX + 16;
+      const top = Math.min(event.clientY + 16, innerHeight - tall - 4);
+      node.style.left = `${Math.max(4, left)}px`;
+      node.style.top = `${Math.max(4, top)}px`;
     },
     rest() {
-      reading.innerHTML = rest;
-      field.style.display = "none";
+      node.style.display = "none";
     },
   };
 }
@@ -95,10 +132,23 @@ function drawLane(lane, context) {
     );
     label.append(input, element("b", "", lane.name));
     const facts = lane.on ? lane.facts : [...lane.facts, `switched off: gives ${lane.off}`];
-    head.append(label, element("span", "faint", facts.join(" · ")));
+    head.append(label, ...(lane.share ? [drawShare(lane.share)] : []));
+    head.append(element("span", "faint", facts.join(" · ")));
     node.append(head);
   }
   node.append(drawStages(lane.stages, context, context.width - 24));
+  return node;
+}
+
+// What a branch gave to the answer: to the right of the middle if it speaks for it, to the left if against.
+function drawShare({ length, text }) {
+  const node = element("span", "share");
+  const bar = element("i", length < 0 ? "against" : "for");
+  bar.style.width = `${50 * Math.abs(length)}%`;
+  const track = element("span", "track");
+  track.append(bar);
+  node.append(track, element("span", "", text));
+  node.title = "logit attribution";
   return node;
 }
 
@@ -169,20 +219,22 @@ function drawStage(stage, context, room, zoom) {
   };
   canvas.addEventListener("pointermove", (event) => {
     const at = find(event);
-    if (!at) return context.input.rest();
+    if (!at) return context.tip.rest();
     const value = values[(at.channel * height + at.row) * width + at.column];
     const lines = [
       `${stage.name}`,
       `channel ${at.channel}, row ${at.row}, column ${at.column}`,
       `value ${format(value)}`,
     ];
+    if (stage.dead?.includes(at.channel)) lines.push("dead: 0 for every image tried");
     if (stage.field) lines.push(`sees ${stage.field}${/^\d/.test(stage.field) ? " pixels" : ""}`);
     const pick = (spans, place) => spans && (spans[place] ?? spans[0]);
-    context.input.show(lines, pick(stage.rows, at.row), pick(stage.columns, at.column));
+    context.tip.show(event, lines, pick(stage.rows, at.row), pick(stage.columns, at.column));
   });
-  canvas.addEventListener("pointerleave", () => context.input.rest());
+  canvas.addEventListener("pointerleave", () => context.tip.rest());
   canvas.addEventListener("click", (event) => {
     const at = find(event);
+    context.tip.rest();
     if (at) context.setTriggerValue("open", { name: stage.name, channel: at.channel });
   });
 
@@ -192,7 +244,13 @@ function drawStage(stage, context, room, zoom) {
     words.addEventListener("click", () => context.setTriggerValue("part", stage.opens));
   }
   const shape = element("span", "faint", ` ${stage.shape}`);
-  caption.append(words, shape, scaleBar(stage));
+  caption.append(words, shape);
+  if (stage.dead?.length) {
+    const dead = element("span", "dead", `${stage.dead.length} of ${channels} dead`);
+    dead.title = "These channels are 0 for every image that was tried.";
+    caption.append(" ", dead);
+  }
+  caption.append(scaleBar(stage));
   node.append(canvas, caption);
   return node;
 }
@@ -228,13 +286,24 @@ function paint(canvas, stage, values, zoom, across, stepX, stepY) {
     }
     tileContext.putImageData(image, 0, 0);
     const x = (channel % across) * stepX, y = Math.floor(channel / across) * stepY;
+    const isQuiet = stage.quiet?.includes(channel);
+    if (isQuiet) context.globalAlpha = FAINT;
     context.drawImage(tile, x, y, width * zoom, height * zoom);
+    context.globalAlpha = 1;
+    if (isQuiet) frame(context, x, y, width * zoom, height * zoom);
     if (hues) {
       context.fillStyle = hues[channel];
       context.fillRect(x, y, width * zoom, 2);
     }
     if (stage.off.includes(channel)) cross(context, x, y, width * zoom, height * zoom);
   }
+}
+
+// A map that is near zero: its place, so that it is not taken for the page.
+function frame(context, x, y, width, height) {
+  context.strokeStyle = "rgb(128 128 128 / 0.5)";
+  context.lineWidth = 1;
+  context.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
 }
 
 // A channel that is switched off.
@@ -278,7 +347,7 @@ function saveButton(flow, file) {
     context.fillRect(0, 0, frame.width, frame.height);
     context.imageSmoothingEnabled = false;
     context.textBaseline = "middle";
-    for (const node of flow.querySelectorAll("canvas, b, span, .title, .strip > span, .scale > i")) {
+    for (const node of flow.querySelectorAll("canvas, b, span, .strip > span, .scale > i")) {
       const box = node.getBoundingClientRect();
       const x = box.left - frame.left, y = box.top - frame.top;
       const own = getComputedStyle(node);

@@ -23,7 +23,7 @@ def lanes(
 
     Args:
         view: The view.
-        notes: Lines below the image, which stays in view.
+        notes: Lines below the image, which stays in view; none where the page shows both elsewhere.
         file: The name of the saved picture, without its ending.
         key: Identifies the view.
         can_switch: Whether branches can be switched.

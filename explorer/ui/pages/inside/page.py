@@ -9,20 +9,29 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.charts.bars import probabilities
 from explorer.charts.lanes import SCALES, Maps, Scale, View
 from explorer.charts.lanes import lanes as draw_lanes
-from explorer.charts.stages import Stage, stage_name
+from explorer.charts.stages import Stage, stage_name, trail
 from explorer.charts.svg import network_svg
+from explorer.charts.thumbnails import thumbnails
 from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
 from explorer.labs.worksheet import NAVIGATION
 from explorer.runs.run import distinguish
-from explorer.text import percent
-from explorer.training.events import Moment
 from explorer.ui import acts, controls, query_params, worksheets
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.lanes import lanes
-from explorer.ui.pages.inside import feature_map, opening, picker, questions, switches, walk, worth
+from explorer.ui.pages.inside import (
+    contributions,
+    feature_map,
+    invitation,
+    opening,
+    picker,
+    questions,
+    standing,
+    switches,
+    walk,
+)
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import CONTROLS, Picture, picture
 from explorer.ui.pages.inside.subject import Subject
@@ -30,6 +39,7 @@ from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
 
 SCALE = "scale"
+UNFOLDED = "unfolded"  # session key: whether equal parts are drawn one by one
 
 
 def page() -> None:
@@ -47,7 +57,8 @@ def _whole() -> None:
     shown = picker.networks()
     if not shown:
         return
-    left, right = st.columns([1.15, 3.6], gap="large")
+    row, wide = standing.row(), st.container()
+    left, right = st.columns([1.3, 3.6], gap="medium")
     with left, st.container(border=controls.is_shown(*CONTROLS)):
         chosen = picture(shown[0])
     if chosen is None:
@@ -58,20 +69,23 @@ def _whole() -> None:
             worksheets.ask(classes)
         _alone(left, chosen)
         return
-    with left:
-        scale = _scale_switch(beside=len(shown) > 1)
     with right:
         worksheets.after(classes)
         cases = _cases(shown, chosen)
         if not cases:
             return
-        _networks(cases, scale)
+    with row:
+        standing.show(cases)
     with left:
         if len(cases) == 1:
             _prediction(cases[0], 0, row=22)
-        if controls.is_shown(NAVIGATION):
-            _downloads(cases[0])
-        link = st.container()
+        scale = _scale_switch(beside=len(shown) > 1)
+    with right:
+        _networks(cases, scale, wide)
+        with st.container(horizontal=True):
+            if controls.is_shown(NAVIGATION):
+                _downloads(cases[0])
+            link = st.container(width="content")
     if picker.is_playing():
         st.caption("Stop playing to ask a question about this network.")
     elif controls.is_shown(questions.QUESTION) or worksheets.says(questions.QUESTION):
@@ -95,12 +109,15 @@ def _frame() -> None:
     if chosen is None:
         return
     scale = _scale_switch(beside=len(shown) > 1)
-    for place, case in enumerate(_cases(shown, chosen)):
-        if stage := switches.opened(case.recording, opening.first_part(case.subject.run.id)):
+    cases = _cases(shown, chosen)
+    with standing.row():
+        standing.show(cases)
+    for place, case in enumerate(cases):
+        if stage := _opened(case):
             with case.subject.figure("The feature maps"):
-                _lanes(place, case, stage, scale, [], "")
+                _lanes(place, case, stage, scale, [])
             name = f"{case.subject.run.spec.architecture}, {case.subject.moment}"
-            st.caption(f"{plain(name)}, {plain(stage_name(stage))}: {plain(_predicted(case))}")
+            st.caption(f"{plain(name)}, {plain(stage_name(stage))}")
 
 
 def _link(cases: Sequence[Case]) -> None:
@@ -123,8 +140,8 @@ def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
     return found
 
 
-def _networks(cases: Sequence[Case], scale: Scale) -> None:
-    """Show one network, or two side by side."""
+def _networks(cases: Sequence[Case], scale: Scale, wide: DeltaGenerator) -> None:
+    """Show one network, with its overview in the wide place, or two side by side."""
     names = distinguish([case.subject.run for case in cases])
     columns = st.columns(len(cases), gap="large")
     for place, (case, column) in enumerate(zip(cases, columns, strict=True)):
@@ -132,8 +149,11 @@ def _networks(cases: Sequence[Case], scale: Scale) -> None:
             _warn(case.subject)
             if len(cases) > 1:
                 st.markdown(f"**{plain(names[case.subject.run.id])}**, {case.subject.moment}")
-                _prediction(case, place, row=18)
-            _network(place, case, scale, [other.maps for other in cases if other is not case])
+                _prediction(case, place, row=20)
+            above = wide if len(cases) == 1 else st.container()
+            _network(
+                place, case, scale, above, [other.maps for other in cases if other is not case]
+            )
 
 
 def _warn(subject: Subject) -> None:
@@ -145,55 +165,55 @@ def _warn(subject: Subject) -> None:
         )
 
 
-def _predicted(case: Case) -> str:
-    """Say in a few words what the network predicts for the picture."""
-    if not case.chosen.pixels.any():
-        return "Nothing to see yet"
-    labels, best = case.subject.dataset.classes, int(case.recording.logits[0].argmax())
-    words = f"Predicted: {labels[best]} ({percent(float(case.recording.probabilities[0, best]))})"
-    if case.chosen.label is not None and best != case.chosen.label:
-        return f"{words}; the label is {labels[case.chosen.label]}"
-    return words
-
-
 def _prediction(case: Case, place: int, row: int) -> None:
-    st.markdown(f"**{plain(_predicted(case))}**")
     labels = case.subject.dataset.classes
     with case.subject.figure("The prediction"):
-        found = case.recording.probabilities[0].tolist()
+        found, before = case.recording.probabilities[0].tolist(), None
         if not case.chosen.pixels.any():
             found = [0.0] * len(labels)
+        elif case.off:
+            intact = case.session.record(case.chosen.pixels)
+            before = intact.probabilities[0].tolist()
         chart(
             case.session.made(
                 "probabilities",
                 (case.key, row),
-                lambda: drawn(probabilities(found, labels, case.chosen.label, row)),
+                lambda: drawn(probabilities(found, labels, case.chosen.label, row, before)),
             ),
             key=f"probabilities.{place}",
         )
+        if before:
+            st.caption("Grey outline: with everything on.")
 
 
-def _network(place: int, case: Case, scale: Scale, others: Sequence[Maps]) -> None:
-    stage = switches.opened(case.recording, opening.first_part(case.subject.run.id))
+def _opened(case: Case) -> Stage | None:
+    return switches.opened(case.recording, opening.first_part(case.subject.run.id))
+
+
+def _network(
+    place: int, case: Case, scale: Scale, above: DeltaGenerator, others: Sequence[Maps]
+) -> None:
+    stage = _opened(case)
     if stage is None:
         st.info("This network does nothing with the image but hand it on.")
         return
-    with case.subject.figure("The overview"):
+    with above, case.subject.figure("The overview"):
         _overview(place, case, stage)
         walk.show(place, case, stage)
-    accuracy = ""
-    with case.subject.figure("The accuracy"):
-        accuracy = _standing(case)
+        invitation.invite(case)
     with case.subject.figure("The feature maps"):
-        _lanes(place, case, stage, scale, others, accuracy)
+        _lanes(place, case, stage, scale, others)
         feature_map.show(place, case)
 
 
 def _overview(place: int, case: Case, stage: Stage) -> None:
     subject, recording, off = case.subject, case.recording, case.off
+    unfolded = bool(st.session_state.get(UNFOLDED))
+    can_open = controls.is_shown(switches.PART)
     svg = case.session.made(
         "overview",
-        (case.key, stage_name(stage)),  # a network may take another way with another picture
+        # A network may take another way with another picture.
+        (case.key, stage_name(stage), unfolded, can_open),
         lambda: network_svg(
             recording.parts,
             case.session.images,
@@ -201,6 +221,9 @@ def _overview(place: int, case: Case, stage: Stage) -> None:
             order=lambda block: by_reach(block, case.session.fields),
             opened=stage_name(stage),
             off=off,
+            pictures=thumbnails(case.chosen.pixels, case.maps),
+            folded=not unfolded,
+            unfolds=can_open,
         ),
     )
     key = f"overview.{place}"
@@ -208,28 +231,35 @@ def _overview(place: int, case: Case, stage: Stage) -> None:
         svg,
         subject.file,
         key,
-        on_open=(lambda: switches.open_part(st.session_state[key].open))
-        if controls.is_shown(switches.PART)
-        else None,
+        on_open=(lambda: switches.open_part(st.session_state[key].open)) if can_open else None,
+        unfolded=unfolded,
+        on_fold=lambda: st.session_state.update({UNFOLDED: not st.session_state[key].fold}),
     )
     if unused := case.session.unused:
         st.caption(f"Computed and never used: {', '.join(code(node.name) for node in unused)}.")
 
 
-def _lanes(
-    place: int, case: Case, stage: Stage, scale: Scale, others: Sequence[Maps], accuracy: str
-) -> None:
+def _lanes(place: int, case: Case, stage: Stage, scale: Scale, others: Sequence[Maps]) -> None:
     mine = f"lanes.{place}"
-    view = View(stage, case.maps, case.session.fields, case.off)
 
     def draw() -> Mapping[str, Any]:
+        view = View(
+            stage,
+            case.maps,
+            case.session.fields,
+            case.off,
+            trail(case.recording.parts, stage_name(stage)),
+            contributions.shares(case, stage),
+            contributions.dead(case),
+        )
         return draw_lanes(view, case.chosen.pixels, scale, others)
 
-    # Two networks side by side share their colours, so that each depends on both.
-    key = case.key, stage_name(stage), scale
+    # Two networks side by side share their colours, so that each depends on both; what takes a
+    # while is left out while the epochs are played.
+    key = case.key, stage_name(stage), scale, picker.is_playing()
     lanes(
         draw() if others else case.session.made("lanes", key, draw),
-        [_predicted(case), accuracy],
+        [],
         f"{case.subject.file}-{stage_name(stage)}",
         mine,
         can_switch=controls.is_shown(switches.OFF),
@@ -237,36 +267,6 @@ def _lanes(
         on_open=lambda: feature_map.ask(place, **st.session_state[mine].open),
         on_part=lambda: switches.open_part(st.session_state[mine].part),
     )
-
-
-def _standing(case: Case) -> str:
-    """Show the accuracy as the network is switched now; return it in a few words."""
-    subject, off = case.subject, case.off
-    if picker.is_playing():  # scoring would slow it down, and training has scored each epoch
-        recorded = next(e for e in subject.run.epochs if Moment(e.epoch) == subject.at)
-        words = short = f"Test accuracy, everything on: {100 * recorded.test_accuracy:.2f} %"
-    else:
-        images = worth.images(subject, off)
-        intact, now = case.session.answers((), images), case.session.answers(off, images)
-        on = f"the first {images:,}" if images else "all"
-        words = f"Accuracy on {on} test images: **{100 * now.accuracy:.2f} %**"
-        short = f"Accuracy {100 * now.accuracy:.2f} %"
-        if off:
-            points = f"{100 * (now.accuracy - intact.accuracy):+.2f}".replace("-", "−")
-            without = ", ".join(map(code, off))
-            words += f", {points} points with {without} switched off (ablation); loss "
-            words += f"{now.loss:.3f} instead of {intact.loss:.3f}."
-            short += f", {points} points"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(words)
-        if off and controls.is_shown(switches.OFF):
-            st.button(
-                "Switch all on",
-                key=f"all on {subject.run.id}",
-                type="tertiary",
-                on_click=switches.switch_all_on,
-            )
-    return short
 
 
 def _downloads(case: Case) -> None:

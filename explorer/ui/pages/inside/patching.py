@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from explorer.charts.exciting import tile
+from explorer.charts.hues import branch_hues
 from explorer.charts.patching import Carried, answers, carried
-from explorer.charts.style import branch_hues
 from explorer.inspection.effects import effects
 from explorer.inspection.parts import Part, blocks, branches, nodes
 from explorer.inspection.recording import softmax
@@ -164,7 +164,7 @@ def _hues(parts: Sequence[Part]) -> Mapping[str, tuple[str, bool]]:
     """Return by name the hue of each branch and of what is within it, and whether it is within."""
     found: dict[str, tuple[str, bool]] = {}
     for block in blocks(parts):  # those within a branch come later, and have hues of their own
-        for name, hue in branch_hues(block.branches).items():
+        for name, hue in branch_hues(block).items():
             branch = block.branches[name]
             found |= {node.name: (hue, True) for node in nodes(branch.parts)}
             found[branch.path] = hue, False

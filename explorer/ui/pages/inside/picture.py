@@ -175,7 +175,7 @@ def _drawn(subject: Subject) -> Picture | None:
     if ink is None:
         st.caption("The network answers as soon as you lift the pen.")
         return _blank(subject)
-    return _prepared(subject, ink.png)
+    return _prepared(subject, ink.png) or _blank(subject)
 
 
 def _unpacked_ink(said: Sequence[str]) -> _Ink | None:
@@ -208,12 +208,11 @@ def _uploaded(subject: Subject) -> Picture | None:
             "A picture of one " + ("digit" if subject.dataset.centred else "thing"),
             key=key,
             max_upload_size=_megabytes(state.settings().upload_bytes),
-            on_change=lambda: st.session_state.pop(_PIXELS, None),
+            on_change=lambda: _forget_removed(key),
             help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
         )
-    if file is not None:
-        if (found := _prepared(subject, file.getvalue())) is None:
-            return None
+    # Of a file that is no picture, the sentence is shown; the picture before it stays.
+    if file is not None and (found := _prepared(subject, file.getvalue())):
         st.session_state[_PIXELS] = found.pixels
     pixels = st.session_state.get(_PIXELS)
     spec = subject.dataset.images
@@ -223,6 +222,12 @@ def _uploaded(subject: Subject) -> Picture | None:
     packed = pack_pixels(pixels)
     query_params.put(PICTURE, packed)
     return Picture(pixels, is_in_link=packed is not None)
+
+
+def _forget_removed(key: str) -> None:
+    """Forget the picture of a file that was removed, and not that before a new file."""
+    if st.session_state[key] is None:
+        st.session_state.pop(_PIXELS, None)
 
 
 def _take_picture(subject: Subject, said: Sequence[str]) -> None:

@@ -8,13 +8,15 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.charts import maps as map_charts
-from explorer.charts.grids import confusion, gradient_history
+from explorer.charts.grids import confusion, gradient_history, gradients_by_depth
 from explorer.errors import ExplorerError
 from explorer.inspection.parts import Block, Part
-from explorer.inspection.results import METHODS, Linearity, Replacement
+from explorer.inspection.results import METHODS, Linearity
 from explorer.inspection.scores import Answers
+from explorer.text import percent, significant
 from explorer.ui import controls, query_params, state
 from explorer.ui.components.chart import chart
+from explorer.ui.components.confusion import confusion_matrix
 from explorer.ui.failure import sentence
 from explorer.ui.forms import choose
 from explorer.ui.pages.inside import excites, patching, worth
@@ -22,10 +24,11 @@ from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.picture import open_test_image
 from explorer.ui.pages.inside.worth import INSTEAD, SHARES
 from explorer.ui.query_params import OneOf
+from explorer.ui.tables import numbers
 from explorer.ui.words import code, plain
 
 # Names in the address: the question, and what is chosen where it is answered.
-QUESTION, CLASS, CAM, FILTERS = "ask", "class", "cam", "filters"
+QUESTION, CLASS, CAM, FILTERS, CELL = "ask", "class", "cam", "filters", "cell"
 GALLERY = 12
 
 
@@ -89,7 +92,8 @@ def _pixels(case: Case) -> None:
             found.append((f"Grad-CAM of {layer}", cam))
     chart(map_charts.saliency(case.chosen.pixels, found), key="saliency")
     st.caption(
-        "Blue raises the logit of the class, orange lowers it. Integrated gradients sum to the "
+        "Laid over the picture, in grey: blue raises the logit of the class, orange lowers it. "
+        "Integrated gradients sum to the "
         "difference between this logit and that of a black image; occlusion paints 4×4 pixels "
         "black and measures how far the logit falls; Grad-CAM weights the layer's maps by the "
         "gradient of the logit."
@@ -144,7 +148,10 @@ def _gradients(case: Case) -> None:
                 replace(event, norms={path: event.norms.get(path, 0.0) for path in order})
                 for event in recorded
             ]
-            chart(gradient_history(events, run.started.steps_per_epoch), key="gradients")
+            steps = run.started.steps_per_epoch
+            chart(gradients_by_depth(events, steps), key="gradients by depth")
+            st.caption("From the layer next to the image to the one next to the answer.")
+            chart(gradient_history(events, steps), key="gradients")
             if any(norm == 0 for event in recorded for norm in event.norms.values()):
                 st.caption("Blank: no gradient reaches this layer.")
         elif run.spec.imported:
@@ -160,11 +167,8 @@ def _gradients(case: Case) -> None:
         norms, by_branch = case.session.gradients()
         rows = [{"part": path, "gradient norm": norm} for path, norm in norms.items()]
         rows += [{"part": f"branch {path}", "gradient norm": n} for path, n in by_branch.items()]
-        st.dataframe(
-            rows,
-            hide_index=True,
-            column_config={"gradient norm": st.column_config.NumberColumn(format="%.3g")},
-        )
+        written = {"gradient norm": lambda norm: significant(norm, 3)}
+        st.dataframe(numbers(rows, written), hide_index=True)
 
 
 def _cost(case: Case) -> None:
@@ -193,8 +197,8 @@ def _cost(case: Case) -> None:
 
 def _linearity(case: Case) -> None:
     st.markdown(
-        "**Is a block more than one layer?** If it is an affine map, a single layer could replace "
-        "it"
+        "**Is a block more than one layer?** Layers without a bend between them, such as a ReLU, "
+        "do no more than one layer could (they are affine)"
     )
     found = case.session.linearity()
     if not found:
@@ -202,21 +206,26 @@ def _linearity(case: Case) -> None:
     for verdict in found:
         with st.container(border=True):
             _verdict(verdict)
+    if found:
+        st.caption(
+            "Tested with random inputs: of the average of two inputs, an affine block gives the "
+            "average of its two outputs."
+        )
 
 
 def _verdict(verdict: Linearity) -> None:
     if verdict.replacement:
         exactly = "exactly" if verdict.replacement.exact else "except at the borders"
         st.markdown(
-            f":orange[:material/linear_scale:] **{plain(verdict.block)}** is affine. One "
-            f"{code(verdict.replacement.text)} computes the same, {exactly}. That layer has "
-            f"{verdict.replacement.parameters:,} parameters, the block has "
+            f":orange[:material/linear_scale:] **{plain(verdict.block)}** is no more than one "
+            f"layer. One {code(verdict.replacement.text)} computes the same, {exactly}. That layer "
+            f"has {verdict.replacement.parameters:,} parameters, the block has "
             f"{verdict.parameters:,}."
         )
     else:
         st.markdown(
-            f":blue[:material/ssid_chart:] **{plain(verdict.block)}** is not affine: no single "
-            "layer computes the same."
+            f":blue[:material/ssid_chart:] **{plain(verdict.block)}** is more than one layer: no "
+            f"single layer computes the same. {_missed(verdict.error)}"
         )
     if verdict.tail_replacement:
         st.markdown(
@@ -224,16 +233,17 @@ def _verdict(verdict: Linearity) -> None:
             f"{code(verdict.tail_replacement.text)} with {verdict.tail_replacement.parameters:,} "
             f"parameters computes the same as the {verdict.tail_parameters:,} parameters there."
         )
-    st.caption(
-        "Tested with random inputs: an affine map gives for a mix of two inputs the same mix of "
-        "their outputs. The block differs from that by "
-        f"{_share(verdict.error, verdict.replacement)}; everything from it to the logits by "
-        f"{_share(verdict.tail_error, verdict.tail_replacement)}."
-    )
 
 
-def _share(error: float, affine: Replacement | None) -> str:
-    return "rounding only" if affine else f"{100 * error:.2g} % of its largest output"
+def _missed(error: float) -> str:
+    """Say how far a block is from affine; `error` is relative to its largest output."""
+    if error >= 1:
+        share = f"by {error:.1f} times its largest output"
+    elif error >= 0.001:
+        share = f"by {significant(100 * error)} % of its largest output"
+    else:
+        share = "by less than a thousandth of its largest output, and more than by rounding"
+    return f"Of an average of two inputs, it misses the average of its outputs {share}."
 
 
 def _mistakes(case: Case) -> None:
@@ -241,33 +251,77 @@ def _mistakes(case: Case) -> None:
     with st.spinner("Scoring the test images"):
         found = case.session.answers(case.off)
     wrong = found.mistakes()
+    cell = _cell(found)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(
             "**Which class is taken for which (confusion matrix)?** "
-            f"{len(wrong):,} of {len(found.labels):,} test images are classified incorrectly"
+            f"{len(wrong):,} of {len(found.labels):,} test images are classified incorrectly. A "
+            "click on a number shows its images"
         )
-        chart(confusion(found.confusion.tolist(), labels), key="confusion")
+        confusion_matrix(
+            confusion(found.confusion.tolist()),
+            labels,
+            _MATRIX,
+            chosen=cell,
+            on_cell=_choose_cell,
+        )
     with right:
+        _gallery(case, found, wrong, cell)
+
+
+_MATRIX = "confusion"  # session key: the matrix
+
+
+def _cell(found: Answers) -> tuple[int, int] | None:
+    """Return the correct and the predicted class whose images are asked for, if there are any."""
+    filled = {f"{i}-{j}": (int(i), int(j)) for i, j in zip(*found.confusion.nonzero(), strict=True)}
+    query_params.take(CELL, OneOf(filled))
+    chosen: str | None = st.session_state.get(CELL)
+    query_params.put(CELL, chosen)
+    return filled.get(chosen or "")
+
+
+def _choose_cell() -> None:
+    """Take the cell that was clicked; a second click on it lets it go."""
+    clicked = st.session_state[_MATRIX].get("cell")
+    if isinstance(clicked, list) and len(clicked) == 2:
+        cell = "-".join(map(str, clicked))
+        st.session_state[CELL] = None if st.session_state.get(CELL) == cell else cell
+
+
+def _gallery(
+    case: Case, found: Answers, wrong: Sequence[int], cell: tuple[int, int] | None
+) -> None:
+    labels = case.subject.dataset.classes
+    if cell is None:
         st.markdown("**Where is it most confident, and wrong?**")
+        shown: Sequence[int] = wrong
         if not wrong:
             st.info("Nowhere: it classifies every test image correctly.")
-            return
-        shown = wrong[:GALLERY]
-        images = case.session.test_images(shown)
-        for start in range(0, len(shown), 4):
-            for column, place in zip(st.columns(4), range(start, len(shown)), strict=False):
-                with column:
-                    _mistake(case, found, shown[place], images[place])
+    else:
+        label, predicted = cell
+        shown = found.images_of(label, predicted)
+        many = f"{len(shown):,} image{'s' if len(shown) > 1 else ''} of {plain(labels[label])}"
+        how = "correctly" if label == predicted else f"as {plain(labels[predicted])}"
+        least = ", the least confident first" if label == predicted else ""
+        st.markdown(f"**{many}, predicted {how}**{least}")
+    shown = shown[:GALLERY]
+    images = case.session.test_images(shown) if shown else ()
+    for start in range(0, len(shown), 4):
+        for column, place in zip(st.columns(4), range(start, len(shown)), strict=False):
+            with column:
+                _mistake(case, found, shown[place], images[place])
 
 
 def _mistake(case: Case, found: Answers, number: int, pixels: NDArray[Any]) -> None:
     labels = case.subject.dataset.classes
     label, predicted = (labels[int(classes[number])] for classes in (found.labels, found.predicted))
-    confidence = 100 * float(found.confidence[number])
+    confidence = percent(float(found.confidence[number])).replace(" ", "\u00a0")
+    taken = "" if label == predicted else f" taken for {plain(predicted)}"
     st.image(
         pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
-        caption=f"{plain(label)} taken for {plain(predicted)}, {confidence:.0f} %",
+        caption=f"{plain(label)}{taken}, {confidence}",
         width="stretch",
     )
     st.button(f"Open {number}", key=f"mistake {number}", on_click=open_test_image, args=(number,))
@@ -289,6 +343,7 @@ _NAMES = {  # each question has its own
     "Branches": (INSTEAD, SHARES),
     "Pixels": (CLASS, CAM),
     "Filters": (FILTERS,),
+    "Mistakes": (CELL,),
     excites.NAME: (excites.EXCITES, excites.CHANNEL),
     "Patching": (patching.DONOR, patching.PATCH),
 }

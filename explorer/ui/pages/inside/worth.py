@@ -6,16 +6,19 @@ from typing import TypeAlias
 import streamlit as st
 
 from explorer.charts.bars import Worth, shares, worths
-from explorer.charts.style import branch_hues
+from explorer.charts.hues import branch_hues
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.results import INSTEAD as WAYS
 from explorer.inspection.results import Instead
 from explorer.inspection.session import Session
+from explorer.statistics.images import difference
+from explorer.text import signed
 from explorer.ui import controls, query_params
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.subject import Subject
 from explorer.ui.query_params import OneOf
+from explorer.ui.tables import numbers
 from explorer.ui.words import plain
 
 Scored: TypeAlias = tuple[Collection[str], Instead]  # what is off, and what it gives in its place
@@ -67,7 +70,7 @@ def answer(case: Case) -> None:
     with left, case.subject.figure("Ablation"):
         st.markdown(
             "**What is each branch worth (ablation)?** Points of accuracy lost when this branch "
-            "alone is switched off; at the bar's end, the accuracy that remains"
+            "alone is switched off"
         )
         query_params.take(INSTEAD, OneOf(WAYS))
         st.session_state.setdefault(INSTEAD, WAYS[0])
@@ -115,8 +118,9 @@ def _logit_attribution(case: Case) -> None:
             shares(
                 {branch: values[0].tolist() for branch, values in attributed.branches.items()},
                 None if attributed.bias is None else attributed.bias.tolist(),
-                branch_hues(found[name].branches),
+                branch_hues(found[name]),
                 case.subject.dataset.classes,
+                case.recording.logits[0].tolist(),
             )
         ),
     )
@@ -146,23 +150,27 @@ def _worths(case: Case, instead: Instead) -> None:
     hues = {
         block.branches[name].path: hue
         for block in blocks(case.recording.parts)
-        for name, hue in branch_hues(block.branches).items()
+        for name, hue in branch_hues(block).items()
     }
     with st.spinner("Scoring without each branch"):
         intact = session.answers((), most)
         without = {path: session.answers((path,), most, instead) for path in session.branches}
     found = [
-        Worth(path, hues.get(path, "#888888"), answers.accuracy, answers.loss)
+        Worth(
+            path,
+            hues.get(path, "#888888"),
+            answers.accuracy,
+            answers.loss,
+            difference(answers.correct, intact.correct),
+        )
         for path, answers in without.items()
     ]
-    figure = session.made(
-        "worths", (tuple(found), intact.accuracy), lambda: drawn(worths(found, intact.accuracy))
-    )
+    figure = session.made("worths", tuple(found), lambda: drawn(worths(found)))
     chart(figure, key="worths")
     on = f"the first {most:,}" if most else f"all {total:,}"
     st.caption(
-        f"Intact: {100 * intact.accuracy:.2f} % on {on} test images. A branch that is off gives "
-        f"{_GIVES[instead]}; the others were trained beside it, not without it."
+        f"On {on} test images; the thin lines are 95 % intervals (Agresti and Min 2005). A branch "
+        f"that is off gives {_GIVES[instead]}; the others were trained beside it, not without it."
     )
     if case.off and images(subject, case.off) is None:
         _by_class(case)
@@ -188,23 +196,24 @@ def _offer_all(subject: Subject, sets: Sequence[Scored]) -> None:
 
 def _by_class(case: Case) -> None:
     intact, now = case.session.answers(), case.session.answers(case.off)
-    percent = st.column_config.NumberColumn(format="%.2f %%")
     labels = case.subject.dataset.classes
     pairs = zip(labels, intact.accuracy_by_class, now.accuracy_by_class, strict=True)
     st.dataframe(
-        [
+        numbers(
+            [
+                {
+                    "class": label,
+                    "intact": 100 * before,
+                    "as switched": 100 * after,
+                    "points": 100 * (after - before),
+                }
+                for label, before, after in pairs
+            ],
             {
-                "class": label,
-                "intact": 100 * before,
-                "as switched": 100 * after,
-                "points": 100 * (after - before),
-            }
-            for label, before, after in pairs
-        ],
+                "intact": "{:.2f} %".format,
+                "as switched": "{:.2f} %".format,
+                "points": lambda points: signed(points, 2),
+            },
+        ),
         hide_index=True,
-        column_config={
-            "intact": percent,
-            "as switched": percent,
-            "points": st.column_config.NumberColumn(format="%.2f"),
-        },
     )
