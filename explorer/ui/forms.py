@@ -1,6 +1,6 @@
 """Turns declared options into widgets, and widgets back into values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from explorer.plugin.families import families
 from explorer.plugin.options import Option, Value
 from explorer.runs.recorded import ARCHITECTURES
 from explorer.training.recipe import OPTIONS, PRESETS, Recipe, RecipeError
-from explorer.ui import controls, query_params, state
+from explorer.ui import controls, state
 from explorer.ui.components.gallery import gallery
 from explorer.ui.query_params import Number, OneOf
 from explorer.ui.words import plain
@@ -63,14 +63,15 @@ def architecture(name: str, offered: Mapping[str, Description], default: str) ->
         if chosen in offered:
             st.session_state[name] = chosen
 
-    def show() -> str:
+    def show(_: Mapping[str, Any]) -> str:
         chosen: str = st.session_state[name]
         every = offered.values()
         drawings = state.thumbnails().of(every)
         gallery("Architecture", families(every, ARCHITECTURES), drawings, chosen, key, take)
         return chosen
 
-    return choose("Architecture", name, list(offered), default, show=show)
+    taken: str = controls.choose(name, OneOf(offered), default, show)
+    return taken
 
 
 def choose(
@@ -79,9 +80,8 @@ def choose(
     options: Sequence[str],
     default: str,
     key: str = "",
-    show: Callable[[], str] | None = None,
 ) -> str:
-    """Show a picker, whose value is in the address under its name unless it is the default.
+    """Show a select box, whose value is in the address under its name unless it is the default.
 
     Args:
         label: What stands above it.
@@ -89,17 +89,14 @@ def choose(
         options: What can be chosen.
         default: What is chosen at first.
         key: The widget's, where it is not the name.
-        show: Shows another widget than a select box, and returns what the session has for its key.
     """
-    key = key or name
-    query_params.take(name, OneOf(options), key)
-    st.session_state.setdefault(key, default)
     chosen: str = controls.choose(
         name,
-        show or (lambda: st.selectbox(plain(label), options, key=key, persist_state="session")),
-        key,
+        OneOf(options),
+        default,
+        lambda common: st.selectbox(plain(label), options, **common),
+        key=key,
     )
-    query_params.put(name, chosen, default)
     return chosen
 
 
@@ -114,23 +111,20 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         The recipe, or `None` if its values do not go together, which is then said; and the place
         for the button, above what is folded away.
     """
-    query_params.take("recipe", OneOf(offered))
-    usual = "fast" if "fast" in offered else offered[0]
-    st.session_state.setdefault("recipe", usual)
     name = controls.choose(
         "recipe",
-        lambda: st.segmented_control(
+        OneOf(offered),
+        "fast" if "fast" in offered else offered[0],
+        lambda common: st.segmented_control(
             "Recipe",
             list(offered),
             required=True,
-            key="recipe",
             help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
             "tutorial's ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
             width="stretch",
-            persist_state="session",
+            **common,
         ),
     )
-    query_params.put("recipe", name, usual)
     base, values = PRESETS[name], dict[str, Value]()
 
     def show(option: Option) -> None:
@@ -177,16 +171,14 @@ def widget(option: Option, default: Value, key: str, *, typed: bool = False) -> 
         low, high = (limits.low, limits.high) if limits else (None, None)
         default = default if default is None else number(default)
         values = Number(number, low, high, is_optional=option.optional)
-    query_params.take(key, values)
-    st.session_state.setdefault(key, default)
-    value = controls.choose(key, lambda: _shown(option, default, key, typed=typed))
-    query_params.put_all(key, [] if value == default else [value])
-    return value
+    return controls.choose(
+        key, values, default, lambda common: _shown(option, default, common, typed=typed)
+    )
 
 
-def _shown(option: Option, default: Value, key: str, *, typed: bool) -> Any:
+def _shown(option: Option, default: Value, common: Mapping[str, Any], *, typed: bool) -> Any:
     label = _LABELS.get(option.name, plain(option.label))
-    common: Any = {"key": key, "help": plain(option.help) or None, "persist_state": "session"}
+    common = {**common, "help": plain(option.help) or None}
     if option.choices and all(isinstance(each, int | float) for each in option.choices):
         return st.select_slider(label, option.choices, **common)
     if option.choices:

@@ -235,20 +235,14 @@ def _datasets(runs: Sequence[Run]) -> list[str]:
 
 def _axis() -> Axis:
     """Choose along what the curves go."""
-    query_params.take(X, OneOf(AXES))
-    st.session_state.setdefault(X, AXES[0])
     axis: Axis = controls.choose(
         X,
-        lambda: st.segmented_control(
-            "Along the curves",
-            AXES,
-            required=True,
-            key=X,
-            label_visibility="collapsed",
-            persist_state="session",
+        OneOf(AXES),
+        AXES[0],
+        lambda common: st.segmented_control(
+            "Along the curves", AXES, required=True, label_visibility="collapsed", **common
         ),
     )
-    query_params.put(X, axis)
     return axis
 
 

@@ -11,7 +11,7 @@ from explorer.inspection.excitation import Excitation, Ranked, affordable
 from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.results import costs
 from explorer.text import significant
-from explorer.ui import controls, query_params
+from explorer.ui import controls
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.crops import crops
 from explorer.ui.forms import choose
@@ -107,20 +107,18 @@ def _channel(name: str, part: Excitation) -> int:
     """Let the visitor choose a channel; those whose class means differ most come first."""
     explained = part.explained
     order = [int(channel) for channel in np.argsort(-explained, kind="stable")]
-    query_params.take(CHANNEL, OneOf(order), _key(name))
-    st.session_state.setdefault(_key(name), order[0])
     channel: int = controls.choose(
         CHANNEL,
-        lambda: st.selectbox(
+        OneOf(order),
+        order[0],
+        lambda common: st.selectbox(
             "Channel, and how much of its variance the class explains (η²)",
             order,
-            key=_key(name),
-            persist_state="session",
             format_func=lambda channel: f"{channel} ({100 * explained[channel]:.0f} %)",
+            **common,
         ),
-        _key(name),
+        key=_key(name),
     )
-    query_params.put(CHANNEL, channel if channel != order[0] else None)
     return channel
 
 

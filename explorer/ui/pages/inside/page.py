@@ -283,23 +283,21 @@ def _downloads(case: Case) -> None:
 def _scale_switch(*, beside: bool) -> Scale:
     help = "Within it, equal colours mean equal values."
     key, default = (f"{SCALE} of both", "model") if beside else (SCALE, "layer")
-    query_params.take(SCALE, OneOf(SCALES), key)
-    st.session_state.setdefault(key, default)
     scale: Scale = controls.choose(
         SCALE,
-        lambda: st.segmented_control(
+        OneOf(SCALES),
+        default,
+        lambda common: st.segmented_control(
             "Compare colours within",
             SCALES,
             required=True,
-            key=key,
-            persist_state="session",
             format_func=lambda scale: (
                 "both networks" if beside and scale == "model" else f"a {scale}"
             ),
             width="stretch",
             help=f"{help} Layers of the same name in both networks share it." if beside else help,
+            **common,
         ),
-        key,
+        key=key,
     )
-    query_params.put(SCALE, scale, default)
     return scale

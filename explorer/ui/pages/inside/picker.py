@@ -37,23 +37,19 @@ def networks() -> list[Subject]:
         if (run.epochs or run.kept.epoch) and run.spec.architecture in here.architectures
     ]
     titles = unlike(runs)
-    query_params.take(NETWORK, OneOf(titles))
-    st.session_state.setdefault(NETWORK, opening.first_network(runs))
     left, right = st.container(), st.container()
     if controls.is_shown(NETWORK, OTHER):
         left, right = st.columns([3, 2], gap="large")
     with left:
         id = controls.choose(
             NETWORK,
-            lambda: st.selectbox(
-                "Network",
-                list(titles),
-                key=NETWORK,
-                format_func=lambda id: visible(titles[id]),
-                persist_state="session",
+            OneOf(titles),
+            opening.first_network(runs),
+            lambda common: st.selectbox(
+                "Network", list(titles), format_func=lambda id: visible(titles[id]), **common
             ),
+            is_always_said=True,
         )
-    query_params.put(NETWORK, id)
     _settle(id)
     with right:
         other = _other([other for other in titles if other != id], titles)
@@ -88,21 +84,19 @@ def _settle(id: str) -> None:
 
 
 def _other(others: list[str], titles: dict[str, str]) -> str | None:
-    query_params.take(OTHER, OneOf(others))
-    st.session_state.setdefault(OTHER, None)
     other: str | None = controls.choose(
         OTHER,
-        lambda: st.selectbox(
+        OneOf([*others, None]),
+        None,
+        lambda common: st.selectbox(
             "Compare with",
             others,
             index=None,
-            key=OTHER,
             format_func=lambda id: visible(titles[id]),
-            persist_state="session",
             placeholder="another run, on the same image",
+            **common,
         ),
     )
-    query_params.put(OTHER, other)
     if other:
         st.caption("A switch acts on both networks if both have that part.")
     return other

@@ -57,21 +57,19 @@ class _Ink(NamedTuple):
 
 def picture(subject: Subject) -> Picture | None:
     """Let the visitor choose a picture; `None` while there is none, and the page says why."""
-    query_params.take(SOURCE, OneOf(SOURCES))
-    st.session_state.setdefault(SOURCE, SOURCES[0])
     source = controls.choose(
         SOURCE,
-        lambda: st.segmented_control(
+        OneOf(SOURCES),
+        SOURCES[0],
+        lambda common: st.segmented_control(
             "Image",
             SOURCES,
             required=True,
-            key=SOURCE,
-            persist_state="session",
             label_visibility="collapsed",
             width="stretch",
+            **common,
         ),
     )
-    query_params.put(SOURCE, source)
     for name in CONTROLS[1:]:  # each source has its own
         if name not in _NAMES[source]:
             query_params.put(name, None)
@@ -85,21 +83,19 @@ def picture(subject: Subject) -> Picture | None:
 def _of_the_test_set(subject: Subject) -> Picture:
     labels, names = subject.session.labels, subject.dataset.classes
     filters = [ALL, WRONG, UNSURE, *names]
-    query_params.take(FILTER, OneOf(filters))
-    st.session_state.setdefault(FILTER, ALL)
     shown = controls.choose(
         FILTER,
-        lambda: st.selectbox(
+        OneOf(filters),
+        ALL,
+        lambda common: st.selectbox(
             "Show",
             filters,
-            key=FILTER,
-            persist_state="session",
             format_func=lambda name: (
                 name if name in (ALL, WRONG, UNSURE) else f"class {visible(name)}"
             ),
+            **common,
         ),
     )
-    query_params.put(FILTER, shown)
     among = _among(subject, shown)
     if not among:
         st.caption("This network classifies every test image correctly; all of them are shown.")

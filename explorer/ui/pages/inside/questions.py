@@ -34,20 +34,15 @@ GALLERY = 12
 
 def section(case: Case) -> None:
     """Show the questions, and the answer to the one that is chosen."""
-    query_params.take(QUESTION, OneOf(_QUESTIONS))
-    st.session_state.setdefault(QUESTION, next(iter(_QUESTIONS)))
     st.divider()
     question = controls.choose(
         QUESTION,
-        lambda: st.segmented_control(
-            "Ask this network",
-            list(_QUESTIONS),
-            required=True,
-            key=QUESTION,
-            persist_state="session",
+        OneOf(_QUESTIONS),
+        next(iter(_QUESTIONS)),
+        lambda common: st.segmented_control(
+            "Ask this network", list(_QUESTIONS), required=True, **common
         ),
     )
-    query_params.put(QUESTION, question)
     for name in dict.fromkeys(name for names in _NAMES.values() for name in names):
         if name not in _NAMES.get(question, ()):
             query_params.put(name, None)
@@ -62,21 +57,19 @@ def _pixels(case: Case) -> None:
     labels = case.subject.dataset.classes
     best = int(case.recording.logits[0].argmax())
     key = f"class.{case.subject.run.id}.{best}"
-    query_params.take(CLASS, OneOf(range(len(labels))), key)
-    st.session_state.setdefault(key, best)
     target: int = controls.choose(
         CLASS,
-        lambda: st.segmented_control(
+        OneOf(range(len(labels))),
+        best,
+        lambda common: st.segmented_control(
             "Which pixels raise or lower the logit of a class (attribution)?",
             range(len(labels)),
             required=True,
             format_func=lambda number: plain(labels[number]),
-            key=key,
-            persist_state="session",
+            **common,
         ),
-        key,
+        key=key,
     )
-    query_params.put(CLASS, target if target != best else None)
     found: list[tuple[str, NDArray[Any]]] = []
     for method in METHODS:
         with case.subject.figure(f"Attribution by {method}"):

@@ -13,8 +13,9 @@ from explorer.inspection.results import Instead
 from explorer.inspection.session import Session
 from explorer.statistics.images import difference
 from explorer.text import signed
-from explorer.ui import controls, query_params
+from explorer.ui import controls
 from explorer.ui.components.chart import chart, drawn
+from explorer.ui.forms import choose
 from explorer.ui.pages.inside.case import Case
 from explorer.ui.pages.inside.subject import Subject
 from explorer.ui.query_params import OneOf
@@ -72,23 +73,21 @@ def answer(case: Case) -> None:
             "**What is each branch worth (ablation)?** Points of accuracy lost when this branch "
             "alone is switched off"
         )
-        query_params.take(INSTEAD, OneOf(WAYS))
-        st.session_state.setdefault(INSTEAD, WAYS[0])
         chosen: Instead = controls.choose(
             INSTEAD,
-            lambda: st.segmented_control(
+            OneOf(WAYS),
+            WAYS[0],
+            lambda common: st.segmented_control(
                 "A branch that is off gives",
                 WAYS,
                 required=True,
-                key=INSTEAD,
-                persist_state="session",
                 format_func=lambda instead: _GIVES[instead],
                 help="With zeros, what follows meets what it has never met. With the branch's mean "
                 "over these images, it meets what it is used to, and misses only what the branch "
                 "says of one image.",
+                **common,
             ),
         )
-        query_params.put(INSTEAD, chosen)
         _worths(case, chosen)
     with right, case.subject.figure("Logit attribution"):
         _logit_attribution(case)
@@ -97,19 +96,13 @@ def answer(case: Case) -> None:
 def _logit_attribution(case: Case) -> None:
     found = {block.name: block for block in blocks(case.recording.parts)}
     outermost = [part.name for part in case.recording.parts if isinstance(part, Block)]
-    query_params.take(SHARES, OneOf(found), _SHARES_OF)
-    st.session_state.setdefault(_SHARES_OF, outermost[-1])
-    name: str = controls.choose(
+    name = choose(
+        "What did each branch of this block contribute to the logits (logit attribution)?",
         SHARES,
-        lambda: st.selectbox(
-            "What did each branch of this block contribute to the logits (logit attribution)?",
-            list(found),
-            key=_SHARES_OF,
-            persist_state="session",
-        ),
+        list(found),
+        outermost[-1],
         _SHARES_OF,
     )
-    query_params.put(SHARES, name, outermost[-1])
     attributed = case.session.logit_attribution(case.chosen.pixels, name, case.off)
     figure = case.session.made(
         "shares",
