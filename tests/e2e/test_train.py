@@ -173,6 +173,7 @@ def test_a_network_is_chosen_by_keys_and_the_chart_s_data_set_is_named(page, tra
     expect(button).to_be_focused()
     expect(button).to_have_attribute("aria-expanded", "false")
     button.press("ArrowDown")
+    page.keyboard.press("Home")
     page.keyboard.press("i")
     page.keyboard.press("Enter")
     expect(page.get_by_text("inception — ")).to_be_visible()
