@@ -14,7 +14,7 @@ from explorer.spec import ImageSpec
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_PREPARATION = "1"  # to be changed when `pictures` makes another image of the same picture
+_PREPARATION = "2"  # to be changed when `pictures` makes another image of the same picture
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 _NPZ_NAMES = (
     ("train_images", "train_labels", "test_images", "test_labels"),
