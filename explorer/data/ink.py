@@ -8,6 +8,7 @@ border, a line from border to border, or a speck.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from explorer.data.rules import find_rules
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+T = TypeVar("T", bound=np.generic)
 
 LEAST_CONTRAST = 8 / 255
 
@@ -24,8 +26,8 @@ _REACH = 0.15  # of the shorter side: half of the widest stroke
 _DARKEST = 0.35  # of the lightest paper: ink on darker paper is not as clear
 _STRONG = 0.3  # of the strongest ink: what is fainter belongs to a digit at its edges only
 _FAINT = 0.1  # of the digit's ink: what is fainter is a trace of compression or enlargement
-_THINNEST = 0.4  # of the digit's thickness: what is thinner is not a part of it
-_LEAST_PART = 0.03  # of the digit's area
+_THINNEST = 0.5  # of the digit's thickness: what is thinner is not a part of it
+_LEAST_PART = 0.05  # of the digit's area
 _NEAR = 0.2  # of the digit's size
 _ALSO = 0.25  # of the digit's ink: as much elsewhere may be the digit instead
 _LEAST_PIXELS = 12
@@ -93,7 +95,7 @@ def find_ink(colours: Floats, inside: tuple[slice, slice] | None = None) -> Ink 
     is_digit = np.zeros(len(parts.area) + 1, np.bool_)
     is_digit[numbers + 1] = True
     digit = is_digit[parts.labels]
-    strongest = float(np.quantile(contrast[digit], 0.75))
+    strongest = float(np.quantile(contrast[digit], 0.95))
     share = np.where(_edged(digit) & (digit | ~mask), np.minimum(contrast / strongest, 1), 0)
     share[share < _FAINT] = 0
     return Ink(share, doubt or _doubt(digit, strongest, noise))
@@ -136,7 +138,7 @@ def _contrast(grey: Floats) -> tuple[Floats, float]:
     edge = border(grey)
     level = float(np.median(edge))
     # A drawing or a screenshot has one grey behind all.
-    if _share_of(edge, level) > 0.8 and _share_of(grey, level) > 0.25:
+    if _share_of(edge, level) > 0.8 and _share_of(grey, level) > 0.5:
         away = grey - level
         is_light = away.max() > -away.min()
         return np.maximum(away if is_light else -away / max(level, 0.1), 0), 0.0
@@ -182,7 +184,7 @@ def _closing(grey: Floats, reach: int) -> Floats:
     return inner
 
 
-def border(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+def border(pixels: NDArray[T]) -> NDArray[T]:
     """Return the pixels along the four sides."""
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
@@ -204,7 +206,7 @@ def _parts(mask: Mask, contrast: Floats) -> _Parts:
     return _Parts(
         labels=labels,
         area=np.bincount(numbers)[1:],
-        ink=np.bincount(numbers, contrast[mask] * depths)[1:],
+        ink=np.bincount(numbers, contrast[mask] * depths)[1:].astype(np.float64),
         thickness=thickness[1:],
         boxes=np.array(boxes),
         is_cut=np.isin(np.arange(1, count + 1), border(labels)),

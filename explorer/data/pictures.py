@@ -299,13 +299,13 @@ def _on_ground(picture: Image.Image) -> NDArray[np.uint8]:
     pixels = np.asarray(picture)
     colours, alpha = pixels[..., :3], pixels[..., 3:] / 255
     if alpha.all():
-        return colours
+        return np.ascontiguousarray(colours)
     opaque = border(alpha[..., 0]) >= 0.5
     if opaque.mean() >= 0.5:
         ground = np.median(border(colours)[opaque], axis=0)
     else:
         ground = np.full(3, 0.0 if (alpha * (colours - 127.5)).sum() > 0 else 255.0)
-    mixed = alpha * colours + (1 - alpha) * ground
+    mixed: NDArray[np.float64] = alpha * colours + (1 - alpha) * ground
     return mixed.round().astype(np.uint8)
 
 

@@ -72,7 +72,7 @@ def _of_lines(runs: _Runs, height: int, width: int) -> Mask:
         counts = np.convolve(counts, [1, 1, 1], "same")
         covered = np.flatnonzero(counts >= _LEAST_COVER * width)
         if (score := float((counts[covered] ** 2.0).sum())) > most:
-            on = [np.abs(rows - row) <= 1 for row in covered if _spans(runs, rows, row, width)]
+            on = [np.abs(rows - row) <= 1 for row in covered if _spans(runs, rows, int(row), width)]
             best, most = np.any(on, axis=0) if on else best, score
     return best
 
