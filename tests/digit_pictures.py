@@ -81,15 +81,25 @@ def _cut(ink: Floats) -> Floats:
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _stroked(digit: NDArray[np.uint8], size: int, pen: float) -> Floats:
-    """Return the digit as a round pen of `pen` pixels draws it, its longer side `size` pixels."""
-    line = _thinned(np.pad(_enlarged(digit, 100) > 0.5, 2))
+def _stroked(digit: NDArray[np.uint8], size: int, pen: float, *, scribbled: bool = False) -> Floats:
+    """Return the digit as a round pen of `pen` pixels draws it, its longer side `size` pixels.
+
+    Scribbled, the pen goes over the places where the digit is thicker until they are full.
+    """
+    shape = np.pad(_enlarged(digit, 100), 2)
+    line = _thinned(shape > 0.5)
     extent = max(np.ptp(places) for places in np.nonzero(line))
-    zoom = max(0.1, (size - pen) / max(1, extent))
-    away = ndimage.distance_transform_edt(~np.pad(line, int(pen / zoom) + 2))
-    away = ndimage.gaussian_filter(away, 0.7)
-    away = zoom * ndimage.zoom(away, zoom, order=1, mode="nearest")
-    return _cut(np.clip(pen / 2 - away + 0.5, 0, 1))
+    zoom = max(0.1, min((size - pen) / max(1, extent), size / max(shape.shape)))
+    margin = int(pen / zoom) + 2
+    away = ndimage.distance_transform_edt(~np.pad(line, margin))
+    away = zoom * _zoomed(ndimage.gaussian_filter(away, 0.7), zoom)
+    ink = np.clip(pen / 2 - away + 0.5, 0, 1)
+    return _cut(np.maximum(ink, _zoomed(np.pad(shape, margin), zoom)) if scribbled else ink)
+
+
+def _zoomed(values: Floats, zoom: float) -> Floats:
+    zoomed: Floats = ndimage.zoom(values, zoom, order=1, mode="nearest")
+    return zoomed
 
 
 def _thinned(shape: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -395,7 +405,9 @@ def _blackboard(digit: NDArray[np.uint8], chance: Generator) -> Image.Image:
 def _by_mouse(digit: NDArray[np.uint8], chance: Generator) -> Image.Image:
     """A drawing on the app's canvas: white on black, by a round pen of 20 of 240 pixels."""
     longer = round(chance.uniform(0.55, 0.9) * SIDE)
-    ink = _placed(_stroked(digit, longer, 20 / 240 * SIDE), (SIDE, SIDE), chance, 0.0)
+    ink = _placed(
+        _stroked(digit, longer, 20 / 240 * SIDE, scribbled=True), (SIDE, SIDE), chance, 0.03
+    )
     return Image.open(io.BytesIO(ink_to_png(ink >= 0.5)))
 
 
