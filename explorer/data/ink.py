@@ -80,25 +80,32 @@ def find_ink(colours: Floats, inside: tuple[slice, slice] | None = None) -> Ink 
         The ink, or `None` where nothing differs from the background.
     """
     contrast, noise = _contrast(_grey(colours))
+    least = max(5 * noise, LEAST_CONTRAST / 2)
+    rules = find_rules(contrast > least)
     if inside is not None:
-        within = np.zeros(contrast.shape, np.bool_)
-        within[inside] = True
-        contrast[~within] = 0
-    seen = contrast[contrast > max(5 * noise, LEAST_CONTRAST / 2)]
-    if contrast.max() < LEAST_CONTRAST - 1e-9 or not seen.size:
+        contrast = _only(contrast, inside)
+    seen = contrast > least
+    if contrast.max() < LEAST_CONTRAST - 1e-9 or not seen.any():
         return None
-    mask = contrast > max(5 * noise, LEAST_CONTRAST / 2, _STRONG * float(np.quantile(seen, 0.9)))
-    rules = find_rules(mask)
-    strokes = mask & ~rules if (mask & ~rules).any() else mask
+    strong = seen & (contrast > _STRONG * float(np.quantile(contrast[seen], 0.9)))
+    strokes = strong & ~rules if (strong & ~rules).any() else strong
     parts = _parts(strokes, contrast)
     numbers, doubt = _digit(parts) if inside is None else (_all(parts), None)
     is_digit = np.zeros(len(parts.area) + 1, np.bool_)
     is_digit[numbers + 1] = True
     digit = is_digit[parts.labels]
     strongest = float(np.quantile(contrast[digit], 0.95))
-    share = np.where(_edged(digit) & (digit | ~mask), np.minimum(contrast / strongest, 1), 0)
+    own = _edged(digit) & (digit | ~(strokes | rules))
+    share = np.where(own, np.minimum(contrast / strongest, 1), 0)
     share[share < _FAINT] = 0
     return Ink(share, doubt or _doubt(digit, strongest, noise))
+
+
+def _only(values: Floats, inside: tuple[slice, slice]) -> Floats:
+    """Return values that are 0 outside."""
+    only = np.zeros_like(values)
+    only[inside] = values[inside]
+    return only
 
 
 # --- contrast

@@ -170,7 +170,7 @@ def test_two_digits_are_doubted_and_a_crop_chooses_one():
 
 
 def test_a_digit_at_the_edge_is_doubted():
-    found = prepare_and_show(seven(shift=(-85, 0)), MNIST)
+    found = prepare_and_show(seven(shift=(-100, 0)), MNIST)
     assert found.doubt == "The digit touches the edge of the picture; leave some paper around it."
 
 
@@ -187,6 +187,11 @@ def test_a_tiny_digit_is_doubted():
 
 
 # --- the crop
+
+
+def test_rules_are_not_ink_within_a_crop_either():
+    found = prepare_and_show(ruled(seven()), MNIST, (0.2, 0.15, 0.8, 0.8))
+    assert near(found.ink, np.asarray(seven()) < 200) > 0.9
 
 
 def test_a_crop_cuts_off_what_the_ink_is_joined_to():
