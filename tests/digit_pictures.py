@@ -166,7 +166,7 @@ def _grid(sheet: Sheet) -> tuple[Floats, Floats]:
 
 def _picture(colours: Floats, chance: Generator, noise: float = 1.0) -> Image.Image:
     """Return colours, 0-1, as a camera or a scanner records them; noise is in levels of 255."""
-    recorded = 255 * colours + chance.normal(0, noise, colours.shape)
+    recorded = 255 * colours + noise * chance.standard_normal(colours.shape, np.float32)
     return Image.fromarray(recorded.round().clip(0, 255).astype(np.uint8))
 
 

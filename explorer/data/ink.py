@@ -32,7 +32,7 @@ _NEAR = 0.2  # of the digit's size
 _ALSO = 0.25  # of the digit's ink: as much elsewhere may be the digit instead
 _LEAST_PIXELS = 12
 
-_AROUND = np.ones((3, 3), np.bool_)
+_NEXT = np.ones((3, 3), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ def find_ink(colours: Floats, inside: tuple[slice, slice] | None = None) -> Ink 
     is_digit[numbers + 1] = True
     digit = is_digit[parts.labels]
     strongest = float(np.quantile(contrast[digit], 0.95))
-    own = _edged(digit) & (digit | ~(strokes | rules))
+    edges = (contrast >= _FAINT * strongest) & ~(strokes | rules)
+    own = digit | edges & (_around if noise else _joined)(digit, edges)
     share = np.where(own, np.minimum(contrast / strongest, 1), 0)
-    share[share < _FAINT] = 0
     return Ink(share, doubt or _doubt(digit, strongest, noise))
 
 
@@ -202,7 +202,7 @@ def border(pixels: NDArray[T]) -> NDArray[T]:
 def _parts(mask: Mask, contrast: Floats) -> _Parts:
     from scipy import ndimage
 
-    labels, count = ndimage.label(mask, _AROUND)
+    labels, count = ndimage.label(mask, _NEXT)
     numbers, depths = labels[mask], ndimage.distance_transform_cdt(mask)[mask]
     thickness = np.zeros(count + 1)
     np.maximum.at(thickness, numbers, depths)
@@ -252,12 +252,23 @@ def _all(parts: _Parts) -> NDArray[np.intp]:
     return np.flatnonzero(parts.area >= _LEAST_PART * parts.area.max())
 
 
-def _edged(mask: Mask) -> Mask:
-    """Return a mask with the two pixels around it, where edges are smooth."""
+def _around(digit: Mask, _: Mask) -> Mask:
+    """Return the pixels around a digit, where a picture with noise has its edges."""
     from scipy import ndimage
 
-    wider: Mask = ndimage.binary_dilation(mask, _AROUND, 2)
+    wider: Mask = ndimage.binary_dilation(digit, _NEXT, 2)
     return wider
+
+
+def _joined(digit: Mask, edges: Mask) -> Mask:
+    """Return the edges that are joined to a digit, however wide they are."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(digit | edges, _NEXT)
+    has_digit = np.zeros(count + 1, np.bool_)
+    has_digit[labels[digit]] = True
+    joined: Mask = has_digit[labels]
+    return joined
 
 
 def _doubt(digit: Mask, strongest: float, noise: float) -> str | None:
