@@ -13,6 +13,7 @@ from explorer.cli.lessons import check as check_lessons
 from explorer.cli.listing import list_architectures, list_datasets, runs
 from explorer.cli.lists import record, warm
 from explorer.cli.plugins import check, new_plugin
+from explorer.cli.predicting import predict
 from explorer.cli.training import train
 
 __all__ = ["app"]
@@ -69,6 +70,7 @@ app.command("record")(in_sentences(record))
 app.command("new-plugin")(in_sentences(new_plugin))
 app.command("check")(in_sentences(check))
 app.command("inspect")(in_sentences(inspect))
+app.command("predict")(in_sentences(predict))
 app.command("runs")(in_sentences(runs))
 app.command("import-weights")(in_sentences(import_weights))
 app.command("export")(in_sentences(export))

@@ -219,6 +219,20 @@ _SECTIONS: Mapping[str, Callable[[dict[str, Any], Sequence[str]], Iterator[str |
 }
 
 
+def print_predictions(found: Sequence[dict[str, Any]]) -> None:
+    """Print what was predicted of each picture, and doubts and errors below its line."""
+    width = max(len(answer["file"]) for answer in found)
+    for answer in found:
+        if "error" in answer:
+            print(f"{answer['file']:{width}}  cannot be used: {answer['error']}", file=sys.stderr)
+            continue
+        predicted = answer["predicted"]
+        probability = 100 * answer["probabilities"][predicted]
+        print(f"{answer['file']:{width}}  {predicted}  {probability:6.2f} %")
+        if not answer["sure"]:
+            print(f"{'':{width}}  not sure: {answer['doubt']}")
+
+
 def print_checks(found: dict[str, Any]) -> None:
     """Print an architecture's layers, if there are any, and then the findings of its checks."""
     console = Console(highlight=False, soft_wrap=True)

@@ -7,12 +7,16 @@ expects the same of every digit.
 """
 
 import io
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from explorer.data.dataset import DataSet
+from explorer.data.ink import border, find_ink
 from explorer.data.tones import Ground, Survey, ToneError, Tones, is_transparent
 from explorer.errors import ExplorerError
 from explorer.spec import ImageSpec
@@ -24,9 +28,10 @@ _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG200
 _READABLE = "choose a PNG, JPEG, GIF, BMP, WebP or TIFF file"
 
 _WORKING_SIZE = 1024  # pixels of the longer side; more costs memory and time, and adds nothing
+_SHOWN_SIZE = 512  # likewise, of what is looked at and shown: ink needs no more
 _INK_BOX = 20 / 28  # of the image's side
-_LEAST_CONTRAST = 8 / 255
-_FAINT = 0.1  # of the strongest ink; what is fainter is a trace of compression or enlargement
+
+Crop: TypeAlias = tuple[float, float, float, float]
 
 
 class PictureError(ExplorerError, ValueError):
@@ -61,22 +66,101 @@ def open_picture(content: bytes, most_pixels: int | None = MOST_PIXELS) -> Image
         ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image that was made from a picture, and how.
+
+    Attributes:
+        original: The picture as it can be shown, `uint8`, `(H, W, 3)`, at most 512 pixels a side.
+        ink: Which pixels of `original` were taken for the digit; where a data set is not centred,
+            for the image: all that is in `box` and not transparent. `(H, W)`.
+        box: What they are in: left, top, right and bottom as shares of width and height, 0–1.
+        image: `uint8`, `(C, size, size)`, with channels and size of the data set's images.
+        doubt: A sentence that says why this may not be what was meant, or `None`.
+    """
+
+    original: NDArray[np.uint8]
+    ink: NDArray[np.bool_]
+    box: Crop
+    image: NDArray[np.uint8]
+    doubt: str | None
+
+    @property
+    def sure(self) -> bool:
+        """Whether there is no doubt."""
+        return self.doubt is None
+
+
 def prepare(picture: Image.Image, dataset: DataSet) -> NDArray[np.uint8]:
     """Make an image like those of `dataset` from a picture of any mode and size.
 
-    For centred data sets, the ink is what differs from the background, be it darker or lighter. It
-    becomes white on black, is scaled to its box, and is moved until its centre of mass is in the
-    centre. For other data sets, the whole picture is fitted into the image, on black.
-
     Returns:
-        `uint8`, `(C, size, size)`, with channels and size of `dataset.images`.
+        The image of `prepare_and_show`.
 
     Raises:
         PictureError: There is no ink, or the picture's colours are Lab.
     """
-    if dataset.centred:
-        return _centred(_ink(_converted(picture)), dataset.images.size)[None]
-    return fit(picture, dataset.images)
+    return prepare_and_show(picture, dataset).image
+
+
+def prepare_and_show(picture: Image.Image, dataset: DataSet, crop: Crop | None = None) -> Prepared:
+    """Make an image like those of `dataset` from a picture, and show what was done.
+
+    For centred data sets, the ink is what differs from the background, be it darker or lighter, and
+    makes a digit; `ink.py` finds it. It becomes white on black, is scaled to its box, and is moved
+    until its centre of mass is in the centre. For other data sets, the whole picture is fitted into
+    the image, on black.
+
+    Args:
+        picture: The picture.
+        dataset: The data set whose images it is to be like.
+        crop: What a person says the digit is in, or what is to be fitted: left, top, right and
+            bottom as shares of width and height, 0–1. All ink in there belongs to the digit, also
+            where it goes on outside.
+
+    Raises:
+        PictureError: There is no ink, the crop has no area, or the picture's colours are Lab.
+    """
+    whole = _Region(0, 0, *picture.size)
+    wanted = whole if crop is None else _region(crop, picture.size)
+    shown = _shown(picture)
+    original = _on_ground(shown)
+    if not dataset.centred:
+        image = fit(picture.crop(wanted), dataset.images)
+        has_colour = np.asarray(shown.getchannel("A")) > 0
+        place = wanted.within(whole, has_colour.shape)
+        ink = np.zeros_like(has_colour)
+        ink[place] = has_colour[place]
+        return Prepared(original, ink, wanted.shares(whole), image, None)
+    seen, view, inside = original, whole, None
+    if crop is not None:
+        view = wanted.with_surroundings(whole)
+        seen = _on_ground(_shown(picture.crop(view)))
+        inside = wanted.within(view, seen.shape)
+    if (found := find_ink(seen / 255, inside)) is None:
+        raise PictureError(
+            "There is nothing in this picture that differs from its background; "
+            "draw in white on black, or in black on white."
+        )
+    rows, columns = (np.flatnonzero(found.share.any(axis)) for axis in (1, 0))
+    cut = found.share[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink = _laid(found.share > 0, view.within(whole, original.shape), original.shape)
+    left, top, right, bottom = view.shares(whole)
+    height, width = found.share.shape
+    across, down = (right - left) / width, (bottom - top) / height
+    box = (
+        left + across * int(columns[0]),
+        top + down * int(rows[0]),
+        left + across * (int(columns[-1]) + 1),
+        top + down * (int(rows[-1]) + 1),
+    )
+    return Prepared(
+        original=original,
+        ink=ink,
+        box=box,
+        image=_centred(cut, dataset.images.size)[None],
+        doubt=found.doubt,
+    )
 
 
 def fit(picture: Image.Image, images: ImageSpec, tones: Tones | None = None) -> NDArray[np.uint8]:
@@ -161,61 +245,97 @@ def _fitted(picture: Image.Image, size: int, mode: str, ground: Ground) -> NDArr
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def _ink(picture: Image.Image) -> NDArray[np.float64]:
-    """Return how much ink each pixel has, 0–1, `(H, W)`, cut to the pixels that have any."""
-    grey = np.asarray(picture.convert("L"), np.float64) / 255
-    alpha = np.asarray(picture.getchannel("A"), np.float64) / 255
-    background = _background(grey, alpha)
-    difference = alpha * (grey - background)  # what is transparent is background
-    # Dark ink absorbs a share of the light on the paper, so it differs less where light is dim.
-    dark = -difference / np.maximum(background, 0.1)
-    ink: NDArray[np.float64] = difference if difference.max() > -difference.min() else dark
-    strongest = ink.max()
-    # The border is mostly background, so ink that crosses it does not change its median.
-    noise = 1.4826 * np.median(np.abs(_border(ink)))  # the background's standard deviation
-    if np.abs(difference).max() < _LEAST_CONTRAST - 1e-9 or strongest <= 3 * noise:
-        raise PictureError(
-            "There is nothing in this picture that differs from its background; "
-            "draw in white on black, or in black on white."
+class _Region(NamedTuple):
+    """A part of a picture, in its pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def with_surroundings(self, whole: "_Region") -> "_Region":
+        """Return the region with half of its size around it, as far as the picture goes."""
+        more_x, more_y = (self.right - self.left + 1) // 2, (self.bottom - self.top + 1) // 2
+        return _Region(
+            max(self.left - more_x, 0),
+            max(self.top - more_y, 0),
+            min(self.right + more_x, whole.right),
+            min(self.bottom + more_y, whole.bottom),
         )
-    ink = ink / strongest
-    ink[ink < np.clip(6 * noise / strongest, _FAINT, 0.5)] = 0
-    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+    def shares(self, outer: "_Region") -> Crop:
+        """Return where it is in an outer region, as shares of that one's width and height."""
+        width, height = outer.right - outer.left, outer.bottom - outer.top
+        return (
+            (self.left - outer.left) / width,
+            (self.top - outer.top) / height,
+            (self.right - outer.left) / width,
+            (self.bottom - outer.top) / height,
+        )
+
+    def within(self, outer: "_Region", shape: tuple[int, ...]) -> tuple[slice, slice]:
+        """Return the rows and columns that it has in an array that shows an outer region."""
+        return _slices(self.shares(outer), shape)
 
 
-def _background(grey: NDArray[np.float64], alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the grey behind the ink: that of the border, or if it is transparent, the opposite."""
-    opaque = _border(alpha) >= 0.5
-    if opaque.mean() >= 0.5:
-        return _plane(grey, opaque)
-    return np.full_like(grey, 0.0 if (alpha * (grey - 0.5)).sum() > 0 else 1.0)
+def _region(crop: Crop, size: tuple[int, int]) -> _Region:
+    """Return the pixels that a crop has any part of.
 
-
-def _plane(grey: NDArray[np.float64], opaque: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Fit a plane to the greys of the border: paper that is lit from one side.
-
-    Pixels far from the plane, such as ink that crosses the border, do not count.
+    Raises:
+        PictureError: It has no area within the picture.
     """
-    height, width = grey.shape
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    places = np.stack([np.ones_like(grey), rows, columns], axis=-1)
-    edge = np.stack([_border(places[..., i]) for i in range(3)], axis=-1)[opaque]
-    greys = _border(grey)[opaque]
-    slopes = np.array([np.median(greys), 0, 0])
-    for _ in range(4):
-        away = np.abs(greys - edge @ slopes)
-        near = away <= max(0.02, 3 * float(np.median(away)))
-        slopes = np.linalg.lstsq(edge[near], greys[near], rcond=None)[0]
-    plane: NDArray[np.float64] = places @ slopes
-    return plane
+    left, top, right, bottom = crop
+    if not (max(left, 0) < min(right, 1) and max(top, 0) < min(bottom, 1)):
+        raise PictureError(
+            "This frame has no area; its left is less than its right, its top less than its "
+            "bottom, and all are shares from 0 to 1."
+        )
+    rows, columns = _slices(crop, size[::-1])
+    return _Region(columns.start, rows.start, columns.stop, rows.stop)
 
 
-def _border(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    edges: NDArray[np.float64] = np.concatenate(
-        [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
-    )
-    return edges
+def _slices(crop: Crop, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the rows and columns of an array, `(H, W, …)`, that a crop has any part of."""
+
+    def part(first: float, last: float, length: int) -> slice:
+        start = min(max(math.floor(first * length + 1e-6), 0), length - 1)
+        return slice(start, min(max(math.ceil(last * length - 1e-6), start + 1), length))
+
+    left, top, right, bottom = crop
+    return part(top, bottom, shape[0]), part(left, right, shape[1])
+
+
+def _laid(
+    mask: NDArray[np.bool_], place: tuple[slice, slice], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return a mask, scaled, at its place on an empty one of another shape."""
+    laid = np.zeros(shape[:2], np.bool_)
+    size = laid[place].shape[::-1]
+    laid[place] = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+    return laid
+
+
+def _shown(picture: Image.Image) -> Image.Image:
+    picture = _converted(picture)
+    return _scaled(picture, _SHOWN_SIZE) if max(picture.size) > _SHOWN_SIZE else picture
+
+
+def _on_ground(picture: Image.Image) -> NDArray[np.uint8]:
+    """Return the colours of an RGBA picture, `(H, W, 3)`, on what is behind its ink.
+
+    That is the colour of its border, or if the border is transparent, the opposite of its ink.
+    """
+    pixels = np.asarray(picture)
+    colours, alpha = pixels[..., :3], pixels[..., 3:] / 255
+    if alpha.all():
+        return np.ascontiguousarray(colours)
+    opaque = border(alpha[..., 0]) >= 0.5
+    if opaque.mean() >= 0.5:
+        ground = np.median(border(colours)[opaque], axis=0)
+    else:
+        ground = np.full(3, 0.0 if (alpha * (colours - 127.5)).sum() > 0 else 255.0)
+    mixed: NDArray[np.float64] = alpha * colours + (1 - alpha) * ground
+    return mixed.round().astype(np.uint8)
 
 
 def _centred(ink: NDArray[np.float64], size: int) -> NDArray[np.uint8]:

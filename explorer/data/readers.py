@@ -15,7 +15,7 @@ from explorer.spec import ImageSpec
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_PREPARATION = "2"  # to be changed when `pictures` makes another image of the same picture
+_PREPARATION = "3"  # to be changed when `pictures` makes another image of the same picture
 _NPZ_NAMES = (("{}_images", "{}_labels"), ("{}_data", "{}_labels"), ("x_{}", "y_{}"))
 _NPZ_WANTED = ("train_images", "train_labels", "test_images", "test_labels")
 _VALIDATION = ("val", "valid", "validation")

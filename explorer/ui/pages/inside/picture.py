@@ -1,6 +1,5 @@
 """The picture that goes into the network: from the test set, drawn, or uploaded."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from explorer.data.drawings import DrawingError, ink_to_png, pack_ink, read_ink, unpack_ink
 from explorer.data.pictures import PictureError, open_picture, prepare
-from explorer.data.pixels import PixelsError, pack_pixels, unpack_pixels
+from explorer.data.pixels import pack_pixels
 from explorer.text import visible
 from explorer.ui import controls, query_params, state
 from explorer.ui.components.canvas import canvas
@@ -19,17 +18,16 @@ from explorer.ui.components.canvas import picture as drawn_on
 from explorer.ui.failure import sentence
 from explorer.ui.pages.inside import opening
 from explorer.ui.pages.inside.subject import Subject
+from explorer.ui.pages.inside.uploaded import PICTURE, uploaded
 from explorer.ui.query_params import OneOf
 
 SOURCES = ("Test set", "Draw", "Upload")
 # Session keys, and names in the address.
-SOURCE, FILTER, IMAGE, DRAWING, PICTURE = "source", "filter", "image", "drawing", "picture"
+SOURCE, FILTER, IMAGE, DRAWING = "source", "filter", "image", "drawing"
 CONTROLS = (SOURCE, FILTER, IMAGE, DRAWING, PICTURE)
 _NAMES = {"Test set": (FILTER, IMAGE), "Draw": (DRAWING,), "Upload": (PICTURE,)}
-# Session keys: the square, what is drawn, how often an address brought a drawing; what became of an
-# uploaded picture, how often an address brought one.
+# Session keys: the square, what is drawn, how often an address brought a drawing.
 _CANVAS, _INK, _INK_VERSION = "canvas", "ink", "ink version"
-_PIXELS, _UPLOADS = "pixels", "uploads"
 ALL, WRONG, UNSURE = "all", "classified incorrectly", "least confident"
 
 
@@ -194,52 +192,11 @@ def _keep_drawing() -> None:
     st.session_state[_INK] = None if ink is None else _Ink(pack_ink(ink), ink_to_png(ink))
 
 
-def _uploaded(subject: Subject) -> Picture | None:
-    if (said := query_params.news(PICTURE)) is not None:
-        _take_picture(subject, said)
-    key = f"upload {st.session_state.get(_UPLOADS, 0)}"
-    file = None
-    if controls.is_shown(SOURCE, PICTURE):
-        file = st.file_uploader(
-            "A picture of one " + ("digit" if subject.dataset.centred else "thing"),
-            key=key,
-            max_upload_size=_megabytes(state.settings().upload_bytes),
-            on_change=lambda: _forget_removed(key),
-            help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
-        )
-    # Of a file that is no picture, the sentence is shown; the picture before it stays.
-    if file is not None and (found := _prepared(subject, file.getvalue())):
-        st.session_state[_PIXELS] = found.pixels
-    pixels = st.session_state.get(_PIXELS)
-    spec = subject.dataset.images
-    if pixels is None or pixels.shape != (spec.channels, spec.size, spec.size):
-        query_params.put(PICTURE, None)
+def _uploaded(subject: Subject) -> Picture:
+    pixels = uploaded(subject.dataset, is_shown=controls.is_shown(SOURCE, PICTURE))
+    if pixels is None:
         return _blank(subject)
-    packed = pack_pixels(pixels)
-    query_params.put(PICTURE, packed)
-    return Picture(pixels, is_in_link=packed is not None)
-
-
-def _forget_removed(key: str) -> None:
-    """Forget the picture of a file that was removed, and not that before a new file."""
-    if st.session_state[key] is None:
-        st.session_state.pop(_PIXELS, None)
-
-
-def _take_picture(subject: Subject, said: Sequence[str]) -> None:
-    """Take the picture of a link in the place of what was uploaded."""
-    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
-    st.session_state[_PIXELS] = None
-    if said:
-        try:
-            st.session_state[_PIXELS] = unpack_pixels(said[-1], subject.dataset.images)
-        except PixelsError:
-            query_params.refuse(PICTURE, said[-1])
-
-
-def _megabytes(limit: int | None) -> int | None:
-    """Return a limit in bytes as the uploader takes it; the server refuses what is above it."""
-    return None if limit is None else max(1, math.ceil(limit / 1e6))
+    return Picture(pixels, is_in_link=pack_pixels(pixels) is not None)
 
 
 def _blank(subject: Subject) -> Picture:

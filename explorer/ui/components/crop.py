@@ -1,0 +1,71 @@
+"""A picture with what was taken of it as ink, in a frame that a visitor moves to correct that."""
+
+import base64
+from collections.abc import Callable
+from typing import TypeGuard
+
+import streamlit as st
+
+from explorer.data.pictures import Crop, Prepared
+from explorer.data.png import png
+from explorer.ui.components.component import component
+
+_HTML = """
+<div class="views">
+  <div class="picture">
+    <img class="original" alt="The picture as it was uploaded">
+    <img class="ink" alt="">
+    <div class="frame" tabindex="0" role="group"></div>
+  </div>
+  <div class="arrow" aria-hidden="true">→</div>
+  <img class="result" alt="The image that the network is given">
+</div>
+<div class="buttons">
+  <button type="button" class="reset">Find the ink again</button>
+</div>
+"""
+
+_mount = component("crop", _HTML)
+
+
+def crop(prepared: Prepared, chosen: Crop | None, key: str, on_crop: Callable[[], None]) -> None:
+    """Show what was done with a picture.
+
+    Args:
+        prepared: The picture, its ink, and the image that was made of it.
+        chosen: The frame that the visitor chose; `None` while there is none.
+        key: Identifies it.
+        on_crop: Called when a frame is chosen, or given up; `cropped(key)` then is it.
+    """
+    image = prepared.image
+    _mount(
+        data={
+            "original": _address(png(prepared.original)),
+            "ink": _address(png(prepared.ink)),
+            "result": _address(png(image.transpose(1, 2, 0) if len(image) == 3 else image[0])),
+            "box": list(chosen or prepared.box),
+            "chosen": chosen is not None,
+        },
+        key=key,
+        on_crop_change=on_crop,
+    )
+
+
+def cropped(key: str) -> Crop | None:
+    """Return the frame that the visitor chose last; `None` if they gave it up."""
+    found = st.session_state[key].get("crop")
+    return (found[0], found[1], found[2], found[3]) if _is_frame(found) else None
+
+
+def _is_frame(found: object) -> TypeGuard[list[float]]:
+    """Return whether this is a frame, whatever the browser sent."""
+    if not isinstance(found, list) or len(found) != 4:
+        return False
+    if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in found):
+        return False
+    left, top, right, bottom = found
+    return left < right and top < bottom
+
+
+def _address(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
