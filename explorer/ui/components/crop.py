@@ -64,7 +64,7 @@ def _is_frame(found: object) -> TypeGuard[list[float]]:
     if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in found):
         return False
     left, top, right, bottom = found
-    return left < right and top < bottom
+    return bool(left < right and top < bottom)
 
 
 def _address(content: bytes) -> str:
