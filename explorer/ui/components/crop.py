@@ -17,8 +17,10 @@ _HTML = """
     <img class="ink" alt="">
     <div class="frame" tabindex="0" role="group"></div>
   </div>
-  <div class="arrow" aria-hidden="true">→</div>
-  <img class="result" alt="The image that the network is given">
+  <div class="becomes">
+    <span class="arrow" aria-hidden="true">→</span>
+    <img class="result" alt="The image that the network is given">
+  </div>
 </div>
 <div class="buttons">
   <button type="button" class="reset">Find the ink again</button>
