@@ -986,7 +986,7 @@ def test_inspect_finds_what_excites_a_channel(examples):
 @pytest.mark.parametrize(
     ("channel", "sentence"),
     [
-        ("conv3:0", "There is no channel 'conv3:0'; did you mean 'conv1:0'?"),
+        ("conv3:0", "There is no channel 'conv3:0'; did you mean 'conv2:0'?"),
         ("conv1", "There is no channel 'conv1'; did you mean 'conv1:0'?"),
         ("conv1:99", "conv1 has 10 channels, 0 to 9, so there is no channel '99'."),
         ("conv1:x", "conv1 has 10 channels, 0 to 9, so there is no channel 'x'."),

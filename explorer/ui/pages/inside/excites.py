@@ -129,7 +129,7 @@ def _images(case: Case, name: str, part: Excitation, channel: int) -> None:
         return
     if std == 0:
         st.info(
-            f"This channel gives {_written(mean)} for every test image, so none excites it "
+            f"This channel gives {plain(_written(mean))} for every test image, so none excites it "
             "more than another. A filter whose channel is 0 for every image is a dead filter."
         )
         return
