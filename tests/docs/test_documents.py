@@ -231,6 +231,9 @@ def test_the_readme_s_commands_run(folder, monkeypatch):
     assert set(SET_UP) <= set(COMMANDS)
     small = "[[run]]\narchitecture = 'plain'\ntrain_size = 64\n"
     (folder / "runs.toml").write_text(small, encoding="utf-8")
+    digit = Image.new("L", (60, 80), "white")
+    digit.paste("black", (28, 15, 34, 65))
+    digit.save(folder / "digit.png")
     (folder / "skip.yaml").write_text("title: What does the skip carry?\n", encoding="utf-8")
     for command in ran:
         if command.startswith("explorer train"):  # all of MNIST, ten times over, takes minutes
