@@ -17,7 +17,7 @@ def example(name: str) -> str:
 def look(page, app, **query: str) -> None:
     page.goto(f"{app}/inside?" + "&".join(f"{key}={value}" for key, value in query.items()))
     expect(page.locator(".lanes canvas").nth(2)).to_be_visible()
-    expect(page.get_by_text("Accuracy on")).not_to_have_count(0)
+    expect(page.get_by_text("Test accuracy")).not_to_have_count(0)
     no_exception(page)
 
 
@@ -79,23 +79,22 @@ def test_a_drawn_digit_is_predicted_and_again_when_it_changes(page, app):
 
 def test_a_branch_that_is_switched_off_costs_accuracy_and_can_be_switched_on_again(page, app):
     look(page, app, net=example("inception"))
-    intact = page.get_by_text(re.compile(r"Accuracy on the first 1,000 test images: 98\.\d+ %$"))
+    intact = page.get_by_text(re.compile(r"^Test accuracy 98\.90 %$"))
     expect(intact).to_be_visible()
     merged = pixels(page, -1)
     page.get_by_role("switch", name="branch incep1.branch5x5").click()
-    expect(
-        page.get_by_text(re.compile(r"points with incep1\.branch5x5 switched off"))
-    ).to_be_visible()
+    expect(page.get_by_text(re.compile(r"−7\.7 points without incep1\.branch5x5"))).to_be_visible()
+    expect(page.get_by_text(re.compile("on the first 1,000 test images$"))).to_be_visible()
+    expect(page.get_by_text("Grey outline: with everything on.")).to_be_visible()
     address_says(page, "off", "incep1.branch5x5")
     become(page, -1, lambda now: now != merged)
     page.get_by_role("button", name="Re-score on all 10,000 test images").click()
-    expect(
-        page.get_by_text(re.compile(r"all test images: 92\.\d+ %, −6\.\d+ points"))
-    ).to_be_visible()
-    expect(page.get_by_text("Intact: 98.90 % on all 10,000 test images")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"98\.90 %, −6\.\d\d points without"))).to_be_visible()
+    expect(page.get_by_text(re.compile("on all 10,000 test images$"))).to_be_visible()
     expect(page.get_by_role("button", name="Re-score on all 10,000 test images")).to_have_count(0)
     page.get_by_role("button", name="Switch all on").click()
-    expect(page.get_by_text(re.compile("Accuracy on all test images: 98.90 %"))).to_be_visible()
+    expect(intact).to_be_visible()
+    expect(page.get_by_text("Grey outline: with everything on.")).to_have_count(0)
     expect(page.get_by_role("switch", name="branch incep1.branch5x5")).to_be_checked()
     become(page, -1, lambda now: now == merged)
     no_exception(page)
@@ -111,7 +110,7 @@ def test_the_epoch_slider_goes_back_to_what_it_was_like_and_play_goes_on_to_the_
     slider.press("Home")
     expect(shown).to_have_text("1 (97.64 %)")
     page.wait_for_url(re.compile("epoch=1"))
-    expect(page.get_by_text(re.compile("Accuracy on the first 1,000"))).to_be_visible()
+    expect(page.get_by_text("Test accuracy 97.64 %")).to_be_visible()
     become(page, 0, lambda now: now != before)
     page.get_by_role("button", name="Play").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
@@ -138,25 +137,21 @@ def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_fi
     expect(dialog).to_contain_text("channel 0 of 0 to 23")
     expect(dialog.locator(".js-plotly-plot")).to_contain_text("its filter")
     dialog.get_by_text("This channel is on").click()
-    expect(
-        page.get_by_text(re.compile(r"points with incep2\.branch3x3_2:0 switched off"))
-    ).to_be_visible()
+    expect(page.get_by_text(re.compile(r"points without incep2\.branch3x3_2:0"))).to_be_visible()
     no_exception(page)
 
 
 def test_the_browser_s_back_undoes_what_was_switched_and_opened(page, app):
     look(page, app, net=example("inception"), image="3")
     page.get_by_role("switch", name="branch incep1.branch_pool").click()
-    expect(
-        page.get_by_text(re.compile(r"points with incep1\.branch_pool switched off"))
-    ).to_be_visible()
+    expect(page.get_by_text(re.compile(r"points without incep1\.branch_pool"))).to_be_visible()
     page.locator('[data-name="incep2"]').click()
     expect(page.get_by_role("switch", name="branch incep2.branch_pool")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("switch", name="branch incep1.branch_pool")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("switch", name="branch incep1.branch_pool")).to_be_checked()
-    expect(page.get_by_text(re.compile("switched off \\(ablation\\)"))).to_have_count(0)
+    expect(page.get_by_text(re.compile("points without"))).to_have_count(0)
     no_exception(page)
 
 
@@ -187,7 +182,7 @@ def test_two_runs_are_compared_and_a_run_is_looked_into_from_the_page_of_runs(pa
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        ("Pixels", "Blue raises the logit of the class"),
+        ("Pixels", "blue raises the logit of the class"),
         ("Filters", "10 filters of 5×5"),
         ("Gradients", "How large was the gradient of the loss in each layer"),
         ("Cost", "What does each part cost"),
@@ -201,19 +196,30 @@ def test_each_question_has_its_answer(page, app, question, answer):
     no_exception(page)
 
 
-def test_a_file_that_is_no_picture_gets_a_sentence_and_a_picture_an_answer(page, app, tmp_path):
-    look(page, app, source="Upload")
-    (tmp_path / "notes.png").write_text("this is no picture")
-    page.locator("input[type=file]").set_input_files(tmp_path / "notes.png")
-    expect(page.get_by_test_id("stAlert")).to_be_visible()
-    no_exception(page)
+def upload(page, tmp_path, name: str) -> None:
+    page.locator("input[type=file]").set_input_files(tmp_path / name)
+
+
+def test_a_file_that_is_no_picture_gets_a_sentence_and_what_was_shown_stays(page, app, tmp_path):
     from PIL import Image, ImageDraw
 
+    (tmp_path / "notes.png").write_text("this is no picture")
     paper = Image.new("RGB", (300, 200), "white")
     ImageDraw.Draw(paper).line([(100, 40), (190, 40), (130, 170)], "black", 14, joint="curve")
     paper.save(tmp_path / "seven.jpg")
-    page.locator("input[type=file]").set_input_files(tmp_path / "seven.jpg")
-    expect(page.get_by_role("strong").filter(has_text="Predicted: 7 (")).to_be_visible()
+    look(page, app, source="Upload")
+    seven = page.get_by_role("strong").filter(has_text="Predicted: 7 (")
+    upload(page, tmp_path, "notes.png")
+    expect(page.get_by_test_id("stAlert")).to_be_visible()
+    expect(page.locator(".lanes canvas").nth(2)).to_be_visible()  # the network is still there
+    upload(page, tmp_path, "seven.jpg")
+    expect(seven).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    upload(page, tmp_path, "notes.png")
+    expect(page.get_by_test_id("stAlert")).to_be_visible()
+    expect(seven).to_be_visible()
+    page.get_by_test_id("stFileUploader").get_by_role("button").last.click()  # removes the file
+    expect(page.get_by_text("Nothing to see yet").first).to_be_visible()
     no_exception(page)
 
 
@@ -276,3 +282,65 @@ def test_the_parts_are_stepped_through_by_hand_and_played_to_the_end(page, app):
     page.go_back()
     expect(walk).to_contain_text("2 of 5")
     no_exception(page)
+
+
+INK = """c => {
+  const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+  return data.filter((value, place) => place % 4 === 0 && value > 200).length;
+}"""
+
+
+def ink(page) -> int:
+    """How many pixels of the square are inked."""
+    return page.get_by_role("img", name="Drawing").evaluate(INK)
+
+
+def test_a_drawing_survives_a_reload_with_the_last_stroke_and_can_be_undone(page, app):
+    look(page, app, source="Draw")
+    draw(page, ONE)
+    expect(page.get_by_role("strong").filter(has_text="Predicted: 1 (")).to_be_visible()
+    draw(page, [(0.2, 0.2), (0.8, 0.2)])
+    whole = ink(page)
+    page.reload()  # before the address has the second stroke
+    expect(page.get_by_role("button", name="Undo the last stroke")).to_be_enabled()
+    assert ink(page) == pytest.approx(whole, rel=0.02)
+    page.get_by_role("button", name="Undo the last stroke").click()
+    expect(page.get_by_role("strong").filter(has_text="Predicted: 1 (")).to_be_visible()
+    assert 0 < ink(page) < 0.8 * whole
+    no_exception(page)
+
+
+def test_a_click_on_a_cell_of_the_confusion_matrix_shows_its_images(page, app):
+    look(page, app, net=example("inception"), ask="Mistakes")
+    cell = page.get_by_role("button", name="7, predicted as 2: 4")
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.get_by_text("4 images of 7, predicted as 2")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile(r"^Open \d+$"))).to_have_count(4)
+    expect(cell).to_have_attribute("aria-pressed", "true")
+    address_says(page, "cell", "7-2")
+    cell.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 image of 7, predicted as 3")).to_be_visible()
+    page.get_by_role("button", name="7, predicted as 3: 1").click()
+    expect(page.get_by_text("Where is it most confident, and wrong?")).to_be_visible()
+    address_says(page, "cell")
+    no_exception(page)
+
+
+def test_the_answer_stays_in_sight_while_switches_further_down_are_pressed(page, app):
+    look(page, app, net=example("inception"))
+    answer = page.get_by_role("strong").filter(has_text="Predicted:")
+    page.get_by_text("Ask this network").scroll_into_view_if_needed()
+    expect(answer).to_be_in_viewport()
+    page.get_by_role("switch", name="branch incep1.branch3x3").click()
+    expect(page.get_by_text(re.compile("points without"))).to_be_in_viewport()
+
+
+def test_the_overview_draws_what_is_folded_one_by_one_and_once_again(page, app):
+    look(page, app, net=example("residual"))
+    expect(page.locator(".drawing svg image")).to_have_count(9)
+    expect(page.locator(".drawing .legend")).to_contain_text("thickness: multiply-adds")
+    expect(page.get_by_role("button", name="Fold repeats")).to_have_count(0)

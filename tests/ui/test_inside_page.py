@@ -26,7 +26,7 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.run import RunSpec, Status
 from explorer.training.recipe import preset
 from explorer.ui import state
-from explorer.ui.pages.inside import feature_map, questions, subject, walk, worth
+from explorer.ui.pages.inside import contributions, feature_map, questions, subject, walk, worth
 
 
 def inside_page():
@@ -55,7 +55,8 @@ def test_without_any_run_the_page_shows_an_example_and_has_something_to_say(app)
     assert app.selectbox(key="net").value == example("inception")
     said = texts(app)
     assert "**Predicted: 7 (>99.9 %)**" in said
-    assert "Accuracy on the first 1,000 test images: **98.80 %**" in said
+    assert "Test accuracy 98.90 %" in said.splitlines()  # that of the run, on all test images
+    assert "98.80" not in said
     assert "Exact: all that follows is linear" in said
     for name in ("incep1.branch5x5_2", "incep2.branch1x1"):
         assert name in drawn(app)
@@ -96,7 +97,7 @@ def test_the_address_says_network_epoch_part_image_and_what_is_off(app):
     assert app.select_slider(key="epoch").value == 1
     assert app.number_input(key="image").value == 4
     said = texts(app)
-    assert "points with `block2.skip`, `conv1:3` switched off (ablation)" in said
+    assert "points** without `block2.skip`, `conv1:3`" in said
     assert "The address asks for `off=no.such.branch`, which cannot be used here" in said
     assert "block2.conv1" in drawn(app)
 
@@ -112,6 +113,7 @@ STATES = [
     "source=Draw",
     "ask=Excites&excites=block1.conv1&channel=3",
     "image=4&ask=Patching&donor=17&patch=block1.skip",
+    "ask=Mistakes&cell=7-2",
 ]
 
 
@@ -180,8 +182,11 @@ def test_all_test_images_are_scored_when_it_is_asked_for(app):
     app.button(key="score").click().run()
     assert not app.exception
     said = texts(app)
-    assert "Intact: 99.08 % on all 10,000 test images." in said
-    assert "Accuracy on all test images: **32." in said
+    assert "On all 10,000 test images; the thin lines are 95 % intervals" in said
+    assert re.search(
+        r"Test accuracy 99\.08 %, \*\*−66\.\d\d points\*\* without `block2.skip`", said
+    )
+    assert re.search(r"95 % interval −67\.\d\d to −65\.\d\d, on all 10,000 test images", said)
     by_class = app.dataframe[0].value
     assert len(by_class) == 10
     assert (by_class["points"] < 0).any()
@@ -192,7 +197,7 @@ def test_all_test_images_are_scored_when_it_is_asked_for(app):
     ("question", "answer"),
     [
         ("Branches", ""),
-        ("Pixels", "Blue raises the logit of the class"),
+        ("Pixels", "blue raises the logit of the class"),
         ("Filters", "filters of 5×5"),
         ("Gradients", "How large was the gradient of the loss in each layer"),
         ("Cost", "What does each part cost?"),
@@ -240,9 +245,9 @@ def test_a_channel_that_only_one_of_two_networks_has_is_off_in_that_one(app):
     app.query_params["off"] = ["conv1:15", "block1.skip", "conv1:99"]
     app.run()
     assert not app.exception
-    said = [text for text in texts(app).splitlines() if text.startswith("Accuracy on")]
-    assert "points with `conv1:15`, `block1.skip` switched off" in said[0]
-    assert "switched off" not in said[1]
+    said = [text for text in texts(app).splitlines() if text.startswith("Test accuracy")]
+    assert "points** without `conv1:15`, `block1.skip`" in said[0]
+    assert "without" not in said[1]
 
 
 def test_the_drawing_and_the_upload_begin_empty(app):
@@ -383,16 +388,18 @@ def test_the_page_and_the_command_show_the_same_numbers(app, monkeypatch):
     said, score = texts(app), found["score"]
     best = found["prediction"]
     assert f"**Predicted: {best['class']} ({100 * best['probability']:.1f} %)" in said
-    assert f"Accuracy on the first 1,000 test images: **{100 * score['accuracy']:.2f} %**" in said
-    assert f"loss {score['loss']:.3f} instead of" in said
-    [(each, accuracy)] = bars
+    first = found["ablation"][0]
+    intact = first["accuracy"] - first["accuracy_difference"]
+    points = f"{100 * (score['accuracy'] - intact):.1f}".replace("-", "−")
+    assert f"**{points} points** without `incep1.branch5x5`" in said
+    [(each,)] = bars
     rows = {row["branch"]: row for row in found["ablation"]}
     assert [bar.branch for bar in each] == list(rows)
     for bar in each:
         row = rows[bar.branch]
         assert (bar.accuracy, bar.loss) == (row["accuracy"], row["loss"])
-        assert row["accuracy_difference"] == bar.accuracy - accuracy
-    [(values, bias, _, _)] = contributions
+        assert row["accuracy_difference"] == pytest.approx(-bar.lost.value)
+    [(values, bias, *_)] = contributions
     assert (values, bias) == tuple(
         found["logit_attribution"][-1][key] for key in ("branches", "bias")
     )
@@ -679,3 +686,63 @@ def test_the_walk_goes_through_all_parts_and_says_what_each_does():
         "2.a.0: 2 branches from one input, added up; 3×8×8 → 3×8×8, 12 parameters",
         "3: flatten, linear; 5×8×8 → 3, 963 parameters",
     ]
+
+
+def test_what_was_before_is_an_outline_while_something_is_off(app):
+    app.query_params["net"] = example("residual")
+    app.run()
+    assert "with everything on" not in drawn(app)
+    app.query_params["off"] = "block2.skip"
+    app.run()
+    assert not app.exception
+    assert "Grey outline: with everything on." in texts(app)
+    assert "with everything on" in drawn(app)
+
+
+def test_the_shares_of_the_branches_are_beside_their_switches_unless_nothing_is_seen(app):
+    app.query_params["net"] = example("inception")
+    app.run()
+    words = "Bar beside a switch: by how much the logit of 7 falls if it is off."
+    assert words in drawn(app)
+    app.query_params["source"] = "Draw"
+    app.run()
+    assert not app.exception
+    assert "Bar beside a switch" not in drawn(app)
+
+
+def test_a_network_that_computes_too_much_has_no_shares_and_no_dead_channels(app, monkeypatch):
+    monkeypatch.setattr(contributions, "AFFORDED", 1)
+    app.query_params["net"] = example("inception")
+    app.run()
+    assert not app.exception
+    assert "Bar beside a switch" not in drawn(app)
+
+
+def test_a_cell_of_the_confusion_matrix_has_its_images(app):
+    app.query_params.update({"net": example("inception"), "ask": "Mistakes", "cell": "7-2"})
+    app.run()
+    assert not app.exception
+    assert "**4 images of 7, predicted as 2**" in texts(app)
+    assert len([each for each in app.button if each.label.startswith("Open ")]) == 4
+    app.query_params["cell"] = "7-7"
+    app.run()
+    assert "images of 7, predicted correctly**, the least confident first" in texts(app)
+    app.query_params["cell"] = "0-1"
+    app.run()
+    assert "The address asks for `cell=0-1`, which cannot be used here" in texts(app)
+    assert "Where is it most confident, and wrong?" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (1.234, "by 1.2 times its largest output"),
+        (0.5, "by 50 % of its largest output"),
+        (0.0015, "by 0.15 % of its largest output"),
+        (1e-5, "by less than a thousandth of its largest output"),
+    ],
+)
+def test_how_far_a_block_is_from_affine_is_said_without_powers_of_ten(error, words):
+    found = questions._missed(error)
+    assert words in found
+    assert not re.search(r"\de[+-]?\d|×10", found)

@@ -117,7 +117,7 @@ def test_a_control_that_is_shown_is_in_the_address_as_what_differs(app):
     other = app("skip", off="default")
     assert "**Predicted: 7 (" in texts(other)
     other = app("skip", off=["block1.skip"])
-    assert "`block1.skip` switched off" in texts(other)
+    assert "points** without `block1.skip`" in texts(other)
 
 
 def test_what_a_visitor_chose_before_is_not_in_the_lesson(app):

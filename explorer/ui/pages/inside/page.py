@@ -57,14 +57,16 @@ def _whole() -> None:
     shown = picker.networks()
     if not shown:
         return
-    row, wide = standing.row(), st.container()
+    waits = worksheets.is_waiting()
+    row = st.container() if waits else standing.row()
+    wide = st.container()
     left, right = st.columns([1.3, 3.6], gap="medium")
     with left, st.container(border=controls.is_shown(*CONTROLS)):
         chosen = picture(shown[0])
     if chosen is None:
         return
     classes = shown[0].dataset.classes
-    if worksheets.is_waiting():
+    if waits:
         with right:
             worksheets.ask(classes)
         _alone(left, chosen)
