@@ -72,6 +72,8 @@ TABLE = (
     Row("picture", "inside", "packed", None, "what became of an uploaded picture"),
     Row("off", "inside", "paths, one each", None, "what is switched off"),
     Row("part", "inside", "name", None, "the opened part; the first block"),
+    Row("map", "inside", "name and channel, as in `conv1:3`", None, "the map that is taken apart"),
+    Row("unit", "inside", "row and column, as in `4,7`", None, "its unit; the one in the middle"),
     Row("scale", "inside", "`map`, `layer` or `model`", "layer", "within what colours compare"),
     Row("ask", "inside", "word", "Branches", "the question below the network"),
     Row("instead", "inside", "`zero` or `mean`", "zero", "what a branch that is off gives"),
