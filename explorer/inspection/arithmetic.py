@@ -156,7 +156,7 @@ class _Asking:
                 break
         asked = len(found) - 1
         last = number
-        for each in self._forward(number)[:MOST_AFTER]:
+        for each in self._forward(number):
             own = self._steps_of(capture, each, channel)
             if not self._goes_on(own[0], each, channel):
                 break
@@ -194,11 +194,13 @@ class _Asking:
         return found
 
     def _forward(self, number: int) -> list[int]:
-        """Return the nodes behind one, as far as each is the only one that reads the last."""
+        """Return the nodes behind one, each the only one that reads the last and of its shape."""
         found: list[int] = []
         while len(found) < MOST_AFTER:
             users = self._users(found[-1] if found else number)
             if len(users) != 1 or len(set(self._graph[users[0]].inputs)) != 1:
+                break
+            if self._maps[users[0]].shape != self._maps[number].shape:
                 break
             found += users
         return found

@@ -81,6 +81,7 @@ TABLE = (
     Row("class", "inside", "number", None, "the class whose pixels are shown; the predicted one"),
     Row("cam", "inside", "name", None, "the layer of Grad-CAM; the last"),
     Row("filters", "inside", "name", None, "the layer whose filters are shown; the first"),
+    Row("sort", "inside", "`index`, `norm` or `likeness`", "index", "the order of the filters"),
     Row("show", "plugins", "name", None, "what is looked at closely"),
 )
 

@@ -3,7 +3,7 @@
 
 const ROWS = 12; // sources that are drawn at once, before more are asked for
 const FEW = 6; // sources up to which they stay in their own order
-const MAP = 84, THUMB = 52, LARGE = 248; // pixels
+const MAP = 84, PLAIN = 132, THUMB = 52, LARGE = 248; // pixels of a map
 const CELL = 40, SMALLEST = 8; // pixels of a cell of a window
 const SIGN = 18; // pixels of × and =
 const REST = 250; // milliseconds without a movement, after which what is slow is done
@@ -110,29 +110,46 @@ export function windowOf(step, source, y, x) {
 
 // How many decimals the numbers of a step have: four digits of the largest, and no more than those
 // in which what is computed here, in double precision, is what the network recorded, in single.
-export function decimals(found) {
+export function decimals(found, most = 9) {
   const numbers = [found.recorded, ...found.terms].map(Math.abs).filter(Number.isFinite);
   const largest = Math.max(...numbers, 0);
-  const most = largest ? Math.min(9, Math.max(0, 3 - Math.floor(Math.log10(largest)))) : 3;
-  for (let digits = most; digits >= Math.max(0, most - 2); digits--) {
-    if (fixed(found.value, digits) === fixed(found.recorded, digits)) return digits;
+  const four = largest ? Math.min(most, Math.max(0, 3 - Math.floor(Math.log10(largest)))) : 3;
+  for (let digits = four; digits >= Math.max(0, four - 2); digits--) {
+    if (agree(found, digits)) return digits;
   }
-  return most;
+  return four;
+}
+
+function agree({ value, recorded }, digits) {
+  const same = Object.is(value, recorded) || value === recorded;
+  return same || Math.abs(value) >= 1e6 || Number(value.toFixed(digits)) === Number(recorded.toFixed(digits));
 }
 
 export function fixed(value, digits) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
-  const large = Math.abs(value) >= 1e6;
-  const text = large ? value.toExponential(3) : value.toFixed(digits);
+  if (value === 0) return "0";
+  const text = Math.abs(value) >= 1e6 ? value.toExponential(3) : value.toFixed(digits);
   return text.replace(/^-(?=[0.]+$)/, "").replaceAll("-", "−");
 }
 
+// All steps at one unit. A function of one value has the decimals of that value.
+export function explainAll(steps, y, x) {
+  const all = [];
+  steps.forEach((step, place) => {
+    const before = all[place - 1];
+    const most = step.kind === "Pointwise" && before ? before.digits : 9;
+    all.push(explain(step, y, x, steps[place - 1], most, before?.digits));
+  });
+  return all;
+}
+
 // What a step does at one unit, in words and numbers: rows of [words, number], the last its value.
-export function explain(step, y, x, before) {
+function explain(step, y, x, before, most, digitsBefore) {
   const found = compute(step, y, x, before);
-  const digits = decimals(found);
+  const digits = decimals(found, most);
   const write = (value) => fixed(value, digits);
   const inner = (value) => (value < 0 ? `(${write(value)})` : write(value));
+  const given = (value) => fixed(value, step.sources.length ? digits : (digitsBefore ?? digits));
   const total = write(found.recorded);
   const own = found.terms[0];
   const rows = [];
@@ -162,13 +179,14 @@ export function explain(step, y, x, before) {
     case "Normalised": {
       const scaled = step.scale === 1 && step.shift === 0 ? "" :
         ` × ${inner(found.scale)} ${found.shift < 0 ? "−" : "+"} ${write(Math.abs(found.shift))}`;
-      const centred = found.mean === 0 ? write(own) : `(${write(own)} ${found.mean < 0 ? "+" : "−"} ${write(Math.abs(found.mean))})`;
+      const centred = found.mean === 0 ? given(own) : `(${given(own)} ${found.mean < 0 ? "+" : "−"} ${write(Math.abs(found.mean))})`;
       rows.push([`${centred} / √(${short(found.variance)} + ${short(step.epsilon)})${scaled}`, ""]);
       break;
     }
     case "Pointwise": {
-      const filled = step.formula.replace(/\bx\b/g, inner(own));
-      rows.push([step.formula.includes("ˣ") ? `${step.formula} at x = ${write(own)}` : filled, ""]);
+      const number = /^(max|min|x if)\b/.test(step.formula) || own >= 0 ? given(own) : `(${given(own)})`;
+      const filled = step.formula.replace(/(?<![\p{L}])x(?![\p{L}ˣ])/gu, number);
+      rows.push([/ˣ|Φ/.test(step.formula) ? `${step.formula} at x = ${given(own)}` : filled, ""]);
       break;
     }
     case "Merged": {
@@ -190,7 +208,7 @@ export function explain(step, y, x, before) {
       break;
     default:
   }
-  const differs = step.kind !== "Unknown" && write(found.value) !== total;
+  const differs = !agree(found, digits);
   if (differs) rows.push(["computed in lower precision, so not to the last digit", ""]);
   return { rows, total, digits, found, differs };
 }
@@ -210,7 +228,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 class Panel {
   constructor(root, data) {
-    Object.assign(this, { root, data, id: data.id, steps: decode(data), shown: ROWS, by: "" });
+    Object.assign(this, { root, data, id: data.id, steps: decode(data), shown: 0, by: "" });
     this.asked = this.steps[data.asked];
     this.main = this.steps[0];
     this.pinned = this.at = this.said = [this.asked.height >> 1, this.asked.width >> 1];
@@ -403,13 +421,18 @@ class Panel {
     const isMap = main.sources.some(({ height, width }) => height * width > 1);
     this.whole = isWindow && kernelHeight === main.sources[0].height && kernelWidth === main.sources[0].width && main.height * main.width === 1;
     const times = main.kind === "Weighted" ? 3 : this.whole ? 0 : 1;
-    const mapRoom = isMap ? MAP + 12 : 0;
-    const beside = room - mapRoom - 84;
+    this.map = isWindow ? MAP : PLAIN;
+    const mapRoom = isMap ? this.map + 12 : 0;
+    const beside = room - mapRoom;
     const across = (space) => Math.floor((space - (times - 1) * SIGN) / Math.max(1, times * kernelWidth));
     this.stacked = times > 1 && across(beside) < 32 && across(room) > across(beside);
     this.cell = Math.max(SMALLEST, Math.min(CELL, across(this.stacked ? room : beside), Math.floor(260 / Math.max(1, kernelHeight))));
+    const trio = times * kernelWidth * this.cell + Math.max(0, times - 1) * SIGN;
+    const least = this.stacked ? room : Math.min(room, Math.max(150, mapRoom + trio + 4));
+    list.style.gridTemplateColumns = `repeat(auto-fill, minmax(${least}px, 1fr))`;
     Object.assign(this, { kernelHeight, kernelWidth, isMap, times, list });
-    this.more(Math.min(this.shown, main.sources.length));
+    const first = this.root.classList.contains("narrow") ? ROWS / 3 : ROWS;
+    this.more(Math.min(Math.max(this.shown, first), main.sources.length));
   }
 
   more(count) {
@@ -436,17 +459,17 @@ class Panel {
 
   row(list) {
     const { main, cell, kernelHeight, kernelWidth, times } = this;
-    const node = element("div", `row${this.stacked ? " stacked" : ""}`);
+    const node = element("div", "row");
     const label = element("button", "label link");
     const row = { node, label, source: -1, number: element("span", "number") };
     label.addEventListener("click", () => {
       const source = main.sources[row.source];
       if (source.part) this.open(source.part, source.channel);
     });
-    node.append(label);
+    node.append(label, row.number);
     const sizes = element("div", "maps");
     if (this.isMap) {
-      row.map = sharp(...fit(main.sources[0], MAP));
+      row.map = sharp(...fit(main.sources[0], this.map));
       this.pointed(row.map, (event) => this.reading(row.map, event));
       sizes.append(row.map);
     }
@@ -457,7 +480,7 @@ class Panel {
       row.cells.addEventListener("pointerleave", () => (node.title = ""));
       sizes.append(row.cells);
     }
-    node.append(sizes, row.number);
+    if (sizes.children.length) node.append(sizes);
     list.append(node);
     return row;
   }
@@ -526,7 +549,7 @@ class Panel {
       if (this.playing) return;
       this.sort();
       this.draw();
-      const { rows, total } = explain(this.asked, ...this.at, this.steps[this.data.asked - 1]);
+      const { rows, total } = explainAll(this.steps, ...this.at)[this.data.asked];
       const said = rows.map((row) => row.join(" ").trim()).join(", ");
       this.spoken.textContent = `Row ${this.at[0]}, column ${this.at[1]}: ${said} = ${total}`;
     }, REST);
@@ -613,8 +636,9 @@ class Panel {
     const [y, x] = this.at;
     this.drawLarge(y, x);
     this.where.textContent = this.asked.height * this.asked.width > 1 ? `row ${y}, column ${x}` : "";
+    const all = explainAll(this.steps, y, x);
     this.steps.forEach((step, place) => {
-      const { rows, total } = explain(step, y, x, this.steps[place - 1]);
+      const { rows, total } = all[place];
       this.write(this.lines[place], rows, total);
       const { thumb } = this.lines[place];
       if (thumb) drawMap(thumb, step, [[y, x]]);
@@ -678,7 +702,8 @@ class Panel {
       if (row.source !== number) {
         row.source = number;
         const alone = source.text === "image" && main.sources.length === 1;
-        set(row.label, alone || !(source.part || source.text === "image") ? source.text : `${source.text} · ${source.channel}`);
+        const sign = main.kind === "Merged" && number ? `${main.signs[number]} ` : "";
+        set(row.label, sign + (alone || !(source.part || source.text === "image") ? source.text : `${source.text} · ${source.channel}`));
         row.label.disabled = !source.part;
         row.label.title = source.part ? "Open this map" : "";
         if (row.map) row.map.picture = source.picture ??= bitmap(source.values, source.width, source.height, main["scale of sources"]);
@@ -686,8 +711,7 @@ class Panel {
       if (row.map) drawMap(row.map, source, places, main.rows && this.box(y, x));
       if (row.cells) this.drawCells(row, y, x);
       const own = isWeighted ? found.terms[number] : main.kind === "Merged" ? found.terms[number] : found.terms[0];
-      const sign = main.kind === "Merged" && place ? `${main.signs[number]} ` : "";
-      set(row.number, main.kind === "Pooled" ? "" : `${isWeighted ? (this.kernelWidth * this.kernelHeight > 1 ? "Σ " : "") : sign}${fixed(own, digits)}`);
+      set(row.number, main.kind === "Pooled" ? "" : `${isWeighted ? (this.kernelWidth * this.kernelHeight > 1 ? "Σ " : "") : ""}${fixed(own, digits)}`);
       if (isWeighted) shown += own;
     });
     if (this.hidden) set(this.hidden, fixed(found.sum + found.rest - shown, digits));
@@ -716,6 +740,17 @@ class Panel {
     return [Math.min(...rows), Math.min(...columns), rows.length, columns.length];
   }
 
+  // Numbers with as many decimals as there is room for in a cell; nothing if there is none.
+  texts(context, numbers) {
+    const most = places(numbers);
+    for (let digits = most; digits >= Math.max(0, most - 1); digits--) {
+      const texts = numbers.map((value) => (value === null ? "" : fixed(value, digits)));
+      const widest = Math.max(...texts.map((text) => context.measureText(text).width));
+      if (this.cell >= 15 && widest <= this.cell - 3) return texts;
+    }
+    return null;
+  }
+
   // What is read, times the kernel, is the products.
   drawCells(row, y, x) {
     const { main, cell, kernelHeight, kernelWidth, times } = this;
@@ -726,11 +761,10 @@ class Panel {
     const values = windowOf(main, source, y, x);
     const padded = (at) => main.rows[y][Math.floor(at / kernelWidth)] < 0 || main.columns[x][at % kernelWidth] < 0;
     const greatest = main.kind === "Pooled" && main.of === "max" ? Math.max(...values.filter((v) => v !== null)) : null;
+    const { color: ink, fontFamily: font } = getComputedStyle(this.root);
     const matrix = (left, numbers, colours, isRead) => {
-      const decimals = places(numbers);
-      const texts = numbers.map((value) => (value === null ? "" : fixed(value, decimals)));
-      context.font = `12px ${getComputedStyle(this.root).fontFamily}`;
-      const fits = Math.max(...texts.map((text) => context.measureText(text).width)) <= cell - 3 && cell >= 15;
+      context.font = `12px ${font}`;
+      const texts = this.texts(context, numbers);
       numbers.forEach((value, at) => {
         const i = Math.floor(at / kernelWidth), j = at % kernelWidth;
         const [cx, cy] = [left + j * cell, i * cell];
@@ -739,7 +773,7 @@ class Panel {
         context.fillStyle = empty ? "rgb(128 128 128 / 0.15)" : `rgb(${colour})`;
         context.fillRect(cx, cy, cell - 1, cell - 1);
         if (isRead && padded(at) && !empty) hatch(context, cx, cy, cell - 1);
-        if (fits && !empty) {
+        if (texts && !empty) {
           context.fillStyle = dark(colour) ? "#fff" : "#111";
           context.textAlign = "center";
           context.textBaseline = "middle";
@@ -752,10 +786,9 @@ class Panel {
     matrix(0, values, this.paint, true);
     if (times === 1) return;
     const weights = Array.from(main.weights.subarray(row.source * kernelHeight * kernelWidth, (row.source + 1) * kernelHeight * kernelWidth));
-    const ink = getComputedStyle(this.root).color;
     const sign = (text, left) => {
       context.fillStyle = ink;
-      context.font = `16px ${getComputedStyle(this.root).fontFamily}`;
+      context.font = `16px ${font}`;
       context.textAlign = "center";
       context.textBaseline = "middle";
       context.fillText(text, left + SIGN / 2, height / 2);

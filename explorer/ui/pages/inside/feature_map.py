@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.charts.unit import unit as draw_unit
 from explorer.inspection.recording import as_maps
-from explorer.inspection.units import Arithmetic, Weighted
+from explorer.inspection.units import Arithmetic, Merged, Normalised, Pooled, Weighted
 from explorer.ui import controls, query_params
 from explorer.ui.components.unit import unit
 from explorer.ui.pages.inside import switches
@@ -112,9 +112,12 @@ def _is_number(text: str) -> bool:
 
 def _facts(case: Case, name: str, found: Arithmetic) -> Iterator[str]:
     if field := case.session.fields.get(name):
-        size = str(field) if field.is_everything else f"{field} pixels of the image"
+        whole = str(field).startswith("the")
+        size = str(field) if whole else f"{field} pixels of the image"
         yield f"Each unit sees {size} (its receptive field)."
     first = found.steps[0]
+    if isinstance(first, Weighted | Pooled | Merged | Normalised):
+        yield "Numbers are rounded where they are printed, and nowhere before."
     if isinstance(first, Weighted) and not first.others:
         yield f"The weights have the norm {np.linalg.norm(first.weights):.3f}."
     maps = as_maps(case.maps[name])

@@ -25,7 +25,7 @@ from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
 
 # Names in the address: the question, and what is chosen where it is answered.
-QUESTION, CLASS, CAM, FILTERS = "ask", "class", "cam", "filters"
+QUESTION, CLASS, CAM, FILTERS, SORT = "ask", "class", "cam", "filters", "sort"
 GALLERY = 12
 
 
@@ -45,7 +45,7 @@ def section(case: Case) -> None:
         ),
     )
     query_params.put(QUESTION, question)
-    for name in (INSTEAD, SHARES, CLASS, CAM, FILTERS):  # each question has its own
+    for name in (INSTEAD, SHARES, CLASS, CAM, FILTERS, SORT):  # each question has its own
         if name not in _NAMES.get(question, ()):
             query_params.put(name, None)
     if case.off and question in _INTACT:
@@ -116,20 +116,45 @@ def _filters(case: Case) -> None:
     if not found:
         st.info("This network has no two-dimensional convolution.")
         return
-    path = choose("Filters of", FILTERS, list(found), next(iter(found)), "filters of")
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    with left:
+        path = choose("Filters of", FILTERS, list(found), next(iter(found)), "filters of")
+    with right:
+        by = _order()
     chosen = found[path]
     outputs, inputs, height, width = chosen.values.shape
-    chart(map_charts.filters(chosen.values), key="filters")
-    averaged = f", each averaged over its {inputs} input channels" if inputs > 1 else ""
-    if outputs > map_charts.MOST_FILTERS:
-        averaged += f"; the first {map_charts.MOST_FILTERS} are drawn"
+    # One scale for all, and a row for each output, so that what an output reads can be compared.
+    chart(map_charts.filters(chosen, by), key="filters")
+    most = map_charts.most_drawn(chosen)
+    drawn = ""
+    if max(outputs, inputs) > most:
+        drawn = f" Those with the largest norm are drawn, up to {most} outputs and inputs."
+    if inputs > 1:
+        of_group = " of its group" if chosen.groups > 1 else ""
+        reads = f", each with a kernel for each of {inputs} inputs{of_group}"
+    else:
+        reads = ", each of which reads one map"
     norms = chosen.norms
     st.caption(
         f"{code(f'{path}.weight')} in the state dict: {outputs} filters of "
-        f"{height}×{width}{averaged}. All weights: mean {chosen.mean:.3g}, standard "
+        f"{height}×{width}{reads}.{drawn} All weights: mean {chosen.mean:.3g}, standard "
         f"deviation {chosen.std:.3g}. L2 norms from {norms.min():.3g} to {norms.max():.3g}; the "
         f"two most similar filters have a cosine of ±{chosen.likeness:.2f}."
     )
+
+
+def _order() -> map_charts.Order:
+    """Show how filters may be sorted, and return what was chosen."""
+    query_params.take(SORT, OneOf(map_charts.ORDERS))
+    st.session_state.setdefault(SORT, map_charts.ORDERS[0])
+    by: map_charts.Order = controls.choose(
+        SORT,
+        lambda: st.segmented_control(
+            "Sort by", map_charts.ORDERS, required=True, key=SORT, persist_state="session"
+        ),
+    )
+    query_params.put(SORT, by)
+    return by
 
 
 def _gradients(case: Case) -> None:
@@ -283,5 +308,5 @@ _QUESTIONS: dict[str, tuple[str, Callable[[Case], None]]] = {
     "Linearity": ("Linearity", _linearity),
     "Mistakes": ("The confusion matrix", _mistakes),
 }
-_NAMES = {"Branches": (INSTEAD, SHARES), "Pixels": (CLASS, CAM), "Filters": (FILTERS,)}
+_NAMES = {"Branches": (INSTEAD, SHARES), "Pixels": (CLASS, CAM), "Filters": (FILTERS, SORT)}
 _INTACT = ("Filters", "Gradients", "Cost", "Linearity")  # that switches have no effect on
