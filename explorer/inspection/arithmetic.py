@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from explorer.inspection.activations import copied
 from explorer.inspection.calls import Call, Capture
 from explorer.inspection.intervene import Change, Target, intervening
-from explorer.inspection.operations import Maps, Place, maps_of, rearranged, taken_apart
+from explorer.inspection.operations import COPIES, Maps, Place, maps_of, rearranged, taken_apart
 from explorer.inspection.parts import (
     IMAGE,
     Block,
@@ -67,6 +67,15 @@ def arithmetic(
         seen = trace(model, images, copied)
     asking = _Asking(model, images, seen)
     number, found = asking.place(part, channel)
+    maps = as_maps(seen.kept[part][0])
+    if number == IMAGE or found < 0:
+        sentence = (
+            "This is the image as the network sees it, with mean 0 and standard deviation 1."
+            if number == IMAGE
+            else f"This is what {asking.name(number)} gave, cut or put into another order."
+        )
+        unknown = Unknown(part, "", maps[channel], sentence)
+        return Arithmetic(part, channel, len(maps), (unknown,), 0, ())
     with (
         evaluating(model),
         torch.no_grad(),
@@ -76,8 +85,7 @@ def arithmetic(
     ):
         model(images)
     steps, asked, readers = asking.steps(capture, number, found)
-    count = len(as_maps(seen.kept[part][0]))
-    return Arithmetic(part, channel, count, steps, asked, readers)
+    return Arithmetic(part, channel, len(maps), steps, asked, readers)
 
 
 class _Asking:
@@ -123,6 +131,10 @@ class _Asking:
         same = np.flatnonzero((own == maps[channel]).all(axis=(1, 2)))
         return source, int(same[np.abs(same - channel).argmin()]) if same.size else -1
 
+    def name(self, number: int) -> str:
+        """Return what the part is called that a node gives."""
+        return self._parts[number]
+
     def points(self, number: int) -> list[Point]:
         """Return where the run has to be looked at closely, for a node and those around it."""
         numbers = [*self._backward(number), *self._forward(number)]
@@ -137,17 +149,8 @@ class _Asking:
         Args:
             capture: What these nodes were called with.
             number: The node's.
-            channel: Which of its channels; negative if it is unknown.
+            channel: Which of its channels.
         """
-        if number == IMAGE or channel < 0:
-            sentence = (
-                "This is the image, as the network sees it: with mean 0 and standard deviation 1."
-                if number == IMAGE
-                else f"This is made of what {self._parts[number]} gave, put into another order."
-            )
-            maps = self._maps[number]
-            unknown = Unknown(self._parts[number] or "image", "", maps[max(channel, 0)], sentence)
-            return (unknown,), 0, ()
         found: list[Step] = []
         for each in self._backward(number):
             own = self._steps_of(capture, each, channel)
@@ -301,7 +304,7 @@ class _Asking:
 def _of_layer(whole: Call, calls: Sequence[Call], place: Place) -> Step | None:
     """Say how one channel of a layer is computed, from the operations that it is made of."""
     match [call.name for call in calls]:
-        case []:
+        case names if COPIES.issuperset(names):
             return rearranged(whole, place)
         case [_]:
             return taken_apart(calls[0], place)

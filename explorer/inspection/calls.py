@@ -11,6 +11,7 @@ from explorer.inspection.watching import (
     TRANSPARENT,
     Watch,
     operation_name,
+    plain,
     run,
     with_tensors,
     write_count,
@@ -94,7 +95,7 @@ class Capture(Watch):
         """Begin to keep the calls of a layer, if it was asked for."""
         if point in self._points:
             self._inside, self._inputs = point, tuple(tensors_in((args, kwargs)))
-            self._given = tuple(tensor.clone() for tensor in self._inputs)
+            self._given = tuple(plain(tensor).clone() for tensor in self._inputs)
 
     def after_layer(
         self, point: Point, module: nn.Module, args: Any, kwargs: Any, output: Any
@@ -104,7 +105,7 @@ class Capture(Watch):
         first = next(tensors_in(output), None)
         if point in self._points and first is not None:
             calls = tuple(_working(self._called[point], self._inputs))
-            whole = Call("", module, self._given, {}, first.clone(), self._inputs, (first,))
+            whole = Call("", module, self._given, {}, plain(first).clone(), self._inputs, (first,))
             self.layers[point] = Layer(whole, calls)
 
     def _kept(
@@ -112,7 +113,7 @@ class Capture(Watch):
     ) -> Any:
         given = tuple(tensors_in((args, kwargs)))
         copies = {
-            place: tensor.clone()
+            place: plain(tensor).clone()
             for place, tensor in enumerate(given)
             if not isinstance(tensor, nn.Parameter)
         }
@@ -122,7 +123,7 @@ class Capture(Watch):
         written = (t for t, count in zip(given, counts, strict=True) if write_count(t) != count)
         if made := tuple(tensors_in(result)) or tuple(written):
             name = operation_name(func)
-            keep(Call(name, func, before, named, made[0].clone(), given, made))
+            keep(Call(name, func, before, named, plain(made[0]).clone(), given, made))
         return result
 
 

@@ -494,6 +494,10 @@ def _rms_norm(call: Call, place: Place) -> Step | None:
     return _normalised(call, place, a, mean, squares, "squares", trailing=True)
 
 
+def _is(one: Maps, other: Maps) -> bool:
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
+
+
 def _moments(given: Tensor, dims: list[int]) -> tuple[Tensor, Tensor]:
     values = given.double()
     return values.mean(dims, keepdim=True), values.var(dims, correction=0, keepdim=True)
@@ -515,24 +519,21 @@ def _normalised(
     trailing: bool = False,
 ) -> Step | None:
     given = a["input"]
-    last = trailing and given.ndim == 4
+    # The layer may have put the channels last for this operation alone.
+    layouts = (place.node.channels_last, trailing)
+    last = next((x for x in layouts if _is(maps_of(call.output, x), place.output)), None)
+    if last is None:
+        return None
+    maps = maps_of(given, last)
 
     def own(values: Tensor | None, otherwise: float) -> NDArray[np.float64]:
         if values is None:
             return np.array(otherwise)
         whole = values.double() if trailing or values.ndim > 1 else _along(values.double(), given)
         # In double precision, so that a small variance keeps its digits.
-        found = by_image(whole.expand(given.shape), 1)[0]
-        found = found.movedim(-1, 0) if last and channels_last else found
-        maps = found.detach().cpu().numpy().reshape(-1, *place.values.shape)[place.channel]
-        return np.array(maps.flat[0]) if (maps == maps.flat[0]).all() else np.array(maps)
+        found = as_maps(_of_image(whole.expand(given.shape), last).cpu().numpy())[place.channel]
+        return np.array(found.flat[0]) if (found == found.flat[0]).all() else np.array(found)
 
-    whole = by_image(given, 1)[0]
-    channels_last = last and tuple(whole.movedim(-1, 0).shape) == place.output.shape
-    channels_last = channels_last and len(a.get("normalized_shape") or ()) == 1
-    maps = maps_of(given, channels_last)
-    if maps.shape != place.output.shape:
-        return None
     (source,) = place.sources(maps, [place.channel])
     numbers = own(mean, 0), own(variance, 1)
     epsilon = 1e-5 if a["eps"] is None else float(a["eps"])
@@ -565,7 +566,7 @@ def _leaky(call: Call, place: Place) -> str:
 
 
 def _prelu(call: Call, place: Place) -> str:
-    weight = _bound(call, "input weight")["weight"].flatten()
+    weight = _bound(call, "input weight")["weight"].detach().flatten()
     return f"x if x > 0, else {_signed(float(weight[place.channel % len(weight)]))} · x"
 
 
