@@ -3,7 +3,8 @@
 From starting the server to the first text on the screen; from opening a page of a warm server to
 its first text and to its curves; from a click on *Train* to the first point of its curve; from a
 changed widget to the end of the script's run; from a click on a block to its maps. An app of one
-line and one widget, the least that Streamlit can show, does the same in turn.
+line and one widget, the least that Streamlit can show, does the same in turn. And how many frames a
+second the arithmetic of a unit has while the pointer moves over its map.
 """
 
 import sys
@@ -89,6 +90,32 @@ OPEN = """name => new Promise(done => {
   look();
 })"""
 
+# Moves the pointer over the large map of the panel at each frame, and counts frames a second.
+FRAMES = """() => new Promise(done => {
+  const find = (selector, root = document) => root.querySelector(selector) ??
+    [...root.querySelectorAll("*")].map(element => element.shadowRoot)
+      .filter(Boolean).map(own => find(selector, own)).find(Boolean);
+  const map = find(".unit canvas.large");
+  const box = map.getBoundingClientRect();
+  const began = performance.now();
+  let frames = 0;
+  const move = () => {
+    const [x, y] = [0.5 + 0.45 * Math.cos(frames / 9), 0.5 + 0.45 * Math.sin(frames / 7)];
+    const [clientX, clientY] = [box.left + x * box.width, box.top + y * box.height];
+    map.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse" }));
+    frames += 1;
+    const seconds = (performance.now() - began) / 1000;
+    if (seconds > 3) done(frames / seconds);
+    else requestAnimationFrame(move);
+  };
+  requestAnimationFrame(move);
+})"""
+PANELS = {
+    "25 products, of 1 map": ("plain", "conv1:2"),
+    "288 products, of 32 maps": ("residual", "block2.conv1:3"),
+    "2200 products, of 88 maps": ("inception", "conv2:3"),
+}
+
 
 def main() -> None:
     """Print the tables."""
@@ -100,12 +127,14 @@ def main() -> None:
         starts = [_start(Path(folder, str(n)), least, browser) for n in range(STARTS)]
         with _app(Path(folder, "warm")) as ours, _app(Path(folder, "least"), least) as theirs:
             warm = list(_warm(ours, theirs, browser))
+            frames = list(_frames(ours, browser))
         browser.close()
     show(
         {
             **machine(),
             "Starting the server, seconds to the first text": [_middle(starts)],
             "A warm server, milliseconds": warm,
+            "The arithmetic of a unit, frames a second": frames,
         },
         as_json,
     )
@@ -183,6 +212,18 @@ def _warm(ours: str, theirs: str, browser: Browser) -> Iterator[Row]:
         lambda number: _ask(inside, OPEN, ("incep2", "incep1")[number % 2]),
         rerun_least,
     )
+
+
+def _frames(ours: str, browser: Browser) -> Iterator[Row]:
+    page = browser.new_page(viewport=ViewportSize(width=1400, height=1000))
+    page.set_default_timeout(120_000)
+    runs = {run.spec.architecture: run.id for run in open_examples().runs()}
+    for what, (net, channel) in PANELS.items():
+        page.goto(f"{ours}/inside?net={runs[net]}&map={channel}")
+        page.locator(".unit canvas.large").wait_for()
+        found = [_ask(page, FRAMES) for _ in range(3)]
+        yield {"what": what, "frames a second": median(found), "least": min(found)}
+    page.close()
 
 
 def _open(page: Page, address: str, sign: Locator) -> float:

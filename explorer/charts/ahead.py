@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.charts.lanes import MOST_TILES, Maps, View, as_maps, lanes
+from explorer.charts.lanes import MOST_TILES, Maps, View, lanes
 from explorer.charts.stages import Stage
 from explorer.inspection.precompute import Precomputed, Shown
+from explorer.inspection.recording import as_maps
 
 EXACT = 4  # values of a map, up to which they are kept as half-precision floats
 LARGEST = 65504  # half-precision float

@@ -18,6 +18,7 @@ from explorer.charts.stages import Stage
 from explorer.charts.style import POSITIVE, SIGNED
 from explorer.inspection.fields import ReceptiveField, by_reach
 from explorer.inspection.parts import Block, Branch, Part, when_off
+from explorer.inspection.recording import as_maps
 from explorer.text import dimensions, signed, thousands
 
 Maps: TypeAlias = Mapping[str, NDArray[np.float32]]
@@ -261,15 +262,6 @@ def _tiles(
         ],
         **colours.of(values, group),
     }
-
-
-def as_maps(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return features `(F,)` as F maps of one pixel, maps `(C, H, W)` unchanged, others as rows."""
-    if values.ndim == 3:
-        return values
-    if values.ndim == 1:
-        return values[:, None, None]
-    return values.reshape(1, -1, values.shape[-1])
 
 
 def _rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
-"""Single maps, large: a feature map beside its filter, attributions to pixels, filters."""
+"""Single maps, large: attributions to pixels, and the filters of a convolution."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from explorer.charts.style import INK, POSITIVE, SIGNED, WEIGHTS, as_text, figure, translucent
+from explorer.inspection.results import Filters
+
+Order: TypeAlias = Literal["index", "norm", "likeness"]
+ORDERS: tuple[Order, ...] = get_args(Order)
 
 HEIGHT = 300
-MOST_PLANES = 64  # of one filter that are drawn
-MOST_FILTERS = 256  # of one layer that are drawn
+MOST_KERNELS = 48  # outputs, and inputs, whose kernels are drawn
+MOST_CELLS = 128  # of those whose kernels are of one pixel
+ALONE = 16  # kernels side by side, if each output reads one map
+TILE, WIDTH = 56, 1000  # pixels of a kernel, and of all in a row
 PALE = 0.55  # of the ink of an image that attributions are laid over
 PAPER = ((0.0, "#ffffff"), (1.0, "#000000"))
 # Attributions: the usual hues, seen through where they are near 0.
@@ -27,36 +33,6 @@ OVER_SIGNED = tuple(
     )
 )
 OVER_POSITIVE = ((0.0, translucent(POSITIVE[1][1], 0.0)), (1.0, translucent(POSITIVE[1][1], 0.95)))
-
-
-def feature_map(
-    image: NDArray[np.uint8],
-    values: NDArray[np.float32],
-    end: float,
-    title: str,
-    planes: NDArray[np.float32] | None,
-) -> go.Figure:
-    """Draw a feature map beside the image, and the filter that made it.
-
-    Args:
-        image: What went in, `(C, H, W)`.
-        values: The map, `(h, w)`.
-        end: The magnitude at which its colours end.
-        title: What is written above it.
-        planes: The filter, `(inputs, height, width)`, if a convolution made the map.
-    """
-    titles = ["image", title]
-    if planes is not None:
-        strongest = float(np.abs(planes).max()) or 1.0
-        most = f", {MOST_PLANES} of {len(planes)} planes" if len(planes) > MOST_PLANES else ""
-        titles.insert(1, f"its filter{most}, ±{strongest:.2g}")
-    chart = _panels(titles, "map")
-    _add_image(chart, image)
-    if planes is not None:
-        _add(chart, _mosaic(planes[:MOST_PLANES]), WEIGHTS, strongest, 2, signed=True)
-    signed = bool((values < 0).any())
-    _add(chart, values, SIGNED if signed else POSITIVE, end, len(titles), signed=signed, bar=True)
-    return chart
 
 
 def saliency(
@@ -104,19 +80,86 @@ def _add_frames(chart: go.Figure, panels: int) -> None:
         )
 
 
-def filters(values: NDArray[np.float32]) -> go.Figure:
-    """Draw the filters of a convolution, one tile each, on one scale; at most `MOST_FILTERS`.
+def filters(found: Filters, by: Order) -> go.Figure:
+    """Draw the kernels of a convolution on one scale, a row for each output, a column an input.
+
+    Kernels of one pixel are a matrix. If each output reads one map alone, its kernels are side by
+    side. Of many, those with the largest norm are drawn: at most `most_drawn` outputs and inputs.
 
     Args:
-        values: `(outputs, inputs, height, width)`; of several inputs, the mean over them is shown.
+        found: The filters.
+        by: How outputs and inputs are sorted.
     """
-    planes = values.mean(axis=1)[:MOST_FILTERS]
-    mosaic = _mosaic(planes, across=min(len(planes), 16))
+    outputs, inputs = arranged(found.values, by), [0]
+    if found.values.shape[1] > 1:
+        inputs = arranged(found.values.swapaxes(0, 1), by)
+    height, width = found.values.shape[2:]
+    gap = 1 if height * width > 1 else 0
+    planes = found.values[np.ix_(outputs, inputs)].reshape(-1, height, width)
+    across = len(inputs) if len(inputs) > 1 else min(len(outputs), ALONE)
+    names = [f"output {o}" + f", input {i}" * (len(inputs) > 1) for o in outputs for i in inputs]
+    mosaic = _mosaic(planes, across)
     rows, columns = mosaic.shape
-    chart = figure(max(90, round(52 * rows / (values.shape[2] + 1))), "filters")
-    chart.add_trace(_heatmap(mosaic, WEIGHTS, float(np.nanmax(np.abs(mosaic)) or 1), True, True))
+    end = float(np.abs(found.values).max()) or 1.0
+    heat = _heatmap(mosaic, WEIGHTS, end, signed=True, bar=True)
+    places = np.arange(len(planes), dtype=np.float32)[:, None, None]
+    numbers = _mosaic(np.broadcast_to(places, planes.shape), across)
+    heat.text = [["" if np.isnan(n) else names[int(n)] for n in row] for row in numbers]
+    heat.hovertemplate = "%{text}: <b>%{z:.4g}</b><extra></extra>"
+    tile = min(TILE, WIDTH / across) if gap else min(TILE / 2, WIDTH / across)
+    chart = figure(max(120, round(tile * rows / (height + gap)) + 46), "filters")
+    chart.add_trace(heat)
     _square(chart, rows, columns, "")
+    if len(inputs) > 1:
+        chart.update_layout(margin={"l": 46, "r": 0, "t": 0, "b": 34})
+        chart.update_xaxes(**_ticks(inputs, width + gap, "input"))
+        chart.update_yaxes(**_ticks(outputs, height + gap, "output"))
     return chart
+
+
+def most_drawn(found: Filters) -> int:
+    """Return how many outputs, and how many inputs, of a convolution are drawn at most."""
+    return MOST_CELLS if found.values.shape[2:] == (1, 1) else MOST_KERNELS
+
+
+def arranged(values: NDArray[np.float32], by: Order) -> list[int]:
+    """Return the numbers of the filters that are drawn, in their order.
+
+    Args:
+        values: `(filters, …)`.
+        by: `norm`: the largest first. `likeness`: each beside the one that is most similar to it,
+            by the cosine, of those that are left; the first is the one with the largest norm.
+    """
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    norms = np.linalg.norm(flat, axis=1)
+    most = MOST_CELLS if values.shape[2:] == (1, 1) else MOST_KERNELS
+    largest = [int(number) for number in np.argsort(-norms, kind="stable")[:most]]
+    if by == "norm":
+        return largest
+    if by == "index":
+        return sorted(largest)
+    unit = flat / np.maximum(norms, 1e-12)[:, None]
+    order, left = largest[:1], largest[1:]
+    while left:
+        nearest = max(left, key=lambda other: float(unit[order[-1]] @ unit[other]))
+        left.remove(nearest)
+        order.append(nearest)
+    return order
+
+
+def _ticks(numbers: Sequence[int], step: int, title: str) -> dict[str, Any]:
+    """Return an axis with the number of each tile, or of some of them if there are many."""
+    every = max(1, len(numbers) // 32)
+    places = range(0, len(numbers), every)
+    return {
+        "visible": True,
+        "showgrid": False,
+        "zeroline": False,
+        "tickvals": [place * step + (step - 1) / 2 - (step > 1) / 2 for place in places],
+        "ticktext": [str(numbers[place]) for place in places],
+        "tickfont": {"size": 12},
+        "title": {"text": title, "font": {"size": 12}, "standoff": 4},
+    }
 
 
 def _limits(values: NDArray[np.float32], end: float) -> str:

@@ -16,8 +16,8 @@ def record(model: nn.Module, images: Tensor) -> Recording:
         model: Takes `(N, C, H, W)`, gives logits `(N, num_classes)`; unchanged afterwards.
         images: `(N, C, H, W)`, normalised, on the model's device.
     """
-    seen = trace(model, images, _copy)
-    return Recording(seen.parts, seen.kept, _copy(seen.output))
+    seen = trace(model, images, copied)
+    return Recording(seen.parts, seen.kept, copied(seen.output))
 
 
 def dead_channels(model: nn.Module, images: Tensor) -> dict[str, list[int]]:
@@ -42,7 +42,8 @@ def _dead(output: Tensor) -> list[int]:
     return numbers
 
 
-def _copy(output: Tensor) -> NDArray[np.float32]:
+def copied(output: Tensor) -> NDArray[np.float32]:
+    """Copy an output to an array, of complex values the magnitude."""
     # A later operation may write into the tensor itself, and other layouts are slow to index.
     values = output.detach()
     if values.is_complex():

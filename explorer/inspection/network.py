@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from explorer.data.loader import Data
-from explorer.inspection.ablation import Means, ablated, channels_of, mean_outputs
+from explorer.inspection.ablation import (
+    Means,
+    ablated,
+    channels_of,
+    mean_outputs,
+    switched_off,
+)
 from explorer.inspection.activations import dead_channels, record
 from explorer.inspection.answers import answers
+from explorer.inspection.arithmetic import arithmetic
 from explorer.inspection.attribution import attribution, grad_cam
 from explorer.inspection.cost import measure
 from explorer.inspection.excitation import Excitation
@@ -41,6 +48,7 @@ from explorer.inspection.results import (
 from explorer.inspection.scores import Answers
 from explorer.inspection.session import Cache, Outline, Pixels, Session
 from explorer.inspection.tracing import Trace, trace
+from explorer.inspection.units import Arithmetic
 from explorer.inspection.weights import filters
 
 BATCH = 64  # images that are timed, and whose gradients are taken
@@ -149,6 +157,13 @@ class Network:
         """Run an image."""
         with self._ablated(off):
             return record(self._model, self._normalised(image))
+
+    def arithmetic(
+        self, image: Pixels, part: str, channel: int, off: Collection[str]
+    ) -> Arithmetic:
+        """Take a channel apart."""
+        changes = switched_off(self._seen, off)
+        return arithmetic(self._model, self._normalised(image), part, channel, changes)
 
     def attribution(
         self, image: Pixels, target: int, method: Method, off: Collection[str]

@@ -36,6 +36,15 @@ class Recording:
         return {name: output[number] for name, output in self.maps.items()}
 
 
+def as_maps(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return features `(F,)` as F maps of one pixel, maps `(C, H, W)` unchanged, others as rows."""
+    if values.ndim == 3:
+        return values
+    if values.ndim == 1:
+        return values[:, None, None]
+    return values.reshape(1, -1, values.shape[-1])
+
+
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the probabilities that logits `(…, num_classes)` mean, `float32`."""
     powers = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))

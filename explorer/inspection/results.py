@@ -23,11 +23,13 @@ class Filters:
         path: The convolution's path in the network.
         values: `(outputs, inputs / groups, height, width)`.
         bias: `(outputs,)`, or `None`.
+        groups: In how many groups the channels are, each of which has its own inputs.
     """
 
     path: str
     values: NDArray[np.float32]
     bias: NDArray[np.float32] | None
+    groups: int = 1
 
     @property
     def norms(self) -> NDArray[np.float32]:

@@ -34,6 +34,7 @@ from explorer.inspection.results import (
     OneLayer,
 )
 from explorer.inspection.scores import Answers
+from explorer.inspection.units import Arithmetic
 from explorer.spec import ImageSpec
 
 MOST_BYTES = 2**26  # of results that a session without a shared cache keeps
@@ -362,6 +363,22 @@ class Session:
         found: Recording = self._of_image("record", image, tuple(off))
         names = [[node.name for node in nodes(parts)] for parts in (found.parts, self.parts)]
         return replace(found, parts=self.parts) if names[0] == names[1] else found
+
+    def arithmetic(
+        self, image: Pixels, part: str, channel: int, off: Collection[str] = ()
+    ) -> Arithmetic:
+        """Find out how one channel of a part was computed for an image.
+
+        Args:
+            image: The image.
+            part: The name of a layer, an operation, a block, or the path of a branch.
+            channel: Which of its channels; of features, which of them.
+            off: What is switched off.
+
+        Raises:
+            UnknownPartError: There is no such part, or no such channel of it.
+        """
+        return self._of_image("arithmetic", image, part, channel, tuple(off))
 
     def attribution(
         self, image: Pixels, target: int, method: Method, off: Collection[str] = ()

@@ -11,7 +11,7 @@ from explorer.inspection.results import Filters
 def filters(model: nn.Module) -> Mapping[str, Filters]:
     """Return the filters of each two-dimensional convolution, by its path."""
     return {
-        path: Filters(path, _copy(module.weight), _copy(module.bias))
+        path: Filters(path, _copy(module.weight), _copy(module.bias), module.groups)
         for path, module in model.named_modules()
         if isinstance(module, nn.Conv2d)
     }

@@ -85,6 +85,8 @@ TABLE = (
         None,
         "the opened part; of an example the one that shows most, else the first block",
     ),
+    Row("map", "inside", "name and channel, as in `conv1:3`", None, "the map that is taken apart"),
+    Row("unit", "inside", "row and column, as in `4,7`", None, "its unit; the one in the middle"),
     Row("scale", "inside", "`map`, `layer` or `model`", "layer", "within what colours compare"),
     Row("ask", "inside", "word", "Branches", "the question below the network"),
     Row("instead", "inside", "`zero` or `mean`", "zero", "what a branch that is off gives"),
@@ -103,6 +105,7 @@ TABLE = (
         None,
         "the correct and the predicted class whose images are shown",
     ),
+    Row("sort", "inside", "`index`, `norm` or `likeness`", "index", "the order of the filters"),
     Row("show", "plugins", "name", None, "what is looked at closely"),
 )
 

@@ -1,15 +1,15 @@
-import math
-
 import numpy as np
 import pytest
 
 from explorer.charts.bars import Worth, percent, probabilities, shares, top_first, worths
 from explorer.charts.grids import Cell, confusion, gradient_history, gradients_by_depth
-from explorer.charts.maps import feature_map, filters, saliency
+from explorer.charts.maps import MOST_KERNELS, ORDERS, arranged, filters, saliency
+from explorer.inspection.results import Filters
 from explorer.statistics.intervals import Interval
 from explorer.training.events import Gradients
 
 DIGITS = tuple("0123456789")
+IMAGE = np.arange(784, dtype=np.uint8).reshape(1, 28, 28)
 
 
 def test_probabilities_mark_the_correct_class_and_write_out_what_matters():
@@ -127,32 +127,6 @@ def test_the_confusion_fills_what_is_wrong_only_and_the_darker_the_more():
     assert confusion([[1, 0], [0, 0]])[0][1].fill == ""
 
 
-IMAGE = np.arange(784, dtype=np.uint8).reshape(1, 28, 28)
-
-
-def test_a_map_is_beside_the_image_and_its_filter_which_has_another_ramp():
-    values = np.array([[-1.0, 2.0], [0.5, 0.0]], np.float32)
-    planes = np.array([[[0.1, -0.4], [0.2, 0.3]]], np.float32)
-    chart = feature_map(IMAGE, values, 2.0, "channel 3", planes)
-    image, filter, map = chart.data
-    assert np.array_equal(image.z, IMAGE[0])
-    assert np.array_equal(filter.z, planes[0])
-    assert np.array_equal(map.z, values)
-    assert (map.zmin, map.zmax) == (-2, 2)
-    assert (filter.zmin, filter.zmax) == pytest.approx((-0.4, 0.4))
-    assert filter.colorscale != map.colorscale
-    assert map.showscale
-    assert [a.text for a in chart.layout.annotations] == ["image", "its filter, ±0.4", "channel 3"]
-    assert len(feature_map(IMAGE, values, 2.0, "channel 3", None).data) == 2
-
-
-def test_row_zero_is_at_the_top_and_pixels_are_square():
-    chart = feature_map(IMAGE, IMAGE[0].astype(np.float32), 255.0, "x", None)
-    for axis in (chart.layout.yaxis, chart.layout.yaxis2):
-        assert axis.range[0] > axis.range[1]
-    assert chart.layout.yaxis2.scaleanchor == "x2"
-
-
 def test_a_colour_image_is_shown_in_colour():
     chart = saliency(
         np.zeros((3, 32, 32), np.uint8), [("occlusion", np.ones((32, 32), np.float32))]
@@ -176,15 +150,52 @@ def test_attributions_lie_over_the_digit_within_a_frame():
     assert chart.layout.yaxis2.mirror is True
 
 
-def test_filters_are_tiles_with_gaps_between():
-    values = np.arange(4 * 2 * 9, dtype=np.float32).reshape(4, 2, 3, 3)
-    mosaic = filters(values).data[0].z
-    assert mosaic.shape == (3, 4 * 4 - 1)
-    assert np.array_equal(mosaic[:, :3], values[0].mean(axis=0))
-    assert np.isnan(mosaic[:, 3]).all()
+def of(*shape, seed=0):
+    values = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    return Filters("conv", values, None)
 
 
-def test_filters_of_one_pixel_have_no_gaps_between():
-    mosaic = filters(np.ones((6, 3, 1, 1), np.float32)).data[0].z
-    assert mosaic.shape == (1, 6)
-    assert not any(math.isnan(value) for value in mosaic[0])
+def test_filters_are_a_grid_of_outputs_and_inputs_with_gaps_between():
+    found = of(4, 2, 3, 3)
+    (heat,) = filters(found, "index").data
+    assert heat.z.shape == (4 * 4 - 1, 2 * 4 - 1)
+    for output in range(4):
+        for input in range(2):
+            tile = heat.z[4 * output : 4 * output + 3, 4 * input : 4 * input + 3]
+            assert np.array_equal(tile, found.values[output, input])
+    assert np.isnan(heat.z[3]).all()
+    assert heat.zmax == pytest.approx(np.abs(found.values).max())
+    assert heat.text[4][4] == "output 1, input 1"
+
+
+def test_filters_of_one_pixel_are_a_matrix():
+    found = of(6, 3, 1, 1)
+    (heat,) = filters(found, "index").data
+    assert np.array_equal(heat.z, found.values[:, :, 0, 0])
+
+
+def test_filters_that_read_one_map_are_side_by_side():
+    (heat,) = filters(of(20, 1, 3, 3), "index").data
+    assert heat.z.shape == (2 * 4 - 1, 16 * 4 - 1)
+    assert (heat.text[0][-1], heat.text[-1][0], heat.text[-1][-1]) == ("output 15", "output 16", "")
+
+
+def test_of_many_filters_those_with_the_largest_norm_are_drawn():
+    found = of(300, 60, 3, 3)
+    chart = filters(found, "norm")
+    assert chart.data[0].z.shape == (MOST_KERNELS * 4 - 1, MOST_KERNELS * 4 - 1)
+    norms = np.linalg.norm(found.values.reshape(300, -1), axis=1)
+    assert chart.data[0].text[0][0].startswith(f"output {norms.argmax()},")
+
+
+@pytest.mark.parametrize("by", ORDERS)
+def test_every_order_has_each_filter_once(by):
+    assert sorted(arranged(of(12, 2, 3, 3).values, by)) == list(range(12))
+
+
+def test_filters_are_sorted_by_norm_and_by_likeness():
+    values = np.zeros((4, 1, 1, 2), np.float32)
+    values[:, 0, 0] = [[1, 0.1], [0, 3], [0.1, 2], [2, 0]]
+    assert arranged(values, "index") == [0, 1, 2, 3]
+    assert arranged(values, "norm") == [1, 2, 3, 0]
+    assert arranged(values, "likeness") == [1, 2, 0, 3]

@@ -10,7 +10,7 @@ from plotly.graph_objects import Figure
 from explorer.charts.bars import Worth, probabilities, shares, worths
 from explorer.charts.curves import Trace, accuracy_curves
 from explorer.charts.grids import confusion, gradient_history
-from explorer.charts.maps import feature_map, saliency
+from explorer.charts.maps import saliency
 from explorer.training.events import Gradients
 
 EVIL = "<a href='https://evil.example'>%{evil} &lt;evil"
@@ -27,7 +27,6 @@ def test_no_tag_comes_of_a_name(examples):
         shares({EVIL: [0.1, 0.2]}, [0.0, 0.1], {EVIL: "#000000"}, [EVIL, "b"]),
         confusion([[0, 1], [1, 0]], [EVIL, "b"]),
         gradient_history([Gradients(1, 1, {EVIL: 1.0})], 10),
-        feature_map(image, values, 1.0, EVIL, None),
         saliency(image, [(EVIL, values)]),
         accuracy_curves([Trace(run, (), EVIL)]),
     ]

@@ -120,7 +120,7 @@ def test_the_epoch_slider_goes_back_to_what_it_was_like_and_play_goes_on_to_the_
     no_exception(page)
 
 
-def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_filter(page, app):
+def test_a_click_opens_a_block_and_a_click_on_a_map_shows_how_it_was_computed(page, app):
     look(page, app, net=example("inception"))
     page.locator('[data-name="incep2"]').click()
     expect(page.get_by_role("switch", name="branch incep2.branch_pool")).to_be_visible()
@@ -133,10 +133,10 @@ def test_a_click_opens_a_block_and_a_click_on_a_map_shows_it_large_beside_its_fi
     expect(reading).to_contain_text("channel 0")
     expect(page.locator(".field")).to_be_visible()
     canvas.click(position={"x": 5, "y": 5})
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("channel 0 of 0 to 23")
-    expect(dialog.locator(".js-plotly-plot")).to_contain_text("its filter")
-    dialog.get_by_text("This channel is on").click()
+    panel = page.locator(".unit")
+    expect(panel).to_contain_text("channel 0 of 0 to 23")
+    expect(panel).to_contain_text("It reads 16 maps")
+    panel.get_by_role("switch", name="This channel is on").click()
     expect(page.get_by_text(re.compile(r"points without incep2\.branch3x3_2:0"))).to_be_visible()
     no_exception(page)
 

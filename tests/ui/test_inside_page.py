@@ -26,7 +26,7 @@ from explorer.runs.recorded import open_examples
 from explorer.runs.run import RunSpec, Status
 from explorer.training.recipe import preset
 from explorer.ui import state
-from explorer.ui.pages.inside import contributions, feature_map, questions, subject, walk, worth
+from explorer.ui.pages.inside import contributions, questions, subject, walk, worth
 
 
 def inside_page():
@@ -486,58 +486,34 @@ def test_a_network_that_runs_no_image_gets_a_sentence_and_the_other_one_is_shown
     assert "**Predicted" not in texts(app)
 
 
-@pytest.mark.parametrize(
-    ("name", "facts"),
-    [
-        ("relu()", ["sees 6×6 pixels", "one of conv1's, has the norm", "10 channels of relu()"]),
-        (
-            "incep1.avg_pool2d()",
-            ["sees 10×10 pixels", "one of conv1's", "10 channels of incep1.avg_pool2d()"],
-        ),
-        ("incep2", ["sees the whole image", "88 channels of incep2 are 0"]),
-    ],
-)
-def test_a_map_that_was_clicked_is_shown_with_what_it_sees_its_filter_and_dead_filters(
-    app, name, facts
-):
+@pytest.mark.parametrize("name", ["relu()", "incep1.avg_pool2d()", "incep2", "linear"])
+def test_an_open_map_and_its_unit_stay_in_the_address_with_another_image(app, name):
     app.query_params["net"] = example("inception")
-    app.session_state["map"] = (0, name, 9)
+    app.query_params["map"] = f"{name}:9"
+    app.query_params["unit"] = "0,0"
+    app.run()
+    app.button(key="image.Next").click().run()
+    assert not app.exception
+    said = np.ravel([app.query_params["map"], app.query_params["unit"]])
+    assert list(said) == [f"{name}:9", "0,0"]
+    assert "cannot be used" not in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("map", "unit"),
+    [("conv9:0", "0,0"), ("conv1:10", "0,0"), ("conv1", ""), ("conv1:x", ""), (":" * 50, "1,²")],
+)
+def test_a_map_that_there_is_not_is_named(app, map, unit):
+    app.query_params["net"] = example("inception")
+    app.query_params["map"] = map
+    app.query_params["unit"] = unit
     app.run()
     assert not app.exception
-    said = texts(app)
-    assert f"**{name}**, channel 9 of" in said
-    for fact in [*facts, "dead filters"]:
-        assert fact in said
-    assert ("Its filter" in said) == ("conv1's" in "".join(facts))
+    assert f"`map={map}`" in texts(app)
 
 
 def parts_of(model):
     return trace(model, torch.zeros(1, 2, 8, 8), keep=id).parts
-
-
-def test_the_filter_of_a_map_is_that_of_the_convolution_on_the_way_to_it_not_beside_it():
-    mix = Branches(
-        {
-            "wide": nn.Sequential(nn.Conv2d(3, 3, 5, padding=2), nn.ReLU()),
-            "pool": nn.Sequential(nn.AvgPool2d(3, 1, 1), nn.Conv2d(3, 3, 1)),
-            "skip": nn.Identity(),
-        }
-    )
-    last = [
-        nn.BatchNorm2d(9),
-        nn.ConvTranspose2d(9, 9, 1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(576, 9),
-    ]
-    parts = parts_of(nn.Sequential(nn.Conv2d(2, 3, 1), nn.ReLU(), mix, *last))
-    sources = {
-        **{"0": "0", "1": "0", "2.wide.0": "2.wide.0", "2.wide.1": "2.wide.0"},
-        **{"2.pool.0": "0", "2.pool.1": "2.pool.1", "2.skip": "0"},
-        **{"2.wide": "2.wide.0", "2.pool": "2.pool.1"},
-        **dict.fromkeys(["3", "4", "5", "6", "7", "2"]),
-    }
-    assert {name: feature_map.source_of(parts, name) for name in sources} == sources
 
 
 def test_grad_cam_begins_with_the_maps_that_are_closest_to_the_logits():

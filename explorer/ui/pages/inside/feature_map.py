@@ -1,103 +1,128 @@
-"""One feature map, large, beside the image and the filter that computed it."""
+"""One feature map: how each of its units was computed, of which maps, with which numbers."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import streamlit as st
 
-from explorer.charts.lanes import as_maps, limit
-from explorer.charts.maps import feature_map
-from explorer.inspection.parts import Block, Node, Part
-from explorer.inspection.recording import statistics
-from explorer.inspection.results import Filters
-from explorer.ui import controls
-from explorer.ui.components.chart import chart
+from explorer.charts.unit import unit as draw_unit
+from explorer.inspection.recording import as_maps
+from explorer.inspection.units import Arithmetic, Merged, Normalised, Pooled, Weighted
+from explorer.ui import controls, query_params
+from explorer.ui.components.unit import unit
 from explorer.ui.pages.inside import switches
 from explorer.ui.pages.inside.case import Case
-from explorer.ui.words import plain
 
-ASKED = "map"  # session key: the place of the network whose map was clicked, its layer, its channel
+MAP, UNIT = "map", "unit"  # session keys, and names in the address
+_IS_NEW = "map is new"  # session key: it was opened by a click, and comes into view
+
+
+def follow(cases: Sequence[Case]) -> None:
+    """Take over what is new in the address, and write into it which map is open, and which unit."""
+    said = query_params.news(MAP)
+    if said is not None:
+        st.session_state[MAP] = _channel(said[-1]) if said else None
+    at = query_params.news(UNIT)
+    if at is not None:
+        st.session_state[UNIT] = _place(at[-1]) if at else None
+    opened = st.session_state.get(MAP)
+    if opened and not any(_has(case, *opened) for case in cases):
+        opened = None
+    if said and not opened:
+        query_params.refuse(MAP, said[-1])
+    if at and not st.session_state[UNIT]:
+        query_params.refuse(UNIT, at[-1])
+    place = st.session_state.get(UNIT) if opened else None
+    query_params.put(MAP, f"{opened[0]}:{opened[1]}" if opened else None)
+    query_params.put(UNIT, f"{place[0]},{place[1]}" if place else None)
 
 
 def ask(place: int, name: str, channel: int) -> None:
-    """Open a map when the page runs again."""
-    st.session_state[ASKED] = (place, name, channel)
+    """Open a map when the page runs again; the unit stays if it is another channel of the same."""
+    if (st.session_state.get(MAP) or ("", 0))[0] != name:
+        st.session_state[UNIT] = None
+    st.session_state[MAP] = (name, channel)
+    st.session_state[_IS_NEW] = place
 
 
 def show(place: int, case: Case) -> None:
-    """Open the map that was asked for, if it is one of this network's."""
-    if st.session_state.get(ASKED, (None,))[0] == place:
-        _, name, channel = st.session_state.pop(ASKED)
-        _dialog(case, name, channel)
+    """Show the map that is open, if this network has it."""
+    opened = st.session_state.get(MAP)
+    if not opened or not _has(case, *opened):
+        return
+    name, channel = opened
+    with case.subject.figure("The arithmetic of one unit"):
+        _panel(place, case, name, channel)
 
 
-@st.dialog("One feature map", width="large")
-def _dialog(case: Case, name: str, channel: int) -> None:
-    planes = as_maps(case.maps[name])
-    values = planes[channel]
-    source = case.session.filters().get(source_of(case.recording.parts, name) or "")
-    made = source.values[channel] if source else None
-    st.markdown(f"**{plain(name)}**, channel {channel} of 0 to {len(planes) - 1}")
-    title = f"channel {channel}"
-    chart(feature_map(case.chosen.pixels, values, limit([values]), title, made), key="one map")
-    st.caption(plain(" ".join(_facts(case, name, channel, source))))
-    switch = f"{name}:{channel}"
-    if controls.is_shown(switches.OFF) and case.session.can_be_off(switch):
-        on = switches.is_on(switch)
-        help = "If it is off, it gives zeros, and everything that follows works with these."
-        if st.toggle("This channel is on", on, key=f"channel {switch}", help=help) != on:
-            switches.switch(switch, not on)
-            st.rerun()  # closes the dialog, so that the effect is seen
-
-
-def _facts(case: Case, name: str, channel: int, source: Filters | None) -> list[str]:
-    facts = []
-    if field := case.session.fields.get(name):
-        size = str(field) if field.is_everything else f"{field} pixels of the image"
-        facts.append(f"Each of its pixels sees {size} (its receptive field).")
-    if source:
-        bias = "" if source.bias is None else f" and the bias {source.bias[channel]:.3f}"
-        norm = f"{source.norms[channel]:.3f}"
-        facts.append(f"Its filter, one of {source.path}'s, has the norm {norm}{bias}.")
-    channels = case.recording.maps[name].shape[1]
-    facts.append(
-        f"{statistics(case.recording.maps[name]).dead} of the {channels} channels of {name} are 0 "
-        "everywhere for this image; filters whose channel is 0 for every image are dead filters."
+def _panel(place: int, case: Case, name: str, channel: int) -> None:
+    found = case.session.arithmetic(case.chosen.pixels, name, channel, case.off)
+    drawn = case.session.made("arithmetic", (case.key, name, channel), lambda: draw_unit(found))
+    path, mine = f"{name}:{channel}", f"unit.{place}"
+    can_switch = controls.is_shown(switches.OFF) and case.session.can_be_off(path)
+    height, width = found.steps[0].values.shape
+    at = st.session_state.get(UNIT)
+    key = repr((case.subject.key, case.key, name, channel))
+    unit(
+        drawn,
+        list(_facts(case, name, found)),
+        mine,
+        id=hashlib.sha256(key.encode()).hexdigest()[:16],
+        at=at if at and at[0] < height and at[1] < width else None,
+        scroll=st.session_state.pop(_IS_NEW, None) == place,
+        switch={"path": path, "on": switches.is_on(path)} if can_switch else None,
+        on_open=lambda: ask(place, **st.session_state[mine].open),
+        on_unit=lambda: _choose(**st.session_state[mine].unit),
+        on_switch=lambda: switches.switch(**st.session_state[mine].switch),
+        on_close=_close,
     )
-    return facts
 
 
-def source_of(parts: Sequence[Part], name: str) -> str | None:
-    """Find the convolution that computes the channels of a layer or of a branch.
-
-    Args:
-        parts: The parts of a network, in running order.
-        name: The name of the layer, or the path of the branch.
-
-    Returns:
-        The path of this layer, or of the last convolution on the way to it if nothing between them
-        mixes channels; `None` if there is no such convolution.
-    """
-    return dict(_sources(parts, None)).get(name)
+def _choose(y: int, x: int) -> None:
+    st.session_state[UNIT] = (y, x)
 
 
-def _sources(parts: Sequence[Part], source: str | None) -> Iterator[tuple[str, str | None]]:
-    """Yield the name of each part and the convolution that computes its channels."""
-    for part in parts:
-        if isinstance(part, Block):
-            for branch in part.branches.values():
-                inside = list(_sources(branch.parts, source))
-                yield from inside
-                own = None if branch.shared else source
-                yield branch.path, inside[-1][1] if inside else own
-            source = None  # a merge is of several
-        else:
-            source = _source_after(part, source)
-        yield part.name, source
+def _close() -> None:
+    st.session_state[MAP] = st.session_state[UNIT] = None
 
 
-def _source_after(layer: Node, source: str | None) -> str | None:
-    if layer.kind == "Conv2d":
-        return layer.path
-    mixes = layer.parameters > 0 and "Norm" not in layer.kind
-    keeps = len(layer.shape) == 3 and layer.shape[:1] == layer.input_shape[:1] and not mixes
-    return source if keeps else None
+def _has(case: Case, name: str, channel: int) -> bool:
+    """Tell whether a network has a part of that name with such a channel."""
+    maps = case.maps.get(name)
+    return maps is not None and channel < len(as_maps(maps))
+
+
+def _channel(text: str) -> tuple[str, int] | None:
+    """Read the name of a part and a channel of it, such as `conv1:3`."""
+    name, _, channel = text.rpartition(":")
+    return (name, int(channel)) if name and _is_number(channel) else None
+
+
+def _place(text: str) -> tuple[int, int] | None:
+    """Read a row and a column, such as `4,7`."""
+    y, _, x = text.partition(",")
+    return (int(y), int(x)) if _is_number(y) and _is_number(x) else None
+
+
+def _is_number(text: str) -> bool:
+    # Digits of a plain number only: an address may say anything.
+    return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+def _facts(case: Case, name: str, found: Arithmetic) -> Iterator[str]:
+    if field := case.session.fields.get(name):
+        whole = str(field).startswith("the")
+        size = str(field) if whole else f"{field} pixels of the image"
+        yield f"Each unit sees {size} (its receptive field)."
+    first = found.steps[0]
+    if isinstance(first, Weighted | Pooled | Merged | Normalised):
+        yield "Numbers are rounded where they are printed, and nowhere before."
+    if isinstance(first, Weighted) and not first.others:
+        yield f"The weights have the norm {np.linalg.norm(first.weights):.3f}."
+    maps = as_maps(case.maps[name])
+    if len(maps) > 1 and (dead := int((maps == 0).all(axis=(1, 2)).sum())):
+        yield (
+            f"{dead} of the {len(maps)} channels are 0 everywhere for this image; filters whose "
+            "channel is 0 for every image are dead filters."
+        )

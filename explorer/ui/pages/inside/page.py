@@ -139,6 +139,7 @@ def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
             recording = subject.session.record(chosen.pixels, off)
             found.append(Case(subject, recording, recording.arrays(), chosen, off))
     switches.keep_in_address([case.recording for case in found], [case.off for case in found])
+    feature_map.follow(found)
     return found
 
 

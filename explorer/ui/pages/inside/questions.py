@@ -28,7 +28,7 @@ from explorer.ui.tables import numbers
 from explorer.ui.words import code, plain
 
 # Names in the address: the question, and what is chosen where it is answered.
-QUESTION, CLASS, CAM, FILTERS, CELL = "ask", "class", "cam", "filters", "cell"
+QUESTION, CLASS, CAM, FILTERS, SORT, CELL = "ask", "class", "cam", "filters", "sort", "cell"
 GALLERY = 12
 
 
@@ -113,20 +113,42 @@ def _filters(case: Case) -> None:
     if not found:
         st.info("This network has no two-dimensional convolution.")
         return
-    path = choose("Filters of", FILTERS, list(found), next(iter(found)), "filters of")
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    with left:
+        path = choose("Filters of", FILTERS, list(found), next(iter(found)), "filters of")
+    with right:
+        by = _order()
     chosen = found[path]
     outputs, inputs, height, width = chosen.values.shape
-    chart(map_charts.filters(chosen.values), key="filters")
-    averaged = f", each averaged over its {inputs} input channels" if inputs > 1 else ""
-    if outputs > map_charts.MOST_FILTERS:
-        averaged += f"; the first {map_charts.MOST_FILTERS} are drawn"
+    # One scale for all, and a row for each output, so that what an output reads can be compared.
+    chart(map_charts.filters(chosen, by), key="filters")
+    most = map_charts.most_drawn(chosen)
+    drawn = ""
+    if max(outputs, inputs) > most:
+        drawn = f" Those with the largest norm are drawn, up to {most} outputs and inputs."
+    if inputs > 1:
+        of_group = " of its group" if chosen.groups > 1 else ""
+        reads = f", each with a kernel for each of {inputs} inputs{of_group}"
+    else:
+        reads = ", each of which reads one map"
     norms = chosen.norms
     st.caption(
         f"{code(f'{path}.weight')} in the state dict: {outputs} filters of "
-        f"{height}×{width}{averaged}. All weights: mean {chosen.mean:.3g}, standard "
+        f"{height}×{width}{reads}.{drawn} All weights: mean {chosen.mean:.3g}, standard "
         f"deviation {chosen.std:.3g}. L2 norms from {norms.min():.3g} to {norms.max():.3g}; the "
         f"two most similar filters have a cosine of ±{chosen.likeness:.2f}."
     )
+
+
+def _order() -> map_charts.Order:
+    """Show how filters may be sorted, and return what was chosen."""
+    by: map_charts.Order = controls.choose(
+        SORT,
+        OneOf(map_charts.ORDERS),
+        map_charts.ORDERS[0],
+        lambda common: st.segmented_control("Sort by", map_charts.ORDERS, required=True, **common),
+    )
+    return by
 
 
 def _gradients(case: Case) -> None:
@@ -335,7 +357,7 @@ _QUESTIONS: dict[str, tuple[str, Callable[[Case], None]]] = {
 _NAMES = {  # each question has its own
     "Branches": (INSTEAD, SHARES),
     "Pixels": (CLASS, CAM),
-    "Filters": (FILTERS,),
+    "Filters": (FILTERS, SORT),
     "Mistakes": (CELL,),
     excites.NAME: (excites.EXCITES, excites.CHANNEL),
     "Patching": (patching.DONOR, patching.PATCH),
