@@ -112,7 +112,7 @@ def text(chance: random.Random) -> str:
 PAGES = ("", "train", "inside", "runs", "plugins", "operator")
 KEYS = {
     "": ("about", "predict", "residual.deeper.layers", "inception.looks.run"),
-    "train": ("run", "architecture", "dataset", "recipe"),
+    "train": ("run", "architecture", "dataset", "recipe", "x"),
     "inside": (
         *("net", "other", "epoch", "source", "filter", "image", "drawing", "picture", "off"),
         *("part", "scale", "ask", "instead", "shares", "class", "cam", "filters"),
@@ -142,6 +142,7 @@ class App:
             "architecture": list(catalogue.architectures),
             "dataset": list(catalogue.datasets),
             "recipe": list(PRESETS),
+            "x": ["epochs", "seconds"],
             "show": [*catalogue.architectures, "mnist (data)"],
             "run": [run.id for run in examples],
             "net": [run.id for run in examples],
