@@ -66,7 +66,7 @@ def architecture(name: str, offered: Mapping[str, Description], default: str) ->
     def show(_: Mapping[str, Any]) -> str:
         chosen: str = st.session_state[name]
         every = offered.values()
-        drawings = state.thumbnails().of(every)
+        drawings = state.miniatures().of(every)
         gallery("Architecture", families(every, ARCHITECTURES), drawings, chosen, key, take)
         return chosen
 

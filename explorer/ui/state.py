@@ -11,9 +11,9 @@ import streamlit as st
 from explorer.charts.curves import Axis, Trace, accuracy_curves, loss_curves
 from explorer.charts.lessons import draw, with_guess
 from explorer.charts.looks import Look, Places
+from explorer.charts.miniature import miniature_svg
 from explorer.charts.style import Plain
 from explorer.charts.svg import network_svg
-from explorer.charts.thumbnail import thumbnail_svg
 from explorer.data.cache import is_decoded
 from explorer.data.dataset import DataSet
 from explorer.data.samples import Samples
@@ -39,8 +39,8 @@ from explorer.statistics.seeds import Spread
 from explorer.training.events import Moment, Score, Step, Update
 from explorer.ui.components.chart import Drawn as Chart
 from explorer.ui.components.chart import drawn
+from explorer.ui.miniatures import Miniatures
 from explorer.ui.pace import Pace
-from explorer.ui.thumbnails import Thumbnails
 
 SHOWN = "shown"  # session key: ids of the runs on the chart, in the order in which they were added
 MOST_SHOWN = 8  # of these
@@ -172,10 +172,10 @@ def network(
 
 
 @st.cache_resource(show_spinner=False)
-def thumbnails() -> Thumbnails:
+def miniatures() -> Miniatures:
     """Return what makes the small drawings of all networks."""
     found = plugins()
-    return Thumbnails(lambda name: thumbnail_svg(found.draw_alone(name).parts))
+    return Miniatures(lambda name: miniature_svg(found.draw_alone(name).parts))
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)

@@ -14,7 +14,7 @@ from explorer.ui import query_params, state
 CACHED = (
     *(state.settings, state.store, state.plugins, state.engine, state.hosting),
     *(state.changed_plugins, state.changed_datasets, state.following, state.pace),
-    *(state._places, state.thumbnails),
+    *(state._places, state.miniatures),
 )
 
 

@@ -13,7 +13,7 @@ _LANES = 26.0  # across, from the first lane to the last
 _GREY = "#808080"
 
 
-def thumbnail_svg(parts: Sequence[Part]) -> str:
+def miniature_svg(parts: Sequence[Part]) -> str:
     """Draw a network from left to right in 120 × 40 pixels, as an SVG element.
 
     Args:

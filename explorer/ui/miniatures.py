@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from explorer.plugin.catalogue import Description
 
 
-class Thumbnails:
+class Miniatures:
     """Drawings by network, one after the other in a thread; of what cannot be drawn, none.
 
     Args:
@@ -27,7 +27,7 @@ class Thumbnails:
             missing = [keys[name] for name, svg in found.items() if svg is None]
             if missing and not (self._thread and self._thread.is_alive()):
                 self._thread = threading.Thread(
-                    target=self._make, args=(missing,), name="drawing thumbnails", daemon=True
+                    target=self._make, args=(missing,), name="drawing miniatures", daemon=True
                 )
                 self._thread.start()
         return found

@@ -4,8 +4,8 @@ import pytest
 from built_ins import REGISTRY
 from torch import nn
 
+from explorer.charts.miniature import HEIGHT, WIDTH, miniature_svg
 from explorer.charts.style import BRANCHES
-from explorer.charts.thumbnail import HEIGHT, WIDTH, thumbnail_svg
 from explorer.inspection.outline import outline
 from explorer.spec import ImageSpec
 
@@ -14,7 +14,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(model) -> ElementTree.Element:
-    return ElementTree.fromstring(thumbnail_svg(outline(model, MNIST).parts))
+    return ElementTree.fromstring(miniature_svg(outline(model, MNIST).parts))
 
 
 @pytest.mark.parametrize("name", ["plain", "inception", "residual-bn", "densenet", "mlp"])

@@ -4,7 +4,7 @@ from pathlib import Path
 from explorer.plugin.catalogue import Description
 from explorer.plugin.sources import Source
 from explorer.spec import ImageSpec
-from explorer.ui.thumbnails import Thumbnails
+from explorer.ui.miniatures import Miniatures
 
 SOURCE = Source("own", "own.py", Path("own.py"))
 
@@ -22,9 +22,9 @@ def net(name: str, code: str = "0") -> Description:
     )
 
 
-def settled(thumbnails: Thumbnails) -> None:
-    thumbnails._thread.join(10)
-    assert not thumbnails._thread.is_alive()
+def settled(miniatures: Miniatures) -> None:
+    miniatures._thread.join(10)
+    assert not miniatures._thread.is_alive()
 
 
 def test_drawings_come_when_they_are_there_and_hold_nobody_up():
@@ -35,12 +35,12 @@ def test_drawings_come_when_they_are_there_and_hold_nobody_up():
         assert go.wait(10)
         return f"<svg>{name}</svg>"
 
-    thumbnails = Thumbnails(draw)
+    miniatures = Miniatures(draw)
     nets = [net("a"), net("b")]
-    assert thumbnails.of(nets) == thumbnails.of(nets) == {"a": None, "b": None}
+    assert miniatures.of(nets) == miniatures.of(nets) == {"a": None, "b": None}
     go.set()
-    settled(thumbnails)
-    assert thumbnails.of(nets) == {"a": "<svg>a</svg>", "b": "<svg>b</svg>"}
+    settled(miniatures)
+    assert miniatures.of(nets) == {"a": "<svg>a</svg>", "b": "<svg>b</svg>"}
     assert asked == ["a", "b"]
 
 
@@ -50,17 +50,17 @@ def test_what_cannot_be_drawn_has_no_drawing_and_takes_no_other_down():
             raise ValueError("It cannot be built.")
         return name
 
-    thumbnails = Thumbnails(draw)
-    thumbnails.of([net("a"), net("b")])
-    settled(thumbnails)
-    assert thumbnails.of([net("a"), net("b")]) == {"a": "", "b": "b"}
+    miniatures = Miniatures(draw)
+    miniatures.of([net("a"), net("b")])
+    settled(miniatures)
+    assert miniatures.of([net("a"), net("b")]) == {"a": "", "b": "b"}
 
 
 def test_other_code_is_drawn_again():
     drawn = []
-    thumbnails = Thumbnails(lambda name: drawn.append(name) or str(len(drawn)))
+    miniatures = Miniatures(lambda name: drawn.append(name) or str(len(drawn)))
     for code in ("1", "1", "2"):
-        thumbnails.of([net("a", code)])
-        settled(thumbnails)
-    assert thumbnails.of([net("a", "1"), net("a", "2")])["a"] == "2"
+        miniatures.of([net("a", code)])
+        settled(miniatures)
+    assert miniatures.of([net("a", "1"), net("a", "2")])["a"] == "2"
     assert drawn == ["a", "a"]
