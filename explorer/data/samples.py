@@ -1,6 +1,5 @@
 """Some images of a data set in one small picture: one of each class, or those of a batch."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from explorer.data.cache import peek
 from explorer.data.dataset import DataSet
+from explorer.data.png import png
 
 MOST = 20  # classes
 
@@ -67,11 +67,6 @@ def training_images(dataset: DataSet, cache: Path, numbers: Sequence[int]) -> Sa
 
 def _column(images: NDArray[np.uint8]) -> bytes:
     """Return images, `(N, C, H, W)`, one below the other in a PNG."""
-    from PIL import Image  # which takes long to load
-
     count, channels, height, width = images.shape
     column = images.transpose(0, 2, 3, 1).reshape(count * height, width, channels)
-    picture = Image.fromarray(np.ascontiguousarray(column if channels == 3 else column[:, :, 0]))
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
+    return png(column if channels == 3 else column[:, :, 0])

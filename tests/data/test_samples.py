@@ -6,7 +6,7 @@ from PIL import Image
 
 from explorer.data.cache import load_arrays
 from explorer.data.dataset import DataSet
-from explorer.data.samples import MOST, samples
+from explorer.data.samples import MOST, samples, training_images
 from explorer.spec import ImageSpec
 
 
@@ -66,3 +66,14 @@ def test_what_is_damaged_is_not_shown(tmp_path):
     (manifest,) = tmp_path.glob("*/manifest.json")
     manifest.write_text("{")
     assert samples(dataset, tmp_path) is None
+
+
+def test_training_images_have_their_classes_in_the_order_that_is_asked_for(tmp_path):
+    dataset = shades(1, 3, range(3))
+    assert training_images(dataset, tmp_path, [0]) is None
+    load_arrays(dataset, tmp_path)
+    found = training_images(dataset, tmp_path, [2, 0, 2])
+    assert (found.classes, found.more) == (("<2>", "<0>", "<2>"), 0)
+    assert [int(value) for value in pixels(found.png)[::4, 0]] == [2, 0, 2]
+    assert training_images(dataset, tmp_path, []) is None
+    assert training_images(dataset, tmp_path, [6]) is None  # of another state of the images

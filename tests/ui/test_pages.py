@@ -27,9 +27,10 @@ class IdleEngine:
     """Takes runs on and leaves them waiting, so that a page can be looked at in that state."""
 
     def __init__(self, store):
-        self.store, self.stopped = store, []
+        self.store, self.stopped, self.steps = store, [], []
 
-    def submit(self, spec, visitor):
+    def submit(self, spec, visitor, steps=None):
+        self.steps.append(steps)
         run = self.store.add(spec)
         return run if run.status is Status.FINISHED else self.store.claim(run.id, "idle")
 
@@ -158,7 +159,63 @@ def test_what_train_cannot_use_is_named_and_the_default_is_there(app):
     assert app.number_input(key="fast.epochs").value == preset("fast").epochs
 
 
-def test_stop_asks_the_engine(app, engine):
+def paused(store, settings, spec, steps=None):
+    """Train some steps of a run, each looked at closely."""
+    owner = new_owner()
+    run = store.claim(store.add(spec).id, owner)
+    for _ in perform(run, owner, store, REGISTRY, settings, steps):
+        pass
+    return store.run(run.id)
+
+
+def test_a_paused_run_shows_what_its_last_step_did_and_can_be_stepped_or_resumed(
+    app, engine, store, settings
+):
+    run = paused(store, settings, spec(), steps=2)
+    app.query_params["run"] = run.id
+    app.run()
+    assert not app.exception
+    assert "paused at step 2 of 4" in app.get("progress")[0].proto.text
+    said = texts(app)
+    assert "**Step 2 of plain**" in said
+    assert "of 64 images of its batch were classified correctly" in said
+    assert "update ÷ parameters" in plots(app)
+    assert "Look inside plain" in str(app.get("page_link")[0].proto)
+    app.button(key=f"train.step.{run.id}").click().run()
+    assert not app.exception
+    assert engine.steps == [1]
+    assert "Step 2 of plain" not in texts(app)  # it waits for another
+
+
+def test_a_resumed_run_goes_to_its_end(app, engine, store, settings):
+    run = paused(store, settings, spec(), steps=2)
+    app.query_params["run"] = run.id
+    app.run()
+    app.button(key=f"train.resume.{run.id}").click().run()
+    assert not app.exception
+    assert engine.steps == [None]
+
+
+def test_a_first_step_is_taken_without_a_run(app, engine):
+    app.run()
+    app.button[1].click().run()
+    assert not app.exception
+    assert engine.steps == [1]
+    assert len(engine.store.runs()) == 1
+
+
+def test_a_run_is_called_by_its_name_wherever_it_is(app, store, settings):
+    run = trained(store, settings, spec())
+    store.rename(run.id, "first *try*", "a [note](https://example.com)")
+    app.query_params["run"] = run.id
+    app.run()
+    assert not app.exception
+    assert "first *try*" in plots(app)
+    assert "a \\[note\\](https:" in texts(app)
+    assert "first *try* · plain" in app.multiselect(key="picker").options[0]
+
+
+def test_pause_asks_the_engine(app, engine):
     run = engine.submit(spec(), "home")
     app.query_params["run"] = run.id
     app.run()
