@@ -3,6 +3,7 @@ from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from explorer.runs.recorded import open_examples
@@ -344,3 +345,27 @@ def test_the_overview_draws_what_is_folded_one_by_one_and_once_again(page, app):
     expect(page.locator(".drawing svg image")).to_have_count(9)
     expect(page.locator(".drawing .legend")).to_contain_text("thickness: multiply-adds")
     expect(page.get_by_role("button", name="Fold repeats")).to_have_count(0)
+
+
+def test_what_was_taken_of_a_picture_is_shown_and_the_frame_corrects_it(page, app, tmp_path):
+    sheet = np.full((300, 500), 235, np.uint8)
+    sheet[60:240, 80:100] = sheet[60:240, 380:400] = 20  # two strokes, far apart
+    Image.fromarray(sheet).save(tmp_path / "two.png")
+    look(page, app, net=example("residual"), source="Upload")
+    page.locator("input[type=file]").set_input_files(tmp_path / "two.png")
+    frame = page.get_by_role("group", name=re.compile("^Frame of the digit"))
+    expect(frame).to_be_visible()
+    expect(page.get_by_alt_text("The image that the network is given")).to_be_visible()
+    expect(page.get_by_role("button", name="Find the ink again")).to_be_disabled()
+    before = frame.get_attribute("aria-label")
+    result = page.get_by_alt_text("The image that the network is given")
+    image = result.get_attribute("src")
+    frame.focus()
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowLeft")
+    expect(frame).not_to_have_attribute("aria-label", before)
+    expect(page.get_by_role("button", name="Find the ink again")).to_be_enabled()
+    expect(result).not_to_have_attribute("src", image)
+    page.get_by_role("button", name="Find the ink again").click()
+    expect(frame).to_have_attribute("aria-label", before)
+    no_exception(page)

@@ -213,3 +213,51 @@ def test_the_first_run_is_compared_with_the_examples(page, training_app):
     names = page.locator(".js-plotly-plot").evaluate("chart => chart.data.map(line => line.name)")
     assert names[:3] == [f"recorded {name}, test" for name in ("residual", "inception", "plain")]
     no_exception(page)
+
+
+def test_a_run_is_stepped_paused_looked_into_and_resumed_where_it_was(page, training_app):
+    page.goto(f"{training_app}/train")
+    choose(page, "residual", images=50_000, epochs=20)
+    page.get_by_role("button", name="Step", exact=True).first.click()
+    expect(page.get_by_text("Step 1 of residual")).to_be_visible()
+    expect(page.get_by_role("listitem")).to_have_count(10 + 64)  # of each class; of the batch
+    expect(page.locator(".js-plotly-plot", has_text="update ÷ parameters")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("images/s")).to_be_visible()
+
+    # While it is trained, it can be looked into, and goes on.
+    page.get_by_role("link", name="Look inside residual").click()
+    expect(page.get_by_text(re.compile("This run is being trained: step"))).to_be_visible()
+    shown = page.get_by_text(re.compile("This run is being trained: step")).text_content()
+    expect(page.get_by_text(shown)).to_have_count(0)
+    no_exception(page)
+
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_role("button", name="Pause").click()
+    paused = page.get_by_text(re.compile(r"residual — paused at step [\d,]+ of 15,640"))
+    expect(paused).to_be_visible()
+    at = int(re.search(r"step ([\d,]+)", paused.text_content())[1].replace(",", ""))
+    page.get_by_role("button", name="Step", exact=True).nth(1).click()
+    expect(page.get_by_text(f"paused at step {at + 1:,} of")).to_be_visible()
+    expect(page.get_by_text(f"Step {at + 1:,} of residual")).to_be_visible()
+    no_exception(page)
+
+
+def test_a_run_is_given_a_name_that_is_shown_on_charts(page, training_app):
+    page.goto(f"{training_app}/train")
+    choose(page, "plain", images=1000)
+    train(page)
+    expect(page.get_by_text("1 epoch of 1,000 images")).to_be_visible()
+    page.get_by_role("link", name="Runs").click()
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table).to_be_visible()
+    settled(page)
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + 54)  # tick the first run
+    page.get_by_role("button", name="Name and note").click()
+    page.get_by_role("textbox", name="Name").fill("my first")
+    page.get_by_role("textbox", name="Note").fill("one epoch is enough")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("one epoch is enough")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_contain_text("my first")
+    no_exception(page)

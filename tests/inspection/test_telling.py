@@ -12,10 +12,8 @@ class Answering:
     """Has branches, and answers as it is told with each of them off."""
 
     def __init__(self, intact, **without):
-        self.branches, self._without = (
-            list(without),
-            {(): intact, **{(k,): v for k, v in without.items()}},
-        )
+        self.branches = list(without)
+        self._without = {(): intact, **{(path,): sure for path, sure in without.items()}}
 
     def answers(self, off=(), images=None, instead="zero"):
         sure = np.array(self._without[tuple(off)][:images], np.float32)
