@@ -395,6 +395,11 @@ class Panel {
       return;
     }
     const head = element("div", "columns");
+    const list = element("div", "list");
+    list.addEventListener("scroll", () => {
+      this.look();
+      this.redraw();
+    });
     const isWindow = main.rows !== undefined;
     const count = main.sources.length + (main.others ?? 0);
     head.append(element("span", "title", count > 1 ? `It reads ${count} maps` : "It reads one map"));
@@ -414,7 +419,6 @@ class Panel {
       scale.append(bar({ ramp: main["ramp of weights"], end: main["end of weights"], signed: true }, "weights"));
     }
     head.append(scale);
-    const list = element("div", "list");
     this.reads.append(head, list);
     const room = list.clientWidth - 8;
     const [kernelHeight, kernelWidth] = !isWindow ? [0, 0] : [main.rows[0].length, main.columns[0].length];
@@ -455,6 +459,7 @@ class Panel {
       }
       list.append(node);
     } else this.hidden = null;
+    this.look();
   }
 
   row(list) {
@@ -535,11 +540,16 @@ class Panel {
   move(unit) {
     if (unit.join() === this.at.join()) return;
     this.at = unit;
+    this.redraw();
+    this.rested();
+  }
+
+  // Draw at the next frame, once.
+  redraw() {
     this.wanted ??= requestAnimationFrame(() => {
       this.wanted = null;
       this.draw();
     });
-    this.rested();
   }
 
   // Do what would be too much for each movement once the unit rests.
@@ -643,7 +653,7 @@ class Panel {
       const { thumb } = this.lines[place];
       if (thumb) drawMap(thumb, step, [[y, x]]);
     });
-    this.drawReads(y, x);
+    this.drawReads(y, x, all[0].found, all[0].digits);
   }
 
   // Numbers change at each movement, so the nodes stay.
@@ -688,13 +698,14 @@ class Panel {
     outline(context, x * zoom, y * zoom, zoom, zoom);
   }
 
-  drawReads(y, x) {
+  drawReads(y, x, found, digits) {
     const { main } = this;
     if (!this.rows.length) return;
-    const found = compute(main, y, x);
-    const digits = decimals(found);
+    const { color, fontFamily } = getComputedStyle(this.root);
+    this.ink = { color, small: `12px ${fontFamily}`, large: `16px ${fontFamily}` };
     const isWeighted = main.kind === "Weighted";
     const places = this.placesRead(y, x);
+    const box = main.rows && this.box(y, x);
     let shown = 0;
     this.rows.forEach((row, place) => {
       const number = this.order[place];
@@ -708,13 +719,26 @@ class Panel {
         row.label.title = source.part ? "Open this map" : "";
         if (row.map) row.map.picture = source.picture ??= bitmap(source.values, source.width, source.height, main["scale of sources"]);
       }
-      if (row.map) drawMap(row.map, source, places, main.rows && this.box(y, x));
-      if (row.cells) this.drawCells(row, y, x);
+      if (row.seen) {
+        if (row.map) drawMap(row.map, source, places, box);
+        if (row.cells) this.drawCells(row, y, x);
+      }
       const own = isWeighted ? found.terms[number] : main.kind === "Merged" ? found.terms[number] : found.terms[0];
       set(row.number, main.kind === "Pooled" ? "" : `${isWeighted ? (this.kernelWidth * this.kernelHeight > 1 ? "Σ " : "") : ""}${fixed(own, digits)}`);
       if (isWeighted) shown += own;
     });
     if (this.hidden) set(this.hidden, fixed(found.sum + found.rest - shown, digits));
+  }
+
+  // Note which rows are in the part of the list that is scrolled to; the others are not drawn.
+  look() {
+    const { list } = this;
+    const box = list.getBoundingClientRect();
+    const all = list.scrollHeight <= list.clientHeight + 1;
+    for (const row of this.rows) {
+      const own = row.node.getBoundingClientRect();
+      row.seen = all || (own.top < box.bottom && own.bottom > box.top);
+    }
   }
 
   // The places of a source that the unit reads, if they are not one rectangle.
@@ -740,12 +764,19 @@ class Panel {
     return [Math.min(...rows), Math.min(...columns), rows.length, columns.length];
   }
 
+  // The same short texts come again and again.
+  widthOf(context, text) {
+    this.widths ??= new Map();
+    if (!this.widths.has(text)) this.widths.set(text, context.measureText(text).width);
+    return this.widths.get(text);
+  }
+
   // Numbers with as many decimals as there is room for in a cell; nothing if there is none.
   texts(context, numbers) {
     const most = places(numbers);
     for (let digits = most; digits >= Math.max(0, most - 1); digits--) {
       const texts = numbers.map((value) => (value === null ? "" : fixed(value, digits)));
-      const widest = Math.max(...texts.map((text) => context.measureText(text).width));
+      const widest = Math.max(...texts.map((text) => this.widthOf(context, text)));
       if (this.cell >= 15 && widest <= this.cell - 3) return texts;
     }
     return null;
@@ -756,14 +787,21 @@ class Panel {
     const { main, cell, kernelHeight, kernelWidth, times } = this;
     const context = row.cells.getContext("2d");
     const [width, height] = row.cells.logical;
-    context.clearRect(0, 0, width, height);
     const source = main.sources[row.source];
+    const block = kernelWidth * cell, last = 2 * (block + SIGN);
+    // The kernel and the signs stay while the unit moves.
+    const drawn = `${row.source} ${this.ink.color}`;
+    const stays = row.drawn === drawn;
+    row.drawn = drawn;
+    context.clearRect(0, 0, stays ? block : width, height);
+    if (stays) context.clearRect(last, 0, width, height);
     const values = windowOf(main, source, y, x);
     const padded = (at) => main.rows[y][Math.floor(at / kernelWidth)] < 0 || main.columns[x][at % kernelWidth] < 0;
     const greatest = main.kind === "Pooled" && main.of === "max" ? Math.max(...values.filter((v) => v !== null)) : null;
-    const { color: ink, fontFamily: font } = getComputedStyle(this.root);
     const matrix = (left, numbers, colours, isRead) => {
-      context.font = `12px ${font}`;
+      context.font = this.ink.small;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
       const texts = this.texts(context, numbers);
       numbers.forEach((value, at) => {
         const i = Math.floor(at / kernelWidth), j = at % kernelWidth;
@@ -775,29 +813,25 @@ class Panel {
         if (isRead && padded(at) && !empty) hatch(context, cx, cy, cell - 1);
         if (texts && !empty) {
           context.fillStyle = dark(colour) ? "#fff" : "#111";
-          context.textAlign = "center";
-          context.textBaseline = "middle";
           context.fillText(texts[at], cx + (cell - 1) / 2, cy + cell / 2);
         }
         if (greatest !== null && value === greatest) outline(context, cx, cy, cell - 1, cell - 1);
       });
     };
-    const block = kernelWidth * cell;
     matrix(0, values, this.paint, true);
     if (times === 1) return;
-    const weights = Array.from(main.weights.subarray(row.source * kernelHeight * kernelWidth, (row.source + 1) * kernelHeight * kernelWidth));
-    const sign = (text, left) => {
-      context.fillStyle = ink;
-      context.font = `16px ${font}`;
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.fillText(text, left + SIGN / 2, height / 2);
-    };
-    sign("×", block);
-    matrix(block + SIGN, weights, this.paintWeight);
-    sign("=", 2 * block + SIGN);
+    const count = kernelHeight * kernelWidth;
+    source.weights ??= Array.from(main.weights.subarray(row.source * count, (row.source + 1) * count));
+    const { weights } = source;
+    if (!stays) {
+      matrix(block + SIGN, weights, this.paintWeight);
+      context.fillStyle = this.ink.color;
+      context.font = this.ink.large;
+      context.fillText("×", block + SIGN / 2, height / 2);
+      context.fillText("=", last - SIGN / 2, height / 2);
+    }
     const products = values.map((value, at) => (value === null ? null : value * weights[at]));
-    matrix(2 * (block + SIGN), products, this.paintProduct);
+    matrix(last, products, this.paintProduct);
   }
 }
 
