@@ -11,7 +11,7 @@ from explorer.inspection.recording import as_maps
 from explorer.inspection.units import Arithmetic, Merged, Normalised, Pooled, Weighted
 from explorer.ui import controls, query_params
 from explorer.ui.components.unit import unit
-from explorer.ui.pages.inside import switches
+from explorer.ui.pages.inside import excites, switches
 from explorer.ui.pages.inside.case import Case
 
 MAP, UNIT = "map", "unit"  # session keys, and names in the address
@@ -77,6 +77,15 @@ def _panel(place: int, case: Case, name: str, channel: int) -> None:
         on_switch=lambda: switches.switch(**st.session_state[mine].switch),
         on_close=_close,
     )
+    if controls.is_shown(excites.EXCITES):
+        st.button(
+            "What excites this channel?",
+            icon=":material/image_search:",
+            key=f"excites.{place}",
+            on_click=excites.ask,
+            args=(name, channel),
+            help="Answered below: the test images that excite it most and least.",
+        )
 
 
 def _choose(y: int, x: int) -> None:
