@@ -26,9 +26,9 @@ SOURCE, FILTER, IMAGE, DRAWING, PICTURE = "source", "filter", "image", "drawing"
 CONTROLS = (SOURCE, FILTER, IMAGE, DRAWING, PICTURE)
 _NAMES = {"Test set": (FILTER, IMAGE), "Draw": (DRAWING,), "Upload": (PICTURE,)}
 # Session keys: the square, what is drawn, how often an address brought a drawing; what became of an
-# uploaded picture, how often an address brought one.
+# uploaded picture and of the one before, how often an address brought one.
 _CANVAS, _INK, _INK_VERSION = "canvas", "ink", "ink version"
-_PIXELS, _UPLOADS = "pixels", "uploads"
+_PIXELS, _BEFORE, _UPLOADS = "pixels", "pixels before", "uploads"
 ALL, WRONG, UNSURE = "all", "classified incorrectly", "least confident"
 
 
@@ -206,12 +206,14 @@ def _uploaded(subject: Subject) -> Picture | None:
             "A picture of one " + ("digit" if subject.dataset.centred else "thing"),
             key=key,
             max_upload_size=_megabytes(state.settings().upload_bytes),
-            on_change=lambda: _forget_removed(key),
+            on_change=lambda: _put_aside(key),
             help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
         )
     # Of a file that is no picture, the sentence is shown; the picture before it stays.
-    if file is not None and (found := _prepared(subject, file.getvalue())):
-        st.session_state[_PIXELS] = found.pixels
+    if file is not None:
+        found = _prepared(subject, file.getvalue())
+        before = st.session_state.get(_PIXELS, st.session_state.get(_BEFORE))
+        st.session_state[_PIXELS] = found.pixels if found else before
     pixels = st.session_state.get(_PIXELS)
     spec = subject.dataset.images
     if pixels is None or pixels.shape != (spec.channels, spec.size, spec.size):
@@ -222,10 +224,10 @@ def _uploaded(subject: Subject) -> Picture | None:
     return Picture(pixels, is_in_link=packed is not None)
 
 
-def _forget_removed(key: str) -> None:
-    """Forget the picture of a file that was removed, and not that before a new file."""
+def _put_aside(key: str) -> None:
+    """Put the picture of a file that was removed aside: a file that replaces it may be none."""
     if st.session_state[key] is None:
-        st.session_state.pop(_PIXELS, None)
+        st.session_state[_BEFORE] = st.session_state.pop(_PIXELS, None)
 
 
 def _take_picture(subject: Subject, said: Sequence[str]) -> None:
