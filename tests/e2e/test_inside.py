@@ -199,6 +199,9 @@ def test_each_question_has_its_answer(page, app, question, answer):
 
 def upload(page, tmp_path, name: str) -> None:
     page.locator("input[type=file]").set_input_files(tmp_path / name)
+    expect(page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
+    page.wait_for_timeout(500)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def test_a_file_that_is_no_picture_gets_a_sentence_and_what_was_shown_stays(page, app, tmp_path):
@@ -219,7 +222,7 @@ def test_a_file_that_is_no_picture_gets_a_sentence_and_what_was_shown_stays(page
     upload(page, tmp_path, "notes.png")
     expect(page.get_by_test_id("stAlert")).to_be_visible()
     expect(seven).to_be_visible()
-    page.get_by_test_id("stFileUploader").get_by_role("button").last.click()  # removes the file
+    page.get_by_role("button", name="Remove notes.png").click()
     expect(page.get_by_text("Nothing to see yet").first).to_be_visible()
     no_exception(page)
 

@@ -18,9 +18,10 @@ from explorer.ui.failure import sentence
 from explorer.ui.words import plain
 
 PICTURE = "picture"  # a name in the address
-# Session keys: what became of the picture, how often an address brought one, what was done with the
-# file last, and the frame that was chosen in it.
-_PIXELS, _UPLOADS, _DONE, _CROP = "pixels", "uploads", "picture done", "picture crop"
+# Session keys: what became of the picture and of the one before, how often an address brought one,
+# what was done with the file last, and the frame that was chosen in it.
+_PIXELS, _BEFORE, _UPLOADS = "pixels", "pixels before", "uploads"
+_DONE, _CROP = "picture done", "picture crop"
 
 
 class _Done(NamedTuple):
@@ -50,7 +51,7 @@ def uploaded(dataset: DataSet, *, is_shown: bool) -> NDArray[np.uint8] | None:
             "A picture of one " + ("digit" if dataset.centred else "thing"),
             key=key,
             max_upload_size=_megabytes(state.settings().upload_bytes),
-            on_change=lambda: _forget(key),
+            on_change=lambda: _put_aside(key),
             help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
         )
     if file is not None:
@@ -70,6 +71,7 @@ def _prepare(dataset: DataSet, content: bytes) -> None:
         done = _done(dataset, content)
     except PictureError as error:
         st.error(sentence(error))
+        st.session_state[_PIXELS] = st.session_state.get(_PIXELS, st.session_state.get(_BEFORE))
         return
     st.session_state[_PIXELS] = done.found.image
     key = "crop"
@@ -106,10 +108,11 @@ def _frame(key: str) -> None:
     st.session_state[_CROP] = cropped(key)
 
 
-def _forget(key: str) -> None:
-    """Forget the picture of a file that was removed, and not that before a new file."""
+def _put_aside(key: str) -> None:
+    """Put the picture of a file that was removed aside: a file that replaces it may be none."""
     if st.session_state[key] is None:
-        for name in (_PIXELS, _DONE, _CROP):
+        st.session_state[_BEFORE] = st.session_state.pop(_PIXELS, None)
+        for name in (_DONE, _CROP):
             st.session_state.pop(name, None)
 
 
