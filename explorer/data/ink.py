@@ -69,17 +69,21 @@ class _Parts:
     is_cut: Mask
 
 
-def find_ink(colours: Floats, inside: tuple[slice, slice] | None = None) -> Ink | None:
+def find_ink(
+    colours: Floats, inside: tuple[slice, slice] | None = None, *, is_cut_out: bool = False
+) -> Ink | None:
     """Find the ink of a digit that is darker, or lighter, than what it is on.
 
     Args:
         colours: 0–1, `(H, W, 3)`.
         inside: The rows and columns that a person says the digit is in; by default it is sought.
+        is_cut_out: Whether the background has the colour of the border everywhere, as where it was
+            transparent.
 
     Returns:
         The ink, or `None` where nothing differs from the background.
     """
-    contrast, noise = _contrast(_grey(colours))
+    contrast, noise = _contrast(_grey(colours), is_cut_out)
     least = max(5 * noise, LEAST_CONTRAST / 2)
     rules = find_rules(contrast > least)
     if inside is not None:
@@ -136,7 +140,7 @@ def _from_around(values: Floats) -> Floats:
     return few - around
 
 
-def _contrast(grey: Floats) -> tuple[Floats, float]:
+def _contrast(grey: Floats, is_cut_out: bool) -> tuple[Floats, float]:
     """Return how much each pixel differs from its background, as ink does, and the noise in it.
 
     Returns:
@@ -145,7 +149,7 @@ def _contrast(grey: Floats) -> tuple[Floats, float]:
     edge = border(grey)
     level = float(np.median(edge))
     # A drawing or a screenshot has one grey behind all.
-    if _share_of(edge, level) > 0.8 and _share_of(grey, level) > 0.5:
+    if is_cut_out or (_share_of(edge, level) > 0.8 and _share_of(grey, level) > 0.5):
         away = grey - level
         is_light = away.max() > -away.min()
         return np.maximum(away if is_light else -away / max(level, 0.1), 0), 0.0

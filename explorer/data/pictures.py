@@ -132,12 +132,13 @@ def prepare_and_show(picture: Image.Image, dataset: DataSet, crop: Crop | None =
         ink = np.zeros_like(has_colour)
         ink[place] = has_colour[place]
         return Prepared(original, ink, wanted.shares(whole), image, None)
-    seen, view, inside = original, whole, None
+    seen, view, inside = shown, whole, None
     if crop is not None:
         view = wanted.with_surroundings(whole)
-        seen = _on_ground(_shown(picture.crop(view)))
-        inside = wanted.within(view, seen.shape)
-    if (found := find_ink(seen / 255, inside)) is None:
+        seen = _shown(picture.crop(view))
+        inside = wanted.within(view, (seen.height, seen.width))
+    found = find_ink(_on_ground(seen) / 255, inside, is_cut_out=_is_cut_out(seen))
+    if found is None:
         raise PictureError(
             "There is nothing in this picture that differs from its background; "
             "draw in white on black, or in black on white."
@@ -320,6 +321,11 @@ def _shown(picture: Image.Image) -> Image.Image:
     return _scaled(picture, _SHOWN_SIZE) if max(picture.size) > _SHOWN_SIZE else picture
 
 
+def _is_cut_out(picture: Image.Image) -> bool:
+    """Return whether most of the border of an RGBA picture is transparent."""
+    return bool((border(np.asarray(picture.getchannel("A"))) < 128).mean() > 0.5)
+
+
 def _on_ground(picture: Image.Image) -> NDArray[np.uint8]:
     """Return the colours of an RGBA picture, `(H, W, 3)`, on what is behind its ink.
 
@@ -329,11 +335,10 @@ def _on_ground(picture: Image.Image) -> NDArray[np.uint8]:
     colours, alpha = pixels[..., :3], pixels[..., 3:] / 255
     if alpha.all():
         return np.ascontiguousarray(colours)
-    opaque = border(alpha[..., 0]) >= 0.5
-    if opaque.mean() >= 0.5:
-        ground = np.median(border(colours)[opaque], axis=0)
-    else:
+    if _is_cut_out(picture):
         ground = np.full(3, 0.0 if (alpha * (colours - 127.5)).sum() > 0 else 255.0)
+    else:
+        ground = np.median(border(colours)[border(alpha[..., 0]) >= 0.5], axis=0)
     mixed: NDArray[np.float64] = alpha * colours + (1 - alpha) * ground
     return mixed.round().astype(np.uint8)
 

@@ -149,6 +149,15 @@ def test_lines_are_sought_in_a_mask_of_any_size(size, full):
     assert find_rules(np.full(size, full)).shape == size
 
 
+def test_a_bar_that_is_cut_out_closely_is_ink():
+    bar = np.zeros((60, 20, 4), np.uint8)
+    bar[2:58, 2:18, 3] = 255
+    found = prepare_and_show(Image.fromarray(bar), MNIST)
+    assert found.sure
+    np.testing.assert_array_equal(found.ink, bar[..., 3] > 0)
+    assert (found.original[0] == 255).all()
+
+
 # --- doubts
 
 

@@ -159,12 +159,12 @@ def test_any_pixels_give_an_image_or_a_sentence(name, mode, width, height, seed)
 
 @st.composite
 def blobs(draw):
-    """Ink of any shape within a margin: `(H, W)` of 0 and 255."""
+    """Ink of any shape within a margin that is larger than it: `(H, W)` of 0 and 255."""
     height, width = draw(st.integers(1, 60)), draw(st.integers(1, 60))
     seed, density = draw(st.integers(0, 2**32 - 1)), draw(st.floats(0, 1))
     ink = np.random.default_rng(seed).random((height, width)) < density
     ink[draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))] = True
-    return np.pad(ink.astype(np.uint8) * 255, draw(st.integers(1, 40)))
+    return np.pad(ink.astype(np.uint8) * 255, max(height, width) // 4 + draw(st.integers(1, 40)))
 
 
 @property_test
