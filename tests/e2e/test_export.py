@@ -83,7 +83,7 @@ def test_a_page_from_a_file_asks_for_nothing_and_shows_everything(quiet, file):
     expect(quiet.get_by_role("heading", level=1)).to_have_text("residual on MNIST")
     expect(quiet.get_by_text("99.08 %").first).to_be_visible()
     expect(quiet.get_by_text("LeCun, Cortes & Burges")).to_be_visible()
-    expect(quiet.locator("#charts svg")).to_have_count(2)
+    expect(quiet.locator("#charts svg[role=application]")).to_have_count(2)
     expect(quiet.locator("#drawing svg [data-name=block2]")).to_be_visible()
     expect(quiet.locator("#images input")).to_have_count(3)
     expect(quiet.locator("#lanes .flow canvas")).to_have_count(6)
@@ -232,7 +232,7 @@ def test_everything_is_reached_by_keyboard(quiet, file):
     expect(quiet.locator("#large-title")).to_have_text(re.compile("channel 1 of 32$"))
     quiet.keyboard.press("Escape")
     expect(quiet.get_by_role("dialog")).to_be_hidden()
-    chart = quiet.locator("#charts svg").first
+    chart = quiet.locator("#charts svg[role=application]").first
     chart.focus()
     quiet.keyboard.press("ArrowLeft")
     quiet.keyboard.press("ArrowRight")
@@ -244,7 +244,7 @@ def test_everything_is_reached_by_keyboard(quiet, file):
 
 def test_pointing_reads_curves_and_maps(quiet, file):
     look(quiet, file.as_uri())
-    box = quiet.locator("#charts svg").nth(1).bounding_box()
+    box = quiet.locator("#charts svg[role=application]").nth(1).bounding_box()
     quiet.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     reading = quiet.locator("#charts .reading").nth(1)
     expect(reading).to_have_text(re.compile(r"^epoch [\d.]+: (test|training) loss 0\.\d+$"))

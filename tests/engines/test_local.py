@@ -388,7 +388,9 @@ def test_a_run_that_does_not_stop_by_itself_is_killed_and_the_next_one_is_traine
         ),
         (
             "explodes",
-            "The loss became nan by step 1, at a learning rate of 0.01; try a lower learning rate.",
+            "The loss is nan at the first step, before anything is learned: the network itself "
+            "answers so. Look in it for a division by 0, for a logarithm or a root of what may be "
+            "0 or less, and for initial weights that are too large.",
         ),
     ],
 )
@@ -442,8 +444,8 @@ def test_a_process_killed_in_mid_epoch_loses_no_finished_epoch_and_a_new_one_tak
     run = ended(store, id)
     assert run.status is Status.FAILED
     assert run.reason == (
-        "The worker process died (signal SIGKILL), possibly out of memory. Finished epochs are "
-        "kept: resume the run to continue from there."
+        "The worker process died (signal SIGKILL), possibly out of memory. Resume it to continue "
+        "from where it was last kept."
     )
     assert [epoch.epoch for epoch in run.epochs] == [1]
     assert store.kept_epochs(id) == [1]
@@ -708,7 +710,7 @@ def test_an_engine_is_closed_as_often_as_one_likes_and_leaves_no_thread(store, s
 def begin_last(engine, store):
     """Take the run up as its child does; return its id, its owner and the child."""
     child = wait(lambda: next((c for c in engine._nursery.children[::-1] if c.sent), None))
-    id, owner, _, _ = child.sent[-1]
+    id, owner, *_ = child.sent[-1]
     store.begin(id, owner)
     return id, owner, child
 

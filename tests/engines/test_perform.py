@@ -315,7 +315,9 @@ def test_a_loss_that_is_no_number_fails_the_run_with_that_reason(ask, store):
     found = store.run(run.id)
     assert found.status is Status.FAILED
     assert found.reason == (
-        "The loss became nan by step 1, at a learning rate of 0.01; try a lower learning rate."
+        "The loss is nan at the first step, before anything is learned: the network itself "
+        "answers so. Look in it for a division by 0, for a logarithm or a root of what may be 0 "
+        "or less, and for initial weights that are too large."
     )
 
 

@@ -490,7 +490,7 @@ def test_a_part_of_a_lesson_looks_into_the_network_of_a_run(load, lesson, exampl
     run = next(run for run in examples.runs() if run.spec.architecture == "residual")
     loading = load()
     assert "counting" in loading.whole_catalogue.lessons
-    shown = loading.teach("counting", "sees", {}, (run, 10))
+    shown = loading.teach("counting", "sees", {}, (run, Moment(10)))
     assert int(shown.values["parts"]) > 5
 
 

@@ -24,6 +24,7 @@ from explorer.inspection.tracing import trace
 from explorer.plugin.registry import discover
 from explorer.runs.recorded import open_examples
 from explorer.runs.run import RunSpec, Status
+from explorer.training.events import Moment
 from explorer.training.recipe import preset
 from explorer.ui import state
 from explorer.ui.pages.inside import contributions, questions, subject, walk, worth
@@ -52,14 +53,24 @@ def drawn(app) -> str:
 def test_without_any_run_the_page_shows_an_example_and_has_something_to_say(app):
     app.run()
     assert not app.exception
-    assert app.selectbox(key="net").value == example("inception")
+    assert app.selectbox(key="net").value == example("residual")
     said = texts(app)
-    assert "**Predicted: 7 (>99.9 %)**" in said
-    assert "Test accuracy 98.90 %" in said.splitlines()  # that of the run, on all test images
-    assert "98.80" not in said
-    assert "Exact: all that follows is linear" in said
-    for name in ("incep1.branch5x5_2", "incep2.branch1x1"):
-        assert name in drawn(app)
+    assert "**Predicted: 7 (" in said
+    assert "Test accuracy 99.08 %" in said.splitlines()  # that of the run, on all test images
+    assert "**Try:** switch `block2.skip` off" in said
+    assert "32.3 % of the test images correctly, instead of 99.1 %, and takes this 7 for 2" in said
+    assert "block2.skip" in drawn(app)
+
+
+def test_the_switch_to_try_changes_the_answer(app):
+    app.query_params["off"] = "block2.skip"
+    app.run()
+    assert not app.exception
+    said = texts(app)
+    assert "**Predicted: 2 (" in said
+    assert "the label is 7" in said
+    assert "**Try:**" not in said
+    assert "points** without `block2.skip`" in said
 
 
 def test_an_imported_run_can_be_looked_into(app, store, settings, tmp_path):
@@ -265,7 +276,7 @@ def test_a_run_of_a_plugin_that_is_gone_gets_a_sentence(app, store, settings, mo
     monkeypatch.setattr(state, "catalogue", lambda: replace(whole, architectures=without))
     app.run()
     assert not app.exception
-    assert app.selectbox(key="net").value == example("inception")  # not on the newest, which is it
+    assert app.selectbox(key="net").value == example("residual")  # not on the newest, which is it
     app.query_params["net"] = run.id
     app.run()
     assert not app.exception
@@ -346,14 +357,14 @@ def test_after_a_reload_every_epoch_is_shown_by_the_new_code_with_its_own_fields
         pass
 
     def fields():
-        shown = [subject.load(run.id, epoch) for epoch in (1, 2)]
+        shown = [subject.load(run.id, Moment(epoch)) for epoch in (1, 2)]
         return [str(one.session.fields["conv"]) for one in shown]
 
-    before = subject.load(run.id, 1)
+    before = subject.load(run.id, Moment(1))
     assert str(before.session.fields["conv"]) == "3×3"
     wide(3)
     assert fields() == ["7×7", "7×7"]
-    assert not subject.load(run.id, 1).is_current
+    assert not subject.load(run.id, Moment(1)).is_current
     wide(1)
     assert fields() == ["3×3", "3×3"]
     app.query_params["net"] = run.id
@@ -453,7 +464,7 @@ def test_a_figure_that_fails_says_why_and_the_rest_of_the_page_is_there(
         raise IndexError("on purpose")
 
     monkeypatch.setattr(Session, broken, fail)
-    app.query_params["net"] = example("inception")
+    app.query_params.update({"net": example("inception"), "image": "0", "part": "incep1"})
     app.query_params["ask"] = question
     app.run()
     assert not app.exception
