@@ -117,6 +117,7 @@ KEYS = {
         *("net", "other", "epoch", "source", "filter", "image", "drawing", "picture", "off"),
         *("part", "scale", "ask", "instead", "shares", "class", "cam", "filters"),
         *("excites", "channel", "donor", "patch"),
+        *("map", "unit", "sort", "cell"),
     ),
     "plugins": ("show",),
 }
@@ -155,6 +156,10 @@ class App:
             "excites": ["conv1", "incep1", "incep1.branch5x5", "fc"],
             "channel": ["0", "3", "87", "88"],
             "donor": ["0", "1", "9999", "10000"],
+            "map": ["conv1:3", "incep1:0", "incep1.branch5x5:99", "image:0"],
+            "unit": ["4,7", "0,0", "99,99"],
+            "sort": ["index", "norm", "likeness"],
+            "cell": ["7-2", "7-7", "0-99"],
             "patch": ["conv1", "incep1.branch1x1", "incep2"],
             "filter": ["classified incorrectly", "least confident", "7"],
             "source": ["Test set", "Draw", "Upload"],

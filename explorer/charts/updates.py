@@ -11,7 +11,7 @@ from explorer.training.events import Update
 ROW = 22  # pixels
 NAME = 26  # characters of a layer's name
 TICKS = 5  # of an axis, at most
-LEAST = 1e-12  # a smaller share is drawn as nothing
+LEAST, MOST = 1e-12, 1e12  # what is smaller or larger is not drawn
 
 
 def update_sizes(update: Update, order: Sequence[str]) -> Plain:
@@ -60,7 +60,7 @@ def _dots(
     axis: str,
     what: str,
 ) -> dict[str, Any]:
-    shown = [values[path] if values[path] > LEAST else None for path in rows]
+    shown = [values[path] if LEAST < values[path] < MOST else None for path in rows]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -76,7 +76,7 @@ def _dots(
 
 def _axis(title: str, values: Iterable[float]) -> dict[str, Any]:
     """Return a logarithmic axis from one 1, 2 or 5 times a power of ten to another."""
-    shown = [value for value in values if value > LEAST] or [1.0]
+    shown = [value for value in values if LEAST < value < MOST] or [1.0]
     powers = range(math.floor(math.log10(min(shown))) - 1, math.ceil(math.log10(max(shown))) + 2)
     ladder = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
     first = max(place for place, tick in enumerate(ladder) if tick <= min(shown))

@@ -94,7 +94,7 @@ def choose(
         name,
         OneOf(options),
         default,
-        lambda common: st.selectbox(plain(label), options, **common),
+        lambda keyed: st.selectbox(plain(label), options, **keyed),
         key=key,
     )
     return chosen
@@ -115,14 +115,14 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         "recipe",
         OneOf(offered),
         "fast" if "fast" in offered else offered[0],
-        lambda common: st.segmented_control(
+        lambda keyed: st.segmented_control(
             "Recipe",
             list(offered),
             required=True,
             help="*fast*: AdamW and a one-cycle schedule; one epoch comes about as far as the "
             "tutorial's ten. *tutorial*: SGD at 0.01 with momentum 0.5, ten epochs.",
             width="stretch",
-            **common,
+            **keyed,
         ),
     )
     base, values = PRESETS[name], dict[str, Value]()
@@ -172,13 +172,13 @@ def widget(option: Option, default: Value, key: str, *, typed: bool = False) -> 
         default = default if default is None else number(default)
         values = Number(number, low, high, is_optional=option.optional)
     return controls.choose(
-        key, values, default, lambda common: _shown(option, default, common, typed=typed)
+        key, values, default, lambda keyed: _shown(option, default, keyed, typed=typed)
     )
 
 
-def _shown(option: Option, default: Value, common: Mapping[str, Any], *, typed: bool) -> Any:
+def _shown(option: Option, default: Value, keyed: Mapping[str, Any], *, typed: bool) -> Any:
     label = _LABELS.get(option.name, plain(option.label))
-    common = {**common, "help": plain(option.help) or None}
+    common: Any = {**keyed, "help": plain(option.help) or None}
     if option.choices and all(isinstance(each, int | float) for each in option.choices):
         return st.select_slider(label, option.choices, **common)
     if option.choices:

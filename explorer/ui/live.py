@@ -129,8 +129,8 @@ def _curves(traces: Sequence[Trace], shown: _Shown) -> None:
     grey = ", grey: recorded examples" if quiet else ""
     st.markdown(f"**Accuracy** — solid: on test images, dashed: on training images{grey}")
     chart(accuracy, key=f"{shown.key}.accuracy")
-    if said := comparison([trace.run for trace in traces], shown.examples, state.seeds):
-        st.markdown(said)
+    if compared := comparison([trace.run for trace in traces], shown.examples, state.seeds):
+        st.markdown(compared)
     st.caption(
         "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or from "
         "none to half of the images, since each of these halves the errors. It shows where the "

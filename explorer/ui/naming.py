@@ -6,7 +6,7 @@ from explorer.runs.run import MOST_NAME, MOST_NOTE, Run
 from explorer.ui import acts
 
 
-def popover(run: Run, key: str) -> None:
+def offer(run: Run, key: str) -> None:
     """Offer to give a run a name and a note.
 
     Args:

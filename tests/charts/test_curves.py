@@ -157,7 +157,7 @@ def test_seconds_run_evenly_within_an_epoch_and_by_the_speed_of_the_images_in_th
     assert chart.layout.xaxis.range[1] * (1 - curves.LABELS) == pytest.approx(20)
     assert chart.layout.xaxis.title.text == "seconds of training"
     assert test.hovertemplate.startswith("after %{x:.3~g} s")
-    ended = replace(begun, status=Status.STOPPED)
+    ended = replace(begun, status=Status.PAUSED)
     chart = go.Figure(
         curves.accuracy_curves([Trace(ended, [late], "plain", scores)], axis="seconds")
     )

@@ -1,12 +1,14 @@
+from collections import Counter
 from xml.etree import ElementTree
 
 import pytest
 from built_ins import REGISTRY
 from torch import nn
 
+from explorer.charts.hues import branch_hues
 from explorer.charts.miniature import HEIGHT, WIDTH, miniature_svg
-from explorer.charts.style import BRANCHES
 from explorer.inspection.outline import outline
+from explorer.inspection.parts import Block
 from explorer.spec import ImageSpec
 
 MNIST = ImageSpec(1, 28, 10)
@@ -32,8 +34,12 @@ def test_every_network_fits_the_drawing_and_has_no_words(name):
 
 def test_each_branch_is_a_line_of_its_hue():
     svg = drawn(REGISTRY["inception"].build(MNIST))
-    hues = [line.get("stroke") for line in svg.iter(f"{SVG}path")]
-    assert [hues.count(hue) for hue in BRANCHES[:4]] == [2, 2, 2, 2]
+    drawn_hues = Counter(line.get("stroke") for line in svg.iter(f"{SVG}path"))
+    parts = outline(REGISTRY["inception"].build(MNIST), MNIST).parts
+    blocks = [part for part in parts if isinstance(part, Block)]
+    wanted = Counter(hue for block in blocks for hue in branch_hues(block).values())
+    assert wanted <= drawn_hues
+    assert len(wanted) == 4
 
 
 def test_a_network_without_a_part_is_a_line():

@@ -32,7 +32,7 @@ from explorer.inspection.precompute import INTACT, precomputed
 from explorer.runs.run import UNTRAINED, Run, RunSpec, Status
 from explorer.spec import ImageSpec
 from explorer.text import visible
-from explorer.training.events import Epoch, Started
+from explorer.training.events import Epoch, Moment, Started
 from explorer.training.recipe import preset
 
 GREY = ImageSpec(1, 28, 10)
@@ -143,7 +143,7 @@ def mosaics(view):
 
 
 def test_every_image_part_and_switch_is_drawn_as_the_app_draws_it(found):
-    _, given_, images = read(page(trace(), 2, LETTERS, found))
+    _, given_, images = read(page(trace(), Moment(2), LETTERS, found))
     opened = {stage_name(s): s for s in stages(found.parts)} | {
         b.name: b for b in blocks(found.parts)
     }
@@ -169,7 +169,7 @@ def test_every_image_part_and_switch_is_drawn_as_the_app_draws_it(found):
 
 
 def test_predictions_and_scores_are_those_that_were_computed(found):
-    made = page(trace(), 2, LETTERS, found, off=["b", "a"], url="https://example.org/x/")
+    made = page(trace(), Moment(2), LETTERS, found, off=["b", "a"], url="https://example.org/x/")
     _, given_, _ = read(made)
     assert given_["scores"] == [[s.accuracy, s.loss] for s in found.scores.values()]
     assert (given_["scored"], given_["total"]) == (24, 24)
@@ -183,7 +183,7 @@ def test_predictions_and_scores_are_those_that_were_computed(found):
 
 
 def test_the_page_says_what_was_trained_and_whose_images_it_shows(found):
-    reader, given_, _ = read(page(trace(options={"width": 8}), 1, LETTERS, found))
+    reader, given_, _ = read(page(trace(options={"width": 8}), Moment(1), LETTERS, found))
     for fact in (
         "net on letters",
         "91.00 %",
@@ -204,7 +204,7 @@ def test_the_page_says_what_was_trained_and_whose_images_it_shows(found):
 
 
 def test_imported_weights_have_no_curves(found):
-    made = page(trace(imported="abcdef012345"), 1, LETTERS, found)
+    made = page(trace(imported="abcdef012345"), Moment(1), LETTERS, found)
     reader, given_, _ = read(made)
     assert given_["curves"] == []
     assert "imported, abcdef012345" in reader.text
@@ -212,7 +212,7 @@ def test_imported_weights_have_no_curves(found):
 
 
 def test_the_policy_allows_nothing_but_what_is_in_the_page(found):
-    reader, given_, _ = read(page(trace(), 2, LETTERS, found))
+    reader, given_, _ = read(page(trace(), Moment(2), LETTERS, found))
     [policy] = [a["content"] for tag, a in reader.tags if a.get("http-equiv")]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
 
@@ -237,7 +237,7 @@ def test_the_policy_allows_nothing_but_what_is_in_the_page(found):
 
 
 def test_the_apps_components_are_in_the_page_as_they_are(found):
-    reader = Reader(page(trace(), 2, LETTERS, found).html)
+    reader = Reader(page(trace(), Moment(2), LETTERS, found).html)
     script = reader.scripts[-1]
     for name in ("lanes", "drawing"):
         text = (COMPONENTS / f"{name}.js").read_text(encoding="utf-8")
@@ -252,7 +252,7 @@ def test_the_apps_components_are_in_the_page_as_they_are(found):
 @pytest.mark.parametrize("name", ["mlp", "plain", "inception-bn", "densenet", "resnet"])
 def test_any_architecture_can_be_written(registry, name):
     found = computed(registry, name, images=1)
-    made = page(trace(name), 2, LETTERS, found)
+    made = page(trace(name), Moment(2), LETTERS, found)
     _, given_, [(seen, _)] = read(made)
     assert len(given_["parts"]) == len(seen["index"][0]) > 1
     assert len(given_["drawings"]) == len(found.scores)
@@ -262,8 +262,8 @@ def test_any_architecture_can_be_written(registry, name):
 
 def test_a_page_that_would_be_too_large_leaves_maps_out_and_says_so(registry):
     found = computed(registry, "resnet34", images=2, depth=18, width=8)
-    whole = page(trace(), 2, LETTERS, found)
-    small = page(trace(), 2, LETTERS, found, most_bytes=400_000)
+    whole = page(trace(), Moment(2), LETTERS, found)
+    small = page(trace(), Moment(2), LETTERS, found, most_bytes=400_000)
     assert whole.left_out == ()
     assert len(small.html.encode()) <= 400_000 < len(whole.html.encode())
     [sentence] = small.left_out
@@ -278,13 +278,13 @@ def test_a_page_that_would_be_too_large_leaves_maps_out_and_says_so(registry):
 
 
 def test_a_page_that_has_room_for_no_maps_still_has_its_predictions(found):
-    _, given_, images = read(page(trace(), 2, LETTERS, found, most_bytes=1))
+    _, given_, images = read(page(trace(), Moment(2), LETTERS, found, most_bytes=1))
     assert all(index == {} for seen, _ in images for index in seen["index"])
     assert len(images) == len(given_["images"]) == 2
 
 
 def test_channels_that_are_left_out_are_named(found):
-    made = page(trace(), 2, LETTERS, replace(found, channels=2))
+    made = page(trace(), Moment(2), LETTERS, replace(found, channels=2))
     assert made.left_out[0].startswith("Of each layer, the first 2 of up to ")
 
 
@@ -310,10 +310,14 @@ def test_any_text_stays_text(found, data):
     name, option, title, citation, sentence = (data.draw(text) for _ in range(5))
     classes = tuple(f"{data.draw(text)}{number}" for number in range(10))
     dataset = data_set(classes=classes, citation=citation, title=title)
-    made = page(trace(name, {option: option}), 2, dataset, replace(found, failed=(sentence,)))
-    plain = page(trace(), 2, LETTERS, replace(found, failed=("x",)))
+    made = page(
+        trace(name, {option: option}), Moment(2), dataset, replace(found, failed=(sentence,))
+    )
+    plain = page(trace(), Moment(2), LETTERS, replace(found, failed=("x",)))
     reader, given_, images = read(made)
-    wanted = Reader(page(trace(options={"a": 1}), 2, LETTERS, replace(found, failed=("x",))).html)
+    wanted = Reader(
+        page(trace(options={"a": 1}), Moment(2), LETTERS, replace(found, failed=("x",))).html
+    )
     assert [tag for tag, _ in reader.tags] == [tag for tag, _ in wanted.tags]
     assert len(reader.scripts) == len(Reader(plain.html).scripts) == 2 + len(images)
     assert given_["classes"] == list(classes)

@@ -9,8 +9,9 @@ from plotly.graph_objects import Figure
 
 from explorer.charts.bars import Worth, probabilities, shares, worths
 from explorer.charts.curves import Trace, accuracy_curves
-from explorer.charts.grids import confusion, gradient_history
+from explorer.charts.grids import gradient_history, gradients_by_depth
 from explorer.charts.maps import saliency
+from explorer.statistics.intervals import Interval
 from explorer.training.events import Gradients
 
 EVIL = "<a href='https://evil.example'>%{evil} &lt;evil"
@@ -23,10 +24,10 @@ def test_no_tag_comes_of_a_name(examples):
     image, values = np.zeros((1, 4, 4), np.uint8), np.ones((4, 4), np.float32)
     charts = [
         probabilities([0.5, 0.5], [EVIL, "b"], 0),
-        worths([Worth(EVIL, "#000000", 0.5, 1.0)], 0.9),
+        worths([Worth(EVIL, "#000000", 0.5, 1.0, Interval(0.4, 0.3, 0.5, 9))]),
         shares({EVIL: [0.1, 0.2]}, [0.0, 0.1], {EVIL: "#000000"}, [EVIL, "b"]),
-        confusion([[0, 1], [1, 0]], [EVIL, "b"]),
         gradient_history([Gradients(1, 1, {EVIL: 1.0})], 10),
+        gradients_by_depth([Gradients(1, 1, {EVIL: 1.0})], 10),
         saliency(image, [(EVIL, values)]),
         accuracy_curves([Trace(run, (), EVIL)]),
     ]

@@ -179,7 +179,7 @@ def test_a_paused_run_shows_what_its_last_step_did_and_can_be_stepped_or_resumed
     said = texts(app)
     assert "**Step 2 of plain**" in said
     assert "of 64 images of its batch were classified correctly" in said
-    assert "update ÷ parameters" in plots(app)
+    assert "parameters (norms)" in plots(app)
     assert "Look inside plain" in str(app.get("page_link")[0].proto)
     app.button(key=f"train.step.{run.id}").click().run()
     assert not app.exception

@@ -274,6 +274,11 @@ def test_the_table_has_every_name_that_a_page_uses_once():
                     args=[name, *_],
                 ) if function in ("take", "put", "put_all", "news"):
                     used.add((file, name))
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="controls"), attr="choose"),
+                    args=[name, *_],
+                ):
+                    used.add((file, name))
     found = set()
     for file, name in used:
         match constants.get((file, ast.unparse(name)), name):

@@ -177,6 +177,13 @@ KNOWN = {
     "case.subject.moment": "`epoch 3` or `imported`",
     "scale": "one of three words of ours",
     "kept[0]": "a number",
+    "lost": "a number",
+    "map_charts.most_drawn(chosen)": "a number",
+    "ends": "numbers",
+    "_missed(verdict.error)": "a number in words",
+    "chosen.groups": "a number",
+    "keyed": "the key of a control, and that its value is kept",
+    "compared": "Markdown of ours, of `ui/comparison.py`",
     "chosen.values.shape": "numbers",
     "secrets.token_hex(4)": "eight digits",
 }

@@ -127,7 +127,7 @@ def _actions(chosen: list[Run], own: set[str], train: Page | None, inside: Page 
             ids = [run.id for run in chosen]
             copy_link(f"train?{query}", "link", on_copied=lambda: acts.pin(ids))
         if len(deletable) == 1 and len(chosen) == 1:
-            naming.popover(deletable[0], "name")
+            naming.offer(deletable[0], "name")
         if resumable:
             st.button(
                 f"Resume {len(resumable)}",

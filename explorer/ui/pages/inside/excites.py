@@ -111,11 +111,11 @@ def _channel(name: str, part: Excitation) -> int:
         CHANNEL,
         OneOf(order),
         order[0],
-        lambda common: st.selectbox(
+        lambda keyed: st.selectbox(
             "Channel, and how much of its variance the class explains (η²)",
             order,
             format_func=lambda channel: f"{channel} ({100 * explained[channel]:.0f} %)",
-            **common,
+            **keyed,
         ),
         key=_key(name),
     )

@@ -290,7 +290,7 @@ def _scale_switch(*, beside: bool) -> Scale:
         SCALE,
         OneOf(SCALES),
         default,
-        lambda common: st.segmented_control(
+        lambda keyed: st.segmented_control(
             "Compare colours within",
             SCALES,
             required=True,
@@ -299,7 +299,7 @@ def _scale_switch(*, beside: bool) -> Scale:
             ),
             width="stretch",
             help=f"{help} Layers of the same name in both networks share it." if beside else help,
-            **common,
+            **keyed,
         ),
         key=key,
     )

@@ -45,8 +45,8 @@ def networks() -> list[Subject]:
             NETWORK,
             OneOf(titles),
             opening.first_network(runs),
-            lambda common: st.selectbox(
-                "Network", list(titles), format_func=lambda id: visible(titles[id]), **common
+            lambda keyed: st.selectbox(
+                "Network", list(titles), format_func=lambda id: visible(titles[id]), **keyed
             ),
             is_always_said=True,
         )
@@ -88,13 +88,13 @@ def _other(others: list[str], titles: dict[str, str]) -> str | None:
         OTHER,
         OneOf([*others, None]),
         None,
-        lambda common: st.selectbox(
+        lambda keyed: st.selectbox(
             "Compare with",
             others,
             index=None,
             format_func=lambda id: visible(titles[id]),
             placeholder="another run, on the same image",
-            **common,
+            **keyed,
         ),
     )
     if other:
@@ -148,7 +148,9 @@ def _choose_epoch(run: Run, moments: Mapping[int, Moment]) -> int:
         return kept[0]
     if len(kept) == 1:
         if not run.status.is_live:
-            st.caption(f"{str(moments[kept[0]]).capitalize()}, the only one whose weights are kept")
+            st.caption(
+                f"{plain(str(moments[kept[0]]).capitalize())}, the only one whose weights are kept"
+            )
         return kept[0]
     scored = {epoch.epoch: epoch.test_accuracy for epoch in run.epochs}
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -59,13 +59,13 @@ def picture(subject: Subject) -> Picture | None:
         SOURCE,
         OneOf(SOURCES),
         SOURCES[0],
-        lambda common: st.segmented_control(
+        lambda keyed: st.segmented_control(
             "Image",
             SOURCES,
             required=True,
             label_visibility="collapsed",
             width="stretch",
-            **common,
+            **keyed,
         ),
     )
     for name in CONTROLS[1:]:  # each source has its own
@@ -85,13 +85,13 @@ def _of_the_test_set(subject: Subject) -> Picture:
         FILTER,
         OneOf(filters),
         ALL,
-        lambda common: st.selectbox(
+        lambda keyed: st.selectbox(
             "Show",
             filters,
             format_func=lambda name: (
                 name if name in (ALL, WRONG, UNSURE) else f"class {visible(name)}"
             ),
-            **common,
+            **keyed,
         ),
     )
     among = _among(subject, shown)

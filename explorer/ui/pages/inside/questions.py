@@ -39,8 +39,8 @@ def section(case: Case) -> None:
         QUESTION,
         OneOf(_QUESTIONS),
         next(iter(_QUESTIONS)),
-        lambda common: st.segmented_control(
-            "Ask this network", list(_QUESTIONS), required=True, **common
+        lambda keyed: st.segmented_control(
+            "Ask this network", list(_QUESTIONS), required=True, **keyed
         ),
     )
     for name in dict.fromkeys(name for names in _NAMES.values() for name in names):
@@ -61,12 +61,12 @@ def _pixels(case: Case) -> None:
         CLASS,
         OneOf(range(len(labels))),
         best,
-        lambda common: st.segmented_control(
+        lambda keyed: st.segmented_control(
             "Which pixels raise or lower the logit of a class (attribution)?",
             range(len(labels)),
             required=True,
             format_func=lambda number: plain(labels[number]),
-            **common,
+            **keyed,
         ),
         key=key,
     )
@@ -146,7 +146,7 @@ def _order() -> map_charts.Order:
         SORT,
         OneOf(map_charts.ORDERS),
         map_charts.ORDERS[0],
-        lambda common: st.segmented_control("Sort by", map_charts.ORDERS, required=True, **common),
+        lambda keyed: st.segmented_control("Sort by", map_charts.ORDERS, required=True, **keyed),
     )
     return by
 

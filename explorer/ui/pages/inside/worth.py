@@ -77,7 +77,7 @@ def answer(case: Case) -> None:
             INSTEAD,
             OneOf(WAYS),
             WAYS[0],
-            lambda common: st.segmented_control(
+            lambda keyed: st.segmented_control(
                 "A branch that is off gives",
                 WAYS,
                 required=True,
@@ -85,7 +85,7 @@ def answer(case: Case) -> None:
                 help="With zeros, what follows meets what it has never met. With the branch's mean "
                 "over these images, it meets what it is used to, and misses only what the branch "
                 "says of one image.",
-                **common,
+                **keyed,
             ),
         )
         _worths(case, chosen)
