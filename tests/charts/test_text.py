@@ -25,7 +25,7 @@ def test_no_tag_comes_of_a_name(examples):
     charts = [
         probabilities([0.5, 0.5], [EVIL, "b"], 0),
         worths([Worth(EVIL, "#000000", 0.5, 1.0, Interval(0.4, 0.3, 0.5, 9))]),
-        shares({EVIL: [0.1, 0.2]}, [0.0, 0.1], {EVIL: "#000000"}, [EVIL, "b"]),
+        shares({EVIL: [0.1, 0.2]}, [0.0, 0.1], {EVIL: "#000000"}, [EVIL, "b"], [0.3, 0.1]),
         gradient_history([Gradients(1, 1, {EVIL: 1.0})], 10),
         gradients_by_depth([Gradients(1, 1, {EVIL: 1.0})], 10),
         saliency(image, [(EVIL, values)]),
