@@ -106,10 +106,11 @@ def _choose(see: DeltaGenerator) -> DataSet | None:
     dataset = forms.data_set(
         {each: found for each, found in catalogue.datasets.items() if each in fitting}
     )
-    if not is_cached(dataset, state.settings().cache):
-        st.caption(f"Downloaded at first use, from {plain(dataset.url)}")
-    _samples(dataset)
-    remarks.show(dataset)
+    with st.container():  # else what follows would be remade when there is more, or less, to say
+        if not is_cached(dataset, state.settings().cache):
+            st.caption(f"Downloaded at first use, from {plain(dataset.url)}")
+        _samples(dataset)
+        remarks.show(dataset)
     recipe, place = forms.recipe(*acts.recipe_limits())
     query_params.drop_options()
     spec, drawn, reason, refusal = None, None, "", ""
