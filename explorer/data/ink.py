@@ -151,6 +151,8 @@ def _contrast(grey: Floats, is_cut_out: bool) -> tuple[Floats, float]:
     # A drawing or a screenshot has one grey behind all.
     if is_cut_out or (_share_of(edge, level) > 0.8 and _share_of(grey, level) > 0.5):
         away = grey - level
+        if np.abs(away).max() < LEAST_CONTRAST - 1e-9:
+            return np.zeros_like(grey), 0.0
         is_light = away.max() > -away.min()
         return np.maximum(away if is_light else -away / max(level, 0.1), 0), 0.0
     grey = _smooth(grey)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from explorer.errors import ExplorerError
 from explorer.inspection.ablation import places
 from explorer.inspection.intervene import InterventionError, Target, intervene, intervening
 from explorer.inspection.parts import UnknownPartError
@@ -87,7 +88,7 @@ def patched_each(
     return logits
 
 
-class _MixesImagesError(Exception):
+class _MixesImagesError(ExplorerError):
     """What a part gives is not for one image each."""
 
 

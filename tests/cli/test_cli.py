@@ -337,7 +337,7 @@ def test_a_loss_that_is_no_number_fails_the_run(plugin):
     result = explorer("train", "own", *SMALL, "--json")
     assert result.exit_code == 1
     assert lines(result)[-1]["event"] == "failed"
-    assert lines(result)[-1]["reason"].startswith("The loss became nan by step 1")
+    assert lines(result)[-1]["reason"].startswith("The loss is nan at the first step")
 
 
 def test_a_data_set_that_cannot_be_had_fails_the_run_with_its_sentence(

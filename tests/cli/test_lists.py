@@ -118,8 +118,8 @@ def test_a_record_that_was_broken_off_keeps_what_is_needed_to_go_on(listed, monk
 def test_a_run_that_fails_leaves_the_file_as_one_to_go_on_with(listed, monkeypatch):
     original = performing.train
 
-    def train(model, data, recipe, checkpoint):
-        yield from original(model, data, recipe, checkpoint)
+    def train(model, data, recipe, checkpoint, **others):
+        yield from original(model, data, recipe, checkpoint, **others)
         if recipe.seed == 1:
             raise ValueError("the loss is too large")
 

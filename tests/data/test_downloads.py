@@ -173,7 +173,7 @@ def test_a_download_shows_a_progress_bar(tmp_path, monkeypatch, capfd):
     [
         (pixels(3, 28, 28), [0, 1], "do not fit"),
         (pixels(2, 32, 32), [0, 1], "is expected"),
-        (pixels(2, 28, 28), [0, 10], "from 0 to 9"),
+        (pixels(2, 28, 28), [0, 10], "the numbers 0 to 9"),
     ],
     ids=["a label is missing", "another size", "a class too many"],
 )

@@ -16,6 +16,7 @@ from explorer.data.rules import find_rules
 from explorer.plugin.registry import discover
 from explorer.runs.recorded import open_examples
 from explorer.training.checkpoint import load_weights
+from explorer.training.events import Moment
 
 CHOSEN = [0, 1, 3, 4]  # test images that every network classifies correctly: 7, 2, 0 and 4
 
@@ -32,7 +33,7 @@ def predicted():
     store = open_examples()
     run = next(run for run in store.runs() if run.spec.architecture == "residual")
     model = discover()["residual"].build(MNIST.images).eval()
-    load_weights(model, store.weights(run.id, 10))
+    load_weights(model, store.weights(run.id, Moment(10)))
     store.close()
 
     def predict(images):
