@@ -85,7 +85,7 @@ class RunStore:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except sql.exc.SQLAlchemyError as error:
+        except (sql.exc.SQLAlchemyError, UnicodeDecodeError) as error:  # of damaged texts
             raise store_error(self._url, error) from error
 
     # What anyone may ask.
