@@ -41,4 +41,4 @@ def test_all_that_is_drawn_is_within_the_axes_which_have_few_ticks(norms):
         for value in line["x"]
         if value is not None
     ]
-    assert [place for place, checked in enumerate(shown) if checked != (True, True)] == []
+    assert shown.count((True, True)) == len(shown)
