@@ -123,11 +123,7 @@ class Hosting:
             NotYoursError: They are not the only one who asked for it.
             RunIsBusyError: It is being trained.
         """
-        if not who.is_operator and not wished_by(self._store, who.id).get(id):
-            raise NotYoursError(
-                f"Run {id} can be deleted by the operator only, since you did not ask for it, or "
-                "others asked for it too."
-            )
+        self._demand_alone(id, who, "deleted")
         self._store.delete(id)
 
     def rename(self, id: str, who: Person, name: str, note: str) -> None:
@@ -137,12 +133,16 @@ class Hosting:
             NotYoursError: They are not the only one who asked for it.
             LongNameError: One of them is too long.
         """
+        self._demand_alone(id, who, "renamed")
+        self._store.rename(id, name, note)
+
+    def _demand_alone(self, id: str, who: Person, what: str) -> None:
+        """Refuse somebody who is not the only one who asked for a run."""
         if not who.is_operator and not wished_by(self._store, who.id).get(id):
             raise NotYoursError(
-                f"Run {id} can be renamed by the operator only, since you did not ask for it, or "
+                f"Run {id} can be {what} by the operator only, since you did not ask for it, or "
                 "others asked for it too."
             )
-        self._store.rename(id, name, note)
 
     def pin(self, id: str, who: Person) -> None:
         """Keep a finished run when room is made, since somebody has a link to it.

@@ -83,7 +83,7 @@ def perform(
             torch.manual_seed(run.spec.recipe.seed)
             model = architecture.build(data.spec, run.spec.options)
             checkpoint = patiently(lambda: store.checkpoint(run.id))
-            keeper, left = _Keeper(run, owner, store), steps
+            left, next_kept = steps, perf_counter() + KEEP_SECONDS
             for event in train(model, data, run.spec.recipe, checkpoint, closely=bool(steps)):
                 proceed = patiently(functools.partial(store.append, run.id, owner, event))
                 if proceed is None:
@@ -94,16 +94,20 @@ def perform(
                     left -= 1
                 if _can_pause(event, run) and (left == 0 or not proceed):
                     _log.info("Run %s is paused", run.id)
-                    keeper.keep(event)
+                    _keep(store, run, owner, event)
                     patiently(lambda: store.end(run.id, owner, Status.PAUSED))
                     return
-                keeper.keep_now_and_then(event)
+                if isinstance(event, Step) and (began := perf_counter()) > next_kept:
+                    _keep(store, run, owner, event)
+                    taken = perf_counter() - began
+                    next_kept = began + taken + max(KEEP_SECONDS, taken / KEEP_SHARE)
             patiently(lambda: store.end(run.id, owner, Status.FINISHED))
         _log.info("Run %s is finished", run.id)
     except (GeneratorExit, KeyboardInterrupt) as error:
         _log.info("Run %s is paused", run.id)
         if isinstance(error, GeneratorExit) and event:  # else it is within a step
-            _keep_last(store, run, owner, event)
+            with contextlib.suppress(StoreError):  # it goes on from earlier then
+                _keep(store, run, owner, event, patience=0)
         _end(store, run, owner, Status.PAUSED, patience=IMPATIENCE)
         raise
     except StoreError as error:  # there was patience before
@@ -137,33 +141,13 @@ def _end(
         )
 
 
-class _Keeper:
-    """Keeps what is needed to go on with a run."""
-
-    def __init__(self, run: Run, owner: str, store: RunStore) -> None:
-        self._run, self._owner, self._store = run, owner, store
-        self._next = perf_counter() + KEEP_SECONDS
-
-    def keep(self, event: Event) -> None:
-        """Keep the training as it is after a step; with an epoch, that is done already."""
-        if isinstance(event, Step) and event.checkpoint:
-            checkpoint = event.checkpoint()
-            patiently(lambda: self._store.keep(self._run.id, self._owner, checkpoint))
-
-    def keep_now_and_then(self, event: Event) -> None:
-        """Keep it if that was not done for some seconds, in a small share of the time."""
-        began = perf_counter()
-        if isinstance(event, Step) and began > self._next:
-            self.keep(event)
-            now = perf_counter()
-            self._next = now + max(KEEP_SECONDS, (now - began) / KEEP_SHARE)
-
-
-def _keep_last(store: RunStore, run: Run, owner: str, event: Event) -> None:
-    """Keep a training that is closed after this event; without that, it goes on from earlier."""
-    with contextlib.suppress(StoreError):
-        if isinstance(event, Step) and event.checkpoint:
-            store.keep(run.id, owner, event.checkpoint())
+def _keep(
+    store: RunStore, run: Run, owner: str, event: Event, *, patience: float = PATIENCE
+) -> None:
+    """Keep the training as it is after a step; with an epoch, that is done already."""
+    if isinstance(event, Step) and event.checkpoint:
+        checkpoint = event.checkpoint()
+        patiently(lambda: store.keep(run.id, owner, checkpoint), patience)
 
 
 def _can_pause(event: Event, run: Run) -> bool:

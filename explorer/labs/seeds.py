@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from explorer.lessons import Bar
+from explorer.runs.record_files import Records
 from explorer.runs.run import Run
-from explorer.runs.store import RunStore
 from explorer.statistics.intervals import mean
 from explorer.statistics.seeds import Spread, spread
 
@@ -39,7 +39,7 @@ def recorded_spread(dataset: str = "mnist") -> Spread | None:
     """
     groups: dict[tuple[object, ...], list[float]] = defaultdict(list)
     for file in sorted(RECORDS.glob("*.sqlite")):
-        for run in RunStore(f"sqlite:///{file.as_uri()}?mode=ro&immutable=1&uri=true").runs():
+        for run in Records(file).runs:
             recipe, options = run.spec.recipe, tuple(sorted(run.spec.options.items()))
             how = (recipe.epochs, recipe.train_size, run.recipe_name)
             if run.epochs and run.spec.dataset == dataset:

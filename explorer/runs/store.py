@@ -351,13 +351,7 @@ class RunStore:
         """
         checkpoint = event.checkpoint() if isinstance(event, Epoch) and event.checkpoint else None
         with self.transaction() as connection:
-            # Writing first takes SQLite's write lock at once, instead of failing to get it later.
-            owned = connection.execute(
-                RUNS.update()
-                .where(RUNS.c.id == id, RUNS.c.owner == owner, RUNS.c.status == "running")
-                .values(lease=_lease())
-            )
-            if not owned.rowcount:
+            if not _trains(connection, id, owner):
                 return None
             number = getattr(event, _NUMBERS.get(type(event), "step"))
             key = {"run": id, "kind": events.kind(event), "number": number}
@@ -372,12 +366,7 @@ class RunStore:
         Of one epoch, only the last moment is kept.
         """
         with self.transaction() as connection:
-            owned = connection.execute(
-                RUNS.update()
-                .where(RUNS.c.id == id, RUNS.c.owner == owner, RUNS.c.status == "running")
-                .values(lease=_lease())
-            )
-            if owned.rowcount:
+            if _trains(connection, id, owner):
                 self._keep(connection, id, checkpoint)
 
     def checkpoint(self, id: str) -> Checkpoint | None:
@@ -510,6 +499,19 @@ def find_run(id: str, stores: Sequence[RunStore]) -> tuple[Run, RunStore]:
 
 def _lease() -> float:
     return time.time() + LEASE_SECONDS
+
+
+def _trains(connection: Connection, id: str, owner: str) -> bool:
+    """Renew the lease of who trains a run; return whether that is `owner`.
+
+    Writing first takes SQLite's write lock at once, instead of failing to get it later.
+    """
+    owned = connection.execute(
+        RUNS.update()
+        .where(RUNS.c.id == id, RUNS.c.owner == owner, RUNS.c.status == "running")
+        .values(lease=_lease())
+    )
+    return bool(owned.rowcount)
 
 
 def _is_live() -> sql.ColumnElement[bool]:

@@ -21,4 +21,4 @@ def open_records() -> Records:
 
 def open_examples() -> RunStore:
     """Open the store of the shipped runs, which is read-only."""
-    return RunStore(f"sqlite:///{FILE.as_uri()}?mode=ro&immutable=1&uri=true")
+    return open_records().store
