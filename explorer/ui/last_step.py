@@ -1,14 +1,13 @@
 """What the last step of a run did, which was taken alone: its batch, and each layer's update."""
 
+from collections.abc import Sequence
 from statistics import fmean
 
 import streamlit as st
 
 from explorer.charts.updates import update_sizes
-from explorer.data.dataset import DataSet
-from explorer.errors import ExplorerError
 from explorer.runs.run import Run
-from explorer.training.events import Update
+from explorer.training.events import Step, Update
 from explorer.ui import state
 from explorer.ui.components.chart import chart
 from explorer.ui.components.strip import strip
@@ -18,11 +17,12 @@ MOST_IMAGES = 64  # of a batch that are shown
 MOST_LAYERS = 20  # beyond which the chart is scrolled through
 
 
-def last_step(run: Run, key: str) -> None:
+def last_step(run: Run, steps: Sequence[Step], key: str) -> None:
     """Show what the step did at which a run is paused, if it was taken alone.
 
     Args:
         run: The run.
+        steps: What it reported.
         key: Begins the keys of what is shown.
     """
     if not run.status.is_resumable or not run.kept.step:
@@ -31,11 +31,12 @@ def last_step(run: Run, key: str) -> None:
     updates = state.recorded_updates(run.id, run.moment, store)
     if updates and updates[-1].step == run.kept.step:
         with st.container(border=True):
-            _show(run, updates[-1], key)
+            _show(run, updates[-1], steps[-1], key)
 
 
-def _show(run: Run, update: Update, key: str) -> None:
-    st.markdown(f"**Step {update.step:,} of {plain(run.spec.architecture)}**: {_said(run, update)}")
+def _show(run: Run, update: Update, step: Step, key: str) -> None:
+    name = plain(run.spec.architecture)
+    st.markdown(f"**Step {update.step:,} of {name}**: {_said(update, step)}")
     dataset = state.catalogue().datasets.get(run.spec.dataset)
     if dataset and (images := state.training_images(dataset, update.images[:MOST_IMAGES])):
         taken = [dataset.classes[number] for number in update.predicted[:MOST_IMAGES]]
@@ -54,23 +55,10 @@ def _show(run: Run, update: Update, key: str) -> None:
     )
 
 
-def _said(run: Run, update: Update) -> str:
+def _said(update: Update, step: Step) -> str:
     """Say in a sentence how the batch was classified before the update."""
     count = len(update.images)
-    loss = f"loss {fmean(update.losses):.3f} before the update"
-    dataset = state.catalogue().datasets.get(run.spec.dataset)
-    correct = _correct(dataset, update) if dataset else None
-    if correct is None:
-        return f"a batch of {count:,} images, {loss}."
-    return f"{correct:,} of {count:,} images of its batch were classified correctly, {loss}."
-
-
-def _correct(dataset: DataSet, update: Update) -> int | None:
-    try:
-        images = state.training_images(dataset, update.images)
-    except ExplorerError:
-        return None
-    if images is None:
-        return None
-    taken = (dataset.classes[number] for number in update.predicted)
-    return sum(name == label for name, label in zip(taken, images.classes, strict=True))
+    return (
+        f"{round(step.accuracy * count):,} of {count:,} images of its batch were classified "
+        f"correctly, loss {fmean(update.losses):.3f} before the update."
+    )

@@ -109,7 +109,7 @@ def _show(shown: _Shown, age: float) -> bool:
     ]
     for trace in traces:
         status(trace.run, trace.steps, shown.key, age)
-        last_step(trace.run, shown.key)
+        last_step(trace.run, trace.steps, shown.key)
         if note := trace.run.note:
             st.caption(f":material/sticky_note_2: {plain(trace.run.title)}")
             st.markdown(paragraphs(note))

@@ -11,6 +11,7 @@ from explorer.text import visible
 from explorer.training.events import Moment
 from explorer.ui import acts, controls, query_params, state
 from explorer.ui.failure import sentence
+from explorer.ui.fragments import again
 from explorer.ui.pages.inside import opening, switches
 from explorer.ui.pages.inside.subject import Subject, load
 from explorer.ui.query_params import OneOf
@@ -121,17 +122,13 @@ def _moment(id: str) -> Moment:
 
 def _follow(id: str, at: Moment) -> None:
     """Show a run that is being trained as it is now, again and again."""
-    is_drawn = False
 
     def look() -> None:
-        nonlocal is_drawn
-        if not is_drawn:
-            is_drawn = True
-        elif state.find_run(id)[1].moments(id)[-1:] != [at]:
+        if state.find_run(id)[1].moments(id)[-1:] != [at]:
             st.session_state.pop(EPOCH, None)
             st.rerun()
 
-    st.fragment(look, run_every=FOLLOW_SECONDS)()
+    again(FOLLOW_SECONDS, look)
 
 
 def _choose_epoch(run: Run, moments: Mapping[int, Moment]) -> int:
@@ -184,12 +181,9 @@ def _play(kept: Sequence[int]) -> None:
 
 def _player(kept: Sequence[int], epoch: int) -> None:
     """Go on to the next epoch after a while, and stop at the last."""
-    is_drawn = False
 
-    def tick() -> None:
-        nonlocal is_drawn
-        if not is_drawn or not is_playing():  # a run of the whole page, not of the timer
-            is_drawn = True
+    def go_on() -> None:
+        if not is_playing():
             return
         following = [later for later in kept if later > epoch]
         if following:
@@ -199,7 +193,7 @@ def _player(kept: Sequence[int], epoch: int) -> None:
         st.rerun()
 
     # Always there, since all that follows would move down for a moment when it appears.
-    st.fragment(tick, run_every=SECONDS if is_playing() else None)()
+    again(SECONDS if is_playing() else None, go_on)
 
 
 def _nearest(id: str, at: Moment) -> Moment:
