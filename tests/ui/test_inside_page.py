@@ -687,7 +687,7 @@ def test_what_was_before_is_an_outline_while_something_is_off(app):
 
 
 def test_the_shares_of_the_branches_are_beside_their_switches_unless_nothing_is_seen(app):
-    app.query_params["net"] = example("inception")
+    app.query_params.update({"net": example("inception"), "image": "0", "part": "incep1"})
     app.run()
     words = "Bar beside a switch: by how much the logit of 7 falls if it is off."
     assert words in drawn(app)

@@ -95,9 +95,11 @@ def choose(app, architecture: str) -> None:
 
 
 def offered(app) -> str:
-    """Return what the picker of networks shows."""
+    """Return what the picker of networks shows, as JSON."""
     return next(
-        text for each in app.get("bidi_component") if "families" in (text := str(each.proto))
+        each.proto.json
+        for each in app.get("bidi_component")
+        if each.proto.component_name == "explorer_gallery"
     )
 
 
@@ -508,12 +510,12 @@ while not pathlib.Path({str(folder / "go")!r}).exists():
     app.run()
     assert not app.exception
     assert "Still being loaded: `own`" in texts(app)
-    assert "own" not in offered(app)
+    assert '"own"' not in offered(app)
     (folder / "go").touch()
     assert "own" in state.plugins().whole_catalogue.architectures
     app.run()
     assert "Still being loaded" not in texts(app)
-    assert "own" in offered(app)
+    assert '"own"' in offered(app)
 
 
 def test_a_plugin_that_is_broken_by_an_edit_is_named_after_the_reload(app, folder):
