@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from explorer.charts.style import GRID, RUNS, SIGNED, as_text, figure
+from explorer.charts.style import GRID, RUNS, SIGNED, as_text, figure, names_axis
 from explorer.statistics.intervals import Interval
 from explorer.text import percent, signed
 
@@ -107,14 +107,7 @@ def labelled_bars(
         hoverinfo="skip",
     )
     chart.update_xaxes(range=[0, end], visible=False, fixedrange=True)
-    chart.update_yaxes(
-        range=[len(values) - 0.5, -0.5],
-        tickvals=places,
-        ticktext=list(names),
-        fixedrange=True,
-        automargin=True,
-        ticklabelstandoff=6,
-    )
+    chart.update_yaxes(names_axis(names))
     chart.update_layout(bargap=0.25, dragmode=False)
     return chart
 
@@ -186,14 +179,7 @@ def worths(found: Sequence[Worth]) -> go.Figure:
         zerolinecolor=GRID,
         fixedrange=True,
     )
-    chart.update_yaxes(
-        range=[len(order) - 0.5, -0.5],
-        tickvals=places,
-        ticktext=[as_text(worth.branch) for worth in order],
-        fixedrange=True,
-        automargin=True,
-        ticklabelstandoff=6,
-    )
+    chart.update_yaxes(names_axis([as_text(worth.branch) for worth in order]))
     chart.update_layout(bargap=0.3, dragmode=False, margin={"t": 4, "b": 38, "r": 40})
     return chart
 

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from explorer.charts.style import GRID, SIGNED, as_text, figure
+from explorer.charts.style import GRID, SIGNED, as_text, figure, names_axis
 from explorer.inspection.excitation import Excitation, Excited
 from explorer.inspection.fields import ReceptiveField
 
@@ -101,18 +101,10 @@ def class_means(found: Excitation, channel: int, classes: Sequence[str]) -> go.F
         zerolinecolor=GRID,
         fixedrange=True,
     )
-    chart.update_yaxes(
-        range=[len(classes) - 0.5, -0.5],
-        tickvals=list(range(len(classes))),
-        ticktext=[
-            f"<b>{as_text(name)}</b>" if place == best else as_text(name)
-            for place, name in enumerate(classes)
-        ],
-        fixedrange=True,
-        showgrid=False,
-        zeroline=False,
-        automargin=True,
-        ticklabelstandoff=6,
-    )
+    names = [
+        f"<b>{as_text(name)}</b>" if place == best else as_text(name)
+        for place, name in enumerate(classes)
+    ]
+    chart.update_yaxes(names_axis(names), showgrid=False, zeroline=False)
     chart.update_layout(dragmode=False, showlegend=False, margin={"t": 4, "b": 40, "r": 12})
     return chart

@@ -155,7 +155,7 @@ class _Colours:
 def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> dict[str, Any]:
     branch = block.branches[name]
     seen = view.fields.get(branch.path)
-    facts = [f"sees {seen}" + ("" if str(seen).startswith("the") else " pixels")] if seen else []
+    facts = [f"sees {seen.in_words}"] if seen else []
     facts += [f"{branch.parameters:,} parameters"] if branch.parameters else []
     facts += [f"{thousands(branch.macs)} multiply-adds"] if branch.macs else []
     facts += [f"goes on from {branch.shared[-1]}"] if branch.shared else []

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from explorer.charts.style import GRID, SIGNED, as_text, figure, translucent
+from explorer.charts.style import GRID, SIGNED, as_text, figure, names_axis, translucent
 
 ROW, PART = 24, 20  # pixels of a class, and of a part
 LEAST = 0.005  # probability that is drawn
@@ -92,16 +92,7 @@ def answers(
         zerolinecolor=GRID,
         fixedrange=True,
     )
-    chart.update_yaxes(
-        range=[len(rows) - 0.5, -0.5],
-        tickvals=rows,
-        ticktext=names,
-        fixedrange=True,
-        automargin=True,
-        ticklabelstandoff=6,
-        showgrid=False,
-        zeroline=False,
-    )
+    chart.update_yaxes(names_axis(names), showgrid=False, zeroline=False)
     chart.update_layout(
         barmode="overlay",
         dragmode=False,
@@ -153,16 +144,8 @@ def carried(found: Sequence[Carried], chosen: str) -> go.Figure:
         side="top",
         fixedrange=True,
     )
-    chart.update_yaxes(
-        range=[len(rows) - 0.5, -0.5],
-        tickvals=rows,
-        ticktext=[_label(each, chosen) for each in found],
-        fixedrange=True,
-        automargin=True,
-        ticklabelstandoff=6,
-        showgrid=False,
-        zeroline=False,
-    )
+    names = [_label(each, chosen) for each in found]
+    chart.update_yaxes(names_axis(names), showgrid=False, zeroline=False)
     chart.update_layout(bargap=0.3, dragmode=False, margin={"t": 26, "b": 6, "r": 44})
     return chart
 

@@ -1,7 +1,7 @@
 """Colours and the layout that all charts share. They must work on a white and on a dark page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -81,6 +81,18 @@ def layout(height: int, uirevision: str) -> dict[str, Any]:
         "hovermode": "closest",
         "paper_bgcolor": "rgba(0, 0, 0, 0)",
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
+    }
+
+
+def names_axis(names: Sequence[str]) -> dict[str, Any]:
+    """Return a y axis with a row for each name, as HTML, the first at the top."""
+    return {
+        "range": [len(names) - 0.5, -0.5],
+        "tickvals": list(range(len(names))),
+        "ticktext": list(names),
+        "fixedrange": True,
+        "automargin": True,
+        "ticklabelstandoff": 6,
     }
 
 

@@ -1,8 +1,5 @@
 """Thumbnails of feature maps: PNG pictures within a drawing, a few hundred bytes each."""
 
-import base64
-import struct
-import zlib
 from collections.abc import Mapping
 from functools import cache
 
@@ -10,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.charts.style import POSITIVE, SIGNED
+from explorer.data.png import data_uri, png
 
 IMAGE = ""  # the name of what goes in, among those of the parts
 LARGEST = 40  # pixels a side; of larger maps, every second, third … pixel is taken
@@ -25,12 +23,13 @@ def thumbnails(image: NDArray[np.uint8], maps: Mapping[str, NDArray[np.float32]]
             with the most contrast is shown.
     """
     found = {
-        name: png(strongest(values))
+        name: map_png(strongest(values))
         for name, values in maps.items()
         if values.ndim == 3 and values.shape[1] * values.shape[2] > 1
     }
     pixels = image if len(image) in (1, 3) else image[:1]
-    return {IMAGE: _picture(pixels.transpose(1, 2, 0)), **found}
+    shown = pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0]
+    return {IMAGE: _picture(shown), **found}
 
 
 def strongest(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -43,7 +42,7 @@ def strongest(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return channel
 
 
-def png(values: NDArray[np.float32]) -> str:
+def map_png(values: NDArray[np.float32]) -> str:
     """Return a map `(H, W)` in the colours of feature maps: white to blue, orange below zero."""
     signed = bool((values < 0).any())
     end = float(np.abs(values).max()) or 1.0
@@ -64,18 +63,6 @@ def _palette(ramp: tuple[tuple[float, str], ...]) -> NDArray[np.uint8]:
 
 
 def _picture(pixels: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> str:
-    """Write pixels `(H, W)`, of a palette, or `(H, W, 1 or 3)` as a PNG (ISO/IEC 15948)."""
+    """Return pixels `(H, W)`, grey or of a palette, or `(H, W, 3)` as a small PNG."""
     step = -(-max(pixels.shape[:2]) // LARGEST)
-    pixels = np.ascontiguousarray(pixels[::step, ::step])
-    height, width = pixels.shape[:2]
-    kind = 3 if palette is not None else 2 if pixels.shape[2] == 3 else 0  # palette, RGB or grey
-    rows = pixels.reshape(height, -1)
-    lines = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1)  # each without a filter
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))]
-    chunks += [(b"PLTE", palette.tobytes())] if palette is not None else []
-    chunks += [(b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b"")]
-    content = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(own)) + name + own + struct.pack(">I", zlib.crc32(name + own))
-        for name, own in chunks
-    )
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return data_uri(png(pixels[::step, ::step], palette))

@@ -44,8 +44,8 @@ def samples(dataset: DataSet, cache: Path) -> Samples | None:
         return None
     present, first = np.unique(np.asarray(arrays.train_labels), return_index=True)
     names = tuple(dataset.classes[label] for label in present[:MOST])
-    png = _column(np.asarray(arrays.train_images[first[:MOST]]))
-    return Samples(png, names, len(dataset.classes) - len(names))
+    column = _column(np.asarray(arrays.train_images[first[:MOST]]))
+    return Samples(column, names, len(dataset.classes) - len(names))
 
 
 def training_images(dataset: DataSet, cache: Path, numbers: Sequence[int]) -> Samples | None:

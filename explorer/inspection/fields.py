@@ -121,6 +121,12 @@ class ReceptiveField:
         return ("at least " if self.is_least else "") + dimensions(sizes)
 
     @property
+    def in_words(self) -> str:
+        """What each unit sees: `the whole image`, or so many pixels of it, as in `5×5 pixels`."""
+        said = str(self)
+        return f"{said} pixels" if said[-1].isdigit() else said
+
+    @property
     def is_everything(self) -> bool:
         """Whether every unit sees the whole image."""
         return all(

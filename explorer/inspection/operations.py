@@ -436,23 +436,25 @@ def _reduced(kind: _Kind) -> Callable[[Call, Place], Step | None]:
 
 def _batch_norm(call: Call, place: Place) -> Step | None:
     a = _bound(call, "input running_mean running_var weight bias training momentum eps")
-    given, dims = a["input"], [side for side in range(a["input"].ndim) if side != 1]
+    dims = [side for side in range(a["input"].ndim) if side != 1]
     of_image = bool(a["training"]) or a["running_mean"] is None
-    mean, variance = (
-        _moments(given, dims)
-        if of_image
-        else (_along(a["running_mean"], given), _along(a["running_var"], given))
-    )
-    over = "of this channel in this image" if of_image else "of this channel in training"
-    return _normalised(call, place, a, mean, variance, over)
+    return _channel_norm(call, place, a, dims, of_image=of_image)
 
 
 def _instance_norm(call: Call, place: Place) -> Step | None:
     a = _bound(call, "input running_mean running_var weight bias use_input_stats momentum eps")
-    given = a["input"]
+    dims = list(range(2, a["input"].ndim))
     of_image = a["use_input_stats"] is not False or a["running_mean"] is None
+    return _channel_norm(call, place, a, dims, of_image=of_image)
+
+
+def _channel_norm(
+    call: Call, place: Place, a: Mapping[str, Any], dims: list[int], *, of_image: bool
+) -> Step | None:
+    """Normalise each channel, by its mean and variance in the image or in training."""
+    given = a["input"]
     mean, variance = (
-        _moments(given, list(range(2, given.ndim)))
+        _moments(given, dims)
         if of_image
         else (_along(a["running_mean"], given), _along(a["running_var"], given))
     )

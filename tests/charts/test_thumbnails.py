@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from explorer.charts.thumbnails import IMAGE, LARGEST, png, strongest, thumbnails
+from explorer.charts.thumbnails import IMAGE, LARGEST, map_png, strongest, thumbnails
 
 VALUES = st.floats(-1e6, 1e6, width=32)
 MAPS = arrays.arrays(
@@ -25,7 +25,7 @@ def read(address: str) -> np.ndarray:
 
 @given(MAPS)
 def test_every_map_is_a_small_picture_of_its_proportions(values):
-    picture = read(png(values))
+    picture = read(map_png(values))
     height, width = values.shape
     step = -(-max(height, width) // LARGEST)
     assert picture.shape == (-(-height // step), -(-width // step), 3)
@@ -33,8 +33,10 @@ def test_every_map_is_a_small_picture_of_its_proportions(values):
 
 
 def test_zero_is_white_where_nothing_is_below_it_and_grey_where_something_is():
-    assert read(png(np.array([[0.0, 2.0]], np.float32))).tolist() == [[[255] * 3, [8, 119, 189]]]
-    low, zero, high = read(png(np.array([[-2.0, 0.0, 2.0]], np.float32)))[0]
+    assert read(map_png(np.array([[0.0, 2.0]], np.float32))).tolist() == [
+        [[255] * 3, [8, 119, 189]]
+    ]
+    low, zero, high = read(map_png(np.array([[-2.0, 0.0, 2.0]], np.float32)))[0]
     assert (low.tolist(), high.tolist()) == ([245, 147, 34], [8, 119, 189])
     assert_allclose(zero, [232, 234, 235], atol=4)
 

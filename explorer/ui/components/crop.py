@@ -1,13 +1,12 @@
 """A picture with what was taken of it as ink, in a frame that a visitor moves to correct that."""
 
-import base64
 from collections.abc import Callable
 from typing import TypeGuard
 
 import streamlit as st
 
 from explorer.data.pictures import Crop, Prepared
-from explorer.data.png import png
+from explorer.data.png import data_uri, png
 from explorer.ui.components.component import component
 
 _HTML = """
@@ -42,9 +41,9 @@ def crop(prepared: Prepared, chosen: Crop | None, key: str, on_crop: Callable[[]
     image = prepared.image
     _mount(
         data={
-            "original": _address(png(prepared.original)),
-            "ink": _address(png(prepared.ink)),
-            "result": _address(png(image.transpose(1, 2, 0) if len(image) == 3 else image[0])),
+            "original": data_uri(png(prepared.original)),
+            "ink": data_uri(png(prepared.ink)),
+            "result": data_uri(png(image.transpose(1, 2, 0) if len(image) == 3 else image[0])),
             "box": list(chosen or prepared.box),
             "chosen": chosen is not None,
         },
@@ -67,7 +66,3 @@ def _is_frame(found: object) -> TypeGuard[list[float]]:
         return False
     left, top, right, bottom = found
     return bool(left < right and top < bottom)
-
-
-def _address(content: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"

@@ -1,9 +1,9 @@
 """A strip of small images, each with its class below it, and with what it is taken for."""
 
-import base64
 from collections.abc import Sequence
 from functools import lru_cache
 
+from explorer.data.png import data_uri
 from explorer.data.samples import Samples
 from explorer.text import visible
 from explorer.ui.components.component import component
@@ -30,6 +30,4 @@ def strip(samples: Samples, key: str, predicted: Sequence[str] = ()) -> None:
     )
 
 
-@lru_cache(maxsize=50)
-def _address(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+_address = lru_cache(maxsize=50)(data_uri)

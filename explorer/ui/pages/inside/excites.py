@@ -208,11 +208,10 @@ def _words(case: Case, name: str, part: Excitation, channel: int, images: int) -
             "excited is where even that is smallest."
         )
         if field and not field.is_everything:
-            size = str(field) + (" pixels" if str(field)[-1].isdigit() else "")
             words.append(
-                f"Large is what the unit with this value sees ({size}), hatched beyond the "
-                "border; the frame is its place in the image. Where all units of the map have the "
-                "same value there is no place, and the whole image is shown."
+                f"Large is what the unit with this value sees ({field.in_words}), hatched beyond "
+                "the border; the frame is its place in the image. Where all units of the map have "
+                "the same value there is no place, and the whole image is shown."
             )
         else:
             words.append("Each unit sees the whole image, so the whole image is shown.")

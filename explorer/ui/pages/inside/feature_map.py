@@ -121,9 +121,9 @@ def _is_number(text: str) -> bool:
 
 def _facts(case: Case, name: str, found: Arithmetic) -> Iterator[str]:
     if field := case.session.fields.get(name):
-        whole = str(field).startswith("the")
-        size = str(field) if whole else f"{field} pixels of the image"
-        yield f"Each unit sees {size} (its receptive field)."
+        size = field.in_words
+        of = " of the image" if size.endswith("pixels") else ""
+        yield f"Each unit sees {size}{of} (its receptive field)."
     first = found.steps[0]
     if isinstance(first, Weighted | Pooled | Merged | Normalised):
         yield "Numbers are rounded where they are printed, and nowhere before."
