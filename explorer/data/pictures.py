@@ -142,6 +142,9 @@ def prepare_and_show(picture: Image.Image, dataset: DataSet, crop: Crop | None =
         raise PictureError(
             "There is nothing in this picture that differs from its background; "
             "draw in white on black, or in black on white."
+            if crop is None
+            else "There is nothing in this frame that differs from what is around it; "
+            "move it to the digit."
         )
     rows, columns = (np.flatnonzero(found.share.any(axis)) for axis in (1, 0))
     cut = found.share[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -255,13 +258,16 @@ class _Region(NamedTuple):
     bottom: int
 
     def with_surroundings(self, whole: "_Region") -> "_Region":
-        """Return the region with half of its size around it, as far as the picture goes."""
-        more_x, more_y = (self.right - self.left + 1) // 2, (self.bottom - self.top + 1) // 2
+        """Return the region with half of its longer side around it, as far as the picture goes.
+
+        A 1 is narrow, and so is a frame around it: of its paper there is more beside the frame.
+        """
+        more = (max(self.right - self.left, self.bottom - self.top) + 1) // 2
         return _Region(
-            max(self.left - more_x, 0),
-            max(self.top - more_y, 0),
-            min(self.right + more_x, whole.right),
-            min(self.bottom + more_y, whole.bottom),
+            max(self.left - more, 0),
+            max(self.top - more, 0),
+            min(self.right + more, whole.right),
+            min(self.bottom + more, whole.bottom),
         )
 
     def shares(self, outer: "_Region") -> Crop:

@@ -212,6 +212,23 @@ def test_a_crop_cuts_off_what_the_ink_is_joined_to():
     assert np.abs(cropped.image.astype(int) - prepare(seven(), MNIST)).mean() < 12
 
 
+def test_a_frame_as_narrow_as_a_stroke_has_its_paper_beside_it():
+    sheet = np.full((300, 500), 235, np.uint8)
+    sheet[60:240, 80:100] = sheet[60:240, 380:400] = 20
+    for left, right in ((0.16, 0.2), (0.162, 0.18), (0.17, 0.175)):
+        found = prepare_and_show(Image.fromarray(sheet), MNIST, (left, 0.2, right, 0.8))
+        assert found.box[0] >= 0.15
+        assert found.box[2] <= 0.21
+        assert np.flatnonzero(found.image[0].any(axis=1)).size == 20
+
+
+def test_a_frame_of_bare_paper_is_refused_with_what_to_do():
+    sheet = np.full((300, 500), 235, np.uint8)
+    sheet[60:240, 80:100] = 20
+    with pytest.raises(PictureError, match="nothing in this frame"):
+        prepare_and_show(Image.fromarray(sheet), MNIST, (0.5, 0.2, 0.6, 0.8))
+
+
 @pytest.mark.parametrize(
     "crop", [(0.5, 0, 0.5, 1), (0, 0.9, 1, 0.1), (1, 0, 2, 1), (float("nan"), 0, 1, 1)]
 )

@@ -373,4 +373,13 @@ def test_what_was_taken_of_a_picture_is_shown_and_the_frame_corrects_it(page, ap
     expect(result).not_to_have_attribute("src", image)
     page.get_by_role("button", name="Find the ink again").click()
     expect(frame).to_have_attribute("aria-label", before)
+    # A frame of bare paper says so, and stays to be moved on.
+    frame.focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("There is nothing in this frame")).to_be_visible()
+    for _ in range(8):
+        page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("There is nothing in this frame")).to_be_hidden()
+    expect(frame).to_be_visible()
     no_exception(page)

@@ -85,7 +85,8 @@ export default function ({ data, parentElement, setStateValue }) {
   };
   const send = () => {
     store(data.key, drawing);
-    setStateValue("picture", isEmpty() ? null : encode(drawing));
+    const content = isEmpty() ? null : encode(drawing);
+    setStateValue("picture", { version: drawing.version, content });
   };
   const take = (count) => {
     if (canvas.pointer !== undefined || isEmpty()) return;

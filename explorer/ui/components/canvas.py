@@ -30,7 +30,7 @@ def canvas(
     hint: str,
     drawing: bytes | None,
     version: int,
-    on_picture: Callable[[], None],
+    on_picture: Callable[[bytes | None], None],
 ) -> None:
     """Show the square.
 
@@ -40,20 +40,26 @@ def canvas(
         hint: What is written on the square while it is empty.
         drawing: What is on it when it gets a new version, as a PNG; `None` is nothing.
         version: Says by a new number that `drawing` takes the place of what was drawn.
-        on_picture: Called when something was drawn or taken back; `picture(key)` then is it.
+        on_picture: Called when something was drawn or taken back, with a PNG of 112 × 112 pixels,
+            or with `None` if nothing is left.
     """
+
+    def tell() -> None:
+        sent = st.session_state[key].get("picture")
+        # The browser may say once more what was drawn before an address took its place.
+        if isinstance(sent, dict) and sent.get("version") == version:
+            on_picture(_decoded(sent.get("content")))
+
     content = base64.b64encode(drawing).decode() if drawing else None
     _mount(
         data={"key": key, "hint": hint, "drawing": content, "version": version},
         key=key,
-        on_picture_change=on_picture,
+        on_picture_change=tell,
     )
 
 
-def picture(key: str) -> bytes | None:
-    """Return what the browser sent last: a PNG of 112 × 112 pixels; `None` if it was emptied."""
-    content = st.session_state[key].get("picture")
+def _decoded(content: object) -> bytes | None:
     try:
-        return base64.b64decode(content) if content else None
-    except (TypeError, ValueError):  # whatever sent this is not the page's script
+        return base64.b64decode(content) if isinstance(content, str) and content else None
+    except ValueError:  # whatever sent this is not the page's script
         return None

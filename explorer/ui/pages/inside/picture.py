@@ -14,7 +14,6 @@ from explorer.data.pixels import pack_pixels
 from explorer.text import visible
 from explorer.ui import controls, query_params, state
 from explorer.ui.components.canvas import canvas
-from explorer.ui.components.canvas import picture as drawn_on
 from explorer.ui.failure import sentence
 from explorer.ui.pages.inside import opening
 from explorer.ui.pages.inside.subject import Subject
@@ -182,10 +181,9 @@ def _unpacked_ink(said: Sequence[str]) -> _Ink | None:
         return None
 
 
-def _keep_drawing() -> None:
+def _keep_drawing(content: bytes | None) -> None:
     """Keep the ink of what the browser sent, since that is what a link has."""
     try:
-        content = drawn_on(_CANVAS)
         ink = read_ink(content) if content else None
     except DrawingError:  # whatever sent this is not the page's script
         ink = None

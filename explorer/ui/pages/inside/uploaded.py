@@ -69,15 +69,19 @@ def _prepare(dataset: DataSet, content: bytes) -> None:
     """Make an image of a file, and show how."""
     try:
         done = _done(dataset, content)
+        doubt = plain(done.found.doubt) if done.found.doubt else None
     except PictureError as error:
-        st.error(sentence(error))
         st.session_state[_PIXELS] = st.session_state.get(_PIXELS, st.session_state.get(_BEFORE))
-        return
+        last: _Done | None = st.session_state.get(_DONE)
+        if not (last and st.session_state.get(_CROP) and last.dataset == dataset.name):
+            st.error(sentence(error))
+            return
+        done, doubt = last, sentence(error)  # the frame stays, so that it can be moved on
     st.session_state[_PIXELS] = done.found.image
     key = "crop"
-    crop(done.found, done.crop, key, on_crop=lambda: _frame(key))
-    if done.found.doubt:
-        st.warning(plain(done.found.doubt))
+    crop(done.found, st.session_state.get(_CROP), key, on_crop=lambda: _frame(key))
+    if doubt:
+        st.warning(doubt)
     if dataset.centred:
         st.caption("Blue was taken as the digit. Move the frame to say where it is.")
     else:
