@@ -66,7 +66,7 @@ def architecture(name: str, offered: Mapping[str, Description], default: str) ->
     def show(_: Mapping[str, Any]) -> str:
         chosen: str = st.session_state[name]
         every = offered.values()
-        drawings = state.miniatures().of(every)
+        drawings = state.miniatures().of(sorted(every, key=lambda each: each.name != chosen))
         gallery("Architecture", families(every, ARCHITECTURES), drawings, chosen, key, take)
         return chosen
 

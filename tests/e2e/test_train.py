@@ -163,6 +163,15 @@ def test_a_network_is_chosen_by_keys_and_the_chart_s_data_set_is_named(page, tra
     page.goto(f"{training_app}/train")
     button = page.get_by_role("button", name="Architecture")
     expect(button).to_contain_text("residual")
+    chart = page.locator(".js-plotly-plot").first
+    top = button.bounding_box()["y"]
+    assert chart.bounding_box()["y"] < top + 600
+    page.set_viewport_size({"width": 768, "height": 900})  # the curves go below; no word is broken
+    page.wait_for_function(
+        "([chart, top]) => chart.getBoundingClientRect().top > top + 600",
+        arg=[chart.element_handle(), top],
+    )
+    assert button.bounding_box()["height"] < 60
     button.press("ArrowDown")
     options = page.get_by_role("option")
     expect(page.get_by_role("option", name="residual", exact=True)).to_be_focused()

@@ -64,10 +64,11 @@ function show(root) {
   wait(root);
 }
 
-// Asks for a look again as long as the list is open and drawings are on their way.
+// Asks for a look again as long as drawings are on their way that would be seen.
 function wait(root) {
   clearTimeout(root.timer);
-  if (root.data.waits && !root.querySelector(".list").hidden)
+  const isSeen = !root.querySelector(".list").hidden || !root.querySelector(".chosen svg");
+  if (root.data.waits && isSeen)
     root.timer = setTimeout(() => root.send("look", performance.now()), PATIENCE);
 }
 

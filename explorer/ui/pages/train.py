@@ -18,6 +18,7 @@ from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError,
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
 from explorer.ui import acts, controls, forms, live, query_params, remarks, state, worksheets
+from explorer.ui.columns import columns
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
 from explorer.ui.components.strip import strip
@@ -39,7 +40,7 @@ def page(inside: Page | None) -> None:
         return
     worksheets.title("Train a network and watch it learn")
     with query_params.of("train"):
-        choose, see, watch = st.columns([3, 3.2, 6], gap="large")
+        choose, see, watch = columns("train", {230: 2.4, 290: 2.6, 420: 7})
         # The curves need no torch, so they come first and are there while the rest still loads.
         with watch:
             place = st.container()

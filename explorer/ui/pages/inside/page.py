@@ -17,6 +17,7 @@ from explorer.inspection.recording import to_npz
 from explorer.labs.worksheet import NAVIGATION
 from explorer.runs.run import distinguish
 from explorer.ui import acts, controls, query_params, worksheets
+from explorer.ui.columns import columns
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
@@ -60,7 +61,7 @@ def _whole() -> None:
     waits = worksheets.is_waiting()
     row = st.container() if waits else standing.row()
     wide = st.container()
-    left, right = st.columns([1.3, 3.6], gap="medium")
+    left, right = columns("image-and-maps", {290: 1, 380: 9})
     with left, st.container(border=controls.is_shown(*CONTROLS)):
         chosen = picture(shown[0])
     if chosen is None:
@@ -146,8 +147,8 @@ def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
 def _networks(cases: Sequence[Case], scale: Scale, wide: DeltaGenerator) -> None:
     """Show one network, with its overview in the wide place, or two side by side."""
     names = distinguish([case.subject.run for case in cases])
-    columns = st.columns(len(cases), gap="large")
-    for place, (case, column) in enumerate(zip(cases, columns, strict=True)):
+    places = st.columns(len(cases), gap="large")
+    for place, (case, column) in enumerate(zip(cases, places, strict=True)):
         with column:
             _warn(case.subject)
             if len(cases) > 1:
