@@ -33,6 +33,7 @@ def choose(
     *,
     key: str = "",
     is_always_said: bool = False,
+    is_folded: bool = False,
 ) -> Any:
     """Show a control and return its value, which is in the address unless it is the default.
 
@@ -47,12 +48,14 @@ def choose(
         show: Shows the widget, which takes these arguments beside its own.
         key: The widget's, where it is not the name.
         is_always_said: Whether the address has the default as well.
+        is_folded: Whether it is in something that is closed, where a widget would cost time.
     """
     key = key or name
     query_params.take(name, values, key)
     st.session_state.setdefault(key, default)
     common = {"key": key, "persist_state": "session"}
-    value = show(common) if is_shown(name) else st.session_state[key]
+    is_seen = is_shown(name) and not is_folded
+    value = show(common) if is_seen else st.session_state[key]
     is_left_out = value == default and not is_always_said
     query_params.put_all(name, [] if is_left_out else [value])
     return value

@@ -127,24 +127,28 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
     )
     base, values = PRESETS[name], dict[str, Value]()
 
-    def show(option: Option) -> None:
+    def show(option: Option, *, is_folded: bool = False) -> None:
         # Each preset has its own fields; what differs from it is in the address.
         key, default = f"{name}.{option.name}", getattr(base, option.name)
         if option.name in ends and option.range:
             option = replace(option, range=replace(option.range, high=ends[option.name]))
             default = min(default, ends[option.name])
-        values[option.name] = widget(option, default, key, typed=True)
+        values[option.name] = widget(option, default, key, typed=True, is_folded=is_folded)
 
     for column, first in zip(st.columns(len(_FIRST)), _FIRST, strict=True):
         with column:
             show(next(option for option in OPTIONS if option.name == first))
     button = st.container()
     folded = [f"{name}.{option.name}" for option in OPTIONS if option.name not in _FIRST]
-    with st.expander("Details of the recipe") if controls.is_shown(*folded) else st.container():
+    details, is_folded = st.container(), False
+    if controls.is_shown(*folded):
+        details = st.expander("Details of the recipe", key="details", on_change="rerun")
+        is_folded = not details.open
+    with details:
         for option in OPTIONS:
             unused = option.name == "momentum" and values["optimiser"] == "adamw"
             if option.name not in _FIRST and not unused:
-                show(option)
+                show(option, is_folded=is_folded)
     try:
         return base.changed(**values), button
     except RecipeError as error:
@@ -152,14 +156,17 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
         return None, button
 
 
-def widget(option: Option, default: Value, key: str, *, typed: bool = False) -> Any:
-    """Show the widget for one option.
+def widget(
+    option: Option, default: Value, key: str, *, typed: bool = False, is_folded: bool = False
+) -> Any:
+    """Show the widget for one option, and return its value.
 
     Args:
         option: What may be chosen.
         default: What is chosen at first.
         key: The widget's key, and its name in the address.
         typed: Whether numbers are typed, and not set by a slider.
+        is_folded: Whether it is in something that is closed.
     """
     limits, number = option.range, option.type
     values: OneOf | Number
@@ -172,7 +179,11 @@ def widget(option: Option, default: Value, key: str, *, typed: bool = False) -> 
         default = default if default is None else number(default)
         values = Number(number, low, high, is_optional=option.optional)
     return controls.choose(
-        key, values, default, lambda keyed: _shown(option, default, keyed, typed=typed)
+        key,
+        values,
+        default,
+        lambda keyed: _shown(option, default, keyed, typed=typed),
+        is_folded=is_folded,
     )
 
 

@@ -268,6 +268,6 @@ def test_a_run_is_given_a_name_that_is_shown_on_charts(page, training_app):
     page.get_by_role("textbox", name="Name").fill("my first")
     page.get_by_role("textbox", name="Note").fill("one epoch is enough")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("one epoch is enough")).to_be_visible()
+    expect(page.get_by_role("paragraph").filter(has_text="one epoch is enough")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_contain_text("my first")
     no_exception(page)

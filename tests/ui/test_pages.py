@@ -142,6 +142,9 @@ def test_what_is_chosen_on_train_comes_back_from_the_address(app, store, setting
     app.run()
     assert not app.exception
     assert "The address asks for" not in texts(app)
+    assert [box.key for box in app.number_input] == ["tutorial.epochs", "tutorial.seed"]
+    app.session_state["details"] = True  # the expander is opened
+    app.run()
     assert app.number_input(key="tutorial.train_size").value == 500
     assert app.toggle(key="residual-bn.skip").value is False
     assert parse_qs(urlencode(app.session_state["visit"].written, doseq=True)) == parse_qs(query)
@@ -247,9 +250,14 @@ def test_a_failed_run_says_why_and_can_be_taken_up_again(app, store, engine):
 
 
 def test_an_impossible_recipe_gets_a_sentence_and_no_train_button(app):
+    app.session_state["details"] = True
     app.run()
     app.selectbox(key="fast.optimiser").set_value("nesterov").run()
     app.number_input(key="fast.momentum").set_value(0.0).run()
+    assert "momentum must be above 0 for the nesterov optimiser" in texts(app)
+    assert app.button[0].disabled
+    app.session_state["details"] = False  # what was chosen counts where it is folded away too
+    app.run()
     assert "momentum must be above 0 for the nesterov optimiser" in texts(app)
     assert app.button[0].disabled
 
