@@ -42,7 +42,7 @@ def store(two):
 
 
 @contextlib.asynccontextmanager
-async def visit(address, query="architecture=plain"):
+async def visit(address, query="architecture=plain&fast.train_size=20000"):
     visitor = Visitor(address, "train", query)
     await visitor.arrive()
     try:
@@ -59,7 +59,6 @@ async def until(what, seconds=PATIENCE):
 
 async def train(visitor, store, epochs):
     """Have the visitor train *plain*, and return the run's id when its first steps are there."""
-    await visitor.change("Training images", 20_000)
     await visitor.change("Epochs", epochs)
     await visitor.click("Train")
     (run,) = store.runs()

@@ -16,7 +16,7 @@ from explorer.charts.style import (
     Plain,
     as_text,
     layout,
-    role_hue,
+    role_hues,
     translucent,
 )
 from explorer.lessons.figures import (
@@ -60,8 +60,9 @@ def lines(figure: Lines, key: str) -> Plain:
     """Draw lines, each with its name at its end and its intervals as a band."""
     place = _places(figure.x, [x for line in figure.lines for x in line.x])
     traces: list[dict[str, Any]] = []
-    for number, line in enumerate(figure.lines):
-        traces += _line(line, number, figure, place)
+    hues = role_hues([line.role or line.label for line in figure.lines])
+    for number, (line, hue) in enumerate(zip(figure.lines, hues, strict=True)):
+        traces += _line(line, number, hue, figure, place)
     shapes: list[dict[str, Any]] = []
     if figure.at is not None:
         at = {"x0": place(figure.at), "x1": place(figure.at), "y0": 0, "y1": 1, "yref": "paper"}
@@ -86,7 +87,7 @@ def lines(figure: Lines, key: str) -> Plain:
 def bars(figure: Bars, key: str) -> Plain:
     """Draw values from the top down, with their intervals and the values they are means of."""
     places = list(range(len(figure.bars)))
-    hues = [role_hue(bar.role or bar.label, place) for place, bar in enumerate(figure.bars)]
+    hues = role_hues([bar.role or bar.label for bar in figure.bars])
     ends = {
         "type": "data",
         "symmetric": False,
@@ -154,6 +155,8 @@ def grids(figure: Grids, key: str) -> Plain:
         "dragmode": False,
     }
     traces = []
+    roles = [role for grid in figure.grids for role in (grid.role, *(b.role for b in grid.boxes))]
+    hues = dict(zip(roles, role_hues(roles), strict=True))
     for number, grid in enumerate(figure.grids):
         start = (number % across) * (width + gap)
         top = 1 - (number // across) * (height + 0.2)
@@ -179,8 +182,9 @@ def grids(figure: Grids, key: str) -> Plain:
         if figure.square:
             whole[f"yaxis{name}"] |= {"scaleanchor": f"x{name}", "constrain": "domain"}
             whole[f"xaxis{name}"] |= {"constrain": "domain"}
-        whole["annotations"].append(_title(grid.title, start + width / 2, top, grid.role, number))
-        whole["shapes"] += [_box(box, name, place) for place, box in enumerate(grid.boxes)]
+        hue = hues[grid.role] if grid.role else ""
+        whole["annotations"].append(_title(grid.title, start + width / 2, top, hue))
+        whole["shapes"] += [_box(box, name, hues[box.role]) for box in grid.boxes]
     return {"data": traces, "layout": whole}
 
 
@@ -191,11 +195,13 @@ def areas(figure: Areas, key: str) -> Plain:
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
     left, gap = 0.0, 0.16
+    roles = [area.role or area.label for _, squares in figure.designs for area in squares]
+    hues = dict(zip(roles, role_hues(roles), strict=True))
     for name, squares in figure.designs:
         begin = left
-        for number, area in enumerate(squares):
+        for area in squares:
             side = math.sqrt(area.amount / largest)
-            shapes.append(_square(area, number, left, side))
+            shapes.append(_square(hues[area.role or area.label], left, side))
             notes.append(_area_note(area, left, side))
             left += max(side, 0.34) + 0.06
         total = sum(area.amount for area in squares)
@@ -247,7 +253,7 @@ def surfaces(figure: Surfaces, key: str) -> Plain:
     for number, each in enumerate(figure.surfaces):
         start, name = number * (width + 0.06), str(number + 1) if number else ""
         domain = {"x": [start, start + width], "y": [0, 1]}
-        whole["annotations"].append(_title(each.title, start + width / 2, 1.0, "", number))
+        whole["annotations"].append(_title(each.title, start + width / 2, 1.0))
         if figure.solid:
             traces += _solid(each, f"scene{name}", low, high, figure.unit)
             plain = {"showticklabels": False, "title": {"text": ""}, "showbackground": False}
@@ -325,8 +331,7 @@ _BESIDE = {"fixedrange": True, "zeroline": False, "gridcolor": GRID, "automargin
 _QUIET = {"fixedrange": True, "zeroline": False, "showgrid": False, "constrain": "domain"}
 
 
-def _line(line: Line, number: int, figure: Lines, place: Any) -> list[dict[str, Any]]:
-    hue = role_hue(line.role or line.label, number)
+def _line(line: Line, number: int, hue: str, figure: Lines, place: Any) -> list[dict[str, Any]]:
     x, y = [place(each) for each in line.x], list(line.y)
     drawn: dict[str, Any] = {
         "type": "scatter",
@@ -502,8 +507,8 @@ def _ticks(names: Sequence[str]) -> dict[str, Any]:
     return {"tickvals": list(shown), "ticktext": text, "automargin": True, **common}
 
 
-def _title(text: str, x: float, y: float, role: str, number: int) -> dict[str, Any]:
-    mark = f'<span style="color:{role_hue(role, number)}">■</span> ' if role else ""
+def _title(text: str, x: float, y: float, hue: str = "") -> dict[str, Any]:
+    mark = f'<span style="color:{hue}">■</span> ' if hue else ""
     return {
         "x": x,
         "y": y,
@@ -517,7 +522,7 @@ def _title(text: str, x: float, y: float, role: str, number: int) -> dict[str, A
     }
 
 
-def _box(box: Any, name: str, number: int) -> dict[str, Any]:
+def _box(box: Any, name: str, hue: str) -> dict[str, Any]:
     return {
         "type": "rect",
         "xref": f"x{name}",
@@ -526,12 +531,11 @@ def _box(box: Any, name: str, number: int) -> dict[str, Any]:
         "x1": box.column + box.columns - 0.5,
         "y0": box.row - 0.5,
         "y1": box.row + box.rows - 0.5,
-        "line": {"color": role_hue(box.role, number), "width": 2.5},
+        "line": {"color": hue, "width": 2.5},
     }
 
 
-def _square(area: Area, number: int, left: float, side: float) -> dict[str, Any]:
-    hue = role_hue(area.role or area.label, number)
+def _square(hue: str, left: float, side: float) -> dict[str, Any]:
     return {
         "type": "rect",
         "x0": left,

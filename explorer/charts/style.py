@@ -21,11 +21,10 @@ LIBRARY = Path(str(files(plotly))) / "package_data"  # the folder of plotly.min.
 # From the app's root. A browser keeps the library as long as its address names the same version.
 LIBRARY_ADDRESS = f"plotly/plotly.min.js?v={plotly.__version__}"
 
-# ColorBrewer's Dark2 without its orange, which is kept for negative values everywhere.
-BRANCHES = ("#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#4c8c9e", "#9e4c5f")
-# Any two differ by CIEDE2000 ≥ 13 for normal, protan, deutan and tritan eyes, and from a page of
-# either theme by a contrast of 2.7 or more.
-RUNS = ("#2b8fd6", "#f00064", "#007846", "#8c3c82", "#aa9600", "#aa3200", "#4632fa", "#dc6e96")
+# Of each list, any two differ by CIEDE2000 ≥ 12 for normal, protan, deutan and tritan eyes, and
+# from a page of either theme by a contrast of 3 or more. There is no orange, that of negative values.
+BRANCHES = ("#0a7864", "#6464aa", "#d20a64", "#5096b4", "#be8200", "#82641e", "#8c968c", "#a064fa")
+RUNS = ("#3296dc", "#f00064", "#007850", "#96508c", "#a09600", "#aa500a", "#6e3cfa", "#dc6e96")
 
 # Signed values: zero in the middle. TensorFlow Playground's hues.
 SIGNED = ((0.0, "#f59322"), (0.5, "#e8eaeb"), (1.0, "#0877bd"))
@@ -37,24 +36,35 @@ INK = ((0.0, "#000000"), (1.0, "#ffffff"))
 
 GRID = "rgba(128, 128, 128, 0.22)"
 
-# What a hue is of, on every page.
+# What a hue is of, on every page. Two that share one never meet in a figure.
 ROLES = {
-    "skip": "#1b9e77",
-    "correction": "#7570b3",
-    "chain": "#d1495b",
-    "1x1": "#e7298a",
-    "3x3": "#4c8c9e",
-    "5x5": "#e6ab02",
-    "7x7": "#a6761d",
-    "pool": "#66a61e",
-    "several": "#7570b3",
-    "input": "#0877bd",
+    "skip": "#0a7864",
+    "correction": "#6464aa",
+    "1x1": "#d20a64",
+    "3x3": "#5096b4",
+    "5x5": "#be8200",
+    "7x7": "#82641e",
+    "pool": "#8c968c",
+    "chain": "#be8200",
+    "several": "#6464aa",
+    "input": "#6464aa",
 }
 
 
-def role_hue(role: str, place: int) -> str:
-    """Return the hue of what has this role; of another, one for its place."""
-    return ROLES.get(role) or RUNS[place % len(RUNS)]
+def role_hues(roles: Sequence[str]) -> list[str]:
+    """Return the hue of each thing in a figure, by its role.
+
+    What has none of the known roles, or meets another with its hue, gets the first that is free.
+    """
+    kept = {ROLES[role] for role in roles if role in ROLES}
+    free = iter([hue for hue in BRANCHES if hue not in kept])
+    found: dict[str, str] = {}
+    for place, role in enumerate(roles):
+        if role not in found:
+            own = ROLES.get(role)
+            is_own = own is not None and own not in found.values()
+            found[role] = own if own and is_own else next(free, BRANCHES[place % len(BRANCHES)])
+    return [found[role] for role in roles]
 
 
 def translucent(colour: str, opacity: float) -> str:

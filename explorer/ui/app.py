@@ -24,11 +24,14 @@ FIRST = "why"  # the page whose address is that of the app
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
 # Streamlit leaves a hand's breadth above the first line.
-# A table that is wider than a phone scrolls by itself, and not the page with it.
+# A table that is wider than a phone scrolls by itself, and not the page with it. On the primary
+# button of the dark theme, and in captions, Streamlit's own hues of text are too faint.
 _STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; }
 .stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
 .stMarkdown td:not(:first-child, :last-child) { white-space: nowrap; }
+[data-testid=stBaseButton-primary]:enabled { color: light-dark(#fff, #10100f); }
+[data-testid=stCaptionContainer] { color: light-dark(#5b5c62, #acaba6); }
 </style>"""
 
 

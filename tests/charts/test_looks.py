@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.charts.looks import LOOKS, Places, looks
-from explorer.charts.style import RUNS
+from explorer.charts.style import BRANCHES, ROLES, RUNS, role_hues
 from explorer.runs.run import Run, RunSpec, Status
 from explorer.training.recipe import preset
 
@@ -91,20 +91,36 @@ def test_differences_of_colours_are_computed_as_published(one, other, known):
     assert ciede2000(np.array(one), np.array(other)) == pytest.approx(known, abs=1e-4)
 
 
+HUES = {"runs": RUNS, "branches": BRANCHES}
+
+
 @pytest.mark.parametrize("eyes", EYES)
-def test_any_two_runs_of_a_figure_can_be_told_apart_by_their_hue(eyes):
-    seen = [lab(np.array(EYES[eyes]) @ linear(hue)) for hue in RUNS]
+@pytest.mark.parametrize("hues", HUES)
+def test_any_two_hues_of_a_figure_can_be_told_apart(hues, eyes):
+    seen = [lab(np.array(EYES[eyes]) @ linear(hue)) for hue in HUES[hues]]
     nearest = min(ciede2000(one, other) for place, one in enumerate(seen) for other in seen[:place])
-    assert len(RUNS) == 8
+    assert len(seen) == 8
     assert nearest >= 12
 
 
-@pytest.mark.parametrize("page", ["#ffffff", "#0e1117"])
-def test_a_run_is_seen_on_a_page_of_either_theme(page):
-    lights = sorted(float(XYZ[1] @ linear(hue)) for hue in RUNS)
+@pytest.mark.parametrize("page", ["#ffffff", "#171614"])
+@pytest.mark.parametrize("hues", HUES)
+def test_a_hue_is_seen_on_a_page_of_either_theme(hues, page):
+    lights = [float(XYZ[1] @ linear(hue)) for hue in HUES[hues]]
     ground = float(XYZ[1] @ linear(page))
     ratios = [(max(light, ground) + 0.05) / (min(light, ground) + 0.05) for light in lights]
-    assert min(ratios) >= 2.7
+    assert min(ratios) >= 3
+
+
+@given(st.lists(st.sampled_from([*ROLES, "", "a", "b", "c"]), max_size=8))
+def test_what_meets_in_a_figure_has_hues_of_its_own(roles):
+    hues = role_hues(roles)
+    found = dict(zip(roles, hues, strict=True))
+    assert [found[role] for role in roles] == hues
+    assert len(set(hues)) == len(set(roles))
+    assert set(hues) <= set(BRANCHES)
+    first = next((role for role in roles if role in ROLES), None)
+    assert first is None or found[first] == ROLES[first]
 
 
 @given(st.sets(st.integers(0, 40), min_size=1, max_size=8))
