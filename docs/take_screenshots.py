@@ -14,6 +14,7 @@ sys.path.insert(0, str(DOCS.parent / "tests"))
 
 from serving import CHROMIUM, FLAGS, serving  # noqa: E402
 
+from explorer.runs.recorded import open_examples  # noqa: E402
 from explorer.settings import Settings  # noqa: E402
 
 
@@ -39,9 +40,9 @@ def main() -> None:
         page.wait_for_timeout(2000)
         page.screenshot(path=DOCS / "train.png")
         page.set_viewport_size({"width": 1360, "height": 1420})
-        page.goto(f"{address}/inside?image=8&off=incep1.branch3x3")
+        page.goto(f"{address}/inside?net={_inception()}&part=incep1&image=8&off=incep1.branch3x3")
         page.locator(".lanes canvas").nth(2).wait_for()
-        page.get_by_text("switched off (ablation)").first.wait_for()
+        page.get_by_text("What is each branch worth").wait_for()
         page.wait_for_timeout(2000)
         page.get_by_role("img", name="incep1.branch5x5_2").hover(position={"x": 60, "y": 20})
         page.wait_for_timeout(500)
@@ -53,6 +54,11 @@ def main() -> None:
         page.wait_for_timeout(1000)
         page.screenshot(path=DOCS / "plugins.png")
         browser.close()
+
+
+def _inception() -> str:
+    """Return the id of the recorded network."""
+    return next(run.id for run in open_examples().runs() if run.spec.architecture == "inception")
 
 
 if __name__ == "__main__":

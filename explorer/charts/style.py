@@ -22,7 +22,7 @@ LIBRARY = Path(str(files(plotly))) / "package_data"  # the folder of plotly.min.
 LIBRARY_ADDRESS = f"plotly/plotly.min.js?v={plotly.__version__}"
 
 # Of each list, any two differ by CIEDE2000 ≥ 12 for normal, protan, deutan and tritan eyes, and
-# from a page of either theme by a contrast of 3 or more. There is no orange, that of negative values.
+# from a page of either theme by a contrast of 3 or more. No orange: it is that of negative values.
 BRANCHES = ("#0a7864", "#6464aa", "#d20a64", "#5096b4", "#be8200", "#82641e", "#8c968c", "#a064fa")
 RUNS = ("#3296dc", "#f00064", "#007850", "#96508c", "#a09600", "#aa500a", "#6e3cfa", "#dc6e96")
 
