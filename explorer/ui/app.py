@@ -31,7 +31,7 @@ _STYLE = """<style>
 .stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
 .stMarkdown td:not(:first-child, :last-child) { white-space: nowrap; }
 [data-testid=stBaseButton-primary]:enabled { color: light-dark(#fff, #10100f); }
-[data-testid=stCaptionContainer] { color: light-dark(#5b5c62, #acaba6); }
+[data-testid=stCaptionContainer] { color: light-dark(#5b5c62, #acaba6); opacity: 1; }
 </style>"""
 
 

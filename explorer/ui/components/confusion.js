@@ -6,7 +6,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const { classes, counts, fills, chosen } = data;
   const focused = table.querySelector("button:focus")?.dataset.at;
   const head = element("tr");
-  head.append(cell("th", ""), ...classes.map((name) => cell("th", name, { scope: "col" })));
+  head.append(cell("td", ""), ...classes.map((name) => cell("th", name, { scope: "col" })));
   const rows = counts.map((row, i) => {
     const line = element("tr");
     line.append(cell("th", classes[i], { scope: "row" }));

@@ -102,7 +102,8 @@ def _alone(place: DeltaGenerator, chosen: Picture) -> None:
     """Show the picture without anything of what the network does with it."""
     pixels = chosen.pixels
     grey = len(pixels) == 1
-    place.image(pixels[0] if grey else pixels.transpose(1, 2, 0), width="stretch")
+    shown = pixels[0] if grey else pixels.transpose(1, 2, 0)
+    place.image(shown, width="stretch", alt="The picture to be classified")
 
 
 def _frame() -> None:

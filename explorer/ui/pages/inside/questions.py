@@ -338,6 +338,7 @@ def _mistake(case: Case, found: Answers, number: int, pixels: NDArray[Any]) -> N
         pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
         caption=f"{plain(label)}{taken}, {confidence}",
         width="stretch",
+        alt=f"Test image {number}",
     )
     st.button(f"Open {number}", key=f"mistake {number}", on_click=open_test_image, args=(number,))
 

@@ -63,7 +63,8 @@ def image(chosen: Picture) -> None:
     pixels = chosen.pixels
     times = max(1, SIDE // max(pixels.shape[1:]))
     large = np.repeat(np.repeat(pixels, times, axis=1), times, axis=2)
-    st.image(large[0] if len(large) == 1 else large.transpose(1, 2, 0), width=SIDE)
+    shown = large[0] if len(large) == 1 else large.transpose(1, 2, 0)
+    st.image(shown, width=SIDE, alt="The picture that is classified")
 
 
 def predicted(case: Case) -> str:

@@ -97,7 +97,7 @@ def _is_web(url: str) -> bool:
 
 
 def _do_it_yourself(pages: Mapping[str, Page]) -> None:
-    st.markdown("##### Do it yourself")
+    st.markdown("### Do it yourself")
     with st.container(horizontal=True):
         if "train" in pages:
             st.page_link(pages["train"], label="Train a network", icon=":material/model_training:")

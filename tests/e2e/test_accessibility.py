@@ -1,0 +1,50 @@
+"""axe-core finds no fault on any page, in either theme, on a desk and on a phone."""
+
+import importlib.resources
+
+import pytest
+from e2e.test_inside import example, no_exception
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+STATES = {
+    "why": ("", "Do it yourself"),
+    "train": ("train", "Until then, a recorded example"),
+    "look inside": ("inside", "What is each branch worth"),
+    "arithmetic": (f"inside?net={example('residual')}&map=block2.conv1:3", "What is each branch"),
+    "drawing": ("inside?source=Draw", "Nothing to see yet"),
+    "mistakes": ("inside?ask=Mistakes", "test images are classified incorrectly"),
+    "runs": ("runs", "No run of your own yet"),
+    "plugins": ("plugins", "Check"),
+}
+VIEWS = {"light, 1280 px": ("light", 1280), "dark, 360 px": ("dark", 360)}
+
+
+def faults(page) -> list[str]:
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_no_fault(page, app, state, view):
+    (path, words), (scheme, width) = STATES[state], VIEWS[view]
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{app}/{path}")
+    expect(page.get_by_text(words).first).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    no_exception(page)
+    found = faults(page)
+    page.emulate_media(color_scheme="light")
+    assert found == []
+
+
+def test_a_picture_without_words_is_a_fault(page, app):
+    page.goto(f"{app}/runs")
+    expect(page.get_by_text("No run of your own yet")).to_be_visible()
+    page.evaluate("document.body.append(document.createElement('img'))")
+    assert "image-alt: <img>" in faults(page)
