@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from explorer.charts.style import BRANCHES, ROLES
+from explorer.charts.style import distinct_hues
 from explorer.inspection.parts import Block, Branch, nodes
 
 _WINDOW = re.compile(r"(\d+)×(\d+)")
@@ -15,16 +15,8 @@ def branch_hues(block: Block) -> Mapping[str, str]:
     It is that of the branch's role, such as `skip` or `3x3`; of a role that the block has twice, or
     of none, it is the next that the block does not have yet.
     """
-    roles = {name: role_of(block, branch) for name, branch in block.branches.items()}
-    kept = {ROLES[role] for role in roles.values() if role in ROLES}
-    free = [hue for hue in BRANCHES if hue not in kept]
-    found: dict[str, str] = {}
-    for name, role in roles.items():
-        hue = ROLES.get(role)
-        if hue is None or hue in found.values():
-            hue = free.pop(0) if free else BRANCHES[len(found) % len(BRANCHES)]
-        found[name] = hue
-    return found
+    hues = distinct_hues([role_of(block, branch) for branch in block.branches.values()])
+    return dict(zip(block.branches, hues, strict=True))
 
 
 def role_of(block: Block, branch: Branch) -> str:

@@ -51,20 +51,27 @@ ROLES = {
 }
 
 
-def role_hues(roles: Sequence[str]) -> list[str]:
-    """Return the hue of each thing in a figure, by its role.
+def distinct_hues(roles: Sequence[str]) -> list[str]:
+    """Return a hue of its own for each thing in a figure: that of its role.
 
     What has none of the known roles, or meets another with its hue, gets the first that is free.
     """
     kept = {ROLES[role] for role in roles if role in ROLES}
     free = iter([hue for hue in BRANCHES if hue not in kept])
-    found: dict[str, str] = {}
-    for place, role in enumerate(roles):
-        if role not in found:
-            own = ROLES.get(role)
-            is_own = own is not None and own not in found.values()
-            found[role] = own if own and is_own else next(free, BRANCHES[place % len(BRANCHES)])
-    return [found[role] for role in roles]
+    found: list[str] = []
+    for role in roles:
+        hue = ROLES.get(role)
+        if hue is None or hue in found:
+            hue = next(free, BRANCHES[len(found) % len(BRANCHES)])
+        found.append(hue)
+    return found
+
+
+def role_hues(roles: Sequence[str]) -> list[str]:
+    """Return the hue of each thing in a figure, as `distinct_hues`; equal roles have one hue."""
+    unique = list(dict.fromkeys(roles))
+    hues = dict(zip(unique, distinct_hues(unique), strict=True))
+    return [hues[role] for role in roles]
 
 
 def translucent(colour: str, opacity: float) -> str:

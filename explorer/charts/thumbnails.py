@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.charts.style import POSITIVE, SIGNED
-from explorer.data.png import data_uri, png
+from explorer.data.png import as_picture, data_uri, png
 
 IMAGE = ""  # the name of what goes in, among those of the parts
 LARGEST = 40  # pixels a side; of larger maps, every second, third … pixel is taken
@@ -28,8 +28,7 @@ def thumbnails(image: NDArray[np.uint8], maps: Mapping[str, NDArray[np.float32]]
         if values.ndim == 3 and values.shape[1] * values.shape[2] > 1
     }
     pixels = image if len(image) in (1, 3) else image[:1]
-    shown = pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0]
-    return {IMAGE: _picture(shown), **found}
+    return {IMAGE: _picture(as_picture(pixels)), **found}
 
 
 def strongest(values: NDArray[np.float32]) -> NDArray[np.float32]:

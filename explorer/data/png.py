@@ -33,6 +33,11 @@ def png(
     return buffer.getvalue()
 
 
+def as_picture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image of a data set, `(C, H, W)`, as a picture: `(H, W)`, or `(H, W, 3)`."""
+    return pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+
+
 def data_uri(content: bytes) -> str:
     """Return a PNG as an address that has all of it."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"

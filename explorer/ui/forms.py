@@ -140,10 +140,12 @@ def recipe(offered: Sequence[str], ends: Mapping[str, int]) -> tuple[Recipe | No
             show(next(option for option in OPTIONS if option.name == first))
     button = st.container()
     folded = [f"{name}.{option.name}" for option in OPTIONS if option.name not in _FIRST]
-    details, is_folded = st.container(), False
+    details: DeltaGenerator
     if controls.is_shown(*folded):
-        details = st.expander("Details of the recipe", key="details", on_change="rerun")
-        is_folded = not details.open
+        details = expander = st.expander("Details of the recipe", key="details", on_change="rerun")
+        is_folded = not expander.open
+    else:
+        details, is_folded = st.container(), False
     with details:
         for option in OPTIONS:
             unused = option.name == "momentum" and values["optimiser"] == "adamw"

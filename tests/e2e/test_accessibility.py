@@ -4,6 +4,7 @@ import importlib.resources
 
 import pytest
 from e2e.test_inside import example, no_exception
+from e2e.test_train import settled
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -36,7 +37,7 @@ def test_axe_finds_no_fault(page, app, state, view):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{app}/{path}")
     expect(page.get_by_text(words).first).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    settled(page)
     no_exception(page)
     found = faults(page)
     page.emulate_media(color_scheme="light")

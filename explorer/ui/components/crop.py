@@ -6,7 +6,7 @@ from typing import TypeGuard
 import streamlit as st
 
 from explorer.data.pictures import Crop, Prepared
-from explorer.data.png import data_uri, png
+from explorer.data.png import as_picture, data_uri, png
 from explorer.ui.components.component import component
 
 _HTML = """
@@ -38,12 +38,11 @@ def crop(prepared: Prepared, chosen: Crop | None, key: str, on_crop: Callable[[]
         key: Identifies it.
         on_crop: Called when a frame is chosen, or given up; `cropped(key)` then is it.
     """
-    image = prepared.image
     _mount(
         data={
             "original": data_uri(png(prepared.original)),
             "ink": data_uri(png(prepared.ink)),
-            "result": data_uri(png(image.transpose(1, 2, 0) if len(image) == 3 else image[0])),
+            "result": data_uri(png(as_picture(prepared.image))),
             "box": list(chosen or prepared.box),
             "chosen": chosen is not None,
         },

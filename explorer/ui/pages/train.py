@@ -40,7 +40,7 @@ def page(inside: Page | None) -> None:
         return
     worksheets.title("Train a network and watch it learn")
     with query_params.of("train"):
-        choose, see, watch = columns("train", {230: 2.4, 290: 2.6, 420: 7})
+        choose, see, watch = columns("train", [(230, 2.4), (290, 2.6), (420, 7)])
         # The curves need no torch, so they come first and are there while the rest still loads.
         with watch:
             place = st.container()

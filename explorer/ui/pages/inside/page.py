@@ -12,6 +12,7 @@ from explorer.charts.lanes import lanes as draw_lanes
 from explorer.charts.stages import Stage, stage_name, trail
 from explorer.charts.svg import network_svg
 from explorer.charts.thumbnails import thumbnails
+from explorer.data.png import as_picture
 from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
 from explorer.labs.worksheet import NAVIGATION
@@ -61,7 +62,7 @@ def _whole() -> None:
     waits = worksheets.is_waiting()
     row = st.container() if waits else standing.row()
     wide = st.container()
-    left, right = columns("image-and-maps", {290: 1, 380: 9})
+    left, right = columns("image-and-maps", [(290, 1), (380, 9)])
     with left, st.container(border=controls.is_shown(*CONTROLS)):
         chosen = picture(shown[0])
     if chosen is None:
@@ -100,9 +101,7 @@ def _whole() -> None:
 
 def _alone(place: DeltaGenerator, chosen: Picture) -> None:
     """Show the picture without anything of what the network does with it."""
-    pixels = chosen.pixels
-    grey = len(pixels) == 1
-    shown = pixels[0] if grey else pixels.transpose(1, 2, 0)
+    shown = as_picture(chosen.pixels)
     place.image(shown, width="stretch", alt="The picture to be classified")
 
 

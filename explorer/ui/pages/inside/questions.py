@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from explorer.charts import maps as map_charts
 from explorer.charts.grids import confusion, gradient_history, gradients_by_depth
+from explorer.data.png import as_picture
 from explorer.errors import ExplorerError
 from explorer.inspection.parts import Block, Part
 from explorer.inspection.results import METHODS, Linearity
@@ -335,7 +336,7 @@ def _mistake(case: Case, found: Answers, number: int, pixels: NDArray[Any]) -> N
     confidence = percent(float(found.confidence[number])).replace(" ", "\u00a0")
     taken = "" if label == predicted else f" taken for {plain(predicted)}"
     st.image(
-        pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0),
+        as_picture(pixels),
         caption=f"{plain(label)}{taken}, {confidence}",
         width="stretch",
         alt=f"Test image {number}",

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from explorer.data.png import as_picture
 from explorer.runs.run import distinguish
 from explorer.statistics.images import difference
 from explorer.text import percent, signed
@@ -63,8 +64,7 @@ def image(chosen: Picture) -> None:
     pixels = chosen.pixels
     times = max(1, SIDE // max(pixels.shape[1:]))
     large = np.repeat(np.repeat(pixels, times, axis=1), times, axis=2)
-    shown = large[0] if len(large) == 1 else large.transpose(1, 2, 0)
-    st.image(shown, width=SIDE, alt="The picture that is classified")
+    st.image(as_picture(large), width=SIDE, alt="The picture that is classified")
 
 
 def predicted(case: Case) -> str:
