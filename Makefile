@@ -23,9 +23,12 @@ format: ## correct what can be corrected
 	ruff check --fix .
 	ruff format .
 
-docs: ## write docs/reference.md and the tables of docs/architecture.md
+docs: ## write docs/reference.md, tables of other documents, and the catalogues' messages
 	$(PYTHON) docs/make_reference.py
 	$(PYTHON) docs/make_architecture.py
+	$(PYTHON) docs/make_settings.py
+	$(PYTHON) docs/make_lessons.py
+	$(PYTHON) docs/make_catalogue.py
 
 screenshots: ## take the pictures of README.md; needs Chromium
 	$(PYTHON) docs/take_screenshots.py

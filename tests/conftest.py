@@ -10,6 +10,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from pathlib import Path
 
+os.environ["LANGUAGE"] = "en"  # whoever runs them: what commands say follows the environment
+
 import hypothesis
 import pytest
 import torch

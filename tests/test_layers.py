@@ -33,6 +33,7 @@ HOMES = {
 FLOORS = [
     [
         "errors",
+        "language",
         "logs",
         "text",
         "files",
@@ -61,6 +62,7 @@ CORE = [
     f"explorer.{name}"
     for name in (
         "errors",
+        "language",
         "text",
         "files",
         "spec",
