@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import handle_torch_function, has_torch_function
 
 from explorer.errors import ExplorerError
+from explorer.language import listed, say
 from explorer.text import dimensions
 
 Merge: TypeAlias = Literal["concat", "add"] | Callable[[Sequence[Tensor]], Tensor]
@@ -85,14 +86,18 @@ class Branches(nn.ModuleDict):
         super().__init__()
         if isinstance(merge, nn.Module):
             raise BranchesError(
-                "merge must be a function, not a module: a module in here would be a branch."
+                say("merge must be a function, not a module: a module in here would be a branch.")
             )
         if not callable(merge) and merge not in _MERGES:
-            raise BranchesError(f'merge must be "concat", "add" or a function, not {merge!r}.')
+            raise BranchesError(
+                say('merge must be "concat", "add" or a function, not {given}.', given=repr(merge))
+            )
         # Before the paths, so that none of them can be called "merge".
         self.merge = merge if callable(merge) else _MERGES[merge]
         if not paths:
-            raise BranchesError("Branches needs at least one path, such as {'3x3': nn.Conv2d(…)}.")
+            raise BranchesError(
+                say("Branches needs at least one path, such as {'3x3': nn.Conv2d(…)}.")
+            )
         for name, path in paths.items():
             try:
                 if path is None:  # add_module takes it
@@ -100,8 +105,12 @@ class Branches(nn.ModuleDict):
                 self.add_module(name, path)
             except (KeyError, TypeError) as error:
                 raise BranchesError(
-                    f"{name!r} cannot be a branch: {error.args[0]}. A branch is an nn.Module "
-                    "whose name is not empty, has no dot and is no attribute of nn.ModuleDict."
+                    say(
+                        "{name} cannot be a branch: {reason}. A branch is an nn.Module whose name "
+                        "is not empty, has no dot and is no attribute of nn.ModuleDict.",
+                        name=repr(name),
+                        reason=error.args[0],
+                    )
                 ) from error
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,13 +127,24 @@ class Branches(nn.ModuleDict):
         merged = 0 if self.merge is add else 1
         if len({shape[merged:] for shape in shapes}) == 1 and len(set(map(len, shapes))) == 1:
             return
-        gives = ", ".join(
-            f"{name} gives {dimensions(shape)}" for name, shape in zip(self, shapes, strict=True)
-        )
-        fitting = "the same height and width" if merged else "the same shape"
+        each = [
+            say("{name} gives {shape}", name=name, shape=dimensions(shape))
+            for name, shape in zip(self, shapes, strict=True)
+        ]
+        if merged:
+            raise BranchesError(
+                say(
+                    "The branches do not fit together: {each}; give all of them the same height "
+                    "and width: padding=kernel // 2 keeps height and width.",
+                    each=listed(each, ","),
+                )
+            )
         raise BranchesError(
-            f"The branches do not fit together: {gives}; give all of them {fitting}: "
-            "padding=kernel // 2 keeps height and width."
+            say(
+                "The branches do not fit together: {each}; give all of them the same shape: "
+                "padding=kernel // 2 keeps height and width.",
+                each=listed(each, ","),
+            )
         )
 
     def extra_repr(self) -> str:

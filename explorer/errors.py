@@ -9,7 +9,8 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-from explorer.text import cut, visible
+from explorer.language import Sentence, bare, capital, english, say
+from explorer.text import cut, on_one_line
 
 _PACKAGE = Path(__file__).parent
 _PYTHON = Path(sysconfig.get_path("stdlib"))
@@ -66,51 +67,78 @@ def explain(error: BaseException, location: Path | None) -> str:
         location: The plugin's file or folder.
     """
     if isinstance(error, ExplorerError):
-        text = str(error)
-        return text[:1].upper() + text[1:]
+        return capital(str(error))
     if isinstance(error, MemoryError) or _says(error, _NO_MEMORY):
-        return "There is not enough memory; take a smaller batch or a smaller network."
+        return say("There is not enough memory; take a smaller batch or a smaller network.")
     if _is_torchs(error) or _says(error, _NO_DEVICE_MEMORY):
-        return "The device is out of memory; take a smaller batch or a smaller network."
+        return say("The device is out of memory; take a smaller batch or a smaller network.")
     if is_ours(error, location):
         return explain_ours(error)
     match error:
         case ModuleNotFoundError(name=str(name)):
-            return f"It imports {name!r}, which is not installed; install it, or do without."
+            return say(
+                "It imports {name!r}, which is not installed; install it, or do without.", name=name
+            )
         case SyntaxError():
-            return f"It is not valid Python: {error.msg}, line {error.lineno}."
+            return say(
+                "It is not valid Python: {reason}, line {line}.",
+                reason=error.msg,
+                line=error.lineno,
+            )
         case SystemExit():
-            return "It ends the program (sys.exit) where it should only define things; remove that."
+            return say(
+                "It ends the program (sys.exit) where it should only define things; remove that."
+            )
     frame = _last_own_frame(error, location)
-    line = f", line {frame.lineno}" if frame else ""
+    line = frame.lineno if frame else None
     if _says(error, _ONE_VALUE, ValueError):
-        return (
-            f"Its batch normalisation{line.replace(',', ' in')} gets one value per channel, of "
-            "which there is no spread: take batches of 3 images or more and at least 2 training "
-            "images, or give it maps of 2×2 or more."
+        if line is None:
+            return say(
+                "Its batch normalisation gets one value per channel, of which there is no spread: "
+                "take batches of 3 images or more and at least 2 training images, or give it maps "
+                "of 2×2 or more."
+            )
+        return say(
+            "Its batch normalisation in line {line} gets one value per channel, of which there is "
+            "no spread: take batches of 3 images or more and at least 2 training images, or give "
+            "it maps of 2×2 or more.",
+            line=line,
         )
     # An author's code may give a class any name.
-    name = cut(" ".join(visible(type(error).__name__).split()), LONGEST_NAME)
-    return f"It raised {name}{line}: {message_of(error)}."
+    name, reason = cut(on_one_line(type(error).__name__), LONGEST_NAME), message_of(error)
+    if line is None:
+        return say("It raised {name}: {reason}.", name=name, reason=reason)
+    return say("It raised {name}, line {line}: {reason}.", name=name, line=line, reason=reason)
 
 
 def explain_ours(error: BaseException) -> str:
     """Say in one sentence that the explorer itself failed, and where."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _ours(f.filename)]
-    where = f" in {_ours(frames[-1].filename)}, line {frames[-1].lineno}" if frames else ""
-    return (
-        f"The explorer itself failed, not a plugin: {type(error).__name__}{where}: "
-        f"{message_of(error)}. Please report it with the traceback."
+    name, reason = type(error).__name__, message_of(error)
+    if not frames:
+        return say(
+            "The explorer itself failed, not a plugin: {name}: {reason}. Please report it with the "
+            "traceback.",
+            name=name,
+            reason=reason,
+        )
+    return say(
+        "The explorer itself failed, not a plugin: {name} in {file}, line {line}: {reason}. Please "
+        "report it with the traceback.",
+        name=name,
+        file=_ours(frames[-1].filename),
+        line=frames[-1].lineno,
+        reason=reason,
     )
 
 
 def message_of(error: BaseException) -> str:
     """Return an error's message on one line, without the full stop at its end, and not too long."""
     try:
-        text = " ".join(visible(str(error)).split())
+        text = on_one_line(str(error))
     except Exception:  # the author's own class may fail even here
         text = ""
-    return cut(text, LONGEST_MESSAGE).rstrip(".") or "without a message"
+    return bare(cut(text, LONGEST_MESSAGE)) or say("without a message")
 
 
 def is_ours(error: BaseException, location: Path | None) -> bool:
@@ -172,8 +200,20 @@ def own_trace(error: BaseException, location: Path | None) -> str:
 
 
 def full_trace(error: BaseException) -> str:
-    """Return the traceback with all frames and causes; of a very long one, the end."""
-    return "".join(traceback.format_exception(error)).rstrip()[-LONGEST_TRACE:]
+    """Return the traceback with all frames and causes, in English; of a very long one, the end."""
+    trace = in_english("".join(traceback.format_exception(error)), error)
+    return trace.rstrip()[-LONGEST_TRACE:]
+
+
+def in_english(trace: str, error: BaseException | None) -> str:
+    """Return a traceback in which errors of ours say in English what they said in a language."""
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, ExplorerError) and isinstance(said := str(error), Sentence):
+            trace = trace.replace(said, english(said))
+        error = error.__cause__ or error.__context__
+    return trace
 
 
 def _says(

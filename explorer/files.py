@@ -6,6 +6,8 @@ import os
 import uuid
 from pathlib import Path
 
+from explorer.language import say
+
 
 def write_whole(file: Path, content: bytes) -> None:
     """Write a file, or replace it, in one piece; if that fails, nothing has changed.
@@ -24,7 +26,14 @@ def write_whole(file: Path, content: bytes) -> None:
 
 def why_not_written(file: Path, error: OSError) -> str:
     """Say in a sentence why a file cannot be written, and what to do."""
-    what = "name a file in an existing folder"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        what = "free some space, or name a file on another disk"
-    return f"{file} cannot be written ({error.strerror}); {what}."
+        return say(
+            "{file} cannot be written ({reason}); free some space, or name a file on another disk.",
+            file=file,
+            reason=error.strerror,
+        )
+    return say(
+        "{file} cannot be written ({reason}); name a file in an existing folder.",
+        file=file,
+        reason=error.strerror,
+    )

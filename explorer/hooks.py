@@ -1,4 +1,4 @@
-"""The three hooks by which plugins register what they offer."""
+"""The four hooks by which plugins register what they offer."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from explorer.lessons import Lesson
 
 PROJECT = "explorer"
-HOOKS = ("register_architectures", "register_datasets", "register_lessons")
+HOOKS = (
+    "register_architectures",
+    "register_datasets",
+    "register_lessons",
+    "register_translations",
+)
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -50,6 +55,13 @@ class RegisterLesson(Protocol):
 
     def __call__(self, lesson: "Lesson", /) -> None:
         """Offer `lesson`."""
+
+
+class RegisterTranslations(Protocol):
+    """The function that a plugin calls to register translations."""
+
+    def __call__(self, language: str, texts: Mapping[str, str], /) -> None:
+        """Offer `texts` in a language such as `zh-CN`: a translation for each English text."""
 
 
 def hookimpl(function: _F) -> _F:
@@ -117,5 +129,31 @@ def register_lessons(register: RegisterLesson) -> None:
         def register_lessons(register):
             texts = Path(__file__).parent / "texts"  # with en/gates.md
             register(Lesson("gates", texts=texts, parts=[Part(opened)]))
+        ```
+    """
+
+
+@_hookspec
+def register_translations(register: RegisterTranslations) -> None:
+    """Offer what the plugin says in another language, or several.
+
+    Called once, when the plugin is loaded. A text is as it is in the code, with or without its line
+    breaks: a paragraph of the docstring of a class or function that is registered, or the first one
+    of the file; the label (`use_skip` is "Use skip"), the explanation and the choices of an option;
+    the title of a data set, and the names of its classes; the title of a lesson's source. Who reads
+    the language is shown the translation; a text without one is shown as it is. If two plugins
+    translate the same text, the first that is loaded has it. The texts of lessons are files.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_translations(register):
+            register(
+                "zh-CN",
+                {
+                    "Two convolutions around a skip.": "两个卷积，外加一条跳跃连接。",
+                    "Channels of every block": "每个块的通道数",
+                },
+            )
         ```
     """

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from torch import Tensor
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 
 
 class OutputError(ExplorerError, TypeError):
@@ -27,7 +28,10 @@ def first_output(returned: object) -> Tensor:
     for tensor in tensors_in(returned):
         return tensor
     raise OutputError(
-        f"The network returns {type(returned).__name__} without a tensor where logits are expected."
+        say(
+            "The network returns {kind} without a tensor where logits are expected.",
+            kind=type(returned).__name__,
+        )
     )
 
 

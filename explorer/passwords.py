@@ -8,6 +8,7 @@ import re
 import secrets
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 
 SHORTEST = 12  # characters
 LONGEST = 1_000  # characters; more is only work for the server
@@ -33,11 +34,16 @@ def hash_password(password: str) -> str:
     """
     if len(password) < SHORTEST:
         raise PasswordError(
-            f"The password has {len(password)} characters; take at least {SHORTEST}, such as four "
-            "words."
+            say(
+                "The password has {number} characters; take at least {least}, such as four words.",
+                number=len(password),
+                least=SHORTEST,
+            )
         )
     if len(password) > LONGEST:
-        raise PasswordError(f"The password has over {LONGEST:,} characters; take a shorter one.")
+        raise PasswordError(
+            say("The password has over {most:,} characters; take a shorter one.", most=LONGEST)
+        )
     salt = secrets.token_bytes(_SALT_BYTES)
     made = _scrypt(password, salt, _N, _R, _P, _HASH_BYTES)
     return f"scrypt:{_N}:{_R}:{_P}:{_text(salt)}:{_text(made)}"
@@ -69,20 +75,24 @@ def _read(hashed: str) -> tuple[int, int, int, bytes, bytes]:
     found = _FORM.fullmatch(hashed)
     if not found:
         raise PasswordError(
-            "It is no hash of a password; `explorer hash-password` prints the line to be used."
+            say("It is no hash of a password; `explorer hash-password` prints the line to be used.")
         )
     n, r, p = map(int, found.groups()[:3])
     if n < 2 or n & (n - 1) or not r or not p or 128 * n * r * p > _MOST_MEMORY:
         raise PasswordError(
-            "The numbers in the hash of the password are out of range; `explorer hash-password` "
-            "prints the line to be used."
+            say(
+                "The numbers in the hash of the password are out of range; `explorer "
+                "hash-password` prints the line to be used."
+            )
         )
     try:
         return n, r, p, _bytes(found[4]), _bytes(found[5])
     except (binascii.Error, ValueError):
         raise PasswordError(
-            "The hash of the password is cut off; `explorer hash-password` prints the line to be "
-            "used."
+            say(
+                "The hash of the password is cut off; `explorer hash-password` prints the line to "
+                "be used."
+            )
         ) from None
 
 

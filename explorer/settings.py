@@ -23,9 +23,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from explorer.errors import ExplorerError
+from explorer.language import bare, later, listed, say, small
 from explorer.passwords import demand_hash
 from explorer.text import cut, suggest
 
@@ -69,20 +71,22 @@ def _origin_of_page(text: str) -> str:
     )
     text = text.lower().rstrip("/")
     if not re.fullmatch(form, text):
-        raise ValueError("Each origin should be like https://example.org, without a path")
+        raise ValueError(say("Each origin should be like https://example.org, without a path"))
     return text
 
 
 def _address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("It should be like https://example.org/explorer")
+        raise ValueError(say("It should be like https://example.org/explorer"))
     return text.rstrip("/")
 
 
 def _secret(text: str) -> str:
     if len(text) < SHORTEST_SECRET:
-        raise ValueError(f"It should have at least {SHORTEST_SECRET} random characters")
+        raise ValueError(
+            say("It should have at least {number} random characters", number=SHORTEST_SECRET)
+        )
     return text
 
 
@@ -147,9 +151,27 @@ def _limit(group: str, help: str, home: Any = None, hosted: Any = _SAME, unit: s
     return _setting(group, help, home, hosted, unit=unit, is_limit=True)
 
 
-_RUN, _QUEUE, _LOOK = "What a run may take", "What waits and what is kept", "Plugins and questions"
-_PICTURES, _OFFERED = "Pictures from visitors", "What is offered"
-_PEOPLE, _SERVER = "Who is who", "The app itself"
+_RUN, _QUEUE = later("What a run may take"), later("What waits and what is kept")
+_LOOK, _PICTURES = later("Plugins and questions"), later("Pictures from visitors")
+_OFFERED, _PEOPLE = later("What is offered"), later("Who is who")
+_SERVER = later("The app itself")
+_UNITS: Mapping[str, str] = {
+    "": "{number:,.15g}",
+    "seconds": later("{number:,.15g} seconds"),
+    "MB": later("{number:,.15g} MB"),
+    "bytes": later("{number:,.15g} bytes"),
+}
+
+# What pydantic says of each kind of error, within a sentence.
+_REASONS: Mapping[str, str] = {
+    "bool_parsing": later("input should be a valid boolean, unable to interpret input"),
+    "int_parsing": later("input should be a valid integer, unable to parse string as an integer"),
+    "float_parsing": later("input should be a valid number, unable to parse string as a number"),
+    "finite_number": later("input should be a finite number"),
+    "greater_than": later("input should be greater than {gt:g}"),
+    "greater_than_equal": later("input should be greater than or equal to {ge:g}"),
+    "less_than_equal": later("input should be less than or equal to {le:g}"),
+}
 
 
 class Settings(BaseSettings):
@@ -162,150 +184,170 @@ class Settings(BaseSettings):
 
     hosted: bool = _setting(
         _SERVER,
-        "Whether the app is for others: then each limit has its hosted default, and who opens the "
-        "app is a visitor, not its operator.",
+        later(
+            "Whether the app is for others: then each limit has its hosted default, and who opens "
+            "the app is a visitor, not its operator."
+        ),
         home=False,
     )
     database_url: str = _setting(
         _SERVER,
-        "Where runs are kept, as a SQLAlchemy URL.",
+        later("Where runs are kept, as a SQLAlchemy URL."),
         made=(
             lambda: f"sqlite:///{data_folder() / 'runs.sqlite'}",
-            "an SQLite file in the user's data folder",
+            later("an SQLite file in the user's data folder"),
         ),
     )
     cache: Path = _setting(
         _SERVER,
-        "The folder of the decoded data sets.",
-        made=(lambda: Path(platformdirs.user_cache_dir(_NAME)), "the user's cache folder"),
+        later("The folder of the decoded data sets."),
+        made=(lambda: Path(platformdirs.user_cache_dir(_NAME)), later("the user's cache folder")),
     )
     plugins: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)] = _setting(
-        _SERVER, "Folders with more plugins, separated as in `PATH`.", home=()
+        _SERVER, later("Folders with more plugins, separated as in `PATH`."), home=()
     )
     workers: int = _setting(
         _SERVER,
-        "How many runs are trained at once; they share the cores.",
+        later("How many runs are trained at once; they share the cores."),
         home=1,
         ge=1,
         le=64,
     )
     stop_grace: float = _setting(
         _SERVER,
-        "How long a run has to stop by itself before its process is killed.",
+        later("How long a run has to stop by itself before its process is killed."),
         home=10.0,
         unit="seconds",
         gt=0,
         allow_inf_nan=False,
     )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = _setting(
-        _SERVER, "How serious a message must be to enter the log.", home="info"
+        _SERVER, later("How serious a message must be to enter the log."), home="info"
     )
     log_format: Literal["text", "json"] = _setting(
-        _SERVER, "How the log is written: as text, or a JSON object a line.", home="text"
+        _SERVER, later("How the log is written: as text, or a JSON object a line."), home="text"
     )
     public_url: Annotated[str | None, AfterValidator(lambda url: url and _address(url))] = _setting(
-        _SERVER, "The address under which visitors reach the app."
+        _SERVER, later("The address under which visitors reach the app.")
     )
-    lessons: Path | None = _setting(_SERVER, "The folder of the files of lessons.")
+    lessons: Path | None = _setting(_SERVER, later("The folder of the files of lessons."))
     frame_origins: _Origins = _setting(
         _SERVER,
-        "Origins of pages that may show the app in a frame, separated by commas; without any, only "
-        "the app itself.",
+        later(
+            "Origins of pages that may show the app in a frame, separated by commas; without any, "
+            "only the app itself."
+        ),
         home=(),
     )
 
-    max_epochs: _Whole = _limit(_RUN, "Epochs of a run.", hosted=10)
+    max_epochs: _Whole = _limit(_RUN, later("Epochs of a run."), hosted=10)
     max_image_epochs: _Whole = _limit(
-        _RUN, "Images that a run trains on, times its epochs.", hosted=600_000
+        _RUN, later("Images that a run trains on, times its epochs."), hosted=600_000
     )
     time_limit: _Number = _limit(
-        _RUN, "How long a run may take.", home=4 * 3600.0, hosted=15 * 60.0, unit="seconds"
+        _RUN, later("How long a run may take."), home=4 * 3600.0, hosted=15 * 60.0, unit="seconds"
     )
-    max_parameters: _Whole = _limit(_RUN, "Parameters of a network.", hosted=5_000_000)
-    max_macs: _Whole = _limit(_RUN, "Multiply-adds of a network for one image.", hosted=300_000_000)
+    max_parameters: _Whole = _limit(_RUN, later("Parameters of a network."), hosted=5_000_000)
+    max_macs: _Whole = _limit(
+        _RUN, later("Multiply-adds of a network for one image."), hosted=300_000_000
+    )
     run_memory: _Whole = _limit(
-        _RUN, "Memory that a run may take at its peak.", hosted=1500, unit="MB"
+        _RUN, later("Memory that a run may take at its peak."), hosted=1500, unit="MB"
     )
     log_bytes: _Whole = _limit(
-        _RUN, "How much of what a run prints is kept.", home=64 * 1024, unit="bytes"
+        _RUN, later("How much of what a run prints is kept."), home=64 * 1024, unit="bytes"
     )
 
     queue_per_visitor: _Whole = _limit(
-        _QUEUE, "Runs of one visitor that wait or are trained.", hosted=3
+        _QUEUE, later("Runs of one visitor that wait or are trained."), hosted=3
     )
-    queue_total: _Whole = _limit(_QUEUE, "Runs of all visitors that wait.", hosted=60)
+    queue_total: _Whole = _limit(_QUEUE, later("Runs of all visitors that wait."), hosted=60)
     runs_disk: _Whole = _limit(
         _QUEUE,
-        "Space for all runs; beyond it, the oldest that nobody pinned are forgotten.",
+        later("Space for all runs; beyond it, the oldest that nobody pinned are forgotten."),
         hosted=2000,
         unit="MB",
     )
     pins_per_visitor: _Whole = _limit(
-        _QUEUE, "Runs that are pinned since one visitor copied a link to them.", hosted=20
+        _QUEUE, later("Runs that are pinned since one visitor copied a link to them."), hosted=20
     )
     pins_disk: _Whole = _limit(
-        _QUEUE, "Space for all runs that are pinned so.", hosted=1000, unit="MB"
+        _QUEUE, later("Space for all runs that are pinned so."), hosted=1000, unit="MB"
     )
 
     load_time: _Number = _limit(
-        _LOOK, "How long the plugins may take to load.", home=60.0, hosted=30.0, unit="seconds"
+        _LOOK,
+        later("How long the plugins may take to load."),
+        home=60.0,
+        hosted=30.0,
+        unit="seconds",
     )
     load_memory: _Whole = _limit(
-        _LOOK, "Memory that loading plugins may take.", home=4000, hosted=1500, unit="MB"
+        _LOOK, later("Memory that loading plugins may take."), home=4000, hosted=1500, unit="MB"
     )
     inspect_time: _Number = _limit(
         _LOOK,
-        "How long one question on *Look inside* may take.",
+        later("How long one question on *Look inside* may take."),
         home=60.0,
         hosted=20.0,
         unit="seconds",
     )
 
     upload_bytes: _Whole = _limit(
-        _PICTURES, "The size of an uploaded file.", home=20_000_000, hosted=5_000_000, unit="bytes"
+        _PICTURES,
+        later("The size of an uploaded file."),
+        home=20_000_000,
+        hosted=5_000_000,
+        unit="bytes",
     )
     upload_pixels: _Whole = _limit(
         _PICTURES,
-        "The pixels of an uploaded picture.",
+        later("The pixels of an uploaded picture."),
         home=50_000_000,
         hosted=12_000_000,
     )
-    uploads_per_minute: _Whole = _limit(_PICTURES, "Uploads of one visitor.", hosted=12)
+    uploads_per_minute: _Whole = _limit(_PICTURES, later("Uploads of one visitor."), hosted=12)
 
     offered_plugins: _Names = _setting(
-        _OFFERED, "Names of the plugins, separated by commas; without any, all.", home=()
+        _OFFERED, later("Names of the plugins, separated by commas; without any, all."), home=()
     )
     offered_datasets: _Names = _setting(
-        _OFFERED, "Names of the data sets, separated by commas; without any, all.", home=()
+        _OFFERED, later("Names of the data sets, separated by commas; without any, all."), home=()
     )
     offered_pages: _Names = _setting(
         _OFFERED,
-        "Names of the pages (why, train, inside, runs, plugins), separated by commas; without any, "
-        "all.",
+        later(
+            "Names of the pages (why, train, inside, runs, plugins, glossary), separated by "
+            "commas; without any, all."
+        ),
         home=(),
     )
     offered_recipes: _Names = _setting(
-        _OFFERED, "Names of the recipes, separated by commas; without any, all.", home=()
+        _OFFERED, later("Names of the recipes, separated by commas; without any, all."), home=()
     )
 
     secret_key: _Secret = _setting(
         _PEOPLE,
-        "Signs the cookies; whoever changes it makes all visitors new ones.",
+        later("Signs the cookies; whoever changes it makes all visitors new ones."),
         is_secret=True,
-        made=(lambda: None, "made once, and kept in the user's data folder"),
+        made=(lambda: None, later("made once, and kept in the user's data folder")),
     )
     operator_password_hash: Annotated[
         str | None, AfterValidator(lambda text: text and demand_hash(text))
     ] = _setting(
-        _PEOPLE, "What `explorer hash-password` prints for the operator's password.", is_secret=True
+        _PEOPLE,
+        later("What `explorer hash-password` prints for the operator's password."),
+        is_secret=True,
     )
     operator_emails: _Names = _setting(
         _PEOPLE,
-        "Who is the operator where people sign in by OpenID, separated by commas.",
+        later("Who is the operator where people sign in by OpenID, separated by commas."),
         home=(),
     )
     metrics_token: _Secret = _setting(
-        _PEOPLE, "The bearer token with which `/metrics` is read from elsewhere.", is_secret=True
+        _PEOPLE,
+        later("The bearer token with which `/metrics` is read from elsewhere."),
+        is_secret=True,
     )
 
     @model_validator(mode="before")
@@ -335,17 +377,42 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
-        extra = _extra(Settings.model_fields[name])
-        words = first["msg"].removeprefix("Value error, ").rstrip(".")
-        words = words[:1].lower() + words[1:]
+        field = str(first["loc"][0])
+        extra = _extra(Settings.model_fields[field])
+        name, reason, given = PREFIX + field.upper(), _reason(first), first["input"]
+        if extra.is_secret:
+            raise SettingsError(
+                say("The setting {name} cannot be used: {reason}.", name=name, reason=reason)
+            ) from error
         if extra.is_limit:
-            words += ", or `none` for no limit"
-        if not extra.is_secret:
-            words += f", not {_repeated(name, first['input'])}"
+            raise SettingsError(
+                say(
+                    "The setting {name} cannot be used: {reason}, or `none` for no limit, not "
+                    "{given}.",
+                    name=name,
+                    reason=reason,
+                    given=_repeated(field, given),
+                )
+            ) from error
         raise SettingsError(
-            f"The setting {PREFIX}{name.upper()} cannot be used: {words}."
+            say(
+                "The setting {name} cannot be used: {reason}, not {given}.",
+                name=name,
+                reason=reason,
+                given=_repeated(field, given),
+            )
         ) from error
+
+
+def _reason(error: ErrorDetails) -> str:
+    """Say, within a sentence, what is wrong with a value."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "value_error":
+        return small(bare(str(context["error"])))
+    if kind == "literal_error":
+        known = re.findall("'[^']*'", context["expected"])
+        return say("input should be {known}", known=listed(known, say(" or ")))
+    return say(_REASONS[kind], **context) if kind in _REASONS else small(bare(error["msg"]))
 
 
 class Row(NamedTuple):
@@ -374,9 +441,9 @@ def rows(settings: Settings, environment: Mapping[str, str] | None = None) -> li
 
     def origin(name: str, extra: _Extra) -> Origin:
         if PREFIX + name.upper() in given:
-            return "environment"
+            return later("environment")
         is_hosted = settings.hosted and extra.hosted is not _SAME
-        return "hosted default" if is_hosted else "default"
+        return later("hosted default") if is_hosted else later("default")
 
     plain = settings.model_dump(mode="json")
     plain["database_url"] = masked(settings.database_url)
@@ -384,8 +451,9 @@ def rows(settings: Settings, environment: Mapping[str, str] | None = None) -> li
     def row(name: str, extra: _Extra) -> Row:
         value = plain[name]
         if extra.is_secret:
-            value = "set, and not shown" if value else extra.shown or None
-        return Row(PREFIX + name.upper(), value, _text(value, extra), origin(name, extra))
+            value = later("set, and not shown") if value else extra.shown or None
+        text = say(value) if extra.is_secret and value else _text(value, extra)
+        return Row(PREFIX + name.upper(), value, text, origin(name, extra))
 
     return [row(name, extra) for name, extra in _table()]
 
@@ -395,7 +463,11 @@ def unknown(environment: Mapping[str, str] | None = None) -> list[str]:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     names = os.environ if environment is None else environment
     return [
-        f"{name} is no setting; {suggest(name.upper(), known)}"
+        say(
+            "{name} is no setting; {suggestion}",
+            name=name,
+            suggestion=suggest(name.upper(), known),
+        )
         for name in sorted(names)
         if name.upper().startswith(PREFIX) and name.upper() not in known
     ]
@@ -406,21 +478,23 @@ def tables() -> str:
     groups: dict[str, list[str]] = {}
     for name, extra in _table():
         field = Settings.model_fields[name]
-        home = extra.shown or _text(field.default, extra)
+        home = say(extra.shown) or _text(field.default, extra)
         hosted = home if extra.hosted is _SAME else _text(extra.hosted, extra)
-        row = f"| `{PREFIX}{name.upper()}` | {home} | {hosted} | {field.description} |"
+        what = say(str(field.description))
+        row = f"| `{PREFIX}{name.upper()}` | {home} | {hosted} | {what} |"
         groups.setdefault(extra.group, []).append(row)
-    head = ["| variable | at home | hosted | what it is |", "| --- | --- | --- | --- |"]
+    head = [say("| variable | at home | hosted | what it is |"), "| --- | --- | --- | --- |"]
     return "\n\n".join(
-        "\n".join([f"### {group}", "", *head, *lines]) for group, lines in groups.items()
+        "\n".join([f"### {say(group)}", "", *head, *lines]) for group, lines in groups.items()
     )
 
 
 def masked(text: str) -> str:
     """Return the URL of a database, or a sentence that names one, without its password."""
-    text = re.sub(r"//([^:/@ ]*):[^ ]*@", r"//\1:***@", text)
+    shown = re.sub(r"//([^:/@ ]*):[^ ]*@", r"//\1:***@", text)
     secret = r"(?i)([?&][^=&\s]*(?:pass|pwd|secret|token)[^=&\s]*=)[^&\s,;]*"
-    return re.sub(secret, r"\1***", text)
+    shown = re.sub(secret, r"\1***", shown)
+    return text if shown == text else shown  # a sentence stays one that can be said again
 
 
 def _table() -> Iterator[tuple[str, _Extra]]:
@@ -436,15 +510,15 @@ def _extra(field: FieldInfo) -> _Extra:
 
 def _text(value: Any, extra: _Extra) -> str:
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return say("on") if value else say("off")
     if value in (None, (), []):
         if extra.group == _OFFERED:
-            return "all"
-        return "no limit" if extra.is_limit else "none"
+            return say("all")
+        return say("no limit") if extra.is_limit else say("none")
     if isinstance(value, tuple | list):
         return ", ".join(map(str, value))
     if isinstance(value, int | float):
-        return f"{value:,.15g} {extra.unit}".rstrip()
+        return say(_UNITS[extra.unit], number=value)
     return str(value)
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from explorer.language import say
+
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
@@ -26,4 +28,9 @@ class ImageSpec:
         return self.channels, self.size, self.size
 
     def __str__(self) -> str:
-        return f"{self.channels}×{self.size}×{self.size}, {self.num_classes} classes"
+        return say(
+            "{channels}×{size}×{size}, {classes} classes",
+            channels=self.channels,
+            size=self.size,
+            classes=self.num_classes,
+        )

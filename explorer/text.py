@@ -5,7 +5,15 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from datetime import date
 
+from explorer.language import later, listed, plural, say
+
+_MONTHS = (
+    *(later("January"), later("February"), later("March"), later("April"), later("May")),
+    *(later("June"), later("July"), later("August"), later("September"), later("October")),
+    *(later("November"), later("December")),
+)
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -13,10 +21,10 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about an unknown `name`: what was meant, or what there is."""
     names = list(known)
     if close := difflib.get_close_matches(name, names, n=1):
-        return f"did you mean {close[0]!r}?"
+        return say("did you mean {name!r}?", name=close[0])
     if not names:
-        return "there is none."
-    return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
+        return say("there is none.")
+    return plural("there is {names}.", "there are {names}.", len(names), names=listed(names, ","))
 
 
 def dimensions(shape: Sequence[int]) -> str:
@@ -26,7 +34,9 @@ def dimensions(shape: Sequence[int]) -> str:
 
 def percent(share: float) -> str:
     """Write a probability, 0–1, in percent; never as 100 %, since a softmax never gives 1."""
-    return f"{100 * share:.1f} %" if share < 0.9995 else ">99.9 %"
+    if share < 0.9995:
+        return say("{number:.1f} %", number=100 * share)
+    return say(">{number:.1f} %", number=99.9)
 
 
 def significant(value: float, digits: int = 2) -> str:
@@ -40,8 +50,8 @@ def significant(value: float, digits: int = 2) -> str:
 def thousands(number: int) -> str:
     """Write a large number with three digits: `1.41 M`, `23 k`."""
     if number >= 1e6:
-        return f"{number / 1e6:.3g} M"
-    return f"{number / 1e3:.3g} k" if number >= 1e3 else str(number)
+        return say("{number:.3g} M", number=number / 1e6)
+    return say("{number:.3g} k", number=number / 1e3) if number >= 1e3 else str(number)
 
 
 def signed(value: float, places: int) -> str:
@@ -50,9 +60,21 @@ def signed(value: float, places: int) -> str:
     return text.replace("-", "−") if float(text) else text[1:]
 
 
+def date_words(day: date) -> str:
+    """Write a date: `5 March 2026`."""
+    month = say(_MONTHS[day.month - 1])
+    return say("{day} {month} {year}", day=day.day, month=month, year=day.year)
+
+
 def cut(text: str, room: int) -> str:
     """Shorten `text` to `room` characters, the last of them an ellipsis."""
     return text if len(text) <= room else text[: max(1, room - 1)] + "…"
+
+
+def on_one_line(text: str) -> str:
+    """Return a text on one line as `visible` does; a `Sentence` that needs no change stays one."""
+    line = " ".join(visible(text).split())
+    return text if line == text else line
 
 
 def visible(text: str) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import explorer
+from explorer import language
 from explorer.data.cache import _read as read_arrays
 from explorer.data.mnist import MNIST
 from explorer.errors import (
@@ -27,6 +28,7 @@ from explorer.errors import (
 )
 from explorer.inspection.outline import outline
 from explorer.inspection.tracing import trace
+from explorer.language import Sentence, current, say, sentences, speaking
 from explorer.plugin.constructor import Constructor, read
 from explorer.plugin.registry import discover, load
 from explorer.plugin.sources import Source
@@ -299,6 +301,36 @@ def test_a_message_is_one_line_without_a_full_stop_and_of_a_bounded_length():
     assert message_of(ValueError()) == "without a message"
     assert message_of(ValueError(".")) == "without a message"
     assert len(message_of(ValueError("long " * 10_000))) <= 1_000
+
+
+def test_an_explanation_can_be_said_again(monkeypatch):
+    other = {"width must be {what}.": "breite: {what}。"}
+    monkeypatch.setattr(
+        sentences,
+        "translated",
+        lambda _, own: own if current() == "en" else other.get(own, own),
+    )
+    error = ExplorerError(say("width must be {what}.", what="even"))
+    explained, message = explain(error, None), message_of(error)
+    assert type(explained) is type(message) is Sentence
+    assert (explained, message) == ("Width must be even.", "width must be even")
+    with speaking("zh-CN"):
+        assert language.again(explained) == "Breite: even。"
+        assert language.again(message) == "breite: even"
+
+
+def test_a_traceback_is_english_whatever_is_spoken(monkeypatch):
+    monkeypatch.setattr(sentences, "translated", lambda _, message: f"{current()[:2]} {message}")
+    with speaking("zh-CN"):
+        try:
+            try:
+                raise ExplorerError(say("not this"))
+            except ExplorerError as error:
+                raise ValueError("nor that") from error
+        except ValueError as error:
+            trace = full_trace(error)
+    assert "ExplorerError: en not this" in trace
+    assert trace.endswith("ValueError: nor that")
 
 
 def test_an_error_whose_text_fails_is_explained_all_the_same():

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from explorer import logs
+from explorer import language, logs
+from explorer.errors import ExplorerError
+from explorer.language import say, sentences, speaking
 from explorer.settings import SettingsError, read_settings
 
 LOG = logging.getLogger("explorer.somewhere")
@@ -71,6 +73,28 @@ def test_a_traceback_is_one_text_within_the_object(capsys):
     assert line["message"] == "It failed"
     assert line["exception"].startswith("Traceback (most recent call last):\n")
     assert line["exception"].endswith("ValueError: no\nsuch")
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_the_log_is_english_whatever_is_spoken(capsys, monkeypatch, format):
+    logs.start("info", format)
+    monkeypatch.setattr(sentences, "translated", lambda _, own: f"{language.current()}: {own}")
+    with speaking("zh-CN"):
+        error = ExplorerError(say("It is {what}.", what="broken"))
+        assert str(error) == "zh-CN: It is broken."
+        LOG.error("No: %s", error)
+        try:
+            try:
+                raise error
+            except ExplorerError as first:
+                raise ExplorerError(say("Nor this.")) from first
+        except ExplorerError:
+            LOG.exception("It failed")
+    written = capsys.readouterr().err
+    assert "No: en: It is broken." in written
+    assert "ExplorerError: en: It is broken." in written
+    assert "ExplorerError: en: Nor this." in written
+    assert "zh-CN" not in written
 
 
 def test_the_format_is_a_setting(monkeypatch):

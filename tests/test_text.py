@@ -1,12 +1,14 @@
 """Wording that several rooms share."""
 
 import math
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.text import signed, significant, thousands
+from explorer.language import Sentence, say
+from explorer.text import date_words, on_one_line, signed, significant, suggest, thousands
 
 PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
@@ -53,3 +55,27 @@ def test_a_large_number_has_three_digits(number, text):
 def test_a_minus_is_no_hyphen():
     assert significant(-0.5) == "−0.5"
     assert significant(-3e-9) == "−3×10⁻⁹"
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "end"),
+    [
+        ("widht", ["width", "depth"], "did you mean 'width'?"),
+        ("x", ["width", "depth", "seed"], "there are width, depth, seed."),
+        ("x", ["width"], "there is width."),
+        ("x", [], "there is none."),
+    ],
+)
+def test_what_was_meant_is_suggested_or_what_there_is_named(name, known, end):
+    assert suggest(name, known) == end
+
+
+def test_a_date_is_written_with_its_month_in_words():
+    assert date_words(date(2026, 3, 5)) == "5 March 2026"
+    assert date_words(date(2025, 12, 31)) == "31 December 2025"
+
+
+def test_a_sentence_on_one_line_stays_one_that_can_be_said_again():
+    assert on_one_line("two\n lines\x00") == "two lines�"
+    assert type(on_one_line(say("one line"))) is Sentence
+    assert type(on_one_line(say("{x} line", x="one\n"))) is str

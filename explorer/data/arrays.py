@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from explorer.data.dataset import DataSetError
 from explorer.data.tones import ToneError, Tones, extremes, tones
+from explorer.language import say
 from explorer.spec import ImageSpec
 
 _AT_ONCE = 1000  # images, since scaling takes eight times their memory
@@ -28,20 +29,28 @@ def as_bytes(
     for images, which in zip((train, test), ("training", "test"), strict=True):
         if images.dtype.kind not in "buif":
             raise DataSetError(
-                f"Its {which} images are {images.dtype}; make them uint8, from 0 to 255, as one "
-                "array in which all images have one size."
+                say(
+                    "Its {images} are {type}; make them uint8, from 0 to 255, as one array in "
+                    "which all images have one size.",
+                    images=images_of(which),
+                    type=images.dtype,
+                )
             )
     if train.dtype != test.dtype:
         raise DataSetError(
-            f"Its training images are {train.dtype} and its test images {test.dtype}; give both in "
-            "one type and on one scale."
+            say(
+                "Its training images are {train} and its test images {test}; give both in one type "
+                "and on one scale.",
+                train=train.dtype,
+                test=test.dtype,
+            )
         )
     if train.dtype == np.uint8 or not train.size or not test.size:
         return train.astype(np.uint8, copy=False), test.astype(np.uint8, copy=False)
     try:
         lowest, highest = zip(extremes(train), extremes(test), strict=True)
     except ToneError as error:
-        raise DataSetError(f"Its images cannot be used: {error}") from error
+        raise DataSetError(say("Its images cannot be used: {reason}", reason=error)) from error
     found = tones(min(lowest), max(highest), is_float=train.dtype.kind == "f")
     return _in_bytes(train, found), _in_bytes(test, found)
 
@@ -73,9 +82,13 @@ def as_square(images: NDArray[np.uint8], spec: ImageSpec, which: str) -> NDArray
     elif images.ndim == 4 and shape[1:] != wanted:
         images = images.transpose(0, 3, 1, 2)
     if images.shape[1:] != wanted:
-        sizes = ", ".join(map(str, wanted))
         raise DataSetError(
-            f"Its {which} images have the shape {shape}, but (N, {sizes}) is expected."
+            say(
+                "Its {images} have the shape {shape}, but (N, {sizes}) is expected.",
+                images=images_of(which),
+                shape=shape,
+                sizes=", ".join(map(str, wanted)),
+            )
         )
     return np.ascontiguousarray(images)
 
@@ -91,27 +104,52 @@ def as_numbers(labels: NDArray[Any], which: str) -> NDArray[np.int64]:
         DataSetError: They are neither.
     """
     if labels.dtype.kind not in "buif":
-        kind = "texts" if labels.dtype.kind in "US" else str(labels.dtype)
         raise DataSetError(
-            f"Its {which} labels are {kind}; number the classes from 0, and name them in classes."
+            say(
+                "Its {labels} are {kind}; number the classes from 0, and name them in classes.",
+                labels=labels_of(which),
+                kind=say("texts") if labels.dtype.kind in "US" else str(labels.dtype),
+            )
         )
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     elif labels.ndim == 2 and labels.shape[1] > 1:
         if not (((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()):
             raise DataSetError(
-                f"Its {which} labels have {labels.shape[1]} columns, but not one 1 and else 0 in "
-                "each row; give one number for each image."
+                say(
+                    "Its {labels} have {columns} columns, but not one 1 and else 0 in each row; "
+                    "give one number for each image.",
+                    labels=labels_of(which),
+                    columns=labels.shape[1],
+                )
             )
         labels = labels.argmax(axis=1)
     if labels.ndim != 1:
         raise DataSetError(
-            f"Its {which} labels have the shape {labels.shape}; give one number for each image, "
-            "(N,)."
+            say(
+                "Its {labels} have the shape {shape}; give one number for each image, (N,).",
+                labels=labels_of(which),
+                shape=labels.shape,
+            )
         )
     if (
         labels.dtype.kind == "f"
         and not ((np.abs(labels) < _EXACT) & (labels == labels.round())).all()
     ):
-        raise DataSetError(f"Its {which} labels are not whole numbers; number the classes from 0.")
+        raise DataSetError(
+            say(
+                "Its {labels} are not whole numbers; number the classes from 0.",
+                labels=labels_of(which),
+            )
+        )
     return labels.astype(np.int64)
+
+
+def images_of(which: str) -> str:
+    """Say which images: `training` or `test`."""
+    return say("training images") if which == "training" else say("test images")
+
+
+def labels_of(which: str) -> str:
+    """Say which labels: `training` or `test`."""
+    return say("training labels") if which == "training" else say("test labels")

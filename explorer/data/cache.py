@@ -20,11 +20,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.data.arrays import as_bytes, as_numbers, as_square
+from explorer.data.arrays import as_bytes, as_numbers, as_square, images_of, labels_of
 from explorer.data.dataset import DataSet, DataSetError, digest
 from explorer.data.downloads import request_timeout
 from explorer.errors import ExplorerError, explain
+from explorer.language import author, bare, english, say
 from explorer.spec import ImageSpec
+from explorer.text import on_one_line
 
 DOWNLOAD_SECONDS = 30.0  # without an answer
 
@@ -78,8 +80,12 @@ def load_arrays(dataset: DataSet, cache: Path) -> Arrays:
             _log.warning("%s is damaged, or of another version; it is made again", home)
         _fill(dataset, cache)
     raise DataError(
-        f"{dataset.title} was written to the cache folder {cache}, but cannot be read again as it "
-        "was written; name another folder in EXPLORER_CACHE."
+        say(
+            "{title} was written to the cache folder {folder}, but cannot be read again as it was "
+            "written; name another folder in EXPLORER_CACHE.",
+            title=author(dataset.title),
+            folder=cache,
+        )
     )
 
 
@@ -90,7 +96,7 @@ def read_uncached(dataset: DataSet) -> Arrays:
         DataError: It cannot be downloaded or read, or its arrays are not as it describes them.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        return _read(dataset, Path(scratch), "")
+        return _read(dataset, Path(scratch))
 
 
 def is_cached(dataset: DataSet, cache: Path) -> bool:
@@ -155,7 +161,7 @@ def _homes(dataset: DataSet, cache: Path) -> list[Path]:
 
 def _name(dataset: DataSet) -> str:
     """Return a name with all that decides a data set's arrays."""
-    state = digest(dataset.version or "", str(dataset.images), dataset.url)
+    state = digest(dataset.version or "", english(dataset.images), dataset.url)
     return f"{dataset.name}-{state}"
 
 
@@ -215,14 +221,18 @@ def _fill(dataset: DataSet, cache: Path) -> None:
             raw, ready = Path(scratch, "raw"), Path(scratch, "ready")
             raw.mkdir()
             ready.mkdir()
-            _write(dataset, raw, ready, f" Nothing was kept in the cache folder {cache}.")
+            _write(dataset, raw, ready, cache)
             home = _place(ready, dataset, cache)
         _delete_earlier(dataset, cache, home)
     except OSError as error:
         raise DataError(
-            f"{dataset.title} could not be written to the cache folder {cache} "
-            f"({_cause(error)}); make room there or make it writable, or name another folder in "
-            "EXPLORER_CACHE."
+            say(
+                "{title} could not be written to the cache folder {folder} ({cause}); make room "
+                "there or make it writable, or name another folder in EXPLORER_CACHE.",
+                title=author(dataset.title),
+                folder=cache,
+                cause=_cause(error),
+            )
         ) from error
 
 
@@ -243,12 +253,16 @@ def _place(ready: Path, dataset: DataSet, cache: Path) -> Path:
     raise failure
 
 
-def _write(dataset: DataSet, raw: Path, ready: Path, kept: str) -> None:
-    arrays = _read(dataset, raw, kept)
+def _write(dataset: DataSet, raw: Path, ready: Path, cache: Path) -> None:
+    arrays = _read(dataset, raw, cache)
     if dataset.has_changed:  # these would be kept as the arrays of the earlier files
         raise DataError(
-            f"The files of {dataset.title} have changed since its plugin was loaded; reload the "
-            f"plugins and try again.{kept}"
+            say(
+                "The files of {title} have changed since its plugin was loaded; reload the plugins "
+                "and try again. Nothing was kept in the cache folder {folder}.",
+                title=author(dataset.title),
+                folder=cache,
+            )
         )
     for part in _PARTS:
         np.save(ready / f"{part}.npy", getattr(arrays, part))
@@ -266,20 +280,47 @@ def _delete_earlier(dataset: DataSet, cache: Path, home: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(dataset: DataSet, folder: Path, kept: str) -> Arrays:
+def _read(dataset: DataSet, folder: Path, cache: Path | None = None) -> Arrays:
+    """Read the arrays, in an empty folder; `cache` is where they would be kept."""
+    title = author(dataset.title)
     try:
         with request_timeout(DOWNLOAD_SECONDS):
             arrays = dataset.read(folder)
         return _check(dataset, arrays)
     except (Exception, SystemExit) as error:  # an author's code may raise anything
         if dataset.needs_download and not isinstance(error, DataSetError):
+            values = {"title": title, "url": dataset.url, "cause": _cause(error)}
+            if cache is None:
+                raise DataError(
+                    say(
+                        "{title} could not be downloaded from {url} ({cause}). Check the network "
+                        "and try again, or choose a data set that needs none.",
+                        **values,
+                    )
+                ) from error
             raise DataError(
-                f"{dataset.title} could not be downloaded from {dataset.url} "
-                f"({_cause(error)}).{kept} Check the network and try again, or choose a data set "
-                "that needs none."
+                say(
+                    "{title} could not be downloaded from {url} ({cause}). Nothing was kept in the "
+                    "cache folder {folder}. Check the network and try again, or choose a data set "
+                    "that needs none.",
+                    **values,
+                    folder=cache,
+                )
             ) from error
-        sentence = explain(error, dataset.location)
-        raise DataError(f"{dataset.title} could not be read: {sentence}{kept}") from error
+        reason = explain(error, dataset.location)
+        if cache is None:
+            raise DataError(
+                say("{title} could not be read: {reason}", title=title, reason=reason)
+            ) from error
+        raise DataError(
+            say(
+                "{title} could not be read: {reason} Nothing was kept in the cache folder "
+                "{folder}.",
+                title=title,
+                reason=reason,
+                folder=cache,
+            )
+        ) from error
 
 
 def _check(dataset: DataSet, arrays: Any) -> Arrays:
@@ -292,8 +333,10 @@ def _check(dataset: DataSet, arrays: Any) -> Arrays:
         train_images, train_labels, test_images, test_labels = arrays
     except (TypeError, ValueError):
         raise DataSetError(
-            "The function read must return four arrays: training images, training labels, test "
-            "images and test labels."
+            say(
+                "The function read must return four arrays: training images, training labels, test "
+                "images and test labels."
+            )
         ) from None
     # Here, since what an author's own class raises is the author's fault.
     given = [np.asarray(array) for array in (train_images, test_images, train_labels, test_labels)]
@@ -312,21 +355,33 @@ def _check_part(
     labels = as_numbers(given_labels, which)
     if len(labels) != len(images) or not len(labels):
         raise DataSetError(
-            f"It has {len(images)} {which} images and labels of the shape {given_labels.shape}, "
-            "which do not fit; give one label for each image, and at least one image."
+            say(
+                "It has {number} {images} and labels of the shape {shape}, which do not fit; give "
+                "one label for each image, and at least one image.",
+                number=len(images),
+                images=images_of(which),
+                shape=given_labels.shape,
+            )
         )
     if labels.min() < 0 or labels.max() >= spec.num_classes:
         raise DataSetError(
-            f"Its {which} labels are numbers from {labels.min()} to {labels.max()}, but its "
-            f"{spec.num_classes} classes have the numbers 0 to {spec.num_classes - 1}."
+            say(
+                "Its {labels} are numbers from {low} to {high}, but its {classes} classes have the "
+                "numbers 0 to {last}.",
+                labels=labels_of(which),
+                low=int(labels.min()),
+                high=int(labels.max()),
+                classes=spec.num_classes,
+                last=spec.num_classes - 1,
+            )
         )
     return images, labels
 
 
 def _cause(error: BaseException) -> str:
-    text = " ".join(str(error).split()).rstrip(".")
+    text = bare(on_one_line(str(error)))
     if isinstance(error, TimeoutError) or "timed out" in text:
-        return f"no answer for {DOWNLOAD_SECONDS:g} seconds"
+        return say("no answer for {seconds:g} seconds", seconds=DOWNLOAD_SECONDS)
     if "urlopen error" in text:
-        return "no connection"
+        return say("no connection")
     return text or type(error).__name__

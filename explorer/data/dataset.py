@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from explorer.errors import ExplorerError
+from explorer.language import english, say
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -93,35 +94,58 @@ class DataSet:
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name)):
             raise DataSetError(
-                f"{self.name!r} cannot be a data set's name; use small letters, digits and single "
-                "hyphens, such as 'my-digits'."
+                say(
+                    "{name} cannot be a data set's name; use small letters, digits and single "
+                    "hyphens, such as 'my-digits'.",
+                    name=repr(self.name),
+                )
             )
         if not isinstance(self.images, ImageSpec):
             raise DataSetError(
-                f"images of {self.name} must be an ImageSpec(channels, size, num_classes), "
-                f"not {self.images!r}."
+                say(
+                    "images of {name} must be an ImageSpec(channels, size, num_classes), not "
+                    "{given}.",
+                    name=self.name,
+                    given=repr(self.images),
+                )
             )
         object.__setattr__(self, "classes", tuple(map(str, self.classes)))
         object.__setattr__(self, "title", self.title or self.name)
         different = len(set(self.classes))
         if not different == len(self.classes) == self.images.num_classes >= 2:
             raise DataSetError(
-                f"{self.name} has {self.images.num_classes} classes and {different} different "
-                "names for them; give each class one name, and have two classes or more."
+                say(
+                    "{name} has {classes} classes and {different} different names for them; give "
+                    "each class one name, and have two classes or more.",
+                    name=self.name,
+                    classes=self.images.num_classes,
+                    different=different,
+                )
             )
         if self.centred and self.images.channels != 1:
-            raise DataSetError(f"{self.name} is centred, which only grey images can be.")
+            raise DataSetError(
+                say("{name} is centred, which only grey images can be.", name=self.name)
+            )
         for what in ("mean", "std"):
             object.__setattr__(self, what, values := tuple(map(float, getattr(self, what))))
             if len(values) not in (0, self.images.channels):
                 raise DataSetError(
-                    f"{what} of {self.name} has {len(values)} values for {self.images.channels} "
-                    "channels; give one value a channel, or none to have them measured."
+                    say(
+                        "{what} of {name} has {values} values for {channels} channels; give one "
+                        "value a channel, or none to have them measured.",
+                        what=what,
+                        name=self.name,
+                        values=len(values),
+                        channels=self.images.channels,
+                    )
                 )
         if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std, default=0) < 0:
             raise DataSetError(
-                f"mean and std of {self.name} must be finite numbers, and std not below 0; give "
-                "none to have them measured."
+                say(
+                    "mean and std of {name} must be finite numbers, and std not below 0; give none "
+                    "to have them measured.",
+                    name=self.name,
+                )
             )
         object.__setattr__(self, "notes", tuple(map(str, self.notes)))
         files = [self.files] if isinstance(self.files, str | Path) else self.files
@@ -153,7 +177,7 @@ class DataSet:
         """
         version = self.version
         if version is None:
-            parts = [str(self.images)] if self.needs_download else [code, self.stamp]
+            parts = [english(self.images)] if self.needs_download else [code, self.stamp]
             version = digest(*parts)
         return replace(self, origin=origin, location=location, target=target, version=version)
 

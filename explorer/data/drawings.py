@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,13 +60,16 @@ def read_ink(content: bytes) -> "NDArray[np.bool_]":
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             if max(picture.size) > MOST_SIDE:
                 raise DrawingError(
-                    f"A drawing has at most {MOST_SIDE} × {MOST_SIDE} pixels; draw it on the page."
+                    say(
+                        "A drawing has at most {most} × {most} pixels; draw it on the page.",
+                        most=MOST_SIDE,
+                    )
                 )
             grey = picture.convert("L")
     except DrawingError:
         raise
     except Exception as error:  # a damaged file may raise anything
-        raise DrawingError("This is not a PNG; draw on the page.") from error
+        raise DrawingError(say("This is not a PNG; draw on the page.")) from error
     if grey.size != (SIDE, SIDE):
         grey = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
     ink: NDArray[np.bool_] = np.asarray(grey) >= 128
@@ -92,7 +96,9 @@ def pack_ink(ink: "NDArray[np.bool_]") -> str:
         DrawingError: It has another shape.
     """
     if ink.shape != (SIDE, SIDE):
-        raise DrawingError(f"A drawing has {SIDE} × {SIDE} pixels, not {ink.shape}.")
+        raise DrawingError(
+            say("A drawing has {side} × {side} pixels, not {shape}.", side=SIDE, shape=ink.shape)
+        )
     pixels = iter(ink.ravel().tolist())
     low, width, shifts = 0, _RANGE, 0
 
@@ -129,11 +135,14 @@ def unpack_ink(text: str) -> "NDArray[np.bool_]":
 
     if len(text) > MOST_CHARACTERS:
         raise DrawingError(
-            f"This drawing has more than {MOST_CHARACTERS:,} characters; copy the whole link again."
+            say(
+                "This drawing has more than {most:,} characters; copy the whole link again.",
+                most=MOST_CHARACTERS,
+            )
         )
     if text[:1] != VERSION:
         raise DrawingError(
-            "This drawing was made by another version of the explorer; draw it again."
+            say("This drawing was made by another version of the explorer; draw it again.")
         )
     code = _bytes(text[1:])
     following = iter(code)
@@ -194,4 +203,4 @@ def _bytes(text: str) -> bytes:
 
 
 def _damaged() -> DrawingError:
-    return DrawingError("This drawing is cut off or changed; copy the whole link again.")
+    return DrawingError(say("This drawing is cut off or changed; copy the whole link again."))

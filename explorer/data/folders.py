@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from explorer.data.dataset import DataSet, DataSetError, files_in, is_of_a_system
+from explorer.language import listed, say
 
 SUFFIXES = frozenset(
     (
@@ -54,7 +55,10 @@ def find_pictures(folder: Path, every: int) -> Pictures:
     """
     if not folder.is_dir():
         raise DataSetError(
-            f"There is no folder {folder}; put the pictures of each class into a folder there."
+            say(
+                "There is no folder {folder}; put the pictures of each class into a folder there.",
+                folder=folder,
+            )
         )
     homes, notes = _homes(folder, every)
     classes = sorted({name for home in homes for name in home.pictures})
@@ -65,16 +69,27 @@ def find_pictures(folder: Path, every: int) -> Pictures:
                 is_test = number == 1 if len(homes) > 1 else index % every == every - 1
                 parts[is_test].append((file, label))
     empty = {path for home in homes for path in home.empty if path.name not in classes}
-    for left_out, why in (
-        (empty, "these folders hold no picture"),
-        (
-            [file for home in homes for file in home.loose],
-            "these pictures are in no class's folder",
-        ),
-        ([file for home in homes for file in home.others], "these files are no pictures"),
-    ):
-        if left_out:
-            notes.append(f"Left out, since {why}: {_named(left_out, folder)}.")
+    if empty:
+        notes.append(
+            say(
+                "Left out, since these folders hold no picture: {folders}.",
+                folders=_named(empty, folder),
+            )
+        )
+    if loose := [file for home in homes for file in home.loose]:
+        notes.append(
+            say(
+                "Left out, since these pictures are in no class's folder: {pictures}.",
+                pictures=_named(loose, folder),
+            )
+        )
+    if others := [file for home in homes for file in home.others]:
+        notes.append(
+            say(
+                "Left out, since these files are no pictures: {files}.",
+                files=_named(others, folder),
+            )
+        )
     return Pictures(tuple(classes), tuple(parts[0]), tuple(parts[1]), tuple(notes))
 
 
@@ -93,26 +108,33 @@ def read_pictures(files: Sequence[Path], dataset: DataSet) -> Any:
     from explorer.data.tones import Survey, ToneError, Tones
 
     images = np.empty((len(files), *dataset.images.shape), np.uint8)
-    survey, later, failed = Survey(), list[int](), dict[Path, str]()
+    survey, deep, failed = Survey(), list[int](), dict[Path, str]()
     for index, file in enumerate(files):
         try:
             picture = open_picture(file.read_bytes())
             if dataset.centred:
                 images[index] = prepare(picture, dataset)
             elif survey.add(picture):
-                later.append(index)
+                deep.append(index)
             else:
                 images[index] = fit(picture, dataset.images, Tones())
         except (PictureError, ToneError) as error:
             failed[file] = str(error)
         except OSError as error:
-            failed[file] = f"It cannot be opened ({error.strerror})."
+            failed[file] = say("It cannot be opened ({reason}).", reason=error.strerror)
     if failed:
         file, reason = next(iter(failed.items()))
-        others = list(failed)[1:]
-        more = f" Nor can {_named(others, dataset.files[0])}." if others else ""
-        raise DataSetError(f"{file} cannot be used: {reason}{more}")
-    for index in later:
+        if others := list(failed)[1:]:
+            raise DataSetError(
+                say(
+                    "{file} cannot be used: {reason} Nor can {others}.",
+                    file=file,
+                    reason=reason,
+                    others=_named(others, dataset.files[0]),
+                )
+            )
+        raise DataSetError(say("{file} cannot be used: {reason}", file=file, reason=reason))
+    for index in deep:
         picture = open_picture(files[index].read_bytes())
         images[index] = fit(picture, dataset.images, survey.tones)
     return images
@@ -164,18 +186,27 @@ def _homes(folder: Path, every: int) -> tuple[list[_Home], list[str]]:
         return [_Home(folder)], []
     notes = []
     if held_out and held_out is validation:
-        notes.append(f"The test images are those of {validation.path.name}.")
+        notes.append(say("The test images are those of {folder}.", folder=validation.path.name))
     used = [train, held_out] if held_out else [train]
     rest = [each for each in inside.values() if each not in [part.path for part in used]]
     if rest and held_out:
         notes.append(
-            f"The explorer takes training images from {train.path.name} and test images from "
-            f"{held_out.path.name}; left out: {_named(rest, folder)}."
+            say(
+                "The explorer takes training images from {train} and test images from {test}; left "
+                "out: {rest}.",
+                train=train.path.name,
+                test=held_out.path.name,
+                rest=_named(rest, folder),
+            )
         )
     elif rest:
         notes.append(
-            f"One in {every} pictures of {train.path.name} is a test image; left out: "
-            f"{_named(rest, folder)}."
+            say(
+                "One in {every} pictures of {folder} is a test image; left out: {rest}.",
+                every=every,
+                folder=train.path.name,
+                rest=_named(rest, folder),
+            )
         )
     return used, notes
 
@@ -192,12 +223,18 @@ def _folders(folder: Path) -> list[Path]:
 
 def _refuse(error: OSError) -> None:
     raise DataSetError(
-        f"The folder {error.filename} cannot be read ({error.strerror}); let this user read it."
+        say(
+            "The folder {folder} cannot be read ({reason}); let this user read it.",
+            folder=error.filename,
+            reason=error.strerror,
+        )
     ) from error
 
 
 def _named(paths: Iterable[Path], folder: Path) -> str:
     """Name a few paths in a folder, and say how many more there are."""
     names = sorted(path.relative_to(folder).as_posix() for path in paths)
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    some = listed(names[:_NAMED], ",")
+    if len(names) <= _NAMED:
+        return some
+    return say("{names} and {more:,} more", names=some, more=len(names) - _NAMED)

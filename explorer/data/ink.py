@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.data.rules import find_rules
+from explorer.language import say
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -236,9 +237,9 @@ def _digit(parts: _Parts) -> tuple[NDArray[np.intp], str | None]:
         chosen |= more
     doubt = None
     if parts.is_cut[main]:
-        doubt = "The digit touches the edge of the picture; leave some paper around it."
+        doubt = say("The digit touches the edge of the picture; leave some paper around it.")
     elif (parts.ink[alike & ~chosen] > _ALSO * parts.ink[main]).any():
-        doubt = "There is more in this picture than one digit; draw the frame around one."
+        doubt = say("There is more in this picture than one digit; draw the frame around one.")
     return np.flatnonzero(chosen), doubt
 
 
@@ -280,11 +281,14 @@ def _joined(digit: Mask, edges: Mask) -> Mask:
 def _doubt(digit: Mask, strongest: float, noise: float) -> str | None:
     height, width = (int(np.ptp(np.flatnonzero(digit.any(axis)))) + 1 for axis in (1, 0))
     if strongest < 8 * noise:
-        return "The ink hardly differs from the paper; write with a darker pen, or in better light."
+        return say(
+            "The ink hardly differs from the paper; write with a darker pen, or in better light."
+        )
     if max(height, width) < _LEAST_PIXELS:
-        return (
-            f"The digit is only {max(height, width)} pixels large; take a picture from nearer by."
+        return say(
+            "The digit is only {pixels} pixels large; take a picture from nearer by.",
+            pixels=max(height, width),
         )
     if digit.sum() > 0.8 * height * width and max(height, width) < 2 * min(height, width):
-        return "What differs from the background is a patch, not the strokes of a pen."
+        return say("What differs from the background is a patch, not the strokes of a pen.")
     return None

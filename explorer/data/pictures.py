@@ -19,13 +19,13 @@ from explorer.data.dataset import DataSet
 from explorer.data.ink import border, find_ink
 from explorer.data.tones import Ground, Survey, ToneError, Tones, is_transparent
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.spec import ImageSpec
 
 MOST_PIXELS = 40_000_000
 
 # What browsers show and cameras write. To read some others, Pillow would start other programs.
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
-_READABLE = "choose a PNG, JPEG, GIF, BMP, WebP or TIFF file"
 
 _WORKING_SIZE = 1024  # pixels of the longer side; more costs memory and time, and adds nothing
 _SHOWN_SIZE = 512  # likewise, of what is looked at and shown: ink needs no more
@@ -54,7 +54,12 @@ def open_picture(content: bytes, most_pixels: int | None = MOST_PIXELS) -> Image
     except Image.DecompressionBombError as error:
         raise _too_large(most_pixels) from error
     except Exception as error:  # a damaged header may raise anything
-        raise PictureError(f"This is not a picture that can be read; {_READABLE}.") from error
+        raise PictureError(
+            say(
+                "This is not a picture that can be read; choose a PNG, JPEG, GIF, BMP, WebP or "
+                "TIFF file."
+            )
+        ) from error
     if most_pixels is not None and picture.width * picture.height > most_pixels:
         raise _too_large(most_pixels)
     try:
@@ -62,7 +67,10 @@ def open_picture(content: bytes, most_pixels: int | None = MOST_PIXELS) -> Image
         return ImageOps.exif_transpose(picture)
     except Exception as error:
         raise PictureError(
-            f"This picture is damaged, and its end cannot be read; {_READABLE} that is complete."
+            say(
+                "This picture is damaged, and its end cannot be read; choose a PNG, JPEG, GIF, "
+                "BMP, WebP or TIFF file that is complete."
+            )
         ) from error
 
 
@@ -140,11 +148,15 @@ def prepare_and_show(picture: Image.Image, dataset: DataSet, crop: Crop | None =
     found = find_ink(_on_ground(seen) / 255, inside, is_cut_out=_is_cut_out(seen))
     if found is None:
         raise PictureError(
-            "There is nothing in this picture that differs from its background; "
-            "draw in white on black, or in black on white."
+            say(
+                "There is nothing in this picture that differs from its background; draw in white "
+                "on black, or in black on white."
+            )
             if crop is None
-            else "There is nothing in this frame that differs from what is around it; "
-            "move it to the digit."
+            else say(
+                "There is nothing in this frame that differs from what is around it; move it to "
+                "the digit."
+            )
         )
     rows, columns = (np.flatnonzero(found.share.any(axis)) for axis in (1, 0))
     cut = found.share[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -205,7 +217,9 @@ def tones_of(picture: Image.Image) -> Tones:
 def _too_large(most_pixels: int | None) -> PictureError:
     most = MOST_PIXELS if most_pixels is None else most_pixels
     return PictureError(
-        f"This picture is too large; choose one of at most {most / 1e6:g} megapixels."
+        say(
+            "This picture is too large; choose one of at most {most:g} megapixels.", most=most / 1e6
+        )
     )
 
 
@@ -215,7 +229,9 @@ def _converted(picture: Image.Image, tones: Tones | None = None) -> Image.Image:
     Without `tones`, the range of its own values becomes 0–255, if these are not bytes.
     """
     if picture.mode == "LAB":  # it would become black
-        raise PictureError("This picture's colours are Lab; save it with RGB colours, or in grey.")
+        raise PictureError(
+            say("This picture's colours are Lab; save it with RGB colours, or in grey.")
+        )
     deep = picture.mode[0] in "IF"
     picture = picture.convert("F" if deep else "RGBA")
     if max(picture.size) > _WORKING_SIZE:
@@ -294,8 +310,10 @@ def _region(crop: Crop, size: tuple[int, int]) -> _Region:
     left, top, right, bottom = crop
     if not (max(left, 0) < min(right, 1) and max(top, 0) < min(bottom, 1)):
         raise PictureError(
-            "This frame has no area; its left is less than its right, its top less than its "
-            "bottom, and all are shares from 0 to 1."
+            say(
+                "This frame has no area; its left is less than its right, its top less than its "
+                "bottom, and all are shares from 0 to 1."
+            )
         )
     rows, columns = _slices(crop, size[::-1])
     return _Region(columns.start, rows.start, columns.stop, rows.stop)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.spec import ImageSpec
 
 VERSION = "1"  # the first character of every text
@@ -51,5 +52,5 @@ def unpack_pixels(text: str, images: ImageSpec) -> NDArray[np.uint8]:
 
 def _damaged() -> PixelsError:
     return PixelsError(
-        "This picture is cut off, changed, or of another size; copy the whole link again."
+        say("This picture is cut off, changed, or of another size; copy the whole link again.")
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.data.dataset import DataSet, DataSetError, Reader, digest, stamp_files
 from explorer.data.folders import find_pictures, read_pictures
+from explorer.language import english, listed, say
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -63,21 +64,34 @@ def image_folder(
     """
     folder = Path(folder).expanduser()
     if not 0 < test < 1:
-        raise DataSetError(f"test of {name} must be a share between 0 and 1, not {test}.")
+        raise DataSetError(
+            say(
+                "test of {name} must be a share between 0 and 1, not {share}.",
+                name=name,
+                share=test,
+            )
+        )
     stamp, every = stamp_files([folder]), max(2, round(1 / test))
     found = find_pictures(folder, every)
     if len(found.classes) < 2:
         raise DataSetError(
-            f"The folder {folder} does not hold pictures of two classes or more; put those of each "
-            "class into a folder of its own there."
+            say(
+                "The folder {folder} does not hold pictures of two classes or more; put those of "
+                "each class into a folder of its own there.",
+                folder=folder,
+            )
         )
     images = ImageSpec(channels, size, len(found.classes))
 
     def read(_: Path) -> Sequence[Any]:
         if not found.test or not found.train:
             raise DataSetError(
-                f"The folder {folder} has too few pictures of each class to set one in {every} "
-                "aside for the test; add some, or choose a larger share as test."
+                say(
+                    "The folder {folder} has too few pictures of each class to set one in {every} "
+                    "aside for the test; add some, or choose a larger share as test.",
+                    folder=folder,
+                    every=every,
+                )
             )
         pixels = read_pictures([file for file, _ in (*found.train, *found.test)], described)
         labels = [label for _, label in (*found.train, *found.test)]
@@ -93,7 +107,7 @@ def image_folder(
         citation=citation,
         files=(folder,),
         stamp=stamp,
-        version=digest(stamp, str(images), str(every), str(centred), _PREPARATION),
+        version=digest(stamp, english(images), str(every), str(centred), _PREPARATION),
         centred=centred,
         notes=found.notes,
     )
@@ -135,7 +149,8 @@ def npz_file(
         names, notes = _known_names(held, file)
         shape = _array_shape(archive, names[0])
         number = len(classes) or _number_of_classes(archive, names)
-    channels, size = _channels_and_size(shape, f"{names[0]} in {file}")
+    what = say("{array} in {file}", array=names[0], file=file)
+    channels, size = _channels_and_size(shape, what)
     images = ImageSpec(channels, size, number)
 
     def read(_: Path) -> Sequence[Any]:
@@ -151,7 +166,7 @@ def npz_file(
         citation=citation,
         files=(file,),
         stamp=stamp,
-        version=digest(stamp, str(images)),
+        version=digest(stamp, english(images)),
         notes=tuple(notes),
     )
 
@@ -184,7 +199,7 @@ def torchvision_reader(cls: str, images: ImageSpec | None = None) -> Reader:
 
         found: Callable[..., Any] | None = getattr(torchvision.datasets, cls, None)
         if found is None:
-            raise DataSetError(f"There is no {cls} in torchvision.datasets.")
+            raise DataSetError(say("There is no {name} in torchvision.datasets.", name=cls))
         has_train = "train" in inspect.signature(found).parameters
         arrays: list[Any] = []
         for part in ("train", "test"):
@@ -212,8 +227,11 @@ def _whole(source: Any, cls: str) -> tuple[Any, Any]:
     targets = getattr(source, "labels", None) if targets is None else targets
     if data is None or targets is None:
         raise DataSetError(
-            f"The pictures of {cls} differ in size; say which images they are to be fitted into: "
-            f"torchvision_reader({cls!r}, images=ImageSpec(…))."
+            say(
+                "The pictures of {name} differ in size; say which images they are to be fitted "
+                "into: torchvision_reader({name!r}, images=ImageSpec(…)).",
+                name=cls,
+            )
         )
     labels = np.asarray(targets)
     return np.asarray(data), labels[:, 0] if labels.ndim == 2 else labels  # QMNIST has columns
@@ -228,7 +246,11 @@ def _open_npz(file: Path) -> Iterator[zipfile.ZipFile]:
         raise
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataSetError(
-            f"{file} cannot be read as an .npz file ({error}); write it with numpy.savez."
+            say(
+                "{file} cannot be read as an .npz file ({reason}); write it with numpy.savez.",
+                file=file,
+                reason=error,
+            )
         ) from error
 
 
@@ -245,12 +267,25 @@ def _known_names(held: Sequence[str], file: Path) -> tuple[list[str], list[str]]
             if not set(wanted) <= set(known):
                 continue
             names = [known[name] for name in wanted]
-            notes = [] if part == "test" else [f"The test images are {names[2]}."]
+            notes = []
+            if part != "test":
+                notes.append(say("The test images are {array}.", array=names[2]))
             if rest := [name for name in held if name not in names]:
-                notes.append(f"Left out of {file.name}: {', '.join(sorted(rest))}.")
+                notes.append(
+                    say(
+                        "Left out of {file}: {arrays}.",
+                        file=file.name,
+                        arrays=listed(sorted(rest), ","),
+                    )
+                )
             return names, notes
     raise DataSetError(
-        f"{file} holds the arrays {', '.join(held) or 'none'}; name them {', '.join(_NPZ_WANTED)}."
+        say(
+            "{file} holds the arrays {held}; name them {wanted}.",
+            file=file,
+            held=listed(held, ",") or say("none"),
+            wanted=listed(_NPZ_WANTED, ","),
+        )
     )
 
 
@@ -295,6 +330,10 @@ def _channels_and_size(shape: tuple[int, ...], what: str) -> tuple[int, int]:
         case (_, height, width, channels) if height == width:
             return channels, height
     raise DataSetError(
-        f"{what} has the shape {shape}; make it (N, C, H, W), (N, H, W, C) or (N, H, W), with "
-        "square images."
+        say(
+            "{what} has the shape {shape}; make it (N, C, H, W), (N, H, W, C) or (N, H, W), with "
+            "square images.",
+            what=what,
+            shape=shape,
+        )
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -71,7 +72,11 @@ def extremes(values: NDArray[Any]) -> tuple[float, float]:
     if not np.isfinite([lowest, highest]).all():
         wrong = values.size - np.count_nonzero(np.isfinite(values))
         raise ToneError(
-            f"{wrong:,} of its {values.size:,} values are infinite or not numbers; replace them."
+            say(
+                "{wrong:,} of its {all:,} values are infinite or not numbers; replace them.",
+                wrong=int(wrong),
+                all=values.size,
+            )
         )
     return lowest, highest
 

@@ -84,6 +84,7 @@ class _Desk:
             found.broken,
             found.meddling,
             found.lessons,
+            found.translations,
         )
 
     def fitting(self, needed: Needed, name: str) -> dict[str, bool]:

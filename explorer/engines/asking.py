@@ -13,6 +13,7 @@ from typing import Any
 from explorer.engines.children import Child, ChildError, Nursery, status_text
 from explorer.engines.questions import Answer
 from explorer.errors import ExplorerError
+from explorer.language import english, say
 from explorer.settings import Settings
 
 QUEUE_SECONDS = 60.0  # that a question waits for those before it
@@ -96,7 +97,7 @@ class Asker:
         """
         self._refuse_what_hung(about)
         if not self._turn.acquire(timeout=QUEUE_SECONDS):
-            raise AnswerError("Too many ask at once; try again in a minute.")
+            raise AnswerError(say("Too many ask at once; try again in a minute."))
         try:
             return self._ask(question, args, seconds, about)
         finally:
@@ -127,16 +128,19 @@ class Asker:
                 self._hung[about] = time.monotonic()
             _log.error("%s took longer than %g s in the %s", question, seconds, self._name)
             raise SlowAnswerError(
-                f"The answer takes longer than {seconds:g} s, which is the limit here."
+                say(
+                    "The answer takes longer than {seconds:g} s, which is the limit here.",
+                    seconds=seconds or 0,
+                )
             ) from None
         except ChildError as error:
             child.close()
             output = child.output.text(whole=True)
             level = logging.INFO if self._is_abandoned else logging.ERROR
             ended = status_text(error.status)
-            _log.log(level, "The %s ended (%s). %s", self._name, ended, output)
+            _log.log(level, "The %s ended (%s). %s", self._name, english(ended), output)
             raise LostAnswerError(
-                f"The process that runs its code ended ({status_text(error.status)}).",
+                say("The process that runs its code ended ({status}).", status=ended),
                 error.status,
                 output,
             ) from error
@@ -164,5 +168,7 @@ class Asker:
         """
         if time.monotonic() - self._hung.get(about, -REMEMBERED_SECONDS) < REMEMBERED_SECONDS:
             raise SlowAnswerError(
-                "The answer took too long when it was last asked for; try again in ten minutes."
+                say(
+                    "The answer took too long when it was last asked for; try again in ten minutes."
+                )
             )

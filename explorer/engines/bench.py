@@ -11,6 +11,7 @@ from explorer.inspection.network import look_into
 from explorer.inspection.outline import outline
 from explorer.inspection.session import Session
 from explorer.inspection.tracing import Trace
+from explorer.language import say
 from explorer.lessons import Part, Shown
 from explorer.plugin.lessons import LessonDescription, LessonError
 from explorer.plugin.options import Value
@@ -80,7 +81,10 @@ class Bench:
     def _find(self, architecture: str) -> Registry:
         if architecture not in self._uses:
             raise LessonError(
-                f"A part of the lesson asks for {architecture}; name it in the lesson's `uses`."
+                say(
+                    "A part of the lesson asks for {architecture}; name it in the lesson's `uses`.",
+                    architecture=architecture,
+                )
             )
         return self._all(architecture)
 

@@ -28,6 +28,7 @@ from explorer.engines.machine import prepare, prepare_children
 from explorer.engines.output import Output
 from explorer.engines.plain import read_plain
 from explorer.errors import ExplorerError
+from explorer.language import say
 
 Method: TypeAlias = Literal["fork", "spawn"]
 
@@ -126,7 +127,8 @@ class Child:
 
     def _gone(self) -> ChildError:
         status = self.wait(PATIENCE)
-        return ChildError(f"The process ended ({status_text(status)}).", status)
+        ended = say("The process ended ({status}).", status=status_text(status))
+        return ChildError(ended, status)
 
     def _hang_up(self) -> None:
         with contextlib.suppress(OSError):
@@ -167,7 +169,7 @@ class Nursery:
             try:
                 with self._lock:
                     if self._is_closed:
-                        raise ChildError("The explorer is shutting down.")
+                        raise ChildError(say("The explorer is shutting down."))
                     start = self._fork if self._method == "fork" else self._spawn
                     child = start(ours, theirs, output)
                     self._children.add(child)
@@ -254,7 +256,7 @@ class _ForkServer:
             return self._forked.result(PATIENCE)
         except (OSError, NotYet) as error:
             self._process.kill()
-            raise ChildError("The fork server does not answer.") from error
+            raise ChildError(say("The fork server does not answer.")) from error
 
     def close(self) -> None:
         # Closing alone hangs up only when the listening thread has received something.
@@ -304,11 +306,11 @@ def run_job(connection: Connection, output: Connection) -> None:
 def status_text(status: int | None) -> str:
     """Say how a process ended, such as `exit code 3` or `signal SIGSEGV`."""
     if status is None or status >= 0:
-        return f"exit code {status}"
+        return say("exit code {number}", number=status)
     try:
-        return f"signal {signal.Signals(-status).name}"
+        return say("signal {name}", name=signal.Signals(-status).name)
     except ValueError:
-        return f"signal {-status}"
+        return say("signal {name}", name=-status)
 
 
 def _kill_group(pid: int, number: int) -> None:

@@ -19,6 +19,7 @@ from explorer.engines.local import LocalEngine
 from explorer.engines.plugins import Plugins
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs import keeping
 from explorer.runs.run import Run, RunSpec, Status
@@ -107,7 +108,9 @@ class Hosting:
             NotYoursError: They did not ask for it.
         """
         if not may_stop(who, wishers(self._store, id)):
-            raise NotYoursError(f"Run {id} is somebody else's; who asked for it can stop it.")
+            raise NotYoursError(
+                say("Run {id} is somebody else's; who asked for it can stop it.", id=id)
+            )
         if not who.is_operator and not withdraw(self._store, id, who.id):
             self._engine().leave(id, who.id)
             return False
@@ -123,7 +126,12 @@ class Hosting:
             NotYoursError: They are not the only one who asked for it.
             RunIsBusyError: It is being trained.
         """
-        self._demand_alone(id, who, "deleted")
+        refusal = say(
+            "Run {id} can be deleted by the operator only, since you did not ask for it, or others "
+            "asked for it too.",
+            id=id,
+        )
+        self._demand_alone(id, who, refusal)
         self._store.delete(id)
 
     def rename(self, id: str, who: Person, name: str, note: str) -> None:
@@ -133,16 +141,18 @@ class Hosting:
             NotYoursError: They are not the only one who asked for it.
             LongNameError: One of them is too long.
         """
-        self._demand_alone(id, who, "renamed")
+        refusal = say(
+            "Run {id} can be renamed by the operator only, since you did not ask for it, or others "
+            "asked for it too.",
+            id=id,
+        )
+        self._demand_alone(id, who, refusal)
         self._store.rename(id, name, note)
 
-    def _demand_alone(self, id: str, who: Person, what: str) -> None:
+    def _demand_alone(self, id: str, who: Person, refusal: str) -> None:
         """Refuse somebody who is not the only one who asked for a run."""
         if not who.is_operator and not wished_by(self._store, who.id).get(id):
-            raise NotYoursError(
-                f"Run {id} can be {what} by the operator only, since you did not ask for it, or "
-                "others asked for it too."
-            )
+            raise NotYoursError(refusal)
 
     def pin(self, id: str, who: Person) -> None:
         """Keep a finished run when room is made, since somebody has a link to it.
@@ -154,8 +164,11 @@ class Hosting:
         """
         if self._store.run(id).status is not Status.FINISHED:
             raise LimitError(
-                f"Run {id} is not finished, so it is not kept for the link; copy the link again "
-                "when it is."
+                say(
+                    "Run {id} is not finished, so it is not kept for the link; copy the link again "
+                    "when it is.",
+                    id=id,
+                )
             )
         pins = keeping.pinned(self._store)
         if id in pins:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from explorer.engines.questions import Drawn
 from explorer.engines.queue import Task
 from explorer.errors import ExplorerError
+from explorer.language import plural, say
 from explorer.runs.run import RunSpec
 from explorer.settings import Settings
 from explorer.training.recipe import Recipe
@@ -38,18 +39,40 @@ def demand_recipe(settings: Settings, recipe: Recipe, images: int | None) -> Non
     """
     if settings.max_epochs and recipe.epochs > settings.max_epochs:
         raise LimitError(
-            f"A run may have {settings.max_epochs:,} epochs here, not {recipe.epochs:,}."
+            plural(
+                "A run may have {n:,} epoch here, not {epochs:,}.",
+                "A run may have {n:,} epochs here, not {epochs:,}.",
+                settings.max_epochs,
+                epochs=recipe.epochs,
+            )
         )
     used = min(filter(None, (recipe.train_size, images)), default=None)
     most = settings.max_image_epochs
     if most and used and used * recipe.epochs > most:
-        fewer = most // used
-        instead = f"{fewer} epoch{'s' if fewer > 1 else ''} of these images, or " if fewer else ""
+        epochs = plural("{n} epoch", "{n} epochs", recipe.epochs)
+        asked, images = used * recipe.epochs, most // recipe.epochs
+        if not (fewer := most // used):
+            raise LimitError(
+                say(
+                    "A run may train on {most:,} images here, counted once for each epoch; this "
+                    "one asks for {asked:,}. Possible are {images:,} images in {epochs}.",
+                    most=most,
+                    asked=asked,
+                    images=images,
+                    epochs=epochs,
+                )
+            )
         raise LimitError(
-            f"A run may train on {most:,} images here, counted once for each epoch; this one asks "
-            f"for {used * recipe.epochs:,}. Possible are {instead}"
-            f"{most // recipe.epochs:,} images in {recipe.epochs} "
-            f"epoch{'s' if recipe.epochs > 1 else ''}."
+            say(
+                "A run may train on {most:,} images here, counted once for each epoch; this one "
+                "asks for {asked:,}. Possible are {fewer} of these images, or {images:,} images in "
+                "{epochs}.",
+                most=most,
+                asked=asked,
+                fewer=plural("{n} epoch", "{n} epochs", fewer),
+                images=images,
+                epochs=epochs,
+            )
         )
 
 
@@ -61,13 +84,21 @@ def demand_network(settings: Settings, drawn: Drawn) -> None:
     """
     if settings.max_parameters and drawn.parameters > settings.max_parameters:
         raise LimitError(
-            f"A network may have {settings.max_parameters:,} parameters here; with these options "
-            f"it has {drawn.parameters:,}. Choose a smaller one."
+            say(
+                "A network may have {most:,} parameters here; with these options it has "
+                "{parameters:,}. Choose a smaller one.",
+                most=settings.max_parameters,
+                parameters=drawn.parameters,
+            )
         )
     if settings.max_macs and drawn.macs > settings.max_macs:
         raise LimitError(
-            f"A network may take {settings.max_macs:,} multiply-adds for an image here; with these "
-            f"options it takes {drawn.macs:,}. Choose a smaller one."
+            say(
+                "A network may take {most:,} multiply-adds for an image here; with these options "
+                "it takes {macs:,}. Choose a smaller one.",
+                most=settings.max_macs,
+                macs=drawn.macs,
+            )
         )
 
 
@@ -84,10 +115,23 @@ def demand_memory(settings: Settings, megabytes: float, batch_size: int) -> None
     """
     if settings.run_memory and megabytes > settings.run_memory:
         fits = int(batch_size * settings.run_memory / megabytes) // 8 * 8
-        instead = f"a batch of about {fits} images" if fits else "a smaller network"
+        if not fits:
+            raise LimitError(
+                say(
+                    "A run may take {most:,} MB of memory here; a step of this one takes "
+                    "{memory:,.0f} MB. Choose a smaller network.",
+                    most=settings.run_memory,
+                    memory=megabytes,
+                )
+            )
         raise LimitError(
-            f"A run may take {settings.run_memory:,} MB of memory here; a step of this one takes "
-            f"{megabytes:,.0f} MB. Choose {instead}."
+            say(
+                "A run may take {most:,} MB of memory here; a step of this one takes "
+                "{memory:,.0f} MB. Choose a batch of about {images} images.",
+                most=settings.run_memory,
+                memory=megabytes,
+                images=fits,
+            )
         )
 
 
@@ -111,13 +155,23 @@ def demand_room(
     own = sum(visitor in task.visitors for task in (*waiting, *running))
     if settings.queue_per_visitor and own >= settings.queue_per_visitor:
         raise LimitError(
-            f"You have {own} run{'s' if own > 1 else ''} that wait or are trained, as many as are "
-            "possible here; stop one, or wait until one is finished."
+            plural(
+                "You have {n} run that waits or is trained, as many as are possible here; stop "
+                "one, or wait until one is finished.",
+                "You have {n} runs that wait or are trained, as many as are possible here; stop "
+                "one, or wait until one is finished.",
+                own,
+            )
         )
     if settings.queue_total and len(waiting) >= settings.queue_total:
         raise LimitError(
-            f"{len(waiting)} runs wait, as many as are possible here; try again in some minutes. "
-            "Finished runs can be looked into meanwhile."
+            plural(
+                "{n} run waits, as many as are possible here; try again in some minutes. Finished "
+                "runs can be looked into meanwhile.",
+                "{n} runs wait, as many as are possible here; try again in some minutes. Finished "
+                "runs can be looked into meanwhile.",
+                len(waiting),
+            )
         )
 
 
@@ -132,15 +186,23 @@ def demand_pin(settings: Settings, own: int, megabytes: float) -> None:
     Raises:
         LimitError: They are enough.
     """
-    without = "The link works as long as the run is there, but the run is not kept for it"
     if settings.pins_per_visitor and own >= settings.pins_per_visitor:
         raise LimitError(
-            f"{without}: {own} run{'s are' if own > 1 else ' is'} kept for links of yours, as many "
-            "as are possible here."
+            plural(
+                "The link works as long as the run is there, but the run is not kept for it: {n} "
+                "run is kept for links of yours, as many as are possible here.",
+                "The link works as long as the run is there, but the run is not kept for it: {n} "
+                "runs are kept for links of yours, as many as are possible here.",
+                own,
+            )
         )
     if settings.pins_disk and megabytes > settings.pins_disk:
         raise LimitError(
-            f"{without}: the {settings.pins_disk:,} MB for runs that links keep are used here."
+            say(
+                "The link works as long as the run is there, but the run is not kept for it: the "
+                "{most:,} MB for runs that links keep are used here.",
+                most=settings.pins_disk,
+            )
         )
 
 

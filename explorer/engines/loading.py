@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from explorer.data.dataset import DataSet
 from explorer.engines.questions import Needed
+from explorer.language import say
 from explorer.lessons import Lesson
 from explorer.plugin.catalogue import Description
 from explorer.plugin.registry import Loading, Registry
@@ -59,7 +60,9 @@ class Shelf:
         offered = self._load(source, {})
         if name not in offered.taught:
             raise PluginError(
-                offered.broken[0].reason if offered.broken else f"The lesson {name} is gone."
+                offered.broken[0].reason
+                if offered.broken
+                else say("The lesson {name} is gone.", name=name)
             )
         return offered.taught[name]
 

@@ -21,6 +21,7 @@ from explorer.engines.ownership import leased, new_owner
 from explorer.engines.questions import Needed
 from explorer.engines.queue import Task, in_turn, place_of, seconds_until
 from explorer.engines.status import EngineStatus
+from explorer.language import say
 from explorer.runs.faults import StoreError, patiently
 from explorer.runs.following import Follower
 from explorer.runs.keeping import make_room, write_log
@@ -166,10 +167,16 @@ class LocalEngine:
         order = self.queue()
         place = place_of(id, order)
         if place is None:
-            return "waiting for its turn"
-        words = "next in the queue" if place == 1 else f"number {place} in the queue"
+            return say("waiting for its turn")
         seconds = self._seconds_until(place, order)
-        return words if seconds is None else f"{words}, begins in about {duration(seconds)}"
+        if seconds is None:
+            if place == 1:
+                return say("next in the queue")
+            return say("number {place} in the queue", place=place)
+        time = duration(seconds)
+        if place == 1:
+            return say("next in the queue, begins in about {time}", time=time)
+        return say("number {place} in the queue, begins in about {time}", place=place, time=time)
 
     def _seconds_until(self, place: int, order: Sequence[Task]) -> float | None:
         """Estimate when the run at a place begins; `None` if nothing is known to go by."""
@@ -269,7 +276,8 @@ class LocalEngine:
             memory = self._settings.run_memory
             child.send((task.id, task.owner, task.needed, memory, task.steps))
         except ChildError as error:
-            self._end(task, f"No process could be started for it: {error}", Status.FAILED)
+            reason = say("No process could be started for it: {reason}", reason=error)
+            self._end(task, reason, Status.FAILED)
             return None
         with self._changed:  # what happened meanwhile could not reach the process yet
             running.child = child
@@ -292,14 +300,20 @@ class LocalEngine:
             minutes = (self._settings.time_limit or 0) / 60
             self._end(
                 task,
-                f"It took longer than the limit of {minutes:g} minutes (EXPLORER_TIME_LIMIT).",
+                say(
+                    "It took longer than the limit of {minutes:g} minutes (EXPLORER_TIME_LIMIT).",
+                    minutes=minutes,
+                ),
                 Status.FAILED,
             )
         else:
             is_lost = self._end(
                 task,
-                f"The worker process died ({status_text(status)}), possibly out of memory. "
-                "Resume it to continue from where it was last kept.",
+                say(
+                    "The worker process died ({status}), possibly out of memory. Resume it to "
+                    "continue from where it was last kept.",
+                    status=status_text(status),
+                ),
                 Status.FAILED,
             )
             self.restarts += is_lost

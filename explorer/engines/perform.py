@@ -11,6 +11,7 @@ import torch
 from explorer.data.loader import default_device, load_data
 from explorer.engines.ownership import leased
 from explorer.errors import ExplorerError, explain, full_trace
+from explorer.language import author, say
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.registry import Registry
 from explorer.runs.faults import PATIENCE, StoreError, patiently
@@ -67,14 +68,21 @@ def perform(
             architecture = registry[run.spec.architecture]
             if architecture.fingerprint != run.spec.fingerprint:
                 raise ChangedPluginError(
-                    f"The code of {architecture.name} ({architecture.origin}) has changed "
-                    "since this run began; start a new run with the current code."
+                    say(
+                        "The code of {name} ({origin}) has changed since this run began; start a "
+                        "new run with the current code.",
+                        name=architecture.name,
+                        origin=architecture.origin,
+                    )
                 )
             dataset = registry.dataset(run.spec.dataset)
             if dataset.version != run.spec.dataset_version:
                 raise ChangedPluginError(
-                    f"The images of {dataset.title} have changed since this run began; start a new "
-                    "run with the current ones."
+                    say(
+                        "The images of {title} have changed since this run began; start a new run "
+                        "with the current ones.",
+                        title=author(dataset.title),
+                    )
                 )
             _log.info("Run %s begins: %s", run.id, run.title)
             patiently(lambda: store.begin(run.id, owner))

@@ -9,6 +9,7 @@ import pickle
 from typing import Any
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 
 _PLAIN = {
     "builtins": {
@@ -42,7 +43,9 @@ def read_plain(content: bytes) -> Any:
     except NotPlainError:
         raise
     except Exception as error:
-        raise NotPlainError(f"A message of a child process cannot be read: {error}.") from error
+        raise NotPlainError(
+            say("A message of a child process cannot be read: {reason}.", reason=error)
+        ) from error
 
 
 class _Unpickler(pickle.Unpickler):
@@ -53,7 +56,11 @@ class _Unpickler(pickle.Unpickler):
             found = super().find_class(module, name)
             if isinstance(found, type) and found.__module__ == module:
                 return found
+        whole = f"{module}.{name}"
         raise NotPlainError(
-            f"{module}.{name} is of a class that only the plugin knows; use Python's own numbers "
-            "and texts in its place."
+            say(
+                "{name} is of a class that only the plugin knows; use Python's own numbers and "
+                "texts in its place.",
+                name=whole,
+            )
         )

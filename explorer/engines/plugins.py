@@ -21,8 +21,9 @@ from explorer.engines.children import ChildError, Nursery, status_text
 from explorer.engines.plain import NotPlainError
 from explorer.engines.questions import Answer, Drawn, Needed
 from explorer.inspection.session import Cache, Session
+from explorer.language import learn, say
 from explorer.lessons import Shown
-from explorer.plugin.catalogue import BrokenPlugin, Catalogue, Description
+from explorer.plugin.catalogue import BrokenPlugin, Catalogue, Description, both
 from explorer.plugin.sources import (
     PluginError,
     Source,
@@ -196,13 +197,17 @@ class Plugins:
                 answer: Answer = child.receive(self._settings.inspect_time)
             except TimeoutError:
                 raise SlowAnswerError(
-                    "A single step of this training takes too long here; choose a smaller network "
-                    "or a smaller batch."
+                    say(
+                        "A single step of this training takes too long here; choose a smaller "
+                        "network or a smaller batch."
+                    )
                 ) from None
             except ChildError as error:
                 raise AnswerError(
-                    "A single step of this training ends its process, possibly for want of "
-                    "memory; choose a smaller network or a smaller batch."
+                    say(
+                        "A single step of this training ends its process, possibly for want of "
+                        "memory; choose a smaller network or a smaller batch."
+                    )
                 ) from error
             finally:
                 child.close()
@@ -370,6 +375,7 @@ class _Loading:
                 if self._is_closed:
                     break
                 self._found.append(part)
+                learn(_together(self._found).translations)
                 self._progress.notify_all()
         self._loader.restart()  # it is not needed any more
 
@@ -387,17 +393,29 @@ class _Loading:
     def _broken(self, source: Source, error: Exception) -> Catalogue[Description]:
         reason, trace = str(error), ""
         if isinstance(error, NotPlainError):
-            reason = f"What it offers cannot be described: {error}"
+            reason = say("What it offers cannot be described: {reason}", reason=error)
         elif isinstance(error, SlowAnswerError):
-            reason = (
-                f"It takes longer than {self._settings.load_time:g} s to load (EXPLORER_LOAD_TIME) "
-                "and was given up; when a plugin is imported, it only defines things."
+            reason = say(
+                "It takes longer than {seconds:g} s to load (EXPLORER_LOAD_TIME) and was given up; "
+                "when a plugin is imported, it only defines things.",
+                seconds=self._settings.load_time or 0,
             )
         elif isinstance(error, LostAnswerError):
             line, trace = _crash(error.output, source.location)
+            status = status_text(error.status)
             reason = (
-                f"{f'Line {line}: it' if line else 'It'} ends the process that loads it "
-                f"({status_text(error.status)}); when a plugin is imported, it only defines things."
+                say(
+                    "Line {line}: it ends the process that loads it ({status}); when a plugin is "
+                    "imported, it only defines things.",
+                    line=line,
+                    status=status,
+                )
+                if line
+                else say(
+                    "It ends the process that loads it ({status}); when a plugin is imported, it "
+                    "only defines things.",
+                    status=status,
+                )
             )
         return Catalogue({}, {}, (BrokenPlugin(source, "", reason, trace),))
 
@@ -454,5 +472,6 @@ def _together(parts: Sequence[Catalogue[Description]]) -> Catalogue[Description]
             (*whole.broken, *part.broken),
             (*whole.meddling, *part.meddling),
             {**whole.lessons, **part.lessons},
+            both(whole.translations, part.translations),
         )
     return whole

@@ -8,6 +8,7 @@ import contextlib
 import sqlalchemy as sql
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.runs.faults import TakenError
 from explorer.runs.schema import ANSWERS, SHOWN_ANSWERS
 from explorer.runs.store import RunStore
@@ -34,13 +35,19 @@ def answer(store: RunStore, lesson: str, visitor: str, text: str) -> None:
         found = {row[0]: row[1] for row in connection.execute(each.group_by(ANSWERS.c.answer))}
         if sum(found.values()) >= MOST_ANSWERS:
             raise EnoughAnswersError(
-                f"This lesson has {MOST_ANSWERS:,} answers, as many as are kept, so yours is not "
-                "counted."
+                say(
+                    "This lesson has {most:,} answers, as many as are kept, so yours is not "
+                    "counted.",
+                    most=MOST_ANSWERS,
+                )
             )
         if text not in found and len(found) >= MOST_DIFFERENT:
             raise EnoughAnswersError(
-                f"This lesson has {MOST_DIFFERENT:,} different answers, as many as are kept, so "
-                "yours is not counted."
+                say(
+                    "This lesson has {most:,} different answers, as many as are kept, so yours is "
+                    "not counted.",
+                    most=MOST_DIFFERENT,
+                )
             )
         connection.execute(ANSWERS.insert().values(lesson=lesson, visitor=visitor, answer=text))
 

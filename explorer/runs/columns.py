@@ -11,20 +11,22 @@ from typing import Any
 
 import sqlalchemy as sql
 
+from explorer.language import english
+
 _LARGEST = 2**63 - 1
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _HASH = 6  # characters of the hash in place of what is cut
 
 
 class Words(sql.TypeDecorator[str]):
-    """A text of any length, without NUL and lone surrogates."""
+    """A text of any length, without NUL and lone surrogates; a sentence is kept in English."""
 
     impl = sql.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sql.Dialect) -> str | None:
         """Return the text with a replacement character for each that cannot be kept."""
-        return None if value is None else _NO_TEXT.sub("\ufffd", value)
+        return None if value is None else _NO_TEXT.sub("\ufffd", english(value))
 
 
 class Name(sql.TypeDecorator[str]):

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
+from explorer.language import say
 from explorer.runs.faults import moved, store_error
 from explorer.runs.migrations import SchemaError, demand_current, is_current, migrate
 
@@ -98,7 +99,7 @@ def _prepare(engine: sql.Engine) -> None:
                 return demand_current(connection)
         if file := _file(engine):
             if Path(file).is_dir():
-                raise IsADirectoryError(0, "it is a folder", file)
+                raise IsADirectoryError(0, say("it is a folder"), file)
             Path(file).parent.mkdir(parents=True, exist_ok=True)
     _migrate(engine)
 

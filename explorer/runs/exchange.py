@@ -13,10 +13,18 @@ from torch import Tensor, nn
 from explorer.data.dataset import DataSet
 from explorer.data.loader import Data, default_device, load_data
 from explorer.errors import ExplorerError, explain
+from explorer.language import listed, say
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.matching import differences, find_match
 from explorer.plugin.registry import Registry
-from explorer.runs.run import GUESSING, UNTRAINED, Run, UnknownRunError, spec_of
+from explorer.runs.run import (
+    GUESSING,
+    UNTRAINED,
+    Run,
+    UnknownRunError,
+    network_words,
+    spec_of,
+)
 from explorer.runs.store import RunStore
 from explorer.training.checkpoint import pack_weights, unpack_weights
 from explorer.training.events import Epoch, Moment, Started
@@ -78,16 +86,27 @@ def import_weights(
     model = _build(architecture, spec.options, dataset)
     tensors = _named_as_in(model, tensors)
     if wrong := differences(model, tensors):
-        options = ", ".join(f"{name} {value}" for name, value in spec.options.items())
-        network = f"{architecture.name} ({options})" if options else architecture.name
+        network = network_words(spec)
         match = find_match(tensors, registry, architecture, spec.options, dataset.images)
-        hint = (
-            f"It fits {match}."
-            if match
-            else "Give the options that it was trained with (--set OPTION=VALUE), or another "
-            "architecture; `explorer list` names them."
+        if match:
+            raise WeightFileError(
+                say(
+                    "{file} does not fit {network}: {reason}. It fits {match}.",
+                    file=file,
+                    network=network,
+                    reason=wrong,
+                    match=match,
+                )
+            )
+        raise WeightFileError(
+            say(
+                "{file} does not fit {network}: {reason}. Give the options that it was trained "
+                "with (--set OPTION=VALUE), or another architecture; `explorer list` names them.",
+                file=file,
+                network=network,
+                reason=wrong,
+            )
         )
-        raise WeightFileError(f"{file} does not fit {network}: {wrong}. {hint}")
     notes = _notes(model, tensors)
     model.load_state_dict(tensors)
     weights = pack_weights(model)
@@ -101,8 +120,12 @@ def import_weights(
         run, was_there = store.add_imported(spec, *scores, weights), False
     if (run.last_accuracy or 0) < GUESSING / dataset.images.num_classes:
         notes += (
-            f"It is no better than guessing on {dataset.name}: it may have been trained on other "
-            "images or another order of the classes, or on images that were normalised otherwise.",
+            say(
+                "It is no better than guessing on {dataset}: it may have been trained on other "
+                "images or another order of the classes, or on images that were normalised "
+                "otherwise.",
+                dataset=dataset.name,
+            ),
         )
     return Imported(run, was_there, notes)
 
@@ -179,16 +202,22 @@ def _notes(model: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     own = model.state_dict()
     notes = []
     converted = {
-        f"{tensors[name].dtype} to {own[name].dtype}".replace("torch.", "")
+        (_type(tensors[name]), _type(own[name]))
         for name in own
         if name in tensors and tensors[name].dtype != own[name].dtype
     }
     if converted:
-        notes.append(f"Weights were converted from {' and from '.join(sorted(converted))}.")
+        pairs = [say("{given} to {own}", given=a, own=b) for a, b in sorted(converted)]
+        from_ = say(" and from ")
+        notes.append(say("Weights were converted from {types}.", types=listed(pairs, from_, from_)))
     for name, tensor in tensors.items():
         if name in own and not tensor.to(own[name].dtype).isfinite().all():
-            notes.append(f"{name} holds values that are infinite or not numbers.")
+            notes.append(say("{name} holds values that are infinite or not numbers.", name=name))
     return tuple(notes)
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _score(
@@ -201,13 +230,20 @@ def _score(
         test_loss, test_accuracy = evaluate(model, data.test)
     except (Exception, SystemExit) as error:
         raise WeightFileError(
-            f"The network cannot be scored: {explain(error, architecture.location)}"
+            say(
+                "The network cannot be scored: {reason}",
+                reason=explain(error, architecture.location),
+            )
         ) from error
     for loss in (test_loss, train_loss):
         if not math.isfinite(loss):
             raise WeightFileError(
-                f"With the weights of {file}, the loss is {loss}; import weights with which the "
-                "network gives finite logits."
+                say(
+                    "With the weights of {file}, the loss is {loss}; import weights with which the "
+                    "network gives finite logits.",
+                    file=file,
+                    loss=loss,
+                )
             )
     started = Started(
         device=data.device.type,

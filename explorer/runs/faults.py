@@ -16,6 +16,7 @@ from typing import TypeVar
 import sqlalchemy as sql
 
 from explorer.errors import ExplorerError
+from explorer.language import english, later, say
 from explorer.settings import masked
 
 PATIENCE = 300.0  # seconds that a training waits for its database
@@ -24,7 +25,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two attempts
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-_ANOTHER = "set EXPLORER_DATABASE_URL to another, such as sqlite:////home/me/runs.sqlite"
+_ANOTHER = later("set EXPLORER_DATABASE_URL to another, such as sqlite:////home/me/runs.sqlite")
 
 
 class StoreError(ExplorerError, RuntimeError):
@@ -42,24 +43,29 @@ class TakenError(StoreError):
 
 
 class _Fault(Enum):
-    """What is wrong: what to do, and whether it may pass."""
+    """What is wrong: what to do, in which `{another}` is `_ANOTHER`, and whether it may pass."""
 
-    AWAY = ("start its server, or mend the network between; then try again", True)
-    BUSY = ("end the program that keeps it locked, or try again when that is done", True)
-    FULL = ("make room on its disk", True)
-    DISK = ("see that its disk has room and is in order", True)
+    AWAY = (later("start its server, or mend the network between; then try again"), True)
+    BUSY = (later("end the program that keeps it locked, or try again when that is done"), True)
+    FULL = (later("make room on its disk"), True)
+    DISK = (later("see that its disk has room and is in order"), True)
     MOVED = (
-        "put that file back, or start the explorer again, which begins with what is there then",
+        later(
+            "put that file back, or start the explorer again, which begins with what is there then"
+        ),
         True,
     )
-    READ_ONLY = (f"let the explorer's user write the file and its folder, or {_ANOTHER}", False)
-    FORBIDDEN = (f"give the user that it names the right to do so, or {_ANOTHER}", False)
-    PASSWORD = ("correct the user and the password in EXPLORER_DATABASE_URL", False)
-    MISSING = (f"create the database that it names, or {_ANOTHER}", False)
-    DAMAGED = (f"stop the explorer and restore a backup, or {_ANOTHER}", False)
-    TOO_LARGE = ("train a network with fewer parameters", False)
-    NO_DRIVER = (f"install it by: pip install 'psycopg[binary]', or {_ANOTHER}", False)
-    OTHER = (_ANOTHER, False)
+    READ_ONLY = (
+        later("let the explorer's user write the file and its folder, or {another}"),
+        False,
+    )
+    FORBIDDEN = (later("give the user that it names the right to do so, or {another}"), False)
+    PASSWORD = (later("correct the user and the password in EXPLORER_DATABASE_URL"), False)
+    MISSING = (later("create the database that it names, or {another}"), False)
+    DAMAGED = (later("stop the explorer and restore a backup, or {another}"), False)
+    TOO_LARGE = (later("train a network with fewer parameters"), False)
+    NO_DRIVER = (later("install it by: pip install 'psycopg[binary]', or {another}"), False)
+    OTHER = ("{another}", False)
 
 
 _SQLITE: Mapping[int, _Fault] = {
@@ -105,7 +111,7 @@ def store_error(url: str, error: Exception) -> StoreError:
 
 def moved(url: str, file: str) -> StoreError:
     """Return the sentence that says that the database's file is no longer where it was."""
-    cause = f"{file} was deleted, moved or replaced while it was in use"
+    cause = say("{file} was deleted, moved or replaced while it was in use", file=file)
     return _sentence(StoreError, url, cause, _Fault.MOVED)
 
 
@@ -128,7 +134,7 @@ def patiently(ask: Callable[[], _T], seconds: float = PATIENCE) -> _T:
             if not error.may_pass or left <= 0:
                 raise
             if pause == FIRST_PAUSE:
-                _log.warning("%s Trying again for %.0f seconds", error, left)
+                _log.warning("%s Trying again for %.0f seconds", english(error), left)
             time.sleep(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE)
         else:
@@ -139,7 +145,14 @@ def patiently(ask: Callable[[], _T], seconds: float = PATIENCE) -> _T:
 
 def _sentence(kind: type[StoreError], url: str, cause: str, fault: _Fault) -> StoreError:
     advice, may_pass = fault.value
-    error = kind(masked(f"The database of the runs, {url}, cannot be used: {cause}; {advice}."))
+    error = kind(
+        say(
+            "The database of the runs, {url}, cannot be used: {reason}; {advice}.",
+            url=masked(url),
+            reason=masked(cause),
+            advice=say(advice, another=say(_ANOTHER)),
+        )
+    )
     error.may_pass = may_pass
     return error
 
@@ -147,8 +160,12 @@ def _sentence(kind: type[StoreError], url: str, cause: str, fault: _Fault) -> St
 def _cause(error: Exception) -> str:
     """Return the driver's own words on a line, without the statement that SQLAlchemy adds."""
     found = getattr(error, "orig", None) or error
+    if isinstance(found, ExplorerError):
+        return str(found)
     if isinstance(found, OSError) and found.strerror:
-        return f"{found.filename}: {found.strerror}" if found.filename else found.strerror
+        if not found.filename:
+            return found.strerror
+        return say("{file}: {reason}", file=found.filename, reason=found.strerror)
     lines = str(found).splitlines() or [type(error).__name__]
     return lines[0].rstrip(".")
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs.run import RunSpec, spec_of
 from explorer.text import suggest
@@ -62,43 +63,61 @@ def read_list(file: Path, catalogue: Catalogue[Description]) -> list[Wanted]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ListError(f"{file} cannot be read ({error.strerror}).") from error
+        raise ListError(
+            say("{file} cannot be read ({reason}).", file=file, reason=error.strerror)
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ListError(f"{file} is no TOML file: {error}.") from error
+        raise ListError(
+            say("{file} is no TOML file: {reason}.", file=file, reason=error)
+        ) from error
     entries = content.pop("run", None)
     if content or not isinstance(entries, list) or not entries:
-        raise ListError(f"{file} should have tables [[run]] and nothing else.")
+        raise ListError(say("{file} should have tables [[run]] and nothing else.", file=file))
     found: list[Wanted] = []
     for number, entry in enumerate(entries, 1):
         try:
             found += _runs(entry, catalogue)
         except ExplorerError as error:
-            raise ListError(f"{file}, run {number}: {error}") from error
+            raise ListError(
+                say("{file}, run {number}: {reason}", file=file, number=number, reason=error)
+            ) from error
     return list({wanted.spec.id: wanted for wanted in found}.values())
 
 
 def _runs(entry: Any, catalogue: Catalogue[Description]) -> Iterator[Wanted]:
     if not isinstance(entry, Mapping):
-        raise ListError("a run is a table, with an architecture.")
+        raise ListError(say("a run is a table, with an architecture."))
     for name in entry:
         if name not in (*_OWN, *_FIELDS):
-            raise ListError(f"there is no key {name!r}; {suggest(name, (*_OWN, *_FIELDS))}")
+            raise ListError(
+                say(
+                    "there is no key {name!r}; {suggestion}",
+                    name=name,
+                    suggestion=suggest(name, (*_OWN, *_FIELDS)),
+                )
+            )
     architecture = catalogue[_text(entry, "architecture", None)]
     dataset = catalogue.dataset(_text(entry, "dataset", "mnist"))
     options, seeds = entry.get("options", {}), entry.get("seeds", [entry.get("seed", 0)])
     if not isinstance(options, Mapping):
-        raise ListError("options is a table, such as {width = 16}.")
+        raise ListError(say("options is a table, such as {width = 16}."))
     if not isinstance(seeds, list) or not seeds or ("seed" in entry and "seeds" in entry):
-        raise ListError("seeds is a list, such as [0, 1, 2], and stands for seed.")
+        raise ListError(say("seeds is a list, such as [0, 1, 2], and stands for seed."))
     name = _text(entry, "recipe", "fast")
     if name not in PRESETS:
-        raise ListError(f"there is no recipe {name!r}; {suggest(name, PRESETS)}")
+        raise ListError(
+            say(
+                "there is no recipe {name!r}; {suggestion}",
+                name=name,
+                suggestion=suggest(name, PRESETS),
+            )
+        )
     weights = entry.get("weights", "none")
     if weights not in get_args(Weights):
-        raise ListError('weights is "none", "last" or "all".')
+        raise ListError(say('weights is "none", "last" or "all".'))
     measure = entry.get("measure", [])
     if not isinstance(measure, list) or not all(isinstance(each, str) for each in measure):
-        raise ListError('measure is a list of names, such as ["training_accuracy"].')
+        raise ListError(say('measure is a list of names, such as ["training_accuracy"].'))
     changed = {each: entry[each] for each in _FIELDS if each in entry and each != "seed"}
     for values in _combinations(options):
         for seed in seeds:
@@ -116,5 +135,5 @@ def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _text(entry: Mapping[str, Any], name: str, default: str | None) -> str:
     value = entry.get(name, default)
     if not isinstance(value, str):
-        raise ListError(f"{name} is a text, and not {value!r}.")
+        raise ListError(say("{name} is a text, and not {value}.", name=name, value=repr(value)))
     return value

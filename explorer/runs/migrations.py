@@ -17,6 +17,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.runs.run import spec_id
 from explorer.runs.schema import METADATA, VERSION
 
@@ -65,13 +66,17 @@ def demand_current(connection: Connection) -> None:
     """
     version = _read_version(connection)
     if version is None:
-        raise SchemaError("it holds no runs, and none can be written, since it is read-only")
+        raise SchemaError(say("it holds no runs, and none can be written, since it is read-only"))
     _demand_known(version)
     if version < READABLE:
         raise SchemaError(
-            f"it was made by an earlier version of the explorer (its tables have version "
-            f"{version}, this explorer needs {CURRENT}) and cannot be brought up to date, since it "
-            "is read-only; open it once without mode=ro"
+            say(
+                "it was made by an earlier version of the explorer (its tables have version "
+                "{version}, this explorer needs {current}) and cannot be brought up to date, since "
+                "it is read-only; open it once without mode=ro",
+                version=version,
+                current=CURRENT,
+            )
         )
 
 
@@ -84,14 +89,24 @@ def _read_version(connection: Connection) -> int | None:
         case [int(version)] if version >= FIRST:
             return version
         case found:
-            raise SchemaError(f"its table {VERSION.name} should hold one number, not {found}")
+            raise SchemaError(
+                say(
+                    "its table {table} should hold one number, not {found}",
+                    table=VERSION.name,
+                    found=found,
+                )
+            )
 
 
 def _demand_known(version: int) -> None:
     if version > CURRENT:
         raise SchemaError(
-            f"it was made by a newer version of the explorer (its tables have version {version}, "
-            f"this explorer knows {CURRENT}); update the explorer"
+            say(
+                "it was made by a newer version of the explorer (its tables have version "
+                "{version}, this explorer knows {current}); update the explorer",
+                version=version,
+                current=CURRENT,
+            )
         )
 
 

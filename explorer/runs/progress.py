@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from explorer.language import say
 from explorer.runs.run import Run, RunSpec, Status
 from explorer.training.events import Step
 
@@ -28,17 +29,19 @@ class Progress:
     @property
     def time_left(self) -> str:
         """The estimate in words, such as `2 min 10 s left`; empty without one."""
-        return "" if self.seconds_left is None else f"{duration(self.seconds_left)} left"
+        if self.seconds_left is None:
+            return ""
+        return say("{time} left", time=duration(self.seconds_left))
 
 
 def duration(seconds: float) -> str:
     """Say how long something takes, such as `2 min 10 s`."""
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return say("{seconds} s", seconds=whole)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return say("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
+    return say("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
 
 
 def usual_seconds(spec: RunSpec, finished: Iterable[Run], images: int | None) -> float | None:

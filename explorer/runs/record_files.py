@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from explorer.errors import ExplorerError
+from explorer.language import listed, say
 from explorer.runs.run import Run
 from explorer.runs.store import RunStore
+from explorer.text import date_words
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS measured (
@@ -55,8 +57,11 @@ class Records:
     def __init__(self, file: Path) -> None:
         if not file.is_file():
             raise NoRecordError(
-                f"There is no {file.name} here; `explorer record` makes it of "
-                f"{file.with_suffix('.toml').name}."
+                say(
+                    "There is no {file} here; `explorer record` makes it of {list}.",
+                    file=file.name,
+                    list=file.with_suffix(".toml").name,
+                )
             )
         self._file = file
         self.store = RunStore(f"sqlite:///{file.as_uri()}?mode=ro&immutable=1&uri=true")
@@ -83,8 +88,15 @@ class Records:
             and all(_fact(run, name) == value for name, value in wanted.items())
         ]
         if not found:
-            said = ", ".join(f"{name} {value}" for name, value in wanted.items())
-            raise NoRecordError(f"{self._file.name} has no run of {architecture} with {said}.")
+            facts = [f"{name} {value}" for name, value in wanted.items()]
+            raise NoRecordError(
+                say(
+                    "{file} has no run of {architecture} with {facts}.",
+                    file=self._file.name,
+                    architecture=architecture,
+                    facts=listed(facts, ","),
+                )
+            )
         return sorted(found, key=lambda run: run.spec.recipe.seed)
 
     def measured(self, run: Run, name: str) -> Any:
@@ -96,7 +108,14 @@ class Records:
         try:
             return self._measured[run.id, name]
         except KeyError:
-            raise NoRecordError(f"{self._file.name} has no {name} of the run {run.id}.") from None
+            raise NoRecordError(
+                say(
+                    "{file} has no {name} of the run {run}.",
+                    file=self._file.name,
+                    name=name,
+                    run=run.id,
+                )
+            ) from None
 
     @cached_property
     def made(self) -> Made:
@@ -109,9 +128,12 @@ class Records:
     def origin(self) -> str:
         """The same as a sentence."""
         made = self.made
-        return (
-            f"Recorded on {made.day.day} {made.day:%B %Y} ({made.machine}, torch {made.torch}), "
-            f"{len(self.runs):,} runs."
+        return say(
+            "Recorded on {day} ({machine}, torch {torch}), {runs:,} runs.",
+            day=date_words(made.day),
+            machine=made.machine,
+            torch=made.torch,
+            runs=len(self.runs),
         )
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from explorer.language import Recorded, bare, say
 from explorer.runs.run import Run, RunSpec, Status, UnreadableRun, UnreadableRunError
 from explorer.training import events
 from explorer.training.events import Epoch, Event, Moment, Started
@@ -28,9 +29,17 @@ def read_event(id: str, kind: str, content: str) -> Event:
         for field in fields(event):
             value = getattr(event, field.name)
             if not isinstance(value, _PLAIN.get(field.type, object)):
-                raise TypeError(f"{field.name} cannot be {value!r}")
+                raise TypeError(say("{name} cannot be {value}", name=field.name, value=repr(value)))
     except _ERRORS as error:
-        raise UnreadableRunError(_sentence(id, f"Its event {kind!r}: {error}")) from error
+        raise UnreadableRunError(
+            say(
+                "Run {id} cannot be read: it was made by a newer version of the explorer, or is "
+                "damaged. Its event {kind!r}: {reason}.",
+                id=id,
+                kind=kind,
+                reason=bare(str(error)),
+            )
+        ) from error
     return event
 
 
@@ -43,7 +52,7 @@ def read_spec(id: str, spec: str) -> RunSpec:
     try:
         return RunSpec.from_json(json.loads(spec))
     except _ERRORS as error:
-        raise UnreadableRunError(_sentence(id, f"Its record: {error}")) from error
+        raise _unreadable(id, error) from error
 
 
 def read_runs(
@@ -90,7 +99,7 @@ def _read_run(row: Any, started: Started | None, epochs: tuple[Epoch, ...], now:
             id=row.id,
             spec=spec,
             status=Status.INTERRUPTED if status.is_live and row.lease < now else status,
-            reason=row.reason,
+            reason=Recorded(row.reason),
             created=datetime.fromtimestamp(row.created, UTC),
             started=started,
             epochs=epochs,
@@ -101,11 +110,15 @@ def _read_run(row: Any, started: Started | None, epochs: tuple[Epoch, ...], now:
             kept_seconds=row.seconds or 0.0,
         )
     except _ERRORS as error:
-        raise UnreadableRunError(_sentence(row.id, f"Its record: {error}")) from error
+        raise _unreadable(row.id, error) from error
 
 
-def _sentence(id: str, reason: str) -> str:
-    return (
-        f"Run {id} cannot be read: it was made by a newer version of the explorer, or is damaged. "
-        f"{reason.rstrip('.')}."
+def _unreadable(id: str, error: Exception) -> UnreadableRunError:
+    return UnreadableRunError(
+        say(
+            "Run {id} cannot be read: it was made by a newer version of the explorer, or is "
+            "damaged. Its record: {reason}.",
+            id=id,
+            reason=bare(str(error)),
+        )
     )

@@ -8,6 +8,7 @@ from torch import nn
 from explorer.data.dataset import DataSet
 from explorer.data.loader import Data, default_device, load_data
 from explorer.errors import ExplorerError, explain
+from explorer.language import say
 from explorer.plugin.registry import Registry
 from explorer.runs.run import Run
 from explorer.runs.store import RunStore
@@ -32,7 +33,9 @@ def load_network(
         model = _build(run, registry)
         load_weights(model, store.weights(run.id, moment))
     except ExplorerError as error:
-        raise NetworkError(f"The network of this run cannot be shown: {error}") from error
+        raise NetworkError(
+            say("The network of this run cannot be shown: {reason}", reason=error)
+        ) from error
     return model.to(device).eval()
 
 
@@ -73,7 +76,9 @@ def dataset_of(run: Run, registry: Registry) -> DataSet:
     try:
         return registry.dataset(run.spec.dataset)
     except ExplorerError as error:
-        raise NetworkError(f"The images of this run cannot be shown: {error}") from error
+        raise NetworkError(
+            say("The images of this run cannot be shown: {reason}", reason=error)
+        ) from error
 
 
 def _build(run: Run, registry: Registry) -> nn.Module:

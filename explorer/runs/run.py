@@ -16,11 +16,12 @@ from typing import Any
 
 from explorer.data.dataset import DataSet
 from explorer.errors import ExplorerError
+from explorer.language import later, listed, plural, say
 from explorer.plugin.catalogue import Description
 from explorer.plugin.options import Value
 from explorer.text import suggest
 from explorer.training.events import Epoch, Moment, Started
-from explorer.training.recipe import PRESETS, Recipe
+from explorer.training.recipe import PRESETS, WORDS, Recipe
 
 KEPT_BETWEEN = 10
 MOST_NAME, MOST_NOTE = 60, 2_000  # characters
@@ -58,12 +59,12 @@ class MissingWeightsError(ExplorerError, LookupError):
 class Status(enum.StrEnum):
     """Where a run is between its request and its end."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
-    FINISHED = "finished"
-    PAUSED = "paused"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
+    QUEUED = later("queued")
+    RUNNING = later("running")
+    FINISHED = later("finished")
+    PAUSED = later("paused")
+    FAILED = later("failed")
+    INTERRUPTED = later("interrupted")
 
     @property
     def is_live(self) -> bool:
@@ -125,20 +126,30 @@ class RunSpec:
             RecipeError: The same, in the recipe.
         """
         if not isinstance(values, dict):
-            raise SpecError(f"A spec is an object with named fields, not {values!r}.")
+            raise SpecError(
+                say("A spec is an object with named fields, not {given}.", given=repr(values))
+            )
         if values.get("imported"):
             values = {"recipe": UNTRAINED.to_json(), **values}
         for field in fields(cls):
             if field.name not in values and field.default is MISSING:
-                raise SpecError(f"Its {field.name} is missing.")
+                raise SpecError(say("Its {name} is missing.", name=field.name))
         for name, value in values.items():
             if name not in _TYPES:
-                raise SpecError(f"A spec has no {name}; {suggest(name, _TYPES)}")
+                raise SpecError(
+                    say(
+                        "A spec has no {name}; {suggestion}",
+                        name=name,
+                        suggestion=suggest(name, _TYPES),
+                    )
+                )
             if not isinstance(value, _TYPES[name]):
-                raise SpecError(f"Its {name} cannot be {value!r}.")
+                raise SpecError(say("Its {name} cannot be {value}.", name=name, value=repr(value)))
         for name, value in values["options"].items():
             if not isinstance(value, str | int | float):
-                raise SpecError(f"Its option {name} cannot be {value!r}.")
+                raise SpecError(
+                    say("Its option {name} cannot be {value}.", name=name, value=repr(value))
+                )
         return cls(**{**values, "recipe": Recipe.from_json(values["recipe"])})
 
 
@@ -215,36 +226,54 @@ class Run:
     def recipe_name(self) -> str:
         """The preset that it is nearest to, and the values that differ from it; or `imported`."""
         if self.spec.imported:
-            return "imported"
+            return say("imported")
         return _recipe_name(self.spec.recipe)
 
     @property
     def options_text(self) -> str:
         """Its architecture's options and their values, in a line; may be empty."""
-        return ", ".join(f"{name} {value}" for name, value in self.spec.options.items())
+        return _options_text(self.spec)
 
     @property
     def title(self) -> str:
         """Its name if it has one, and what it is, in a line."""
-        return f"{self.name} · {self.subject}" if self.name else self.subject
+        if not self.name:
+            return self.subject
+        return say("{title} · {fact}", title=self.name, fact=self.subject)
 
     @property
     def subject(self) -> str:
         """Architecture, options, data set, recipe and seed, in a line; or which weights."""
         recipe = self.spec.recipe
-        values = self.options_text
-        network = f"{self.spec.architecture} ({values})" if values else self.spec.architecture
+        network, dataset = network_words(self.spec), self.spec.dataset
         if self.spec.imported:
-            return f"{network} · {self.spec.dataset} · imported {self.spec.imported[:6]}"
-        amount = _epochs(recipe)
+            return say(
+                "{network} · {dataset} · imported {hash}",
+                network=network,
+                dataset=dataset,
+                hash=self.spec.imported[:6],
+            )
+        how = {"recipe": self.recipe_name, "epochs": _epochs(recipe), "seed": recipe.seed}
         if recipe.train_size:
-            amount += f" of {recipe.train_size:,} images"
-        how = f"{self.recipe_name}, {amount}"
-        return f"{network} · {self.spec.dataset} · {how} · seed {recipe.seed}"
+            return say(
+                "{network} · {dataset} · {recipe}, {epochs} of {images:,} images · seed {seed}",
+                network=network,
+                dataset=dataset,
+                images=recipe.train_size,
+                **how,
+            )
+        return say(
+            "{network} · {dataset} · {recipe}, {epochs} · seed {seed}",
+            network=network,
+            dataset=dataset,
+            **how,
+        )
 
     def title_after(self, moment: Moment) -> str:
         """Return the title, with the moment at which it is looked at if it was trained."""
-        return self.title if self.spec.imported else f"{self.title}, after {moment}"
+        if self.spec.imported:
+            return self.title
+        return say("{title}, after {moment}", title=self.title, moment=moment)
 
     @property
     def best_accuracy(self) -> float | None:
@@ -280,8 +309,36 @@ class UnreadableRun:
     reason: str
 
 
-@lru_cache(maxsize=1000)
+def network_words(spec: RunSpec) -> str:
+    """Return an architecture's name and its options, if it has any."""
+    options = _options_text(spec)
+    if not options:
+        return spec.architecture
+    return say("{name} ({options})", name=spec.architecture, options=options)
+
+
+def _options_text(spec: RunSpec) -> str:
+    return ", ".join(f"{name} {value}" for name, value in spec.options.items())
+
+
 def _recipe_name(recipe: Recipe) -> str:
+    nearest, changed = _nearest(recipe)
+    words = [
+        say(
+            "{field} {value}",
+            field=say(WORDS[name]),
+            value=f"{value:g}" if isinstance(value, float) else value,
+        )
+        for name, value in changed
+    ]
+    if not words:
+        return nearest
+    return say("{recipe} with {changes}", recipe=nearest, changes=listed(words, ","))
+
+
+@lru_cache(maxsize=1000)
+def _nearest(recipe: Recipe) -> tuple[str, list[tuple[str, Any]]]:
+    """Return the preset that differs least, and the values that do."""
     own = recipe.to_json()
     names = [name for name in own if name not in _ASIDE]
     changed = {
@@ -289,19 +346,19 @@ def _recipe_name(recipe: Recipe) -> str:
         for preset, known in PRESETS.items()
     }
     nearest = min(changed, key=lambda preset: len(changed[preset]))
-    words = [
-        f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
-        for name, value in changed[nearest].items()
-    ]
-    return f"{nearest} with {', '.join(words)}" if words else nearest
+    return nearest, list(changed[nearest].items())
 
 
 def titles(runs: Sequence[Run]) -> dict[str, str]:
     """Return a title for each run, by id, that no other of them has."""
     found = {run.id: run.title for run in runs}
-    for fact in (lambda run: f"code {run.spec.fingerprint[:6]}", lambda run: run.id):
+    for fact in (lambda run: _code(run.spec), lambda run: run.id):
         counts = Counter(found.values())
-        found |= {r.id: f"{found[r.id]} · {fact(r)}" for r in runs if counts[found[r.id]] > 1}
+        found |= {
+            run.id: say("{title} · {fact}", title=found[run.id], fact=fact(run))
+            for run in runs
+            if counts[found[run.id]] > 1
+        }
     return found
 
 
@@ -319,7 +376,8 @@ def distinguish(runs: Sequence[Run]) -> dict[str, str]:
             for key, text in own.items()
             if any(other.get(key, text) != text for other in facts)
         ]
-        labels[run.id] = " · ".join([run.name or run.spec.architecture, *differing])
+        words = [run.name or run.spec.architecture, *differing]
+        labels[run.id] = listed(words, " · ", " · ")
     names = Counter(run.name for run in runs)
     return labels | {run.id: run.name for run in runs if run.name and names[run.name] == 1}
 
@@ -332,18 +390,28 @@ def _facts(run: Run) -> dict[str, str]:
         facts[".version"] = f"{spec.dataset} {spec.dataset_version[:6]}"
     facts[".recipe"] = run.recipe_name
     if spec.imported:
-        facts[".weights"] = f"weights {spec.imported[:6]}"
+        facts[".weights"] = say("weights {hash}", hash=spec.imported[:6])
     else:
         facts[".epochs"] = _epochs(recipe)
-        facts[".images"] = f"{recipe.train_size:,} images" if recipe.train_size else "all images"
-        facts[".seed"] = f"seed {recipe.seed}"
-        facts[".gradients"] = "gradients recorded" if recipe.gradients_every else "no gradients"
-    facts[f".code of {spec.architecture}"] = f"code {spec.fingerprint[:6]}"
+        facts[".images"] = (
+            plural("{n:,} image", "{n:,} images", recipe.train_size)
+            if recipe.train_size
+            else say("all images")
+        )
+        facts[".seed"] = say("seed {seed}", seed=recipe.seed)
+        facts[".gradients"] = (
+            say("gradients recorded") if recipe.gradients_every else say("no gradients")
+        )
+    facts[f".code of {spec.architecture}"] = _code(spec)
     return facts
 
 
+def _code(spec: RunSpec) -> str:
+    return say("code {hash}", hash=spec.fingerprint[:6])
+
+
 def _epochs(recipe: Recipe) -> str:
-    return "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    return plural("{n} epoch", "{n} epochs", recipe.epochs)
 
 
 def epochs_to_keep(epochs: int) -> set[int]:

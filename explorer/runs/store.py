@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
+from explorer.language import listed, say
 from explorer.runs.database import connect, watch_file
 from explorer.runs.faults import StoreError, TakenError, store_error
 from explorer.runs.records import read_event, read_runs, read_spec
@@ -230,7 +231,7 @@ class RunStore:
         kept = self.moments(id)
         if not kept:
             raise MissingWeightsError(
-                f"Run {id} has no weights yet; `explorer train` goes on with it."
+                say("Run {id} has no weights yet; `explorer train` goes on with it.", id=id)
             )
         for moment in kept:
             if moment.epoch == epoch:
@@ -264,12 +265,24 @@ class RunStore:
             LongNameError: One of them is too long to be shown.
         """
         name, note = name.strip(), note.strip()
-        for what, text, most in (("name", name, MOST_NAME), ("note", note, MOST_NOTE)):
-            if len(text) > most:
-                raise LongNameError(
-                    f"The {what} of a run may have {most:,} characters, and this one has "
-                    f"{len(text):,}; shorten it."
+        if len(name) > MOST_NAME:
+            raise LongNameError(
+                say(
+                    "The name of a run may have {most:,} characters, and this one has {number:,}; "
+                    "shorten it.",
+                    most=MOST_NAME,
+                    number=len(name),
                 )
+            )
+        if len(note) > MOST_NOTE:
+            raise LongNameError(
+                say(
+                    "The note of a run may have {most:,} characters, and this one has {number:,}; "
+                    "shorten it.",
+                    most=MOST_NOTE,
+                    number=len(note),
+                )
+            )
         with self.transaction() as connection:
             named = RUNS.update().where(RUNS.c.id == id).values(name=name, note=note)
             connection.execute(named)
@@ -289,7 +302,9 @@ class RunStore:
             gone = connection.execute(RUNS.delete().where(RUNS.c.id == id, is_free()))
             found = connection.scalar(sql.select(RUNS.c.id).where(RUNS.c.id == id))
         if found and not gone.rowcount:
-            raise RunIsBusyError(f"Run {id} is being trained; stop it before you delete it.")
+            raise RunIsBusyError(
+                say("Run {id} is being trained; stop it before you delete it.", id=id)
+            )
 
     # What the owner of a run says. All but `claim` does nothing for anyone else.
 
@@ -329,8 +344,11 @@ class RunStore:
                     )
                 )
         if not claimed.rowcount:
-            state = "finished" if run.status is Status.FINISHED else "being trained already"
-            raise RunIsBusyError(f"Run {id} is {state}.")
+            raise RunIsBusyError(
+                say("Run {id} is finished.", id=id)
+                if run.status is Status.FINISHED
+                else say("Run {id} is being trained already.", id=id)
+            )
         return run
 
     def begin(self, id: str, owner: str) -> None:
@@ -462,12 +480,18 @@ def _one(id: str, found: Sequence[Run | UnreadableRun]) -> Run:
             return run
         case [UnreadableRun(reason=reason)]:
             raise UnreadableRunError(reason)
-    raise UnknownRunError(f"There is no run {id!r}; `explorer runs` lists all there are.")
+    raise UnknownRunError(
+        say("There is no run {id!r}; `explorer runs` lists all there are.", id=id)
+    )
 
 
 def _missing(id: str, moment: Moment, kept: Sequence[Moment]) -> str:
-    named = ", ".join(str(each.epoch if each.is_whole else each) for each in kept)
-    return f"Run {id} has no weights of {moment}; kept are [{named}]."
+    return say(
+        "Run {id} has no weights of {moment}; kept are [{kept}].",
+        id=id,
+        moment=moment,
+        kept=listed([str(each.epoch if each.is_whole else each) for each in kept], ","),
+    )
 
 
 def _text(column: sql.ColumnElement[Any]) -> sql.ColumnElement[str]:
@@ -489,8 +513,11 @@ def find_run(id: str, stores: Sequence[RunStore]) -> tuple[Run, RunStore]:
     found = {own: store for store in reversed(stores) for own in store.ids(id) if id}
     if id not in found and len(found) > 1:
         raise UnknownRunError(
-            f"Several runs have ids that begin with {id!r}: {', '.join(sorted(found))}; give more "
-            "digits."
+            say(
+                "Several runs have ids that begin with {id!r}: {ids}; give more digits.",
+                id=id,
+                ids=listed(sorted(found), ","),
+            )
         )
     whole = id if id in found or not found else next(iter(found))
     store = found.get(whole, stores[-1])

@@ -10,6 +10,7 @@ from torch import Tensor, nn, optim
 from torch.nn.parameter import is_lazy
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.training.events import Checkpoint, Moment
 
 _SUMS = "epoch.sums"
@@ -68,8 +69,11 @@ def load_weights(model: nn.Module, weights: bytes) -> None:
     given = {n: own[n] if n in own and is_lazy(own[n]) else t for n, t in tensors.items()}
     if {n: _shape(t) for n, t in own.items()} != {n: _shape(t) for n, t in given.items()}:
         raise CheckpointError(
-            f"The recorded weights do not fit {type(model).__name__}: its code or its options "
-            "have changed since the run was made. Train or import it again."
+            say(
+                "The recorded weights do not fit {network}: its code or its options have changed "
+                "since the run was made. Train or import it again.",
+                network=type(model).__name__,
+            )
         )
     model.load_state_dict(tensors)
 
@@ -143,8 +147,11 @@ def _from_bytes(content: bytes) -> dict[str, Tensor]:
         return load(content)
     except SafetensorError as error:
         raise CheckpointError(
-            f"The recorded weights are damaged ({error}); delete the run, and train or import it "
-            "again."
+            say(
+                "The recorded weights are damaged ({reason}); delete the run, and train or import "
+                "it again.",
+                reason=error,
+            )
         ) from error
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.training.state import State
 from explorer.training.step import PlainStepper, StepOutput, Stepper
 
@@ -52,7 +53,7 @@ def fastest(plain: PlainStepper, batch_size: int) -> tuple[Stepper, str]:
     try:
         return CapturedStepper(plain, batch_size, cuda_graph), ""
     except CaptureError as error:
-        return plain, f"launched kernel by kernel, since {error}"
+        return plain, say("launched kernel by kernel, since {reason}", reason=error)
 
 
 class CapturedStepper:
@@ -82,7 +83,9 @@ class CapturedStepper:
             raise
         except Exception as error:  # whatever the author's code or CUDA has against it
             first = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise CaptureError(f"it cannot be one CUDA graph: {first}") from error
+            raise CaptureError(
+                say("it cannot be one CUDA graph: {reason}", reason=first)
+            ) from error
         finally:
             before.restore()
             plain.optimiser.zero_grad()
@@ -115,7 +118,9 @@ class CapturedStepper:
         replayed = self._values()
         close = torch.allclose(found.loss, wanted.loss, LOSS_TOLERANCE, LOSS_TOLERANCE)
         if not close or (replayed - plain).norm() > UPDATE_TOLERANCE * (plain - begin).norm():
-            raise CaptureError("as one CUDA graph it does not compute what it computes plainly")
+            raise CaptureError(
+                say("as one CUDA graph it does not compute what it computes plainly")
+            )
 
 
 def cuda_graph(step: Callable[[], StepOutput]) -> tuple[Graph, StepOutput]:

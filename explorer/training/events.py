@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, TypeAlias
 
+from explorer.language import Recorded, english, say
+
 
 class Moment(NamedTuple):
     """A moment of a training at which its weights are kept.
@@ -24,7 +26,9 @@ class Moment(NamedTuple):
         return not self.step
 
     def __str__(self) -> str:
-        return f"epoch {self.epoch}" if self.is_whole else f"step {self.step:,}"
+        if self.is_whole:
+            return say("epoch {number}", number=self.epoch)
+        return say("step {number:,}", number=self.step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,10 @@ def kind(event: Event) -> str:
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """Return the event as plain values; what JSON has no number for as `"NaN"`, `"-Infinity"`."""
+    """Return the event as plain values; what JSON has no number for as `"NaN"`, `"-Infinity"`.
+
+    Sentences are kept in English.
+    """
     return {
         f.name: _written(getattr(event, f.name)) for f in fields(event) if f.name != "checkpoint"
     }
@@ -209,7 +216,10 @@ def from_json(kind: str, values: dict[str, Any]) -> Event:
     """Make the event again from its kind and what `to_json` returned."""
     cls = _KINDS[kind]
     numbers = {f.name for f in fields(cls) if f.type in _NUMERIC}
-    return cls(**{name: _read(v) if name in numbers else v for name, v in dict(values).items()})
+    found = {name: _read(v) if name in numbers else v for name, v in dict(values).items()}
+    if isinstance(note := found.get("note"), str):
+        found["note"] = Recorded(note)
+    return cls(**found)
 
 
 def _written(value: Any) -> Any:
@@ -217,6 +227,8 @@ def _written(value: Any) -> Any:
         return {key: _written(each) for key, each in value.items()}
     if isinstance(value, tuple):
         return [_written(each) for each in value]
+    if isinstance(value, str):
+        return english(value)
     is_number = not isinstance(value, float) or math.isfinite(value)
     return value if is_number else json.dumps(float(value))
 

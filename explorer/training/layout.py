@@ -13,6 +13,7 @@ from torch import Tensor, nn, optim
 
 from explorer.data.loader import Data
 from explorer.errors import message_of
+from explorer.language import listed, say
 from explorer.modes import evaluating
 from explorer.outputs import first_output
 from explorer.text import cut
@@ -40,15 +41,18 @@ def settle(model: nn.Module, data: Data) -> tuple[Data, str]:
     model.to(data.device)
     wanted, _ = _logits(model, data, PLAIN)
     found, error = _logits(model, data, torch.channels_last)
-    why = ""
+    note = ""
     if error is not None:
-        why = f"it does not run in the faster one: {_brief(error)}"
+        note = say(
+            "in the plain memory layout, since it does not run in the faster one: {reason}",
+            reason=_brief(error),
+        )
     elif wanted is not None and not _close(found, wanted):
-        why = "it computes something else in the faster one"
-    if not why:
+        note = say("in the plain memory layout, since it computes something else in the faster one")
+    if not note:
         return data.laid_out(torch.channels_last), ""
     _lay_out(model, PLAIN)
-    return data.laid_out(PLAIN), f"in the plain memory layout, since {why}"
+    return data.laid_out(PLAIN), note
 
 
 def prepare(model: nn.Module, data: Data, recipe: Recipe) -> tuple[Data, optim.Optimizer, str]:
@@ -73,9 +77,13 @@ def prepare(model: nn.Module, data: Data, recipe: Recipe) -> tuple[Data, optim.O
         error = _rehearse(model, laid_out, recipe, fused=fused)
         if error is None:
             optimiser = make_optimiser(model, recipe, data.device, fused=fused)
-            return laid_out, optimiser, "; ".join(notes)
-        what = "with one update for all parameters" if fused else "channels-last"
-        notes.append(f"not {what}: {_brief(error)}")
+            return laid_out, optimiser, listed(notes, say("; "), say("; "))
+        reason = _brief(error)
+        notes.append(
+            say("not with one update for all parameters: {reason}", reason=reason)
+            if fused
+            else say("not channels-last: {reason}", reason=reason)
+        )
     _lay_out(model, PLAIN)
     return data.laid_out(PLAIN), make_optimiser(model, recipe, data.device, fused=False), ""
 

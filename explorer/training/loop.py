@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from explorer.data.loader import Data, Split, evaluation_batch
 from explorer.errors import ExplorerError
+from explorer.language import listed, say
 from explorer.outputs import first_output
 from explorer.training import checkpoint
 from explorer.training.checkpoint import read_generators, set_generators
@@ -94,7 +95,7 @@ def train(
         steps_per_epoch=steps,
         epochs=recipe.epochs,
         finished_epochs=finished,
-        note="; ".join(filter(None, [note, launched])),
+        note=listed([each for each in (note, launched) if each], say("; ")),
     )
     for epoch in range(finished + 1, recipe.epochs + 1):
         meter = _Meter(images, seconds, step - (epoch - 1) * steps, sums)
@@ -276,18 +277,30 @@ def _demand_finite(loss: float, step: int, learning_rate: float, split: Split) -
         return
     if not _are_finite(split):
         raise DivergedError(
-            f"The loss became {loss} by step {step:,}, since the images that the network gets are "
-            "not all finite numbers: correct the data set's images, or its mean and std."
+            say(
+                "The loss became {loss} by step {step:,}, since the images that the network gets "
+                "are not all finite numbers: correct the data set's images, or its mean and std.",
+                loss=loss,
+                step=step,
+            )
         )
     if step == 1:  # the network is as it was built when this loss is computed
         raise DivergedError(
-            f"The loss is {loss} at the first step, before anything is learned: the network itself "
-            "answers so. Look in it for a division by 0, for a logarithm or a root of what may be "
-            "0 or less, and for initial weights that are too large."
+            say(
+                "The loss is {loss} at the first step, before anything is learned: the network "
+                "itself answers so. Look in it for a division by 0, for a logarithm or a root of "
+                "what may be 0 or less, and for initial weights that are too large.",
+                loss=loss,
+            )
         )
     raise DivergedError(
-        f"The loss became {loss} by step {step:,}, at a learning rate of "
-        f"{learning_rate:g}; try a lower learning rate."
+        say(
+            "The loss became {loss} by step {step:,}, at a learning rate of {rate:g}; try a lower "
+            "learning rate.",
+            loss=loss,
+            step=step,
+            rate=learning_rate,
+        )
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
 from explorer.errors import ExplorerError
+from explorer.language import later, listed, say
 from explorer.plugin.options import OptionError, Range, read_fields
 from explorer.text import suggest
 
@@ -33,6 +34,20 @@ _LATER = {
     "score_every": None,
 }
 
+# Each field that decides how it is learned, in a word or two, within a text that compares recipes.
+WORDS: Mapping[str, str] = {
+    "optimiser": later("optimiser"),
+    "learning_rate": later("learning rate"),
+    "momentum": later("momentum"),
+    "weight_decay": later("weight decay"),
+    "schedule": later("schedule"),
+    "batch_size": later("batch size"),
+    "precision": later("precision"),
+    "augment": later("augment"),
+    "label_smoothing": later("label smoothing"),
+    "clip_norm": later("clip norm"),
+}
+
 
 class RecipeError(ExplorerError, ValueError):
     """A recipe that cannot be followed; the message says what would be right."""
@@ -48,76 +63,100 @@ class Recipe:
 
     optimiser: Annotated[
         Optimiser,
-        "SGD, SGD with Nesterov's momentum, or AdamW (Loshchilov & Hutter, arXiv:1711.05101).",
+        later(
+            "SGD, SGD with Nesterov's momentum, or AdamW (Loshchilov & Hutter, arXiv:1711.05101)."
+        ),
     ] = "sgd"
     learning_rate: Annotated[
         float,
         Range(1e-9, 10),
-        "How far an update moves the parameters; with the one-cycle schedule, its peak.",
+        later("How far an update moves the parameters; with the one-cycle schedule, its peak."),
     ] = 0.01
     momentum: Annotated[
         float,
         Range(0, 0.999),
-        "Share of the last update that the next one keeps. AdamW ignores it (β₁ = 0.9, "
-        "β₂ = 0.999).",
+        later(
+            "Share of the last update that the next one keeps. AdamW ignores it (β₁ = 0.9, "
+            "β₂ = 0.999)."
+        ),
     ] = 0.5
-    weight_decay: Annotated[float, Range(0, 1), "How strongly parameters are pulled to zero."] = 0.0
+    weight_decay: Annotated[
+        float, Range(0, 1), later("How strongly parameters are pulled to zero.")
+    ] = 0.0
     schedule: Annotated[
         Schedule,
-        "Keep the learning rate constant, or raise and lower it once (Smith & Topin, "
-        "arXiv:1708.07120).",
+        later(
+            "Keep the learning rate constant, or raise and lower it once (Smith & Topin, "
+            "arXiv:1708.07120)."
+        ),
     ] = "constant"
     batch_size: Annotated[
-        int, Range(1, 10_000), "Images in each batch; each step uses one batch."
+        int, Range(1, 10_000), later("Images in each batch; each step uses one batch.")
     ] = 64
-    epochs: Annotated[int, Range(1, 1_000), "Passes over the training images."] = 10
+    epochs: Annotated[int, Range(1, 1_000), later("Passes over the training images.")] = 10
     seed: Annotated[
         int,
         Range(0, 2**31 - 1),
-        "Decides the initial parameters, the order of the images, dropout and augmentation. The "
-        "same seed gives the same run; another seed shows how much was chance.",
+        later(
+            "Decides the initial parameters, the order of the images, dropout and augmentation. "
+            "The same seed gives the same run; another seed shows how much was chance."
+        ),
     ] = 0
     train_size: Annotated[
         int | None,
         Range(1, 10_000_000),
-        "How many training images to use, the same ones for every seed; all without a number.",
+        later(
+            "How many training images to use, the same ones for every seed; all without a number."
+        ),
     ] = None
     gradients_every: Annotated[
         int | None,
         Range(1, 1_000_000),
-        "Record the norm of each layer's gradient every so many steps, after clipping. Nothing "
-        "that is learned changes.",
+        later(
+            "Record the norm of each layer's gradient every so many steps, after clipping. Nothing "
+            "that is learned changes."
+        ),
     ] = None
     precision: Annotated[
         Precision,
-        "Significant bits of the factors in convolutions and matrix products while training: "
-        "float32 has 24, tf32 11 (on NVIDIA GPUs; elsewhere it is float32), bfloat16 8. Fewer are "
-        "faster on a processor made for it and slower on others. Parameters, updates and scores "
-        "are float32 in each.",
+        later(
+            "Significant bits of the factors in convolutions and matrix products while training: "
+            "float32 has 24, tf32 11 (on NVIDIA GPUs; elsewhere it is float32), bfloat16 8. Fewer "
+            "are faster on a processor made for it and slower on others. Parameters, updates and "
+            "scores are float32 in each."
+        ),
     ] = "float32"
     augment: Annotated[
         Augment,
-        "Move each training image by up to an eighth of its size at random; shift+flip also "
-        "mirrors half of them (He et al. 2015, arXiv:1512.03385, section 4.2). Digits should not "
-        "be mirrored.",
+        later(
+            "Move each training image by up to an eighth of its size at random; shift+flip also "
+            "mirrors half of them (He et al. 2015, arXiv:1512.03385, section 4.2). Digits should "
+            "not be mirrored."
+        ),
     ] = "none"
     label_smoothing: Annotated[
         float,
         Range(0, 0.9),
-        "Share of the target that is spread over all classes (Szegedy et al. 2015, "
-        "arXiv:1512.00567, section 7).",
+        later(
+            "Share of the target that is spread over all classes (Szegedy et al. 2015, "
+            "arXiv:1512.00567, section 7)."
+        ),
     ] = 0.0
     clip_norm: Annotated[
         float | None,
         Range(1e-6, 1_000_000),
-        "Scale the gradient of each step down to this norm (Pascanu et al. 2012, "
-        "arXiv:1211.5063, algorithm 1).",
+        later(
+            "Scale the gradient of each step down to this norm (Pascanu et al. 2012, "
+            "arXiv:1211.5063, algorithm 1)."
+        ),
     ] = None
     score_every: Annotated[
         int | None,
         Range(1, 1_000_000),
-        "Measure the accuracy on the first 1,000 test images every so many steps. Nothing that is "
-        "learned changes.",
+        later(
+            "Measure the accuracy on the first 1,000 test images every so many steps. Nothing that "
+            "is learned changes."
+        ),
     ] = None
 
     def __post_init__(self) -> None:
@@ -129,7 +168,7 @@ class Recipe:
             # 1 equals 1.0 but is written otherwise, and equal recipes must have equal hashes.
             object.__setattr__(self, option.name, value)
         if self.optimiser == "nesterov" and not self.momentum:
-            raise RecipeError("momentum must be above 0 for the nesterov optimiser, not 0.0.")
+            raise RecipeError(say("momentum must be above 0 for the nesterov optimiser, not 0.0."))
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of step `step` (from 0) of `steps` in all."""
@@ -174,7 +213,13 @@ def _demand_known(values: Mapping[str, Any]) -> None:
     names = [field.name for field in fields(Recipe)]
     for name in values:
         if name not in names:
-            raise RecipeError(f"A recipe has no {name}; {suggest(name, names)}")
+            raise RecipeError(
+                say(
+                    "A recipe has no {name}; {suggestion}",
+                    name=name,
+                    suggestion=suggest(name, names),
+                )
+            )
 
 
 PRESETS: Mapping[str, Recipe] = {
@@ -200,4 +245,10 @@ def preset(name: str) -> Recipe:
     try:
         return PRESETS[name]
     except KeyError:
-        raise RecipeError(f"There is no recipe {name!r}; choose {' or '.join(PRESETS)}.") from None
+        raise RecipeError(
+            say(
+                "There is no recipe {name!r}; choose {known}.",
+                name=name,
+                known=listed(list(PRESETS), say(" or ")),
+            )
+        ) from None

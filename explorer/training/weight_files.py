@@ -15,7 +15,8 @@ from torch import Tensor
 
 from explorer.errors import ExplorerError, message_of
 from explorer.files import why_not_written, write_whole
-from explorer.text import cut, visible
+from explorer.language import listed, say
+from explorer.text import cut, on_one_line
 
 SAFETENSORS = ".safetensors"
 PICKLED = (".pt", ".pth", ".bin", ".ckpt")
@@ -32,7 +33,7 @@ class WeightFileError(ExplorerError, ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(visible(message).split()))
+        super().__init__(on_one_line(message))
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
@@ -48,15 +49,20 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     """
     if file.suffix.lower() not in (SAFETENSORS, *PICKLED):
         raise WeightFileError(
-            f"{file} is not a file of weights; its name must end in {SAFETENSORS}, "
-            f"{', '.join(PICKLED[:-1])} or {PICKLED[-1]}."
+            say(
+                "{file} is not a file of weights; its name must end in {endings}.",
+                file=file,
+                endings=listed([SAFETENSORS, *PICKLED], say(" or ")),
+            )
         )
     try:
         content = file.read_bytes()
     except FileNotFoundError:
-        raise WeightFileError(f"There is no file {file}.") from None
+        raise WeightFileError(say("There is no file {file}.", file=file)) from None
     except OSError as error:
-        raise WeightFileError(f"{file} cannot be read ({error.strerror}).") from error
+        raise WeightFileError(
+            say("{file} cannot be read ({reason}).", file=file, reason=error.strerror)
+        ) from error
     read = _from_safetensors if _is_safe(file) else _unpickle
     return _tensors(file, read(file, content))
 
@@ -77,11 +83,18 @@ def write_weights(
     """
     if file.suffix.lower() not in (SAFETENSORS, *PICKLED):
         raise WeightFileError(
-            f"{file} cannot be written; its name must end in {SAFETENSORS} or {PICKLED[0]}."
+            say(
+                "{file} cannot be written; its name must end in {endings}.",
+                file=file,
+                endings=listed([SAFETENSORS, PICKLED[0]], say(" or ")),
+            )
         )
     if file.exists() and not overwrite:
         raise WeightFileError(
-            f"{file} is there already; name another, or give --force to write over it."
+            say(
+                "{file} is there already; name another, or give --force to write over it.",
+                file=file,
+            )
         )
     if _is_safe(file):
         from safetensors.torch import save
@@ -108,7 +121,14 @@ def _from_safetensors(file: Path, content: bytes) -> object:
     try:
         return load(content)
     except (SafetensorError, KeyError, ValueError) as error:  # a type that torch does not have, too
-        raise _damaged(file, "as safetensors", error) from error
+        raise WeightFileError(
+            say(
+                "{file} cannot be read as safetensors: it is damaged or of another kind "
+                "({reason}).",
+                file=file,
+                reason=_brief(error),
+            )
+        ) from error
 
 
 def _unpickle(file: Path, content: bytes) -> object:
@@ -122,19 +142,25 @@ def _unpickle(file: Path, content: bytes) -> object:
         text = message_of(error)
         code = _CODE.search(text) if isinstance(error, pickle.UnpicklingError) else None
         if code or "TorchScript" in text:
-            what = code[1] if code else "a TorchScript program"
             raise WeightFileError(
-                f"{file} holds {what}, which would have to be run as code, and only tensors are "
-                "read; save the state dict alone: torch.save(model.state_dict(), …)."
+                say(
+                    "{file} holds {what}, which would have to be run as code, and only tensors are "
+                    "read; save the state dict alone: torch.save(model.state_dict(), …).",
+                    file=file,
+                    what=code[1] if code else say("a TorchScript program"),
+                )
             ) from error
-        raise _damaged(file, "by torch.load", error) from error
+        raise WeightFileError(
+            say(
+                "{file} cannot be read by torch.load: it is damaged or of another kind ({reason}).",
+                file=file,
+                reason=_brief(error),
+            )
+        ) from error
 
 
-def _damaged(file: Path, how: str, error: Exception) -> WeightFileError:
-    reason = cut(message_of(error).partition(". ")[0], _REASON)
-    return WeightFileError(
-        f"{file} cannot be read {how}: it is damaged or of another kind ({reason})."
-    )
+def _brief(error: Exception) -> str:
+    return cut(message_of(error).partition(". ")[0], _REASON)
 
 
 def _tensors(file: Path, found: object) -> dict[str, Tensor]:
@@ -148,13 +174,20 @@ def _tensors(file: Path, found: object) -> dict[str, Tensor]:
         return dict(found)
     if isinstance(found, Mapping) and found:
         others = [str(key) for key, value in found.items() if not _is_plain(value)]
-        what = f"more than tensors with names ({cut(', '.join(others), _REASON)})"
+        names = cut(", ".join(others), _REASON)
+        what = say("more than tensors with names ({names})", names=names)
+    elif isinstance(found, Mapping):
+        what = say("nothing")
     else:
-        what = "nothing" if isinstance(found, Mapping) else f"a {type(found).__name__}"
+        what = say("a {kind}", kind=type(found).__name__)
     raise WeightFileError(
-        f"{file} holds {what} where a state dict is expected; save it with "
-        "torch.save(model.state_dict(), …), or under one of the names "
-        f"{', '.join(WRAPPERS)}."
+        say(
+            "{file} holds {what} where a state dict is expected; save it with "
+            "torch.save(model.state_dict(), …), or under one of the names {names}.",
+            file=file,
+            what=what,
+            names=listed(WRAPPERS, ","),
+        )
     )
 
 

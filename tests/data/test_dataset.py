@@ -5,7 +5,9 @@ import pytest
 import torchvision.datasets
 from built_ins import REGISTRY
 
+from explorer import language
 from explorer.data.dataset import DataSet, DataSetError, stamp_files
+from explorer.language import sentences
 from explorer.spec import ImageSpec
 
 DATASETS, dataset = REGISTRY.datasets, REGISTRY.dataset
@@ -203,3 +205,25 @@ def test_registering_a_data_set_keeps_the_state_of_its_files(folder):
     described = toy(files=[folder])
     add(folder)
     assert offered(described).has_changed
+
+
+def test_a_version_is_the_same_whatever_is_spoken(monkeypatch):
+    def version() -> str | None:
+        known = DataSet(
+            name="x",
+            images=ImageSpec(1, 8, 2),
+            classes=("a", "b"),
+            read=lambda _: (),
+            url="https://example.org",
+        )
+        return known.offered_by("x.py", None, "x", "0").version
+
+    found = version()
+    monkeypatch.setattr(
+        sentences,
+        "translated",
+        lambda _, own: own if language.current() == "en" else f"说 {own}",
+    )
+    with language.speaking("zh-CN"):
+        assert str(ImageSpec(1, 8, 2)) == "说 1×8×8, 2 classes"
+        assert version() == found

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from explorer import language
+from explorer.language import sentences
 from explorer.runs.run import (
     UNTRAINED,
     Run,
@@ -259,6 +261,17 @@ def test_the_spec_of_imported_weights_survives_json(spec, digest):
     again = RunSpec.from_json(json.loads(json.dumps(imported.to_json())))
     assert again == imported
     assert again.id == imported.id != spec.id
+
+
+def test_a_recipe_is_named_in_the_language_that_is_spoken(monkeypatch):
+    spec = replace(SPEC, recipe=preset("fast").changed(momentum=0.9))
+    monkeypatch.setattr(
+        sentences, "translated", lambda _, text: text if language.current() == "en" else f"说{text}"
+    )
+    assert run(spec).recipe_name == "fast with momentum 0.9"
+    with language.speaking("zh-CN"):
+        assert run(spec).recipe_name == "说fast with 说说momentum 0.9"
+    assert run(spec).recipe_name == "fast with momentum 0.9"
 
 
 def test_imported_weights_are_called_so_and_by_no_recipe():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.training.recipe import OPTIONS, PRESETS, Recipe, RecipeError, preset
+from explorer.runs.run import _ASIDE
+from explorer.training.recipe import OPTIONS, PRESETS, WORDS, Recipe, RecipeError, preset
 
 # A busy machine is slow, not wrong.
 property_test = settings(deadline=None)
@@ -249,3 +250,7 @@ def test_every_field_is_declared_with_its_help_and_every_number_with_its_range()
 def test_what_a_recipe_has_is_read_back_from_its_text(recipe, option):
     value = getattr(recipe, option.name)
     assert option.parse(str(value)) == value
+
+
+def test_each_field_that_tells_recipes_apart_has_words():
+    assert set(WORDS) == {field.name for field in fields(Recipe)} - set(_ASIDE)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.data.dataset import DataSet, DataSetError
+from explorer.language import later, say
 from explorer.spec import ImageSpec
 
 FOLDER = Path(__file__).parent
@@ -31,11 +32,17 @@ def read(folder: Path) -> Sequence[Any]:
         try:
             content = gzip.decompress((FOLDER / f"{name}.gz").read_bytes())
             if hashlib.md5(content).hexdigest() != checksum:
-                raise ValueError(f"{name} does not have the MD5 sum {checksum}")
+                raise ValueError(
+                    say("{file} does not have the MD5 sum {sum}", file=name, sum=checksum)
+                )
         except (OSError, EOFError, ValueError) as error:
             raise DataSetError(
-                f"The explorer's copy of the files in {FOLDER} is damaged ({error}); reinstall the "
-                "explorer."
+                say(
+                    "The explorer's copy of the files in {folder} is damaged ({reason}); reinstall "
+                    "the explorer.",
+                    folder=FOLDER,
+                    reason=error,
+                )
             ) from error
         (folder / name).write_bytes(content)
         read_file = read_image_file if "images" in name else read_label_file
@@ -51,7 +58,9 @@ MNIST = DataSet(
     read=read,
     mean=(0.1307,),
     std=(0.3081,),
-    citation="LeCun, Cortes & Burges, The MNIST database of handwritten digits (CC BY-SA 3.0)",
+    citation=later(
+        "LeCun, Cortes & Burges, The MNIST database of handwritten digits (CC BY-SA 3.0)"
+    ),
     version="",
     centred=True,
 )

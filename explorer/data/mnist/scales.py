@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.data.dataset import DataSet, DataSetError
 from explorer.data.mnist import MNIST, read
+from explorer.language import later, say
 from explorer.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -47,8 +48,12 @@ def read_scales(folder: Path) -> Sequence[Any]:
     arrays = [at_many_scales(train_images, SEED), at_many_scales(test_images, SEED + 1)]
     if (found := tuple(zlib.crc32(images.tobytes()) for images in arrays)) != CHECKSUMS:
         raise DataSetError(
-            f"The images that were made from MNIST have the checksums {found}, not {CHECKSUMS}; "
-            "please report it, with the versions of Python and NumPy."
+            say(
+                "The images that were made from MNIST have the checksums {found}, not {known}; "
+                "please report it, with the versions of Python and NumPy.",
+                found=found,
+                known=CHECKSUMS,
+            )
         )
     return arrays[0], train_labels, arrays[1], test_labels
 
@@ -153,12 +158,15 @@ def _lay(
 
 MNIST_SCALES = DataSet(
     name="mnist-scales",
-    title="MNIST at many scales",
+    title=later("MNIST at many scales"),
     images=ImageSpec(channels=1, size=SIZE, num_classes=10),
     classes=MNIST.classes,
     read=read_scales,
     mean=(0.1058,),
     std=(0.2737,),
-    citation=f"{MNIST.citation}; made from it by the explorer, after Mnih et al., arXiv:1406.6247",
+    citation=later(
+        "LeCun, Cortes & Burges, The MNIST database of handwritten digits (CC BY-SA 3.0); made "
+        "from it by the explorer, after Mnih et al., arXiv:1406.6247"
+    ),
     version="1",
 )
