@@ -5,10 +5,11 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from explorer.checks.examined import Examined, listed, same, shown_as
+from explorer.checks.examined import Examined, first_four, same, shown_as
 from explorer.checks.findings import Found
 from explorer.data.loader import Data
 from explorer.errors import explain, place
+from explorer.language import say
 from explorer.modes import evaluating
 from explorer.outputs import first_output
 from explorer.text import dimensions
@@ -34,17 +35,21 @@ def answers(examined: Examined) -> Found:
     if not torch.equal(whole, again):
         yield (
             "error",
-            "It gives two answers to the same images in evaluation mode: be random in training "
-            "only, as nn.Dropout is, or with `if self.training`.",
+            say(
+                "It gives two answers to the same images in evaluation mode: be random in training "
+                "only, as nn.Dropout is, or with `if self.training`."
+            ),
         )
     elif not same(whole, single):
         yield (
             "error",
-            "In evaluation mode, the answer to an image depends on the others of its batch: "
-            "average over channels or pixels, not over images.",
+            say(
+                "In evaluation mode, the answer to an image depends on the others of its batch: "
+                "average over channels or pixels, not over images."
+            ),
         )
     else:
-        yield "ok", "The answer to an image depends on that image alone."
+        yield "ok", say("The answer to an image depends on that image alone.")
 
 
 def repeats(examined: Examined) -> Found:
@@ -59,12 +64,14 @@ def repeats(examined: Examined) -> Found:
             _take_steps(model, data)
         equal = _trained_equally(one, other)
     if equal:
-        yield "ok", "Equal seeds give equal networks and equal steps."
+        yield "ok", say("Equal seeds give equal networks and equal steps.")
     else:
         yield (
             "error",
-            "Equal seeds give different networks or steps, so no run can be repeated: take random "
-            "numbers from torch only, not from `random` or numpy.",
+            say(
+                "Equal seeds give different networks or steps, so no run can be repeated: take "
+                "random numbers from torch only, not from `random` or numpy."
+            ),
         )
 
 
@@ -75,32 +82,45 @@ def learns(examined: Examined) -> Found:
     model = examined.build()
     events = list(train(model, data, RECIPE))
     losses = [event.train_loss for event in events if isinstance(event, Epoch)]
-    course = (
-        f"from {losses[0]:.2f} in the first quarter to {losses[-1]:.2f} in the last of {STEPS} "
-        f"steps on {len(data.train)} images of MNIST"
+    course = say(
+        "from {first:.2f} in the first quarter to {last:.2f} in the last of {steps} steps on "
+        "{images} images of MNIST",
+        first=losses[0],
+        last=losses[-1],
+        steps=STEPS,
+        images=len(data.train),
     )
     if data.spec.shape != examined.data.spec.shape:
-        course += f", made {dimensions(data.spec.shape)}"
+        course = say("{course}, made {shape}", course=course, shape=dimensions(data.spec.shape))
     if _gives_one_answer(model, data):
         # The loss may fall all the same, since the last bias learns how frequent the classes are.
         yield (
             "error",
-            f"It gives all images the same answer, and the loss goes {course}: look for a layer "
-            "that always gives zeros.",
+            say(
+                "It gives all images the same answer, and the loss goes {course}: look for a layer "
+                "that always gives zeros.",
+                course=course,
+            ),
         )
     elif losses[-1] < _FALL * losses[0]:
-        yield "ok", f"The loss falls {course}."
+        yield "ok", say("The loss falls {course}.", course=course)
     elif losses[-1] < losses[0]:
         yield (
             "note",
-            f"The loss falls slowly: {course}; if it stays slow in a longer training, raise the "
-            "learning rate, normalise, or change the initialisation.",
+            say(
+                "The loss falls slowly: {course}; if it stays slow in a longer training, raise the "
+                "learning rate, normalise, or change the initialisation.",
+                course=course,
+            ),
         )
     else:
         yield (
             "error",
-            f"The loss does not fall: {course}; normalise, change the initialisation, or look for "
-            "a layer that always gives zeros.",
+            say(
+                "The loss does not fall: {course}; normalise, change the initialisation, or look "
+                "for a layer that always gives zeros.",
+                course=course,
+            ),
         )
 
 
@@ -112,12 +132,15 @@ def keeps(examined: Examined) -> Found:
     with evaluating(model), evaluating(other), torch.no_grad():
         images = examined.noise()
         if same(first_output(model(images)), first_output(other(images))):
-            yield "ok", "It answers the same after its weights are stored and loaded."
+            yield "ok", say("It answers the same after its weights are stored and loaded.")
             return
     yield (
         "error",
-        "It answers differently after its weights are stored and loaded: make each tensor that it "
-        f"keeps an nn.Parameter, or register it with `self.register_buffer`{_stray(model)}.",
+        say(
+            "It answers differently after its weights are stored and loaded: make each tensor that "
+            "it keeps an nn.Parameter, or register it with `self.register_buffer`{stray}.",
+            stray=_stray(model),
+        ),
     )
 
 
@@ -132,14 +155,14 @@ def compiles(examined: Examined) -> Found:
             equal = same(first_output(compiled), first_output(model(images)))
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
-        yield "note", f"torch.compile cannot compile it in one piece: {reason}"
+        yield "note", say("torch.compile cannot compile it in one piece: {reason}", reason=reason)
         return
     finally:
         torch.compiler.reset()
     if equal:
-        yield "ok", "torch.compile can compile it."
+        yield "ok", say("torch.compile can compile it.")
     else:
-        yield "note", "It answers differently when torch.compile has compiled it."
+        yield "note", say("It answers differently when torch.compile has compiled it.")
 
 
 def devices(examined: Examined) -> Found:
@@ -154,23 +177,30 @@ def devices(examined: Examined) -> Found:
         try:
             there = first_output(copy.deepcopy(model).to(elsewhere)(images.to(elsewhere)))
         except NotImplementedError:
-            yield "note", "Whether all of it moves to a GPU cannot be checked without a GPU."
+            yield (
+                "note",
+                say("Whether all of it moves to a GPU cannot be checked without a GPU."),
+            )
             return
         except RuntimeError as error:
             yield (
                 "error",
-                f"Not all of it moves to another device: {explain(error, location)} Register "
-                f"tensors with `self.register_buffer`{_stray(model)}, and create new ones on the "
-                "device of the input.",
+                say(
+                    "Not all of it moves to another device: {reason} Register tensors with "
+                    "`self.register_buffer`{stray}, and create new ones on the device of the "
+                    "input.",
+                    reason=explain(error, location),
+                    stray=_stray(model),
+                ),
                 place(error, location),
             )
             return
         back = first_output(model.to(elsewhere).to("cpu")(images)) if device else here
         moved = there.cpu() if device else here
     if torch.allclose(here, moved, 1e-2, 1e-2) and same(here, back):
-        yield "ok", f"All of it moves to another device ({elsewhere.type})."
+        yield "ok", say("All of it moves to another device ({device}).", device=elsewhere.type)
     else:
-        yield "error", f"It answers differently on {elsewhere.type}."
+        yield "error", say("It answers differently on {device}.", device=elsewhere.type)
 
 
 def _take_steps(model: nn.Module, data: Data) -> None:
@@ -207,4 +237,4 @@ def _stray(model: nn.Module) -> str:
         for name, value in vars(module).items()
         if isinstance(value, Tensor)
     ]
-    return f" ({listed(names)})" if names else ""
+    return say(" ({names})", names=first_four(names)) if names else ""

@@ -16,6 +16,7 @@ from explorer.checks.findings import place_of
 from explorer.data.loader import Data, Split
 from explorer.inspection.outline import outline
 from explorer.inspection.tracing import Trace
+from explorer.language import listed, say
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.options import Option, Value
 from explorer.spec import ImageSpec
@@ -170,7 +171,7 @@ def same(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and torch.allclose(one, other, 1e-4, 1e-5)
 
 
-def listed(names: list[str]) -> str:
+def first_four(names: list[str]) -> str:
     """Join names with commas; from the fifth on, only their number is given."""
-    shown = ", ".join(names[:4])
-    return f"{shown} and {len(names) - 4} more" if len(names) > 4 else shown
+    shown, more = listed(names[:4], ","), len(names) - 4
+    return say("{named} and {n} more", named=shown, n=more) if more > 0 else shown

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from explorer.errors import explain, place
+from explorer.language import later
 from explorer.plugin.architecture import printing_to_stderr
+
+# Pages show the names of the checks in the reader's language.
+NAMES = (
+    *(later("options"), later("size"), later("fits"), later("ranges"), later("logits")),
+    *(later("gradients"), later("branches"), later("affine"), later("answers"), later("repeats")),
+    *(later("learns"), later("keeps"), later("compiles"), later("devices")),
+    *(later("reads"), later("files"), later("classes"), later("pixels"), later("overlap")),
+    *(later("computes"), later("says"), later("numbers"), later("translations")),
+)
 
 Verdict: TypeAlias = Literal["ok", "note", "error"]
 T = TypeVar("T")

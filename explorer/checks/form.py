@@ -4,11 +4,12 @@ import torch
 import torch.nn.functional as F
 
 from explorer.branches import Branches
-from explorer.checks.examined import Examined, corners, labels, listed, noise, same
+from explorer.checks.examined import Examined, corners, first_four, labels, noise, same
 from explorer.checks.findings import Found
 from explorer.errors import explain, place
 from explorer.inspection.linearity import linearity
 from explorer.inspection.parts import Block, blocks, nodes
+from explorer.language import listed, plural, say
 from explorer.modes import evaluating
 from explorer.outputs import first_output, tensors_in
 from explorer.plugin.architecture import try_out
@@ -24,24 +25,44 @@ def options(examined: Examined) -> Found:
         if option.type in (int, float) and not option.range and not option.choices:
             yield (
                 "note",
-                f"The option {option.name} has no limits: write `Annotated[{kind}, "
-                "Range(low, high)]`; it then is a slider, and both its ends are checked here.",
+                say(
+                    "The option {name} has no limits: write `Annotated[{kind}, Range(low, "
+                    "high)]`; it then is a slider, and both its ends are checked here.",
+                    name=option.name,
+                    kind=kind,
+                ),
                 line,
             )
         if not option.help:
             yield (
                 "note",
-                f"The option {option.name} is not explained: write "
-                f'`Annotated[{kind}, …, "what it is"]`.',
+                say(
+                    "The option {name} is not explained: write "
+                    '`Annotated[{kind}, …, "what it is"]`.',
+                    name=option.name,
+                    kind=kind,
+                ),
                 line,
             )
     if kept := examined.architecture.constructor.kept:
         yield (
             "note",
-            f"There is no widget for {listed(list(kept))}: the constructor's own default is taken.",
+            say(
+                "There is no widget for {names}: the constructor's own default is taken.",
+                names=first_four(list(kept)),
+            ),
         )
-    texts = [f"{each.name}: {each.expected()}, by default {each.default}" for each in declared]
-    yield "ok", ("; ".join(texts) or "There are none") + "."
+    texts = [
+        say(
+            "{name}: {expected}, by default {default}",
+            name=each.name,
+            expected=each.expected(),
+            default=each.default,
+        )
+        for each in declared
+    ]
+    every = listed(texts, ",", comma=say("; "))
+    yield "ok", say("{options}.", options=every) if texts else say("There are none.")
 
 
 def size(examined: Examined) -> Found:
@@ -50,8 +71,14 @@ def size(examined: Examined) -> Found:
     steps = len(seen.graph.nodes) - 1
     yield (
         "ok",
-        f"{examined.architecture.parameters:,} parameters in {steps} layers and operations, "
-        f"{seen.macs:,} multiply-adds for an image of {dimensions(examined.images.shape)}.",
+        say(
+            "{parameters:,} parameters in {steps} layers and operations, {macs:,} multiply-adds "
+            "for an image of {shape}.",
+            parameters=examined.architecture.parameters,
+            steps=steps,
+            macs=seen.macs,
+            shape=dimensions(examined.images.shape),
+        ),
     )
 
 
@@ -66,18 +93,25 @@ def fits(examined: Examined) -> Found:
             if architecture.repeats_grey(images):
                 yield (
                     "note",
-                    f"It takes colour images only; it is given the grey of "
-                    f"{dimensions(images.shape)} in each of three channels.",
+                    say(
+                        "It takes colour images only; it is given the grey of {shape} in each of "
+                        "three channels.",
+                        shape=dimensions(images.shape),
+                    ),
                 )
                 continue
             yield (
                 "note",
-                f"It does not take images of {dimensions(images.shape)}, and is not offered for "
-                f"them: {explain(error, architecture.location)}",
+                say(
+                    "It does not take images of {shape}, and is not offered for them: {reason}",
+                    shape=dimensions(images.shape),
+                    reason=explain(error, architecture.location),
+                ),
                 place(error, architecture.location),
             )
     if taken:
-        yield "ok", f"It takes images of {' and '.join(taken)}."
+        shapes = listed(taken, ",", comma=say(" and "))
+        yield "ok", say("It takes images of {shapes}.", shapes=shapes)
 
 
 def ranges(examined: Examined) -> Found:
@@ -87,8 +121,12 @@ def ranges(examined: Examined) -> Found:
     for values in corners(examined.architecture.options):
         for images in examined.taken:
             tried += 1
-            chosen = ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
-            where = f"With {chosen} on images of {dimensions(images.shape)}"
+            chosen = ", ".join(f"{name}={value}" for name, value in values.items())
+            where = say(
+                "With {options} on images of {shape}",
+                options=chosen or say("defaults"),
+                shape=dimensions(images.shape),
+            )
             try:
                 model = examined.build(images, values)
                 logits = first_output(model(noise(images)))
@@ -97,24 +135,46 @@ def ranges(examined: Examined) -> Found:
                     failed = True
                     yield (
                         "error",
-                        f"{where}, it answers four images with {given} where (4, num_classes) = "
-                        f"(4, {images.num_classes}) is expected.",
+                        say(
+                            "{where}, it answers four images with {given} where (4, num_classes) = "
+                            "(4, {classes}) is expected.",
+                            where=where,
+                            given=given,
+                            classes=images.num_classes,
+                        ),
                     )
                     continue
                 loss = F.cross_entropy(logits, labels(images))
                 loss.backward()
                 if not loss.isfinite():
                     failed = True
-                    yield "error", f"{where}, its loss is {loss.item()} before it has learned."
+                    yield (
+                        "error",
+                        say(
+                            "{where}, its loss is {loss} before it has learned.",
+                            where=where,
+                            loss=loss.item(),
+                        ),
+                    )
             except (Exception, SystemExit) as error:
                 reason = explain(error, location)
                 if reason not in reasons:  # one mistake shows at many ends
-                    yield "error", f"{where}: {reason}", place(error, location)
+                    yield (
+                        "error",
+                        say("{where}: {reason}", where=where, reason=reason),
+                        place(error, location),
+                    )
                 failed = True
                 reasons.add(reason)
     if not failed:
-        settings = f"{tried} settings" if tried > 1 else "one setting"
-        yield "ok", f"It answers and can be differentiated in {settings}."
+        yield (
+            "ok",
+            plural(
+                "It answers and can be differentiated in one setting.",
+                "It answers and can be differentiated in {n} settings.",
+                tried or 1,
+            ),
+        )
 
 
 def logits(examined: Examined) -> Found:
@@ -125,27 +185,36 @@ def logits(examined: Examined) -> Found:
     if bool((answers >= 0).all()) and same(answers.sum(1), torch.ones(4)):
         yield (
             "error",
-            "It answers with probabilities: remove the softmax at its end, since the loss "
-            "(cross-entropy) takes logits.",
+            say(
+                "It answers with probabilities: remove the softmax at its end, since the loss "
+                "(cross-entropy) takes logits."
+            ),
         )
     elif bool((answers >= 0).all()) and bool((answers == 0).any()):
         yield (
             "note",
-            "All its logits are 0 or above, as after a ReLU: remove what comes after the last "
-            "linear layer.",
+            say(
+                "All its logits are 0 or above, as after a ReLU: remove what comes after the last "
+                "linear layer."
+            ),
         )
     else:
-        yield "ok", "It answers with logits."
+        yield "ok", say("It answers with logits.")
     if (number := sum(1 for _ in tensors_in(model.train()(images)))) > 1:
-        yield "note", f"It gives {number} outputs in training mode; the loss takes the first."
+        yield (
+            "note",
+            say("It gives {n} outputs in training mode; the loss takes the first.", n=number),
+        )
     try:
         model.train()(images[:1])
     except Exception as error:
         location = examined.architecture.location
         yield (
             "note",
-            "It cannot be trained on a batch of one image, as with a batch size of 1: "
-            + explain(error, location),
+            say(
+                "It cannot be trained on a batch of one image, as with a batch size of 1: {reason}",
+                reason=explain(error, location),
+            ),
             place(error, location),
         )
 
@@ -161,13 +230,22 @@ def gradients(examined: Examined) -> Found:
     if unused:
         yield (
             "note",
-            f"No gradient reaches {listed(unused)}: the result is not used in `forward`.",
+            say(
+                "No gradient reaches {names}: the result is not used in `forward`.",
+                names=first_four(unused),
+            ),
             examined.home,
         )
     if silent:
-        yield "note", f"The gradient of {listed(silent)} is zero on random images."
+        yield (
+            "note",
+            say("The gradient of {names} is zero on random images.", names=first_four(silent)),
+        )
     if not unused and not silent:
-        yield "ok", f"A gradient reaches each of its {len(named)} weight and bias tensors."
+        yield (
+            "ok",
+            say("A gradient reaches each of its {n} weight and bias tensors.", n=len(named)),
+        )
 
 
 def branches(examined: Examined) -> Found:
@@ -175,15 +253,21 @@ def branches(examined: Examined) -> Found:
     found, ran = list(blocks(examined.seen.parts)), examined.seen.begun
     for path, module in examined.build().named_modules():
         if isinstance(module, Branches) and path not in ran:
-            yield "note", f"The block {path} is not run."
+            yield "note", say("The block {block} is not run.", block=path)
     if found:
-        named = "; ".join(f"{block.name} = {', '.join(block.branches)}" for block in found)
-        yield "ok", f"Its branches: {named}."
+        named = [
+            say("{block} = {names}", block=block.name, names=listed([*block.branches], ","))
+            for block in found
+        ]
+        every = listed(named, ",", comma=say("; "))
+        yield "ok", say("Its branches: {branches}.", branches=every)
     else:
         yield (
             "note",
-            "It has no branches that could be switched off: each of its layers takes what the last "
-            "one gave.",
+            say(
+                "It has no branches that could be switched off: each of its layers takes what the "
+                "last one gave."
+            ),
         )
 
 
@@ -196,11 +280,15 @@ def affine(examined: Examined) -> Found:
         assert verdict.replacement
         yield (
             "note",
-            f"The block {verdict.block} is one affine map: {verdict.replacement.text} could "
-            "replace it; an activation between its layers would change that.",
+            say(
+                "The block {block} is one affine map: {replacement} could replace it; an "
+                "activation between its layers would change that.",
+                block=verdict.block,
+                replacement=verdict.replacement.text,
+            ),
         )
     if verdicts and not deep:
-        yield "ok", "No block of several layers is one affine map."
+        yield "ok", say("No block of several layers is one affine map.")
 
 
 def _is_deep(block: Block) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from explorer.checks.findings import Finding, Found, Report, place_of, run_check
 from explorer.data.cache import Arrays, DataError, load_arrays, mean_and_std, read_uncached
 from explorer.data.dataset import DataSet
+from explorer.language import author, listed, say
 
 _TOLERANCE = 0.05  # between a measured mean or std and the declared one
 _FEW = 20  # test images, of which one is 5 % of the accuracy
@@ -84,8 +85,12 @@ def reads(examined: Examined) -> Found:
     arrays = examined.arrays
     yield (
         "ok",
-        f"{len(arrays.train_labels):,} training images and {len(arrays.test_labels):,} test images "
-        f"of {examined.dataset.images}.",
+        say(
+            "{training:,} training images and {test:,} test images of {images}.",
+            training=len(arrays.train_labels),
+            test=len(arrays.test_labels),
+            images=examined.dataset.images,
+        ),
     )
 
 
@@ -94,33 +99,51 @@ def files(examined: Examined) -> Found:
     for note in examined.dataset.notes:
         yield "note", note
     if not examined.dataset.notes:
-        yield "ok", "Nothing is left out."
+        yield "ok", say("Nothing is left out.")
 
 
 def classes(examined: Examined) -> Found:
     """Are there images of every class?"""
-    names, arrays = examined.dataset.classes, examined.arrays
-    for which, labels in (("training", arrays.train_labels), ("test", arrays.test_labels)):
-        counts = np.bincount(labels, minlength=len(names))
-        missing = [name for name, count in zip(names, counts, strict=True) if not count]
-        if missing:
-            yield "note", f"There is no {which} image of {', '.join(missing)}."
-        elif counts.max() > 10 * counts.min():
-            frequent, rare = names[counts.argmax()], names[counts.argmin()]
+    names, arrays = [author(each) for each in examined.dataset.classes], examined.arrays
+    for is_test, labels in ((False, arrays.train_labels), (True, arrays.test_labels)):
+        counts = np.bincount(labels, minlength=len(names)).tolist()
+        least, most = min(counts), max(counts)
+        rare, frequent = names[counts.index(least)], names[counts.index(most)]
+        values: dict[str, Any] = {"most": most, "frequent": frequent, "least": least, "rare": rare}
+        missing = listed([name for name, n in zip(names, counts, strict=True) if not n], ",")
+        if missing and is_test:
+            yield "note", say("There is no test image of {classes}.", classes=missing)
+        elif missing:
+            yield "note", say("There is no training image of {classes}.", classes=missing)
+        elif most > 10 * least and is_test:
             yield (
                 "note",
-                f"There are {counts.max():,} {which} images of {frequent} and {counts.min():,} of "
-                f"{rare}, so accuracy is mostly that of the frequent classes.",
+                say(
+                    "There are {most:,} test images of {frequent} and {least:,} of {rare}, so "
+                    "accuracy is mostly that of the frequent classes.",
+                    **values,
+                ),
+            )
+        elif most > 10 * least:
+            yield (
+                "note",
+                say(
+                    "There are {most:,} training images of {frequent} and {least:,} of {rare}, so "
+                    "accuracy is mostly that of the frequent classes.",
+                    **values,
+                ),
             )
         else:
-            least, most = f"{counts.min():,}", f"{counts.max():,}"
-            span = least if least == most else f"{least} to {most}"
-            yield "ok", f"Each class has {span} {which} images."
+            yield "ok", _each(least, most, is_test=is_test)
     if (number := len(arrays.test_labels)) < _FEW:
         yield (
             "note",
-            f"There are only {number} test images, so each of them is {100 / number:.0f} % of the "
-            "test accuracy.",
+            say(
+                "There are only {n} test images, so each of them is {share:.0f} % of the test "
+                "accuracy.",
+                n=number,
+                share=100 / number,
+            ),
         )
 
 
@@ -130,27 +153,36 @@ def pixels(examined: Examined) -> Found:
     if images.max() <= 1:
         yield (
             "error",
-            "All its pixels are 0 or 1 of 255: multiply values from 0 to 1 by 255 before you make "
-            "them uint8.",
+            say(
+                "All its pixels are 0 or 1 of 255: multiply values from 0 to 1 by 255 before you "
+                "make them uint8."
+            ),
         )
         return
     dataset, (mean, std) = examined.dataset, mean_and_std(images)
     constant = [str(channel + 1) for channel, spread in enumerate(std) if not spread]
     if constant:
-        which = f"Channel {', '.join(constant)} of {len(std)}" if len(std) > 1 else "Every pixel"
+        numbers = listed(constant, ",")
+        which = say("Channel {numbers} of {total}", numbers=numbers, total=len(std))
         yield (
             "note",
-            f"{which} has one value in all training images, of which nothing can be learned.",
+            say(
+                "{which} has one value in all training images, of which nothing can be learned.",
+                which=which if len(std) > 1 else say("Every pixel"),
+            ),
         )
-    values = f"mean {_numbers(mean)}, standard deviation {_numbers(std)}"
+    values = say("mean {mean}, standard deviation {std}", mean=_numbers(mean), std=_numbers(std))
     for declared, measured in ((dataset.mean, mean), (dataset.std, std)):
         if declared and max(abs(np.subtract(declared, measured))) > _TOLERANCE:
             yield (
                 "note",
-                f"The pixels have {values}; declare these, or none to have them measured.",
+                say(
+                    "The pixels have {values}; declare these, or none to have them measured.",
+                    values=values,
+                ),
             )
             return
-    yield "ok", f"The pixels have {values}."
+    yield "ok", say("The pixels have {values}.", values=values)
 
 
 def overlap(examined: Examined) -> Found:
@@ -162,11 +194,22 @@ def overlap(examined: Examined) -> Found:
     if shared > len(tested) / 100:
         yield (
             "note",
-            f"{shared:,} of {len(tested):,} test images are training images too, so test accuracy "
-            "will look better than it is.",
+            say(
+                "{shared:,} of {total:,} test images are training images too, so test accuracy "
+                "will look better than it is.",
+                shared=shared,
+                total=len(tested),
+            ),
         )
     else:
-        yield "ok", f"{shared:,} of {len(tested):,} test images are training images too."
+        yield (
+            "ok",
+            say(
+                "{shared:,} of {total:,} test images are training images too.",
+                shared=shared,
+                total=len(tested),
+            ),
+        )
 
 
 CHECKS: Mapping[str, Callable[[Examined], Found]] = {
@@ -176,3 +219,13 @@ CHECKS: Mapping[str, Callable[[Examined], Found]] = {
 
 def _numbers(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.4f}" for value in values)
+
+
+def _each(least: int, most: int, *, is_test: bool) -> str:
+    if is_test and least == most:
+        return say("Each class has {n:,} test images.", n=least)
+    if least == most:
+        return say("Each class has {n:,} training images.", n=least)
+    if is_test:
+        return say("Each class has {least:,} to {most:,} test images.", least=least, most=most)
+    return say("Each class has {least:,} to {most:,} training images.", least=least, most=most)

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from explorer.checks.findings import Found, Report, place_of, run_check
 from explorer.errors import explain, place
+from explorer.language import listed, say
 from explorer.lessons.lesson import Lesson, Part, Shown
 from explorer.lessons.text import Figure, Paragraph, Refuted, Section, Value, typed_numbers
 from explorer.plugin.lessons import LessonDescription, split
@@ -75,8 +76,9 @@ def _computes(examined: Examined) -> Found:
     location = examined.description.plugin.location
     for name, found in examined.computed.items():
         if isinstance(found, Exception):
-            yield "error", f"{name}: {explain(found, location)}", place(found, location)
-    yield "ok", "Every part computes with its default controls."
+            reason = explain(found, location)
+            yield "error", say("{name}: {reason}", name=name, reason=reason), place(found, location)
+    yield "ok", say("Every part computes with its default controls.")
 
 
 def _says(examined: Examined) -> Found:
@@ -84,18 +86,32 @@ def _says(examined: Examined) -> Found:
         for name in section.names(Value):
             part, value = split(name)
             if part in examined.shown and value not in examined.shown[part].values:
-                known = ", ".join(examined.shown[part].values) or "none"
+                known = listed([*examined.shown[part].values], ",")
                 yield (
                     "error",
-                    f"The text ({language}) has {{{{{name}}}}}, and {part} shows no value "
-                    f"{value!r}; its values are {known}.",
+                    say(
+                        "The text ({language}) has {{{{{name}}}}}, and {part} shows no value "
+                        "{value!r}; its values are {known}.",
+                        language=language,
+                        name=name,
+                        part=part,
+                        value=value,
+                        known=known or say("none"),
+                    ),
                 )
         for name in section.names(Figure):
             part = split(name)[0]
             if part in examined.shown and examined.shown[part].figure is None:
-                yield "error", f"The text ({language}) has a figure of {name}, which shows none."
+                yield (
+                    "error",
+                    say(
+                        "The text ({language}) has a figure of {name}, which shows none.",
+                        language=language,
+                        name=name,
+                    ),
+                )
     if len(examined.shown) == len(examined.computed):
-        yield "ok", "Every slot of the text is filled."
+        yield "ok", say("Every slot of the text is filled.")
 
 
 def _numbers(examined: Examined) -> Found:
@@ -107,10 +123,15 @@ def _numbers(examined: Examined) -> Found:
                 for _, number in typed_numbers(said):
                     yield (
                         "note",
-                        f"The text ({language}, {section.title!r}) has the number {number}, which "
-                        "is neither computed, {{part.value}}, nor cited, [[words|source]].",
+                        say(
+                            "The text ({language}, {title!r}) has the number {number}, which is "
+                            "neither computed, {{{{part.value}}}}, nor cited, [[words|source]].",
+                            language=language,
+                            title=section.title,
+                            number=number,
+                        ),
                     )
-    yield "ok", "Every number of the text is computed or cited."
+    yield "ok", say("Every number of the text is computed or cited.")
 
 
 CHECKS: Mapping[str, Callable[[Examined], Found]] = {

@@ -9,11 +9,18 @@ import torch
 
 from explorer.checks import images, lessons, networks
 from explorer.checks.findings import Report
+from explorer.checks.translations import (
+    texts_of,
+    texts_of_images,
+    texts_of_lesson,
+    with_translations,
+)
 from explorer.data.loader import load_data
 from explorer.data.mnist import MNIST
 from explorer.lessons import Part, Shown
+from explorer.plugin.catalogue import Translations, both
 from explorer.plugin.lessons import LessonDescription
-from explorer.plugin.registry import Registry, load
+from explorer.plugin.registry import Loading, Registry, load
 from explorer.plugin.sources import Source, built_in
 
 Show: TypeAlias = Callable[[Registry, LessonDescription, Part], Shown]
@@ -27,13 +34,20 @@ def load_beside_built_ins(sources: Iterable[Source]) -> Registry:
     """
     own = list(sources)
     places = {source.location for source in own}
-    registry = load([*(each for each in built_in() if each.location not in places), *own])
+    loading = Loading()
+    translations: Translations = {}
+    for source in (each for each in built_in() if each.location not in places):
+        loading.add(source)
+    for source in own:
+        translations = both(translations, loading.add(source).translations)
+    registry = loading.registry
     return Registry(
         {name: a for name, a in registry.architectures.items() if a.source in own},
         {name: d for name, d in registry.datasets.items() if d.location in places},
         tuple(broken for broken in registry.broken if broken.source in own),
         (),
         {name: each for name, each in registry.lessons.items() if each.plugin in own},
+        translations,
         {n: registry.taught[n] for n, each in registry.lessons.items() if each.plugin in own},
     )
 
@@ -50,12 +64,15 @@ def examine(
         show: Returns what a part of a lesson shows, computed with the architectures of a registry;
             without it, lessons are not checked.
     """
+    known = registry.translations
     for name, architecture in registry.architectures.items():
         if only in (None, name):
-            yield networks.examine(architecture, load_data(MNIST, torch.device("cpu"), cache))
+            report = networks.examine(architecture, load_data(MNIST, torch.device("cpu"), cache))
+            yield with_translations(report, texts_of(architecture), known)
     for name, dataset in registry.datasets.items():
         if only in (None, name):
-            yield images.examine(dataset, cache)
+            report = images.examine(dataset, cache)
+            yield with_translations(report, texts_of_images(dataset), known)
     if not show or not registry.taught:
         return
     # A lesson may use networks and images of others.
@@ -64,4 +81,5 @@ def examine(
     for name, lesson in registry.taught.items():
         if only in (None, name):
             described = registry.lessons[name]
-            yield lessons.examine(lesson, described, functools.partial(show, every, described))
+            report = lessons.examine(lesson, described, functools.partial(show, every, described))
+            yield with_translations(report, texts_of_lesson(described), known)

@@ -20,6 +20,7 @@ from explorer.errors import ExplorerError
 from explorer.inspection.intervene import Change, Target, intervening
 from explorer.inspection.parts import Branch, Graph, branches, when_off
 from explorer.inspection.tracing import Trace
+from explorer.language import say
 from explorer.modes import evaluating
 from explorer.text import suggest
 
@@ -74,7 +75,9 @@ def switched_off(
             channels.setdefault(match["name"], []).append(int(match["channel"]))
         else:
             names = list(known) or [f"{name}:0" for name in outputs]
-            raise AblationError(f"There is no branch {name!r}; {suggest(name, names)}")
+            raise AblationError(
+                say("There is no branch {name!r}; {meant}", name=name, meant=suggest(name, names))
+            )
     for name, numbers in channels.items():
         target, shape = outputs[name]
         _refuse_unknown(name, max(numbers), shape)
@@ -91,10 +94,16 @@ def channels_of(shape: tuple[int, ...]) -> int:
 def _refuse_unknown(name: str, channel: int, shape: tuple[int, ...]) -> None:
     count = channels_of(shape)
     if not count:
-        raise AblationError(f"{name} gives no channels to switch off.")
+        raise AblationError(say("{name} gives no channels to switch off.", name=name))
     if channel >= count:
         raise AblationError(
-            f"{name} has {count} channels, 0 to {count - 1}, so there is no channel {channel}."
+            say(
+                "{name} has {count} channels, 0 to {last}, so there is no channel {channel}.",
+                name=name,
+                count=count,
+                last=count - 1,
+                channel=channel,
+            )
         )
 
 
@@ -118,7 +127,9 @@ def mean_outputs(model: nn.Module, seen: Trace[Any], split: Split) -> Means:
     def summing(target: Target) -> Callable[[Tensor], Tensor]:
         def add(value: Tensor) -> Tensor:
             if len(value) != count:
-                raise AblationError(f"{target.point.name} mixes images, so it has no mean.")
+                raise AblationError(
+                    say("{name} mixes images, so it has no mean.", name=target.point.name)
+                )
             total = value.sum(0, dtype=torch.float64 if value.device.type == "cpu" else None)
             sums[target] = sums[target] + total if target in sums else total
             return value
@@ -163,6 +174,6 @@ def _without(channels: Collection[int], shape: tuple[int, ...]) -> Callable[[Ten
             return value * kept.view(-1, *[1] * (value.ndim - 2))
         if sides and (sides[-1], *sides[:-1]) == shape:  # the channels are last
             return value * kept
-        raise AblationError("Its channels cannot be switched off: the images are not first.")
+        raise AblationError(say("Its channels cannot be switched off: the images are not first."))
 
     return change

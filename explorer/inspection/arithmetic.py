@@ -41,6 +41,7 @@ from explorer.inspection.units import (
     Weighted,
     computed,
 )
+from explorer.language import say
 from explorer.modes import evaluating
 from explorer.text import suggest
 
@@ -70,9 +71,12 @@ def arithmetic(
     maps = as_maps(seen.kept[part][0])
     if number == IMAGE or found < 0:
         sentence = (
-            "This is the image as the network sees it, with mean 0 and standard deviation 1."
+            say("This is the image as the network sees it, with mean 0 and standard deviation 1.")
             if number == IMAGE
-            else f"This is what {asking.name(number)} gave, cut or put into another order."
+            else say(
+                "This is what {name} gave, cut or put into another order.",
+                name=asking.name(number),
+            )
         )
         unknown = Unknown(part, "", maps[channel], sentence)
         return Arithmetic(part, channel, len(maps), (unknown,), 0, ())
@@ -115,12 +119,21 @@ class _Asking:
             UnknownPartError: There is no such part, or no such channel of it.
         """
         if part not in self._kept:
-            raise UnknownPartError(f"There is no part {part!r}; {suggest(part, self._kept)}")
+            raise UnknownPartError(
+                say(
+                    "There is no part {name!r}; {meant}", name=part, meant=suggest(part, self._kept)
+                )
+            )
         maps = as_maps(self._kept[part][0])
         if not 0 <= channel < len(maps):
             raise UnknownPartError(
-                f"{part} has {len(maps)} channels, 0 to {len(maps) - 1}, so there is no channel "
-                f"{channel}."
+                say(
+                    "{name} has {count} channels, 0 to {last}, so there is no channel {channel}.",
+                    name=part,
+                    count=len(maps),
+                    last=len(maps) - 1,
+                    channel=channel,
+                )
             )
         if part not in self._branches or part in self._numbers:
             return self._numbers[part], channel
@@ -229,14 +242,14 @@ class _Asking:
             channel,
             output,
             self._maps,
-            {**self._parts, IMAGE: "image"},
+            {**self._parts, IMAGE: say("image")},
             self._parts,
             self._parameters,
         )
         step = self._checked(self._step(place, capture) if whole else None, place, whole)
         if np.array_equal(output[channel], recorded[channel], equal_nan=True):
             return [step]
-        return [step, SwitchedOff(place.part, "switched off", recorded[channel])]
+        return [step, SwitchedOff(place.part, say("switched off"), recorded[channel])]
 
     def _step(self, place: Place, capture: Capture) -> Step | None:
         point = place.node.point
@@ -255,8 +268,11 @@ class _Asking:
             return step
         return Unknown(
             *place.known,
-            f"{place.node.text} works on more than sums, windows and single values, so the "
-            "arithmetic of one unit is not shown; this is what it gave.",
+            say(
+                "{operation} works on more than sums, windows and single values, so the "
+                "arithmetic of one unit is not shown; this is what it gave.",
+                operation=place.node.text,
+            ),
         )
 
     def _with_names(self, step: Step | None, place: Place, capture: Capture) -> Step | None:
@@ -295,9 +311,9 @@ class _Asking:
                 continue
             given = as_maps(self._kept[branch.path][0])
             own = given[source.channel] if source.channel < len(given) else given[0]
-            off = "" if (own == source.values).all() else ", switched off"
-            part = source.part or branch.path
-            return replace(source, text=f"{branch.name}{off}", part=part)
+            is_off = not (own == source.values).all()
+            text = say("{branch}, switched off", branch=branch.name) if is_off else branch.name
+            return replace(source, text=text, part=source.part or branch.path)
         return source
 
 

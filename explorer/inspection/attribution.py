@@ -11,6 +11,7 @@ from explorer.errors import ExplorerError
 from explorer.inspection.intervene import Target, intervening
 from explorer.inspection.results import Method
 from explorer.inspection.tracing import Trace
+from explorer.language import say
 from explorer.modes import evaluating
 from explorer.outputs import first_output
 
@@ -91,7 +92,7 @@ def grad_cam(model: nn.Module, seen: Trace[Any], name: str, image: Tensor, targe
         AttributionError: There is no such part, or it gives no maps.
     """
     if name not in seen.named:
-        raise AttributionError(f"There is no layer {name!r} in this network.")
+        raise AttributionError(say("There is no layer {name!r} in this network.", name=name))
     part = seen.named[name]
     found: list[Tensor] = []
 
@@ -103,11 +104,15 @@ def grad_cam(model: nn.Module, seen: Trace[Any], name: str, image: Tensor, targe
         logit = first_output(model(image[None].detach()))[0, target]
     maps = found[0]
     if maps.ndim != 4 or len(maps) != 1:
-        raise AttributionError(f"{name} gives no maps, so there is no Grad-CAM of it.")
+        raise AttributionError(
+            say("{name} gives no maps, so there is no Grad-CAM of it.", name=name)
+        )
     if logit.requires_grad:
         logit.backward()  # not `autograd.grad`, which reentrant checkpoints refuse
     if maps.grad is None:
-        raise AttributionError(f"{name} has no Grad-CAM: no gradient of the logit reaches it.")
+        raise AttributionError(
+            say("{name} has no Grad-CAM: no gradient of the logit reaches it.", name=name)
+        )
     gradient, maps = maps.grad, maps.detach()
     if part.channels_last:
         gradient, maps = gradient.movedim(-1, 1), maps.movedim(-1, 1)

@@ -27,6 +27,7 @@ from explorer.inspection.parts import (
     nodes,
     run_name,
 )
+from explorer.language import english
 
 KINDS: Mapping[str, Kind] = {
     "add": "sum",
@@ -317,7 +318,8 @@ def _description(merge: Node, is_skip: bool, parts: Sequence[Part], ways: int) -
         return "skip"
     if KINDS.get(merge.kind) == "sum" and ways == 2:
         return "residual"
-    kernels = [n.text for n in nodes(parts) if n.kind.startswith("Conv")]
+    # In English, since the name is in addresses too.
+    kernels = [english(n.text) for n in nodes(parts) if n.kind.startswith("Conv")]
     if kernels:
         return max(kernels, key=_size).removeprefix("conv ").partition(",")[0]
     return "pool" if any("pool" in n.kind.lower() for n in nodes(parts)) else "branch"

@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+from explorer.language import later, say
 from explorer.text import dimensions
 
 
@@ -13,29 +14,24 @@ def describe(module: nn.Module) -> str:
     """Describe a layer in a few words: `conv 5×5`, `max-pool 2`, or the name of its class."""
     match module:
         case nn.Conv2d():
-            grouped = f", {module.groups} groups" if module.groups > 1 else ""
-            if module.groups == module.in_channels > 1:
-                grouped = ", depthwise"
-            stride = f", stride {_size(module.stride)}" if _size(module.stride) != "1" else ""
-            kernel = dimensions(module.kernel_size)
-            return f"conv {kernel}{stride}{grouped}"
+            is_depthwise = module.groups == module.in_channels > 1
+            return _convolution(module.kernel_size, module.stride, module.groups, is_depthwise)
         case nn.MaxPool2d():
-            return f"max-pool {_window(module)}"
+            return _pooling("max", _size(module.kernel_size), _size(module.stride))
         case nn.AvgPool2d():
-            return f"avg-pool {_window(module)}"
+            return _pooling("avg", _size(module.kernel_size), _size(module.stride))
         case nn.AdaptiveAvgPool2d():
-            size = dimensions(_pair(module.output_size))
-            return "global average" if size == "1×1" else f"average to {size}"
+            return _average(dimensions(_pair(module.output_size)))
         case nn.BatchNorm2d():
-            return "batch norm"
+            return say("batch norm")
         case nn.Identity():
-            return "identity"
+            return say("identity")
         case nn.Linear():
-            return "linear"
+            return say("linear")
         case nn.Flatten():
-            return "flatten"
+            return say("flatten")
         case nn.Dropout():
-            return f"dropout {module.p:g}"
+            return say("dropout {share:g}", share=module.p)
     return type_before_parametrizations(module).__name__
 
 
@@ -51,7 +47,9 @@ def describe_operation(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
         words = _in_words(name, args, kwargs)
     except Exception:  # any code may call it, in any way
         words = ""
-    return words or _OPERATIONS.get(name, name.replace("_", " "))
+    if not words and name in _OPERATIONS:
+        words = say(_OPERATIONS[name])
+    return words or name.replace("_", " ")
 
 
 def _in_words(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -60,52 +58,71 @@ def _in_words(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
 
     match name:
         case "conv2d":
-            weight, stride = argument(1, "weight"), _size(argument(3, "stride", 1))
-            groups = argument(6, "groups", 1)
-            words = f"conv {dimensions(weight.shape[2:])}"
-            words += f", stride {stride}" if stride != "1" else ""
-            depthwise = groups > 1 and weight.shape[1] == 1
-            return words + (", depthwise" if depthwise else f", {groups} groups" * (groups > 1))
+            weight, groups = argument(1, "weight"), argument(6, "groups", 1)
+            is_depthwise = groups > 1 and weight.shape[1] == 1
+            return _convolution(weight.shape[2:], argument(3, "stride", 1), groups, is_depthwise)
         case "max_pool2d" | "avg_pool2d":
-            size = _size(argument(1, "kernel_size"))
-            stride = argument(2, "stride")
-            stride = _size(stride) if stride else size
-            pool = name.replace("_pool2d", "-pool")
-            return f"{pool} {size}" if stride == size else f"{pool} {size}, stride {stride}"
+            size, stride = _size(argument(1, "kernel_size")), argument(2, "stride")
+            return _pooling(name[:3], size, _size(stride) if stride else size)
         case "adaptive_avg_pool2d":
-            size = dimensions(_pair(argument(1, "output_size")))
-            return "global average" if size == "1×1" else f"average to {size}"
+            return _average(dimensions(_pair(argument(1, "output_size"))))
         case "mean" if {side % 4 for side in argument(1, "dim")} == {2, 3}:
-            return "global average"
+            return say("global average")
         case "dropout":
-            return f"dropout {argument(1, 'p', 0.5):g}"
+            return say("dropout {share:g}", share=argument(1, "p", 0.5))
     return ""
 
 
 _OPERATIONS = {
-    "batch_norm": "batch norm",
-    "cat": "concat",
+    "batch_norm": later("batch norm"),
+    "cat": later("concat"),
     "gelu": "GELU",
-    "hardswish": "hard swish",
-    "hardsigmoid": "hard sigmoid",
-    "interpolate": "resize",
-    "layer_norm": "layer norm",
-    "leaky_relu": "leaky ReLU",
-    "log_softmax": "log-softmax",
-    "matmul": "matrix product",
-    "mul": "product",
+    "hardswish": later("hard swish"),
+    "hardsigmoid": later("hard sigmoid"),
+    "interpolate": later("resize"),
+    "layer_norm": later("layer norm"),
+    "leaky_relu": later("leaky ReLU"),
+    "log_softmax": later("log-softmax"),
+    "matmul": later("matrix product"),
+    "mul": later("product"),
     "relu": "ReLU",
     "relu6": "ReLU6",
-    "scaled_dot_product_attention": "attention",
-    "setitem": "write",
+    "scaled_dot_product_attention": later("attention"),
+    "setitem": later("write"),
     "silu": "SiLU",
     "truediv": "div",
 }
 
 
-def _window(pool: Any) -> str:
-    size, stride = _size(pool.kernel_size), _size(pool.stride)
-    return size if stride == size else f"{size}, stride {stride}"
+def _convolution(kernel: Sequence[int], stride: Any, groups: int, is_depthwise: bool) -> str:
+    values: dict[str, Any] = {"kernel": dimensions(kernel), "stride": _size(stride)}
+    is_dense = values["stride"] == "1"
+    if is_depthwise and is_dense:
+        return say("conv {kernel}, depthwise", **values)
+    if is_depthwise:
+        return say("conv {kernel}, stride {stride}, depthwise", **values)
+    if groups > 1 and is_dense:
+        return say("conv {kernel}, {n} groups", n=groups, **values)
+    if groups > 1:
+        return say("conv {kernel}, stride {stride}, {n} groups", n=groups, **values)
+    if is_dense:
+        return say("conv {kernel}", **values)
+    return say("conv {kernel}, stride {stride}", **values)
+
+
+def _pooling(kind: str, size: str, stride: str) -> str:
+    is_max, values = kind == "max", {"size": size, "stride": stride}
+    if is_max and stride == size:
+        return say("max-pool {size}", **values)
+    if is_max:
+        return say("max-pool {size}, stride {stride}", **values)
+    if stride == size:
+        return say("avg-pool {size}", **values)
+    return say("avg-pool {size}, stride {stride}", **values)
+
+
+def _average(size: str) -> str:
+    return say("global average") if size == "1×1" else say("average to {size}", size=size)
 
 
 def _pair(value: Any) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from explorer.inspection.parts import Block
+from explorer.language import say
 from explorer.text import dimensions
 
 Span = tuple[int, int]
@@ -113,18 +114,28 @@ class ReceptiveField:
     is_least: bool = False
 
     def __str__(self) -> str:
-        sides = (self.rows, self.columns)
-        sizes = [side.widest if side.size is None else side.size for side in sides]
-        unknown = any(side.size is None for side in sides)
-        if self.is_everything or (unknown and all(side.widest == side.pixels for side in sides)):
-            return "the whole image"
-        return ("at least " if self.is_least else "") + dimensions(sizes)
+        if not (size := self._size):
+            return say("the whole image")
+        return say("at least {size}", size=size) if self.is_least else size
 
     @property
     def in_words(self) -> str:
         """What each unit sees: `the whole image`, or so many pixels of it, as in `5×5 pixels`."""
-        said = str(self)
-        return f"{said} pixels" if said[-1].isdigit() else said
+        if not (size := self._size):
+            return say("the whole image")
+        if self.is_least:
+            return say("at least {size} pixels", size=size)
+        return say("{size} pixels", size=size)
+
+    @property
+    def _size(self) -> str:
+        """Rows and columns that a unit sees; empty if it is the whole image."""
+        sides = (self.rows, self.columns)
+        sizes = [side.widest if side.size is None else side.size for side in sides]
+        unknown = any(side.size is None for side in sides)
+        if self.is_everything or (unknown and all(side.widest == side.pixels for side in sides)):
+            return ""
+        return dimensions(sizes)
 
     @property
     def is_everything(self) -> bool:

@@ -29,6 +29,7 @@ from explorer.inspection.watching import (
     with_tensors,
     write_count,
 )
+from explorer.language import say
 from explorer.outputs import tensors_in
 
 T = TypeVar("T")
@@ -392,8 +393,10 @@ def record(
             outputs.append(seen.node)
     if not outputs:
         raise GraphError(
-            "Its answer cannot be followed back to the image: compute it from the image, with "
-            "operations of torch and not of numpy."
+            say(
+                "Its answer cannot be followed back to the image: compute it from the image, with "
+                "operations of torch and not of numpy."
+            )
         )
     return Graph(tuple(recorder.nodes), outputs[0], tuple(outputs)), recorder, output
 

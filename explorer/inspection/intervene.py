@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from explorer.errors import ExplorerError
 from explorer.inspection.parts import Point
 from explorer.inspection.watching import Watch, run, with_tensors, write_count
+from explorer.language import say
 from explorer.outputs import tensors_in
 
 Change: TypeAlias = Tensor | Callable[[Tensor], Tensor]
@@ -82,8 +83,11 @@ class _Changing(Watch):
     def run_ends(self) -> None:
         if self._missing:
             raise InterventionError(
-                "These images take another path through the network, which does not pass "
-                f"{min(self._missing).name}."
+                say(
+                    "These images take another path through the network, which does not pass "
+                    "{name}.",
+                    name=min(self._missing).name,
+                )
             )
 
     def operation(self, point: Point, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:

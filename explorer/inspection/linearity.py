@@ -18,6 +18,7 @@ from explorer.inspection.parts import IMAGE, Node, UnknownPartError, blocks, par
 from explorer.inspection.receptive import poisoned, receptive_field
 from explorer.inspection.results import Linearity, OneLayer, Replacement
 from explorer.inspection.tracing import Trace, trace, twin
+from explorer.language import say
 from explorer.modes import evaluating
 from explorer.outputs import first_output
 from explorer.spec import ImageSpec
@@ -61,13 +62,22 @@ def linearity_between(model: nn.Module, images: ImageSpec, first: str, last: str
     def stretch(seen: Trace[None]) -> list[_Stretch]:
         for name in (first, last):
             if name not in seen.named:
-                raise UnknownPartError(f"There is no part {name!r}; {suggest(name, seen.named)}")
+                raise UnknownPartError(
+                    say(
+                        "There is no part {name!r}; {meant}",
+                        name=name,
+                        meant=suggest(name, seen.named),
+                    )
+                )
         splits = {block.name: block.split for block in blocks(seen.parts)}
         start = splits.get(first, seen.named[first].inputs[0])
         end = seen.named[last].number
         if end not in {node.number for node in seen.graph.after(start)}:
-            raise UnknownPartError(f"{last} does not follow from {first}.")
-        return [_Stretch(first if first == last else f"{first} to {last}", start, end)]
+            raise UnknownPartError(
+                say("{last} does not follow from {first}.", last=last, first=first)
+            )
+        both = say("{first} to {last}", first=first, last=last)
+        return [_Stretch(first if first == last else both, start, end)]
 
     return _judged(model, images, stretch)[0]
 
@@ -92,7 +102,9 @@ def as_one_layer(model: nn.Module, block: str, images: Tensor) -> OneLayer:
         seen = trace(double, image, keep=lambda _: None)
         splits = {each.name: each.split for each in blocks(seen.parts)}
         if block not in splits:
-            raise UnknownPartError(f"There is no block {block!r}; {suggest(block, splits)}")
+            raise UnknownPartError(
+                say("There is no block {name!r}; {meant}", name=block, meant=suggest(block, splits))
+            )
         first = seen.graph[splits[block]]
         tail = _Span(double, image, first)
         units = torch.eye(size(first.shape), dtype=torch.float64).reshape(-1, *first.shape)

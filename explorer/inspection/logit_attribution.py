@@ -18,6 +18,7 @@ from explorer.inspection.ablation import ablated
 from explorer.inspection.parts import blocks
 from explorer.inspection.results import LogitAttribution
 from explorer.inspection.tracing import Trace
+from explorer.language import say
 from explorer.modes import evaluating
 from explorer.outputs import first_output
 
@@ -105,5 +106,5 @@ def _branches(seen: Trace[Any], name: str) -> dict[str, str]:
     """Return the paths of the branches of a block, by their names."""
     block = next((block for block in blocks(seen.parts) if block.name == name), None)
     if block is None:
-        raise UnknownBlockError(f"There is no block {name!r} in this network.")
+        raise UnknownBlockError(say("There is no block {name!r} in this network.", name=name))
     return {branch.name: branch.path for branch in block.branches.values()}

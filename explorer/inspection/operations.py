@@ -32,6 +32,7 @@ from explorer.inspection.units import (
     contribution,
 )
 from explorer.inspection.watching import with_tensors
+from explorer.language import later, say
 from explorer.outputs import tensors_in
 
 _Kind: TypeAlias = Literal["max", "mean", "sum"]
@@ -43,8 +44,8 @@ MOST_BYTES = 1_500_000  # of the maps that one sum reads; of more, those that co
 _FUNCTIONS = {
     "abs": "|x|",
     "celu": "max(0, x) + min(0, eˣ − 1)",
-    "dropout": "x, since dropout rests in evaluation",
-    "elu": "x if x > 0, else eˣ − 1",
+    "dropout": later("x, since dropout rests in evaluation"),
+    "elu": later("x if x > 0, else eˣ − 1"),
     "exp": "eˣ",
     "gelu": "x · Φ(x)",
     "hardsigmoid": "min(max(0, x + 3), 6) / 6",
@@ -58,9 +59,9 @@ _FUNCTIONS = {
     "relu": "max(0, x)",
     "relu6": "min(max(0, x), 6)",
     "rsqrt": "1 / √x",
-    "selu": "1.0507 · x if x > 0, else 1.7581 · (eˣ − 1)",
+    "selu": later("1.0507 · x if x > 0, else 1.7581 · (eˣ − 1)"),
     "sigmoid": "1 / (1 + e⁻ˣ)",
-    "sign": "the sign of x",
+    "sign": later("the sign of x"),
     "silu": "x / (1 + e⁻ˣ)",
     "sin": "sin x",
     "cos": "cos x",
@@ -458,7 +459,7 @@ def _channel_norm(
         if of_image
         else (_along(a["running_mean"], given), _along(a["running_var"], given))
     )
-    over = "of this channel in this image" if of_image else "of this channel in training"
+    over = say("of this channel in this image") if of_image else say("of this channel in training")
     return _normalised(call, place, a, mean, variance, over)
 
 
@@ -474,14 +475,14 @@ def _group_norm(call: Call, place: Place) -> Step | None:
         .reshape(len(given), -1, *[1] * (given.ndim - 2))
         for value in (mean, variance)
     )
-    return _normalised(call, place, a, mean, variance, f"of its group of {size} channels")
+    return _normalised(call, place, a, mean, variance, say("of its group of {n} channels", n=size))
 
 
 def _layer_norm(call: Call, place: Place) -> Step | None:
     a = _bound(call, "input normalized_shape weight bias eps")
     dims = list(range(-len(a["normalized_shape"]), 0))
     mean, variance = _moments(a["input"], dims)
-    over = "of all channels at this place" if len(dims) == 1 else "of the whole layer"
+    over = say("of all channels at this place") if len(dims) == 1 else say("of the whole layer")
     return _normalised(call, place, a, mean, variance, over, trailing=True)
 
 
@@ -493,7 +494,7 @@ def _rms_norm(call: Call, place: Place) -> Step | None:
     if a["eps"] is None:
         a["eps"] = torch.finfo(a["input"].dtype).eps
     mean = torch.zeros_like(squares)
-    return _normalised(call, place, a, mean, squares, "squares", trailing=True)
+    return _normalised(call, place, a, mean, squares, say("squares"), trailing=True)
 
 
 def _is(one: Maps, other: Maps) -> bool:
@@ -559,17 +560,18 @@ def _pointwise(call: Call, place: Place) -> Step | None:
     except Exception:  # it may be called in any way
         return None
     (source,) = place.sources(maps, [place.channel])
-    return Pointwise(*place.known, source, formula or _FUNCTIONS[call.name])
+    return Pointwise(*place.known, source, formula or say(_FUNCTIONS[call.name]))
 
 
 def _leaky(call: Call, place: Place) -> str:
     slope = _bound(call, "input negative_slope")["negative_slope"]
-    return f"x if x > 0, else {0.01 if slope is None else slope:g} · x"
+    return say("x if x > 0, else {slope} · x", slope=f"{0.01 if slope is None else slope:g}")
 
 
 def _prelu(call: Call, place: Place) -> str:
     weight = _bound(call, "input weight")["weight"].detach().flatten()
-    return f"x if x > 0, else {_signed(float(weight[place.channel % len(weight)]))} · x"
+    slope = _signed(float(weight[place.channel % len(weight)]))
+    return say("x if x > 0, else {slope} · x", slope=slope)
 
 
 def _clamped(call: Call, place: Place) -> str:
@@ -580,7 +582,9 @@ def _clamped(call: Call, place: Place) -> str:
 
 def _power(call: Call, place: Place) -> str:
     exponent = _bound(call, "input exponent")["exponent"]
-    return "x²" if exponent == 2 else f"x to the power of {_signed(exponent)}"
+    if exponent == 2:
+        return "x²"
+    return say("x to the power of {exponent}", exponent=_signed(exponent))
 
 
 def _softmax(call: Call, place: Place) -> str:
@@ -589,8 +593,8 @@ def _softmax(call: Call, place: Place) -> str:
         raise ValueError("of features only")
     total = float(given[0].double().logsumexp(0))
     if call.name == "log_softmax":
-        return f"x − log Σ eˣ, which is {_signed(total)}"
-    return f"eˣ / Σ eˣ, whose Σ is {np.exp(total):.4g}"
+        return say("x − log Σ eˣ, which is {total}", total=_signed(total))
+    return say("eˣ / Σ eˣ, whose Σ is {total}", total=f"{np.exp(total):.4g}")
 
 
 _FORMULAS: Mapping[str, Callable[[Call, Place], str]] = {
@@ -620,7 +624,7 @@ def _merged(call: Call, place: Place) -> Step | None:
     sources = []
     for number, operand in enumerate(operands):
         is_tensor = isinstance(operand, Tensor)
-        name = place.parameters.get(id(next(identities)), "") if is_tensor else "constant"
+        name = place.parameters.get(id(next(identities)), "") if is_tensor else say("constant")
         factor = call.kwargs.get("alpha", 1) if number else 1
         sources.append(_operand(operand, name, factor, call.output, place))
     if call.func.__name__ in _REVERSED:
@@ -665,7 +669,7 @@ def rearranged(call: Call, place: Place) -> Step | None:
                 return None
             return _from_one(own, start, operand, tensor, place)
         start += tensor.numel()
-    zeros = Source(np.zeros((1, 1), np.float32), "nothing")
+    zeros = Source(np.zeros((1, 1), np.float32), say("nothing"))
     return Copied(*place.known, zeros, np.full(own.shape, PADDED, np.int32))
 
 

@@ -15,6 +15,7 @@ from explorer.inspection.ablation import places
 from explorer.inspection.intervene import InterventionError, Target, intervene, intervening
 from explorer.inspection.parts import UnknownPartError
 from explorer.inspection.tracing import Trace
+from explorer.language import say
 from explorer.modes import evaluating
 from explorer.outputs import first_output
 from explorer.text import suggest
@@ -42,7 +43,9 @@ def patched(model: nn.Module, seen: Trace[Any], name: str, images: Tensor, donor
     """
     found = places(seen)
     if name not in found:
-        raise UnknownPartError(f"There is no part {name!r}; {suggest(name, found)}")
+        raise UnknownPartError(
+            say("There is no part {name!r}; {meant}", name=name, meant=suggest(name, found))
+        )
     target, _ = found[name]
     given: list[Tensor] = []
 

@@ -13,6 +13,7 @@ from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.parts import Part, nodes, parameters
 from explorer.inspection.scores import Answers
 from explorer.inspection.session import Session
+from explorer.language import say
 from explorer.spec import ImageSpec
 
 Off: TypeAlias = tuple[str, ...]  # what is switched off, sorted; nothing: the intact network
@@ -153,14 +154,16 @@ def precomputed(
     try:
         fields = session.fields
     except (Exception, SystemExit) as error:  # the author's code may raise anything
-        failed.append(session.explain("What each unit sees", error))
+        failed.append(session.explain(say("What each unit sees"), error))
     for state in states:
         try:
             answers[state] = session.answers(state, scored)
         except (Exception, SystemExit) as error:
             if state in (INTACT, together):
                 raise
-            failed.append(session.explain(f"The network without {state[0]}", error))
+            failed.append(
+                session.explain(say("The network without {branch}", branch=state[0]), error)
+            )
     if isinstance(images, int):
         chosen = choose(answers, min(images, total))
     else:
@@ -257,11 +260,17 @@ def _refuse(images: int | Sequence[int], total: int) -> None:
     """Refuse images that there are not."""
     many = images if isinstance(images, int) else len(images)
     if not 1 <= many <= MOST_IMAGES:
-        raise NoSuchImageError(f"From 1 to {MOST_IMAGES} images can be shown, not {many}.")
+        raise NoSuchImageError(
+            say("From 1 to {most} images can be shown, not {n}.", most=MOST_IMAGES, n=many)
+        )
     for number in () if isinstance(images, int) else images:
         if not 0 <= number < total:
             raise NoSuchImageError(
-                f"There is no test image {number}; they go from 0 to {total - 1:,}."
+                say(
+                    "There is no test image {number}; they go from 0 to {last:,}.",
+                    number=number,
+                    last=total - 1,
+                )
             )
 
 

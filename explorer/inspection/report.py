@@ -17,6 +17,7 @@ from explorer.inspection.recording import Recording, softmax, statistics
 from explorer.inspection.results import Instead, costs
 from explorer.inspection.scores import Answers
 from explorer.inspection.session import Pixels, Session
+from explorer.language import later, say
 from explorer.text import suggest
 
 MOST_MISTAKES = 20
@@ -66,7 +67,7 @@ def report(
             raise
         except (Exception, SystemExit) as error:  # the author's code may raise anything
             sections[name] = None
-            failed[name] = session.explain(words, error)
+            failed[name] = session.explain(say(words), error)
     return {
         "image": {"number": number, "label": int(session.labels[number])},
         "off": list(off),
@@ -128,13 +129,22 @@ def _excites(asked: _Asked) -> dict[str, Any] | None:
     if name not in found:
         known = [f"{each}:0" for each in found]
         raise UnknownPartError(
-            f"There is no channel {asked.excites!r}; {suggest(asked.excites, known)}"
+            say(
+                "There is no channel {name!r}; {meant}",
+                name=asked.excites,
+                meant=suggest(asked.excites, known),
+            )
         )
     part, field = found[name], asked.session.fields.get(name)
     if not (number.isascii() and number.isdecimal()) or int(number) >= part.channels:
         raise UnknownPartError(
-            f"{name} has {part.channels} channels, 0 to {part.channels - 1}, so there is no "
-            f"channel {number!r}."
+            say(
+                "{name} has {count} channels, 0 to {last}, so there is no channel {channel!r}.",
+                name=name,
+                count=part.channels,
+                last=part.channels - 1,
+                channel=number,
+            )
         )
     channel = int(number)
     mean, std = (_finite(float(each[channel])) for each in part.overall)
@@ -290,15 +300,15 @@ def _linearity(asked: _Asked) -> list[dict[str, Any]]:
 
 
 _SECTIONS: Mapping[str, tuple[str, Callable[[_Asked], Any]]] = {
-    "prediction": ("The prediction", _prediction),
-    "patching": ("The prediction with the patch", _patching),
-    "excites": ("What excites the channel", _excites),
-    "parts": ("The output of each part", _parts),
-    "score": ("The accuracy", _score),
-    "ablation": ("Ablation", _ablation),
-    "logit_attribution": ("Logit attribution", _logit_attribution),
-    "cost": ("Cost", _cost),
-    "gradients": ("Gradients", _gradients),
-    "filters": ("Filters", _filters),
-    "linearity": ("Linearity", _linearity),
+    "prediction": (later("The prediction"), _prediction),
+    "patching": (later("The prediction with the patch"), _patching),
+    "excites": (later("What excites the channel"), _excites),
+    "parts": (later("The output of each part"), _parts),
+    "score": (later("The accuracy"), _score),
+    "ablation": (later("Ablation"), _ablation),
+    "logit_attribution": (later("Logit attribution"), _logit_attribution),
+    "cost": (later("Cost"), _cost),
+    "gradients": (later("Gradients"), _gradients),
+    "filters": (later("Filters"), _filters),
+    "linearity": (later("Linearity"), _linearity),
 }

@@ -7,7 +7,8 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.inspection.parts import Block, Node, Part
+from explorer.inspection.parts import Block, Kind, Node, Part
+from explorer.language import later, listed, say
 
 Instead: TypeAlias = Literal["zero", "mean"]  # what a branch that is off gives
 INSTEAD: tuple[Instead, ...] = get_args(Instead)
@@ -118,7 +119,7 @@ def costs(
         unused: What is computed and does not reach the answer; it comes last.
     """
     times = milliseconds or {}
-    wasted = [_row(node, times, 0, f"{node.text}, never used") for node in unused]
+    wasted = [_row(node, times, 0, say("{layer}, never used", layer=node.text)) for node in unused]
     return [*_rows(parts, times, 0), *wasted]
 
 
@@ -127,12 +128,12 @@ def _rows(parts: Sequence[Part], times: Mapping[str, float], depth: int) -> Iter
         if not isinstance(part, Block):
             yield _row(part, times, depth, part.text)
             continue
-        words = f"{part.kind} of {len(part.branches)}"
+        words = say(_MERGES[part.kind], n=len(part.branches))
         time = times.get(part.name)
         yield Cost(part.name, "block", depth, words, part.parameters, part.macs, time)
         for branch in part.branches.values():
             inside = branch.parts
-            words = ", ".join(p.name if isinstance(p, Block) else p.text for p in inside)
+            words = listed([p.name if isinstance(p, Block) else p.text for p in inside], ",")
             time = times.get(branch.path)
             yield Cost(
                 branch.path, "branch", depth + 1, words, branch.parameters, branch.macs, time
@@ -140,6 +141,18 @@ def _rows(parts: Sequence[Part], times: Mapping[str, float], depth: int) -> Iter
             # A branch of one layer is that layer.
             if [part.name for part in inside if isinstance(part, Node)] != [branch.path]:
                 yield from _rows(inside, times, depth + 2)
+
+
+_MERGES: Mapping[Kind, str] = {
+    "sum": later("sum of {n}"),
+    "concat": later("concat of {n}"),
+    "stack": later("stack of {n}"),
+    "product": later("product of {n}"),
+    "maximum": later("maximum of {n}"),
+    "matrix product": later("matrix product of {n}"),
+    "write": later("write of {n}"),
+    "merge": later("merge of {n}"),
+}
 
 
 def _row(node: Node, times: Mapping[str, float], depth: int, text: str) -> Cost:

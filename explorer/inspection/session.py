@@ -35,6 +35,7 @@ from explorer.inspection.results import (
 )
 from explorer.inspection.scores import Answers
 from explorer.inspection.units import Arithmetic
+from explorer.language import current, english, say
 from explorer.spec import ImageSpec
 
 MOST_BYTES = 2**26  # of results that a session without a shared cache keeps
@@ -183,18 +184,20 @@ class Session:
         Each question below may fail, since the author's code may raise anything, while the others
         have an answer. Pages and reports catch that and show this sentence in its place.
         """
-        _log.warning("%s cannot be measured", figure, exc_info=error)
-        return f"{figure} cannot be measured: {explain(error, self.location)}"
+        _log.warning("%s cannot be measured", english(figure), exc_info=error)
+        reason = explain(error, self.location)
+        return say("{figure} cannot be measured: {reason}", figure=figure, reason=reason)
 
     def made(self, what: str, key: Hashable, make: Callable[[], T]) -> T:
         """Return what was made of answers before, by anybody who asked for the same, or make it.
 
         Args:
             what: A name for it, such as `drawing`.
-            key: All that it depends on beside this network and its weights.
+            key: All that it depends on beside this network, its weights and the spoken language.
             make: Makes it, of answers of this session alone. Nobody may change the result.
         """
-        return self._cache.once((self._network, self._weights, "made", what, key), make)
+        key = self._network, self._weights, "made", what, key, current()
+        return self._cache.once(key, make)
 
     # What does not depend on the weights.
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from explorer.errors import explain
+from explorer.language import again, later, listed, say
 from explorer.modes import evaluating
 from explorer.outputs import tensors_in
 from explorer.plugin.catalogue import Description
@@ -22,7 +23,7 @@ from explorer.plugin.sources import PluginError
 from explorer.spec import ImageSpec
 
 _SIZES = {28, 32, 64}  # pixels that `needs` tries
-_KINDS = {1: "grey images", 3: "colour images"}
+_KINDS = {1: later("grey images"), 3: later("colour images")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Architecture(Description):
             OptionError: A value does not fit its option.
         """
         options = tuple(self.complete(values or {}).items())
-        return "" if self.repeats_grey(images, values) else _refusal(self, images, options)
+        return "" if self.repeats_grey(images, values) else again(_refusal(self, images, options))
 
     def needs(self, refused: ImageSpec) -> str:
         """Say which images the network needs in place of `refused`, such as "colour images".
@@ -92,18 +93,21 @@ class Architecture(Description):
         def takes(**changed: int) -> bool:
             return not self.misfit(replace(self.images, **changed))
 
-        kind = "images"
+        kind, any_channels = say("images"), True
         if refused.channels != channels and not takes(channels=refused.channels):
-            kind = _KINDS.get(channels, f"{channels}-channel images")
+            any_channels = False
+            known = _KINDS.get(channels)
+            kind = say(known) if known else say("{n}-channel images", n=channels)
         sizes = sorted({*_SIZES, size // 2, size, 2 * size, refused.size})
         taken = [each for each in sizes if takes(size=each)]
         if refused.size in taken:
-            return "" if kind == "images" else kind
+            return "" if any_channels else kind
         if taken == sizes[-len(taken) :]:
-            return f"{kind} of {taken[0]} pixels or more"
+            return say("{kind} of {size} pixels or more", kind=kind, size=taken[0])
         if taken == sizes[: len(taken)]:
-            return f"{kind} of {taken[-1]} pixels or fewer"
-        return f"{kind} of {' or '.join(f'{each}×{each}' for each in taken)} pixels"
+            return say("{kind} of {size} pixels or fewer", kind=kind, size=taken[-1])
+        alternatives = listed([f"{each}×{each}" for each in taken], comma=say(" or "), last=",")
+        return say("{kind} of {sizes} pixels", kind=kind, sizes=alternatives)
 
 
 def try_out(
@@ -130,8 +134,10 @@ def try_out(
         logits = _logits(constructor, model.train()(blank), images)
         if not logits.requires_grad:
             raise PluginError(
-                "It cannot be trained: no parameter that requires a gradient has a share in its "
-                "answer."
+                say(
+                    "It cannot be trained: no parameter that requires a gradient has a share in "
+                    "its answer."
+                )
             )
         F.cross_entropy(logits, torch.zeros(2, dtype=torch.int64)).backward()
     return model
@@ -158,12 +164,20 @@ def _logits(constructor: Constructor, returned: object, images: ImageSpec) -> Te
     given = type(returned).__name__ if first is None else tuple(first.shape)
     if constructor.asks_for_classes:
         raise PluginError(
-            f"It answers two images with {given} where (2, num_classes) = {wanted} is expected; "
-            "end it with a linear layer to num_classes logits."
+            say(
+                "It answers two images with {given} where (2, num_classes) = {wanted} is "
+                "expected; end it with a linear layer to num_classes logits.",
+                given=given,
+                wanted=wanted,
+            )
         )
     raise PluginError(
-        f"It answers two images with {given} where (2, num_classes) = {wanted} is expected; give "
-        "its constructor an argument num_classes, which is the number of its logits."
+        say(
+            "It answers two images with {given} where (2, num_classes) = {wanted} is expected; "
+            "give its constructor an argument num_classes, which is the number of its logits.",
+            given=given,
+            wanted=wanted,
+        )
     )
 
 

@@ -6,10 +6,11 @@ The server has the catalogue only; the code is in other processes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from explorer.data.dataset import DataSet, UnknownDataSetError
 from explorer.errors import ExplorerError
+from explorer.language import listed, say
 from explorer.plugin.lessons import LessonDescription, UnknownLessonError
 from explorer.plugin.options import Option, OptionError, Value, fill
 from explorer.plugin.sources import Source
@@ -77,7 +78,7 @@ class Description:
         try:
             return fill(self.options, values)
         except OptionError as error:
-            raise OptionError(f"{self.name}: {error}") from error
+            raise OptionError(say("{name}: {reason}", name=self.name, reason=error)) from error
 
     def described(self) -> "Description":
         """Return the description alone, without any code."""
@@ -107,7 +108,7 @@ class Meddling:
 
     Attributes:
         source: The plugin.
-        changes: What it changed, such as "torch's default dtype".
+        changes: What it changed, in English, such as "torch's default dtype".
     """
 
     source: Source
@@ -116,13 +117,23 @@ class Meddling:
     @property
     def text(self) -> str:
         """The same as a sentence for the plugin's author."""
-        return (
-            f"Loading it changes {', '.join(self.changes)} for all plugins; this was undone. Do it "
-            "within the network's own methods, and undo it there."
+        return say(
+            "Loading it changes {changes} for all plugins; this was undone. Do it within the "
+            "network's own methods, and undo it there.",
+            changes=listed([say(each) for each in self.changes], ","),
         )
 
 
 A = TypeVar("A", bound=Description, covariant=True)
+Translations: TypeAlias = Mapping[str, Mapping[str, str]]
+
+
+def both(one: Translations, other: Translations) -> dict[str, dict[str, str]]:
+    """Return the translations of both; of a text that both translate, that of the first."""
+    return {
+        language: {**other.get(language, {}), **one.get(language, {})}
+        for language in {**one, **other}
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,7 @@ class Catalogue(Generic[A]):
         broken: The plugins that cannot be used, and what cannot be used of others.
         meddling: What plugins changed while they were loaded.
         lessons: The lessons, by name.
+        translations: Translations of what authors have written, by language and by the text.
     """
 
     architectures: Mapping[str, A]
@@ -142,13 +154,18 @@ class Catalogue(Generic[A]):
     broken: tuple[BrokenPlugin, ...]
     meddling: tuple[Meddling, ...] = ()
     lessons: Mapping[str, LessonDescription] = field(default_factory=dict)
+    translations: Translations = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> A:
         try:
             return self.architectures[name]
         except KeyError:
             raise UnknownArchitectureError(
-                f"There is no architecture {name!r}; {suggest(name, self.architectures)}"
+                say(
+                    "There is no architecture {name!r}; {meant}",
+                    name=name,
+                    meant=suggest(name, self.architectures),
+                )
             ) from None
 
     def dataset(self, name: str) -> DataSet:
@@ -161,7 +178,11 @@ class Catalogue(Generic[A]):
             return self.datasets[name]
         except KeyError:
             raise UnknownDataSetError(
-                f"There is no data set {name!r}; {suggest(name, self.datasets)}"
+                say(
+                    "There is no data set {name!r}; {meant}",
+                    name=name,
+                    meant=suggest(name, self.datasets),
+                )
             ) from None
 
     def lesson(self, name: str) -> LessonDescription:
@@ -174,7 +195,11 @@ class Catalogue(Generic[A]):
             return self.lessons[name]
         except KeyError:
             raise UnknownLessonError(
-                f"There is no lesson {name!r}; {suggest(name, self.lessons)}"
+                say(
+                    "There is no lesson {name!r}; {meant}",
+                    name=name,
+                    meant=suggest(name, self.lessons),
+                )
             ) from None
 
     def is_current(self, spec: Any) -> bool:

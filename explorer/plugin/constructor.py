@@ -17,6 +17,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from torch import nn
 
+from explorer.language import say
 from explorer.plugin.options import Option, OptionError, Value, find_options, read_options
 from explorer.plugin.sources import PluginError
 from explorer.spec import ImageSpec
@@ -113,7 +114,10 @@ class Constructor:
         model: object = self._call(first, named, images.num_classes)
         if not isinstance(model, nn.Module):
             raise PluginError(
-                f"It returns {type(model).__name__} where a torch.nn.Module is expected."
+                say(
+                    "It returns {given} where a torch.nn.Module is expected.",
+                    given=type(model).__name__,
+                )
             )
         _refuse_taken_names(model)
         return model
@@ -157,12 +161,15 @@ def read(
         OptionError: It needs something that nobody gives it, or it takes an `ImageSpec` and has an
             argument for which there is no widget.
     """
-    name, fixed = name_of(function) or "the function", dict(fixed or {})
+    name, fixed = name_of(function) or say("the function"), dict(fixed or {})
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError) as error:
         raise OptionError(
-            f"the arguments of {name} cannot be read; register a function that calls it."
+            say(
+                "the arguments of {name} cannot be read; register a function that calls it.",
+                name=name,
+            )
         ) from error
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     named = [each for each, p in parameters.items() if p.kind not in _VARIABLE]
@@ -176,9 +183,13 @@ def read(
     mentioned = any("ImageSpec" in str(each.annotation) for each in parameters.values())
     is_ours = bool(spec) or first == "images" or (unreadable is not None and mentioned)
     if is_ours and unreadable:
-        raise OptionError(f"the annotations of {name} cannot be read: {unreadable}.")
+        raise OptionError(
+            say("the annotations of {name} cannot be read: {reason}.", name=name, reason=unreadable)
+        )
     if is_ours and not spec and first in hints:
-        raise OptionError(f"the first argument of {name} must be `images: ImageSpec`.")
+        raise OptionError(
+            say("the first argument of {name} must be `images: ImageSpec`.", name=name)
+        )
 
     given = {*fixed, *_partial(function)}
     known = {spec or first: _itself} if is_ours else dict(_KNOWN)
@@ -204,7 +215,12 @@ def read(
 
 def _unknown(fixed: str, name: str, known: Iterable[str]) -> OptionError:
     return OptionError(
-        f"fixed names {fixed!r}, which is no argument of {name}; {suggest(fixed, known)}"
+        say(
+            "fixed names {fixed!r}, which is no argument of {name}; {meant}",
+            fixed=fixed,
+            name=name,
+            meant=suggest(fixed, known),
+        )
     )
 
 
@@ -279,9 +295,13 @@ def _find(
     for each in fixed:
         if each.default is each.empty:
             raise OptionError(
-                f"the argument {each.name} of {name} has no default, and the explorer does not "
-                f"know its value; give it a default, or register({name}, "
-                f"fixed={{{each.name!r}: …}})."
+                say(
+                    "the argument {argument} of {name} has no default, and the explorer does not "
+                    "know its value; give it a default, or register({name}, "
+                    "fixed={{{argument!r}: …}}).",
+                    argument=each.name,
+                    name=name,
+                )
             )
     return find_options(fixed)
 
@@ -308,8 +328,12 @@ def _refuse_taken_names(model: nn.Module) -> None:
         for name in (*vars(module), *module._modules, *module._parameters, *module._buffers):
             if name in _METHODS:
                 raise PluginError(
-                    f"{type(module).__name__} keeps something of its own as self.{name}, which is "
-                    "a method of torch.nn.Module; give it another name."
+                    say(
+                        "{module} keeps something of its own as self.{name}, which is a method of "
+                        "torch.nn.Module; give it another name.",
+                        module=type(module).__name__,
+                        name=name,
+                    )
                 )
         found += [
             each for each in module._modules.values() if each is not None and id(each) not in seen

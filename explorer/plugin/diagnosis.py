@@ -6,6 +6,7 @@ import pluggy
 
 from explorer import errors
 from explorer.hooks import HOOKS
+from explorer.language import say
 from explorer.plugin.sources import Source
 
 # What Python says if the hook calls a network's class in place of registering it.
@@ -17,10 +18,13 @@ def explain(error: BaseException, source: Source) -> str:
     match error:
         case pluggy.PluginValidationError():
             hook = next((hook for hook in HOOKS if hook in str(error)), HOOKS[0])
-            return f"A hook has one argument, register: write `def {hook}(register):`."
+            return say(
+                "A hook has one argument, register: write `def {hook}(register):`.", hook=hook
+            )
         case TypeError() if called := _CALLED.search(str(error)):
-            return (
-                f"It registers a network in place of its class: write register({called[1]}), "
-                f"without brackets after {called[1]}."
+            return say(
+                "It registers a network in place of its class: write register({name}), without "
+                "brackets after {name}.",
+                name=called[1],
             )
     return errors.explain(error, source.location)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from explorer.language import author
 from explorer.plugin.catalogue import Description
 from explorer.plugin.sources import Source, built_in
 from explorer.text import cut
@@ -49,8 +50,8 @@ def families(architectures: Iterable[Description], first: Collection[str] = ()) 
 
 def _words(one: Description) -> tuple[str, str]:
     """Return title and line of a family: what is before and after a colon, or else a comma."""
-    said = one.family.rstrip(".")
-    for mark in (": ", ", "):
+    said = author(one.family).rstrip(".。")
+    for mark in (": ", "：", ", ", "，"):
         title, _, line = said.partition(mark)
         if line and len(title) <= LONGEST_TITLE:
             return title, line[0].upper() + line[1:]

@@ -23,6 +23,8 @@ import torch.nn.modules.module
 from torch import nn
 from torch.utils._device import DeviceContext
 
+from explorer.language import later
+
 # Where a function that a plugin replaces is replaced for everyone.
 _MODULES = (builtins, torch, nn, nn.functional, nn.init, torch.optim, torch.autograd)
 _CLASSES = {
@@ -41,7 +43,7 @@ def guarded(changed: list[str]) -> Iterator[None]:
     """Put back what the block changed, however it ends.
 
     Args:
-        changed: Receives what that was, in a few words each.
+        changed: Receives what that was, in a few words each, in English.
     """
     before = {what: read() for what, (read, _) in _STATES.items()}
     functions = [dict(vars(shared)) for shared in _SHARED]
@@ -248,35 +250,35 @@ def _write_autocast(value: tuple[bool, int]) -> None:
 
 # In a few words, what is read and how it is set back.
 _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
-    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
-    "torch's default device": (_default_device, _write_default_device),
-    "torch's function modes": (_function_modes, _write_function_modes),
-    "torch's autocast": (_autocast, _write_autocast),
-    "torch's precision of products": (
+    later("torch's default dtype"): (torch.get_default_dtype, torch.set_default_dtype),
+    later("torch's default device"): (_default_device, _write_default_device),
+    later("torch's function modes"): (_function_modes, _write_function_modes),
+    later("torch's autocast"): (_autocast, _write_autocast),
+    later("torch's precision of products"): (
         torch.get_float32_matmul_precision,
         torch.set_float32_matmul_precision,
     ),
-    "torch's choice of kernels": (_kernels, _write_kernels),
-    "torch's grad mode": (_grad_mode, _write_grad_mode),
-    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
-    "torch's deterministic mode": (
+    later("torch's choice of kernels"): (_kernels, _write_kernels),
+    later("torch's grad mode"): (_grad_mode, _write_grad_mode),
+    later("torch's number of threads"): (torch.get_num_threads, torch.set_num_threads),
+    later("torch's deterministic mode"): (
         torch.are_deterministic_algorithms_enabled,
         torch.use_deterministic_algorithms,
     ),
-    "torch's anomaly detection": (
+    later("torch's anomaly detection"): (
         torch.is_anomaly_enabled,
         torch.autograd.set_detect_anomaly,
     ),
     "torch's random numbers": (torch.get_rng_state, torch.set_rng_state),
     "Python's random numbers": (random.getstate, random.setstate),
     "NumPy's random numbers": (_numpys, _write_numpys),
-    "torch's hooks of all modules": (_hooks, _write_hooks),
+    later("torch's hooks of all modules"): (_hooks, _write_hooks),
     "sys.path": (_path, _write_path),
-    "the recursion limit": (_recursion_limit, sys.setrecursionlimit),
-    "the working directory": (_directory, os.chdir),
+    later("the recursion limit"): (_recursion_limit, sys.setrecursionlimit),
+    later("the working directory"): (_directory, os.chdir),
     "the environment": (lambda: dict(os.environ), _write_environment),
-    "signal handlers": (_signals, _write_signals),
-    "sys.stdout or sys.stderr": (lambda: (sys.stdout, sys.stderr), _write_streams),
+    later("signal handlers"): (_signals, _write_signals),
+    later("sys.stdout or sys.stderr"): (lambda: (sys.stdout, sys.stderr), _write_streams),
     "the filters of warnings": (lambda: list(warnings.filters), _write_filters),
     "sys.excepthook": (lambda: sys.excepthook, lambda hook: setattr(sys, "excepthook", hook)),
 }

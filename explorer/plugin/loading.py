@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from explorer import hooks
 from explorer.data.dataset import DataSet
 from explorer.hooks import HOOKS
+from explorer.language import listed, match, one_line, say
 from explorer.lessons.lesson import Lesson
 from explorer.plugin.architecture import Architecture, printing_to_stderr, try_out
 from explorer.plugin.catalogue import Description
@@ -27,8 +28,10 @@ from explorer.plugin.sources import PluginError, Source, fingerprint, import_plu
 from explorer.spec import ImageSpec
 from explorer.text import cut, suggest, visible
 
-_EXAMPLES = ("YourNetwork", "DataSet(…)", "Lesson(…)")  # of what each hook registers
+# Of what each hook registers.
+_EXAMPLES = ("YourNetwork", "DataSet(…)", "Lesson(…)", '"zh-CN", {…}')
 LONGEST_NAME = 60  # characters of an architecture's
+_LANGUAGE = re.compile("[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 # The images on which a new network is tried, one kind after the other until it takes one.
 KINDS = tuple(
@@ -43,13 +46,29 @@ class Refused:
 
     Attributes:
         name: The class or function that was registered; empty for the plugin as a whole.
-        line: Where it is defined or registered, such as "line 14"; empty if that is unknown.
         error: Why it is refused.
+        file: The file in the plugin's folder where it is defined or registered; empty for a plugin
+            that is one file.
+        line: Its line there; 0 if that is unknown.
     """
 
     name: str
-    line: str
     error: BaseException
+    file: str = ""
+    line: int = 0
+
+    def explained(self, reason: str) -> str:
+        """Return the reason as a sentence that says what is refused, and where it is."""
+        places = {"reason": reason, "name": self.name, "file": self.file, "line": self.line}
+        if self.name and self.line and self.file:
+            return say("{name} ({file}, line {line}): {reason}", **places)
+        if self.name and self.line:
+            return say("{name} (line {line}): {reason}", **places)
+        if self.name:
+            return say("{name}: {reason}", **places)
+        if self.line and self.file:
+            return say("{file}, line {line}: {reason}", **places)
+        return say("Line {line}: {reason}", **places) if self.line else reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +92,7 @@ class Offer:
         architectures: Networks that can be built.
         datasets: Data sets to train them on.
         lessons: Lessons.
+        translations: Of its texts, by language and by the text.
         refused: What cannot be used, the plugin itself included.
         changed: What the plugin changed in this process while it was loaded; it is as before.
     """
@@ -80,11 +100,12 @@ class Offer:
     architectures: dict[str, Architecture] = field(default_factory=dict)
     datasets: dict[str, DataSet] = field(default_factory=dict)
     lessons: dict[str, Taught] = field(default_factory=dict)
+    translations: dict[str, dict[str, str]] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def refusing(self, name: str = "", line: str = "") -> Iterator[None]:
+    def refusing(self, name: str = "", place: tuple[str, int] = ("", 0)) -> Iterator[None]:
         """Note what the block raises, so that one mistake takes nothing else down.
 
         Raises:
@@ -95,7 +116,7 @@ class Offer:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin may raise anything, SystemExit included
-            self.refused.append(Refused(name, line, error))
+            self.refused.append(Refused(name, error, *place))
 
 
 def load_plugin(
@@ -120,7 +141,7 @@ def load_plugin(
         fixed: Mapping[str, object] | None = None,
     ) -> None:
         label, called = name_of(architecture), sys._getframe(1)
-        with offer.refusing(label, _line(architecture if label else None, called, source)):
+        with offer.refusing(label, _place(architecture if label else None, called, source)):
             constructor = _read(architecture, fixed)
             name = _named(constructor, name)
             renamed = f"register({label or 'f'}, name=…)"
@@ -145,21 +166,34 @@ def load_plugin(
             )
 
     def register_dataset(dataset: DataSet, /) -> None:
-        with offer.refusing(line=_line(None, sys._getframe(1), source)):
+        with offer.refusing(place=_place(None, sys._getframe(1), source)):
             if not isinstance(dataset, DataSet):
-                raise PluginError(f"The function register takes a DataSet, not {dataset!r}.")
+                raise PluginError(
+                    say("The function register takes a DataSet, not {given}.", given=repr(dataset))
+                )
             _refuse_taken(dataset.name, "DataSet(name=…)", taken.datasets, offer.datasets)
             offer.datasets[dataset.name] = dataset.offered_by(
                 source.origin, source.location, source.target, code
             )
 
     def register_lesson(lesson: Lesson, /) -> None:
-        with offer.refusing(line=_line(None, sys._getframe(1), source)):
+        with offer.refusing(place=_place(None, sys._getframe(1), source)):
             if not isinstance(lesson, Lesson):
-                raise PluginError(f"The function register takes a Lesson, not {lesson!r}.")
+                raise PluginError(
+                    say("The function register takes a Lesson, not {given}.", given=repr(lesson))
+                )
             description = describe(lesson, source, code)
             _refuse_taken(lesson.name, "Lesson(name, …)", taken.lessons, offer.lessons)
             offer.lessons[lesson.name] = Taught(lesson, description)
+
+    def register_translations(language: str, texts: Mapping[str, str], /) -> None:
+        with offer.refusing(place=_place(None, sys._getframe(1), source)):
+            own = _translations(language, texts)
+            name = match(language) or language
+            before = offer.translations.get(name, {})
+            # Those in zh-TW are for readers of zh-CN only where there are no others.
+            is_exact = name.lower() == language.replace("_", "-").lower()
+            offer.translations[name] = {**before, **own} if is_exact else {**own, **before}
 
     with printing_to_stderr(), guarded(offer.changed), offer.refusing():
         manager = pluggy.PluginManager(hooks.PROJECT)
@@ -175,10 +209,17 @@ def load_plugin(
             manager.hook.register_architectures(register=register_architecture)
         with offer.refusing():
             manager.hook.register_lessons(register=register_lesson)
-        if not (offer.architectures or offer.datasets or offer.lessons or offer.refused):
+        with offer.refusing():
+            manager.hook.register_translations(register=register_translations)
+        offered = offer.architectures or offer.datasets or offer.lessons or offer.translations
+        if not (offered or offer.refused):
             example = dict(zip(HOOKS, _EXAMPLES, strict=True))[implemented[0]]
             raise PluginError(
-                f"The hook {implemented[0]} registered nothing; call register({example}) in it."
+                say(
+                    "The hook {hook} registered nothing; call register({example}) in it.",
+                    hook=implemented[0],
+                    example=example,
+                )
             )
     return offer
 
@@ -195,16 +236,58 @@ def _read(
     is_network = isinstance(architecture, nn.Module)
     makes_none = isinstance(architecture, type) and not issubclass(architecture, nn.Module)
     if is_network or makes_none or not callable(architecture):
-        given = f"a network, {type(architecture).__name__}(…)" if is_network else repr(architecture)
+        name = type(architecture).__name__
         raise PluginError(
-            "The function register takes a torch.nn.Module class or a function that returns a "
-            f"network, not {given}."
+            say(
+                "The function register takes a torch.nn.Module class or a function that returns a "
+                "network, not {given}.",
+                given=say("a network, {name}(…)", name=name) if is_network else repr(architecture),
+            )
         )
     if fixed is not None and not isinstance(fixed, Mapping):
         raise PluginError(
-            f"fixed must be a dictionary from names of arguments to values, not {fixed!r}."
+            say(
+                "fixed must be a dictionary from names of arguments to values, not {given}.",
+                given=repr(fixed),
+            )
         )
     return read(architecture, fixed)
+
+
+def _translations(language: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return translations by the text; one that is empty is none.
+
+    Raises:
+        PluginError: They are not texts for texts, or the language is not written as such.
+    """
+    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
+        raise PluginError(
+            say(
+                "The language of translations is written as in 'zh-CN', not {given}.",
+                given=repr(language),
+            )
+        )
+    if not isinstance(texts, Mapping):
+        raise PluginError(
+            say(
+                "Translations are a dictionary from texts to the same texts in {language}, not "
+                "{given}.",
+                language=language,
+                given=repr(texts),
+            )
+        )
+    for text, translation in texts.items():
+        if not isinstance(text, str) or not isinstance(translation, str):
+            raise PluginError(
+                say(
+                    "The translation of {text} into {language} is {translation}; both must be "
+                    "texts.",
+                    text=repr(text),
+                    language=language,
+                    translation=repr(translation),
+                )
+            )
+    return {one_line(text): told.strip() for text, told in texts.items() if told.strip()}
 
 
 def _first_paragraph(text: object) -> str:
@@ -221,20 +304,26 @@ def _named(constructor: Constructor, name: str | None) -> str:
         PluginError: There is none, or it cannot be shown.
     """
     if name is not None and not isinstance(name, str):
-        raise PluginError(f"The name of an architecture must be text, not {name!r}.")
+        raise PluginError(
+            say("The name of an architecture must be text, not {given}.", given=repr(name))
+        )
     if not name and not constructor.name:
-        raise PluginError("A function without a name needs one: register(f, name=…).")
+        raise PluginError(say("A function without a name needs one: register(f, name=…)."))
     chosen = str(name or _kebab(constructor.name))
     if len(chosen) > LONGEST_NAME or visible(chosen) != " ".join(chosen.split()):
         raise PluginError(
-            f"The name {cut(chosen, LONGEST_NAME)!r} cannot be shown on a page; use at most "
-            f"{LONGEST_NAME} characters, all of which can be seen."
+            say(
+                "The name {name!r} cannot be shown on a page; use at most {most} characters, all "
+                "of which can be seen.",
+                name=cut(chosen, LONGEST_NAME),
+                most=LONGEST_NAME,
+            )
         )
     return chosen
 
 
-def _line(architecture: Any, called: FrameType, source: Source) -> str:
-    """Say where in a plugin a class or function is defined, or else where it is registered."""
+def _place(architecture: Any, called: FrameType, source: Source) -> tuple[str, int]:
+    """Return where in a plugin a class or function is defined, or else where it is registered."""
     definition, home = definition_of(architecture), source.location
     places = [(called.f_code.co_filename, called.f_lineno)]
     with contextlib.suppress(OSError, TypeError):
@@ -243,8 +332,8 @@ def _line(architecture: Any, called: FrameType, source: Source) -> str:
     for file, line in places:
         if home is not None and Path(file).is_relative_to(home):
             within = Path(file).relative_to(home).as_posix()
-            return f"line {line}" if within == "." else f"{within}, line {line}"
-    return ""
+            return "" if within == "." else within, line
+    return "", 0
 
 
 class _Offered(Protocol):
@@ -256,8 +345,13 @@ def _refuse_taken(name: str, renamed: str, *offered: Mapping[str, _Offered]) -> 
     for each in offered:
         if holder := each.get(name):
             raise PluginError(
-                f"The name {name!r} is taken by {holder.origin}; register it under "
-                f"another name: {renamed}."
+                say(
+                    "The name {name!r} is taken by {holder}; register it under another name: "
+                    "{renamed}.",
+                    name=name,
+                    holder=holder.origin,
+                    renamed=renamed,
+                )
             )
 
 
@@ -272,13 +366,18 @@ def _check_hooks(manager: pluggy.PluginManager) -> list[str]:
     for caller in callers:
         if not caller.spec:
             raise PluginError(
-                f"The function {caller.name} is not a hook of the explorer; "
-                f"{suggest(caller.name, HOOKS)}"
+                say(
+                    "The function {name} is not a hook of the explorer; {meant}",
+                    name=caller.name,
+                    meant=suggest(caller.name, HOOKS),
+                )
             )
     if not callers:
         raise PluginError(
-            f"It implements no hook; write `@hookimpl` above a function `{HOOKS[0]}(register)`, "
-            f"`{HOOKS[1]}(register)` or `{HOOKS[2]}(register)`."
+            say(
+                "It implements no hook; write `@hookimpl` above a function {functions}.",
+                functions=listed([f"`{hook}(register)`" for hook in HOOKS], say(" or ")),
+            )
         )
     return [caller.name for caller in callers]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from explorer.language import listed, say
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.options import Option, OptionError, Value
 from explorer.plugin.registry import Registry
@@ -32,25 +33,35 @@ def differences(model: nn.Module, tensors: Mapping[str, Tensor]) -> str:
     said = []
     missing = [name for name in own if name not in tensors and not name.endswith(_COUNTER)]
     if missing:
-        said.append(f"it has no {_listed(missing)}")
+        said.append(say("it has no {tensors}", tensors=_listed(missing)))
     if unknown := sorted(tensors.keys() - own.keys()):
-        said.append(f"the network has no {_listed(unknown)}")
+        said.append(say("the network has no {tensors}", tensors=_listed(unknown)))
     shared = [name for name in own if name in tensors and not is_lazy(own[name])]
     shapes = [
-        f"{_name(name)} is {_shape(tensors[name])} and should be {_shape(own[name])}"
+        say(
+            "{tensor} is {given} and should be {wanted}",
+            tensor=_name(name),
+            given=_shape(tensors[name]),
+            wanted=_shape(own[name]),
+        )
         for name in shared
         if tensors[name].shape != own[name].shape
     ]
     types = [
-        f"{_name(name)} is of {_type(tensors[name])} and should be of {_type(own[name])}"
+        say(
+            "{tensor} is of {given} and should be of {wanted}",
+            tensor=_name(name),
+            given=_type(tensors[name]),
+            wanted=_type(own[name]),
+        )
         for name in shared
         if tensors[name].shape == own[name].shape and not _converts(tensors[name], own[name])
     ]
     for kind in (shapes, types):
         if kind:
-            more = len(kind) - NAMED
-            said.append(", ".join(kind[:NAMED]) + (f", and {more} more" if more > 0 else ""))
-    return "; ".join(said)
+            named, more = listed(kind[:NAMED], ","), len(kind) - NAMED
+            said.append(say("{named}, and {n} more", named=named, n=more) if more > 0 else named)
+    return listed(said, comma=say("; "), last=",")
 
 
 def find_match(
@@ -150,8 +161,8 @@ def _converts(given: Tensor, own: Tensor) -> bool:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(map(_name, names[:NAMED])) + (f" and {more} more" if more > 0 else "")
+    named, more = listed([_name(name) for name in names[:NAMED]], ","), len(names) - NAMED
+    return say("{named} and {n} more", named=named, n=more) if more > 0 else named
 
 
 def _name(name: str) -> str:
@@ -159,7 +170,7 @@ def _name(name: str) -> str:
 
 
 def _shape(tensor: Tensor) -> str:
-    return cut(dimensions(tensor.shape), ROOM) or "a single number"
+    return cut(dimensions(tensor.shape), ROOM) or say("a single number")
 
 
 def _type(tensor: Tensor) -> str:

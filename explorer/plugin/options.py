@@ -14,12 +14,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from explorer.errors import ExplorerError
+from explorer.language import later, listed, say
 from explorer.text import suggest
 
 Value: TypeAlias = bool | int | float | str | None
 
 _TYPES = (bool, int, float)
-_ALLOWED = (
+_ALLOWED = later(
     "int or float (alone, or Annotated with a Range), bool, or a Literal of strings or numbers"
 )
 
@@ -45,9 +46,13 @@ class Range:
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise OptionError(f"{self} is empty: its first number must be below its second.")
+            raise OptionError(
+                say("{range} is empty: its first number must be below its second.", range=self)
+            )
         if self.step is not None and not 0 < self.step <= self.high - self.low:
-            raise OptionError(f"{self}: the step must be above 0 and within the range.")
+            raise OptionError(
+                say("{range}: the step must be above 0 and within the range.", range=self)
+            )
 
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
@@ -83,13 +88,18 @@ class Option:
     def expected(self) -> str:
         """Say what a value must be, as the end of a sentence."""
         if self.choices:
-            return "one of " + ", ".join(map(str, self.choices))
+            return say("one of {choices}", choices=listed([*map(str, self.choices)], ","))
         if self.type is bool:
-            return "true or false"
-        kind = "a whole number" if self.type is int else "a number"
-        if self.range:
-            kind += f" from {self.range.low:,} to {self.range.high:,}"
-        return f"{kind}, or none" if self.optional else kind
+            return say("true or false")
+        if limits := self.range:
+            low, high = limits.low, limits.high
+            if self.type is int:
+                kind = say("a whole number from {low:,} to {high:,}", low=low, high=high)
+            else:
+                kind = say("a number from {low:,} to {high:,}", low=low, high=high)
+        else:
+            kind = say("a whole number") if self.type is int else say("a number")
+        return say("{kind}, or none", kind=kind) if self.optional else kind
 
     def describe(self) -> dict[str, Any]:
         """Return the option as plain values, for JSON."""
@@ -126,7 +136,7 @@ class Option:
                 allowed = math.isfinite(number) if self.type is float else number == value
                 if allowed and (self.range is None or value in self.range):
                     return typing.cast(Value, number)
-        raise OptionError(f"{self.name} must be {self.expected()}, not {value!r}.")
+        raise self._refusal(value)
 
     def parse(self, text: str) -> Value:
         """Return the value that `text`, as typed on a command line, means.
@@ -150,7 +160,17 @@ class Option:
                 return self.check(int(text) if self.type is int else float(text))
             except ValueError:
                 pass
-        raise OptionError(f"{self.name} must be {self.expected()}, not {text!r}.")
+        raise self._refusal(text)
+
+    def _refusal(self, value: object) -> OptionError:
+        return OptionError(
+            say(
+                "{name} must be {expected}, not {given}.",
+                name=self.name,
+                expected=self.expected(),
+                given=repr(value),
+            )
+        )
 
 
 def read_options(parameters: Iterable[inspect.Parameter]) -> tuple[Option, ...]:
@@ -217,7 +237,9 @@ def fill(options: Sequence[Option], values: Mapping[str, object]) -> dict[str, V
     names = [option.name for option in options]
     for name in values:
         if name not in names:
-            raise OptionError(f"there is no option {name!r}; {suggest(name, names)}")
+            raise OptionError(
+                say("there is no option {name!r}; {meant}", name=name, meant=suggest(name, names))
+            )
     return {
         option.name: option.check(values.get(option.name, option.default)) for option in options
     }
@@ -227,12 +249,19 @@ def _read(parameter: inspect.Parameter) -> Option:
     name, default = parameter.name, parameter.default
     annotation = None if parameter.annotation is parameter.empty else parameter.annotation
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise OptionError(f"{parameter} cannot become a widget; name each option.")
+        raise OptionError(
+            say("{argument} cannot become a widget; name each option.", argument=parameter)
+        )
     if parameter.kind is parameter.POSITIONAL_ONLY:
-        raise OptionError(f"{name} cannot be given by name; remove the `/` after it.")
+        raise OptionError(
+            say("{name} cannot be given by name; remove the `/` after it.", name=name)
+        )
     if default is parameter.empty:
         raise OptionError(
-            f"the option {name} needs a default, so that the network can be built at once."
+            say(
+                "the option {name} needs a default, so that the network can be built at once.",
+                name=name,
+            )
         )
     return _option(name, annotation, default)
 
@@ -257,18 +286,30 @@ def _option(name: str, annotation: Any, default: Any) -> Option:
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
         if not all(isinstance(choice, bool | int | float | str) for choice in choices):
-            raise OptionError(f"{name}: the choices of a Literal must be strings or numbers.")
+            raise OptionError(
+                say("{name}: the choices of a Literal must be strings or numbers.", name=name)
+            )
         if len({str(choice) for choice in choices}) < len(choices):
-            raise OptionError(f"{name}: two choices of a Literal read the same.")
+            raise OptionError(say("{name}: two choices of a Literal read the same.", name=name))
         read = Option(name, str, default, choices=choices, help=help)
     elif annotation in _TYPES:
         if limits and annotation is bool:
-            raise OptionError(f"{name} is true or false and cannot have a Range.")
+            raise OptionError(say("{name} is true or false and cannot have a Range.", name=name))
         read = Option(name, annotation, default, range=limits, help=help, optional=optional)
     else:
-        written = getattr(annotation, "__name__", annotation) if annotation else "missing"
-        raise OptionError(f"the type of {name} is {written}; write {_ALLOWED}.")
+        if not annotation:
+            written = say("missing")
+        else:
+            written = str(getattr(annotation, "__name__", annotation))
+        raise OptionError(
+            say(
+                "the type of {name} is {written}; write {allowed}.",
+                name=name,
+                written=written,
+                allowed=say(_ALLOWED),
+            )
+        )
     try:
         return replace(read, default=read.check(default))
     except OptionError as error:
-        raise OptionError(f"the default does not fit: {error}") from error
+        raise OptionError(say("the default does not fit: {reason}", reason=error)) from error

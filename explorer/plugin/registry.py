@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from explorer.data.dataset import DataSet
 from explorer.errors import own_trace
+from explorer.language import listed, say
 from explorer.lessons.lesson import Lesson
 from explorer.plugin.architecture import Architecture
 from explorer.plugin.catalogue import (
@@ -20,6 +21,7 @@ from explorer.plugin.catalogue import (
     Description,
     Meddling,
     MisfitError,
+    both,
 )
 from explorer.plugin.diagnosis import explain
 from explorer.plugin.loading import Offer, Refused, load_plugin
@@ -69,13 +71,29 @@ class Registry(Catalogue[Architecture]):
             return
         name, images = architecture.name, dataset.images
         if needs := architecture.needs(images):
-            reason = (
-                f"{name} needs {needs}; those of {dataset.name} are {dimensions(images.shape)}."
+            reason = say(
+                "{name} needs {needs}; those of {dataset} are {shape}.",
+                name=name,
+                needs=needs,
+                dataset=dataset.name,
+                shape=dimensions(images.shape),
             )
         else:
-            reason = f"{name} does not fit {dataset.name} ({images}): {reason}"
-        fitting = ", ".join(self.fitting(architecture, values)) or "none of the data sets here"
-        raise MisfitError(f"{reason} It fits {fitting}.")
+            reason = say(
+                "{name} does not fit {dataset} ({images}): {reason}",
+                name=name,
+                dataset=dataset.name,
+                images=images,
+                reason=reason,
+            )
+        fitting = listed([*self.fitting(architecture, values)], ",")
+        raise MisfitError(
+            say(
+                "{reason} It fits {fitting}.",
+                reason=reason,
+                fitting=fitting or say("none of the data sets here"),
+            )
+        )
 
 
 def discover(folders: Iterable[Path] = ()) -> Registry:
@@ -119,6 +137,7 @@ class Loading:
         self._found.architectures.update(offer.architectures)
         self._found.datasets.update(offer.datasets)
         self._found.lessons.update(offer.lessons)
+        self._found.translations.update(both(self._found.translations, offer.translations))
         self._broken += broken
         self._meddling += meddling
         return _registry(offer, broken, meddling)
@@ -133,14 +152,11 @@ def _registry(
         tuple(broken),
         tuple(meddling),
         {name: taught.description for name, taught in offer.lessons.items()},
+        both(offer.translations, {}),
         {name: taught.lesson for name, taught in offer.lessons.items()},
     )
 
 
 def _broken(source: Source, refused: Refused) -> BrokenPlugin:
-    reason, line = explain(refused.error, source), refused.line
-    if refused.name:
-        reason = f"{refused.name}{f' ({line})' if line else ''}: {reason}"
-    elif line:
-        reason = f"{line.capitalize()}: {reason}"
+    reason = refused.explained(explain(refused.error, source))
     return BrokenPlugin(source, refused.name, reason, own_trace(refused.error, source.location))

@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import cast
 
 from explorer.errors import ExplorerError
-from explorer.text import visible
+from explorer.language import say
+from explorer.text import on_one_line
 
 ENTRY_POINTS = "explorer"
 PACKAGE = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ class PluginError(ExplorerError):
 
     def __init__(self, message: str) -> None:
         # It may have the name of a file, in which any character is possible.
-        super().__init__(" ".join(visible(message).split()))
+        super().__init__(on_one_line(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,15 @@ def from_target(target: str) -> Source:
         return Source(target, target, location, entry)
     there = [each.name for each in Path().iterdir() if _is_plugin(each)]
     close = difflib.get_close_matches(f"{target.replace('-', '_')}.py", there, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else "."
-    raise PluginError(f"There is no file and no importable module {target!r}{meant}")
+    if close:
+        raise PluginError(
+            say(
+                "There is no file and no importable module {name!r}; did you mean {meant!r}?",
+                name=target,
+                meant=close[0],
+            )
+        )
+    raise PluginError(say("There is no file and no importable module {name!r}.", name=target))
 
 
 def find_sources(target: str) -> list[Source]:
@@ -94,8 +102,11 @@ def find_sources(target: str) -> list[Source]:
         return [from_target(target)]
     if not (found := list(in_folders([folder]))):
         raise PluginError(
-            f"There is no plugin in the folder {target}: no Python file, and no folder with an "
-            "__init__.py, whose name begins with a letter."
+            say(
+                "There is no plugin in the folder {folder}: no Python file, and no folder with an "
+                "__init__.py, whose name begins with a letter.",
+                folder=target,
+            )
         )
     return found
 
@@ -194,17 +205,19 @@ def _import(source: Source) -> ModuleType:
         return cast(ModuleType, source.entry_point.load())
     path = source.location
     if path is None or not path.exists():
-        raise PluginError(f"There is no plugin folder {source.origin}.")
+        raise PluginError(say("There is no plugin folder {folder}.", folder=source.origin))
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
-        raise PluginError(f"{source.origin} is not a Python package: it has no __init__.py.")
+        raise PluginError(
+            say("{place} is not a Python package: it has no __init__.py.", place=source.origin)
+        )
     place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     name = f"explorer_plugin_{path.stem}_{place}"
     spec = importlib.util.spec_from_file_location(
         name, file, submodule_search_locations=[str(path)] if path.is_dir() else None
     )
     if spec is None or spec.loader is None:
-        raise PluginError(f"{source.origin} is not a Python file.")
+        raise PluginError(say("{place} is not a Python file.", place=source.origin))
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pickle look up a class's module by name while the module still runs.
     sys.modules[name] = module

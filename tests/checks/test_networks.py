@@ -13,9 +13,9 @@ from built_ins import REGISTRY
 from torch import nn
 
 from explorer import ImageSpec
-from explorer.checks import networks
+from explorer.checks import images, lessons, networks
 from explorer.checks.examined import Examined, shown_as
-from explorer.checks.findings import run_check
+from explorer.checks.findings import NAMES, run_check
 from explorer.plugin.constructor import read
 from explorer.plugin.registry import load
 from explorer.plugin.sources import from_target
@@ -389,6 +389,11 @@ def test_what_is_wrong_is_found_with_its_line(
         file, _, number = worst.place.rpartition(":")
         assert file == str(tmp_path / "net.py")
         assert line in text.splitlines()[int(number) - 1]
+
+
+def test_the_name_of_each_check_can_be_translated():
+    checks = {*networks.CHECKS, *images.CHECKS, *lessons.CHECKS, "translations"}
+    assert sorted(NAMES) == sorted(checks)
 
 
 @pytest.mark.parametrize("check", [*networks.CHECKS])

@@ -1,6 +1,7 @@
 """The messages for plugin authors, read from the code that gives them."""
 
 import ast
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,11 @@ RAISING = [
 def template(node: ast.expr) -> str | None:
     """Return a text as it is in the code, with `…` for each value that is put in."""
     match node:
+        case ast.Call(func=ast.Name(id="say"), args=[ast.Constant(value=str(text))], keywords=[]):
+            return text
+        case ast.Call(func=ast.Name(id="say"), args=[ast.Constant(value=str(text))]):
+            parts = string.Formatter().parse(text)
+            return "".join(words + ("" if place is None else "…") for words, place, *_ in parts)
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=values):
@@ -77,7 +83,7 @@ def explained() -> Iterator[str]:
 
 def found() -> Iterator[str]:
     """Yield what the checks say when they find something."""
-    for name in ("form", "behaviour", "images"):
+    for name in ("form", "behaviour", "images", "translations"):
         tree = ast.parse((EXPLORER / "checks" / f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             match node:

@@ -51,5 +51,5 @@ def test_the_page_of_errors_has_no_message_that_no_code_gives():
 
 def test_messages_are_read_as_they_are_in_the_code():
     assert "… is empty: its first number must be below its second." in set(raised())
-    assert "It raised ……: …." in set(explained())
+    assert "It raised …, line …: …." in set(explained())
     assert "All its pixels are 0 or 1 of 255: multiply" in "".join(found())

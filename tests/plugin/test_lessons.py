@@ -121,3 +121,44 @@ def test_a_control_without_a_widget_is_refused(written):
 
     with pytest.raises(OptionError, match="the type of each is list"):
         described(written(parts=[Part(listed)]))
+
+
+def test_what_is_wrong_is_named_with_its_file_and_line(written):
+    with pytest.raises(LessonError, match=r"In .*en.gates\.md, line 9: there is no part 'shut'"):
+        described(written(TEXT.replace("{{figure: opened}}", "{{figure: shut}}")))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (
+            "{{opened.share}}",
+            "没有",
+            r"line 1: this claim has no {{opened.share}}, which .*en.gates",
+        ),
+        (
+            "{{figure: opened}}",
+            "",
+            r"line 5: this claim has no {{figure: opened}}, which .* line 9",
+        ),
+        ("As in", "{{opened.share}}", r"line 11: {{opened.share}} is not in this claim in .*en"),
+        ("[[the paper|srivastava]]", "论文", r"line 5: this claim has no \[\[…\|srivastava\]\], "),
+        ("| never | always", "| 从不 | 有时 | 总是", r"line 7: the guess opened has 3 choices"),
+        ("> A gate", "## 再一个\n\n> A gate", r"line 13: the text has 2 claims, and .*md has 1"),
+        ("## They open\n", "", r"line 1: the text has 0 claims, and .*en.gates\.md has 1"),
+        ("{{opened.share}}", "{{shut.share}}", r"line 3: there is no part 'shut'"),
+    ],
+)
+def test_a_translation_has_the_slots_and_names_of_the_english_text(
+    written, before, after, sentence
+):
+    text = TEXT.replace("They open: ", "开着: ").replace(before, after)
+    written(text, language="zh_CN")
+    with pytest.raises(LessonError, match=f"zh_CN.gates\\.md, {sentence}"):
+        described(written())
+
+
+def test_a_text_with_fewer_claims_than_the_english_one_is_refused(written):
+    written(language="zh_CN")
+    with pytest.raises(LessonError, match=r"zh_CN.gates\.md, line 5: the text has 1 claims, and "):
+        described(written(TEXT + "\n## Another\n\nWords.\n"))

@@ -74,8 +74,8 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
     ),
     "no_hook": (
         r"^It implements no hook; write `@hookimpl` above a function "
-        r"`register_architectures\(register\)`, `register_datasets\(register\)` or "
-        r"`register_lessons\(register\)`\.$",
+        r"`register_architectures\(register\)`, `register_datasets\(register\)`, "
+        r"`register_lessons\(register\)` or `register_translations\(register\)`\.$",
         [],
     ),
     "one_of_two": (
@@ -107,6 +107,10 @@ SENTENCES: dict[str, tuple[str, list[str]]] = {
     "twice_the_same_name": (
         r"^TwoLayers \(line 21\): The name 'mine' is taken by .*twice_the_same_name\.py; register "
         r"it under another name: register\(TwoLayers, name=…\)\.$",
+        [],
+    ),
+    "translates_nothing": (
+        r"^Line 8: The translation of 'One layer\.' into zh-CN is None; both must be texts\.$",
         [],
     ),
     "unknown_type": (

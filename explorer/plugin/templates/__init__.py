@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.text import suggest
 
 _HERE = Path(__file__).parent
@@ -50,18 +51,29 @@ def new_plugin(name: str, kind: Kind, folder: Path, taken: Iterable[str]) -> Pat
     plain = re.fullmatch(r"[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*", name)
     if not plain or not module.isidentifier() or {module, cls} & {*keyword.kwlist}:
         raise TemplateError(
-            f"{name!r} cannot be a plugin's name; use letters, digits and hyphens, a letter first, "
-            "such as my-net."
+            say(
+                "{name!r} cannot be a plugin's name; use letters, digits and hyphens, a letter "
+                "first, such as my-net.",
+                name=name,
+            )
         )
     if cls in _names_in(kind):
         raise TemplateError(
-            f"{name!r} cannot be a plugin's name: the template uses the name {cls} itself; choose "
-            "another one, such as my-net."
+            say(
+                "{name!r} cannot be a plugin's name: the template uses the name {used} itself; "
+                "choose another one, such as my-net.",
+                name=name,
+                used=cls,
+            )
         )
     if hyphened in taken:
-        raise TemplateError(f"There is an architecture {hyphened!r} already; choose another name.")
+        raise TemplateError(
+            say("There is an architecture {name!r} already; choose another name.", name=hyphened)
+        )
     if kind is Kind.PACKAGE and importlib.util.find_spec(module):
-        raise TemplateError(f"There is a module {module!r} already; choose another name.")
+        raise TemplateError(
+            say("There is a module {name!r} already; choose another name.", name=module)
+        )
     home = folder / (hyphened if kind is Kind.PACKAGE else f"{module}.py")
     names = {"MyNet": cls, "my_net": module, "my-net": hyphened}
     try:
@@ -69,11 +81,17 @@ def new_plugin(name: str, kind: Kind, folder: Path, taken: Iterable[str]) -> Pat
             ready = Path(scratch) / home.name
             _write(kind, ready, names)
             if home.exists():
-                raise TemplateError(f"{home} is there already; nothing was written over it.")
+                raise TemplateError(
+                    say("{file} is there already; nothing was written over it.", file=home)
+                )
             shutil.move(ready, home)
     except OSError as error:
         raise TemplateError(
-            f"{home} cannot be written ({error.strerror}); run this in another folder."
+            say(
+                "{file} cannot be written ({reason}); run this in another folder.",
+                file=home,
+                reason=error.strerror,
+            )
         ) from error
     return home
 
@@ -87,7 +105,13 @@ def read_kind(text: str) -> Kind:
     try:
         return Kind(text)
     except ValueError:
-        raise TemplateError(f"There is no kind {text!r}; {suggest(text, map(str, Kind))}") from None
+        raise TemplateError(
+            say(
+                "There is no kind {kind!r}; {meant}",
+                kind=text,
+                meant=suggest(text, map(str, Kind)),
+            )
+        ) from None
 
 
 def _names_in(kind: Kind) -> set[str]:
