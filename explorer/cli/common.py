@@ -4,13 +4,14 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from explorer.errors import ExplorerError, explain
+from explorer.language import again, english, later, learn, say
 
 if TYPE_CHECKING:
     from explorer.engines.plugins import Plugins
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from explorer.runs.store import RunStore
     from explorer.settings import Settings
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+AsJson = Annotated[bool, typer.Option("--json", help=later("Print JSON instead of text."))]
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def in_sentences(command: Callable[..., None]) -> Callable[..., None]:
         except Exception as error:
             _log.debug("Failed", exc_info=True)
             print(explain(error, None), file=sys.stderr)
-            print("`explorer --debug …` prints the traceback.", file=sys.stderr)
+            print(say("`explorer --debug …` prints the traceback."), file=sys.stderr)
             raise typer.Exit(1) from error
 
     return run
@@ -48,23 +49,46 @@ def in_sentences(command: Callable[..., None]) -> Callable[..., None]:
 def refuse(sentence: str) -> NoReturn:
     """End with status 2 and a sentence that says what would be right."""
     _log.debug("Refused", exc_info=sys.exc_info()[1])
-    print(sentence, file=sys.stderr)
+    print(again(sentence), file=sys.stderr)
     raise typer.Exit(2)
+
+
+def in_english(value: Any) -> Any:
+    """Return plain values with what is said in them in English, as programs read it."""
+    match value:
+        case str():
+            return english(value)
+        case Mapping():
+            return {name: in_english(each) for name, each in value.items()}
+        case list() | tuple():
+            return [in_english(each) for each in value]
+    return value
 
 
 def refuse_target(file: Path, *, overwrite: bool) -> None:
     """End with status 2 and a sentence if a file of this name cannot be written."""
     if file.is_dir():
-        refuse(f"{file} is a folder; name a file in it.")
+        refuse(say("{file} is a folder; name a file in it.", file=file))
     if file.exists() and not overwrite:
-        refuse(f"{file} is there already; name another, or give --force to write over it.")
+        refuse(
+            say(
+                "{file} is there already; name another, or give --force to write over it.",
+                file=file,
+            )
+        )
     if not file.parent.is_dir():
-        refuse(f"There is no folder {file.parent}; name a file in an existing folder.")
+        refuse(
+            say(
+                "There is no folder {folder}; name a file in an existing folder.",
+                folder=file.parent,
+            )
+        )
 
 
 def print_broken(broken: "BrokenPlugin") -> None:
     """Print to standard error what is wrong with a plugin."""
-    print(f"broken  {broken.source.origin}: {broken.reason}", file=sys.stderr)
+    line = say("broken  {origin}: {reason}", origin=broken.source.origin, reason=broken.reason)
+    print(line, file=sys.stderr)
     if broken.trace:
         print("    " + broken.trace.replace("\n", "\n    "), file=sys.stderr)
 
@@ -100,6 +124,7 @@ def load_registry(architecture: str = "", dataset: str = "") -> "Registry":
         if architecture in found.architectures and dataset in found.datasets:
             break
         loading.add(source)
+    learn(loading.registry.translations)
     return loading.registry
 
 
@@ -127,8 +152,10 @@ def parse_options(settings: Sequence[str], options: Sequence["Option"]) -> dict[
     for setting in settings:
         name, sign, text = setting.partition("=")
         if not sign:
-            raise OptionError(f"Write --set OPTION=VALUE, not {setting!r}.")
+            raise OptionError(say("Write --set OPTION=VALUE, not {given!r}.", given=setting))
         if name not in known:
-            raise OptionError(f"There is no option {name!r}; {suggest(name, known)}")
+            raise OptionError(
+                say("There is no option {name!r}; {meant}", name=name, meant=suggest(name, known))
+            )
         values[name] = known[name].parse(text)
     return values

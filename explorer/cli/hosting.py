@@ -4,7 +4,8 @@ import getpass
 import json
 import sys
 
-from explorer.cli.common import AsJson, refuse, settings_or_refuse
+from explorer.cli.common import AsJson, in_english, refuse, settings_or_refuse
+from explorer.language import again, say
 
 
 def show_settings(as_json: AsJson = False) -> None:
@@ -15,25 +16,21 @@ def show_settings(as_json: AsJson = False) -> None:
     found = rows(settings_or_refuse())
     if as_json:
         values = [{"name": r.name, "value": r.value, "origin": r.origin} for r in found]
-        print(json.dumps(values, indent=2, ensure_ascii=False))
+        print(json.dumps(in_english(values), indent=2, ensure_ascii=False))
     else:
         print_settings(found)
     for sentence in unknown():
-        print(sentence, file=sys.stderr)
+        print(again(sentence), file=sys.stderr)
 
 
 def hash_password() -> None:
-    """Ask for the operator's password, and print the setting that has its hash.
-
-    The password is asked for twice and not shown; where the input is no terminal, it is the first
-    line of it.
-    """
+    """Ask for the operator's password, and print its hash."""
     from explorer import passwords
 
     if sys.stdin.isatty():
-        password = getpass.getpass("Password of the operator: ")
-        if getpass.getpass("Once more: ") != password:
-            refuse("The two passwords differ; start again.")
+        password = getpass.getpass(say("Password of the operator: "))
+        if getpass.getpass(say("Once more: ")) != password:
+            refuse(say("The two passwords differ; start again."))
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     print(f"EXPLORER_OPERATOR_PASSWORD_HASH={passwords.hash_password(password)}")

@@ -6,50 +6,66 @@ from typing import Annotated, Literal
 
 import typer
 
-from explorer.cli.common import AsJson, load_registry, open_store, refuse, settings_or_refuse
+from explorer.cli.common import (
+    AsJson,
+    in_english,
+    load_registry,
+    open_store,
+    refuse,
+    settings_or_refuse,
+)
 from explorer.errors import ExplorerError
+from explorer.language import author, later, say
 
 
 def inspect(
     id: Annotated[
         str,
-        typer.Argument(metavar="RUN", help="The run's id, or its beginning; see `explorer runs`."),
+        typer.Argument(
+            metavar="RUN", help=later("The run's id, or its beginning; see `explorer runs`.")
+        ),
     ],
-    image: Annotated[int, typer.Option(help="The index of a test image.")] = 0,
+    image: Annotated[int, typer.Option(help=later("The index of a test image."))] = 0,
     epoch: Annotated[
-        int | None, typer.Option(help="After which epoch; by default the last one.")
+        int | None, typer.Option(help=later("After which epoch; by default the last one."))
     ] = None,
     off: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="PATH", help="Switch off a branch, as block2.skip, or a channel, as conv1:3."
+            metavar="PATH",
+            help=later("Switch off a branch, as block2.skip, or a channel, as conv1:3."),
         ),
     ] = None,
     test_images: Annotated[
-        int, typer.Option(min=0, help="Score on the first so many test images; 0: on all.")
+        int,
+        typer.Option(min=0, help=later("Score on the first so many test images; 0: on all.")),
     ] = 0,
     maps: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", help="Write all activations to this file.")
+        Path | None,
+        typer.Option(metavar="FILE.npz", help=later("Write all activations to this file.")),
     ] = None,
     instead: Annotated[
         Literal["zero", "mean"],
-        typer.Option(help="What a branch that is off gives in the ablation: zeros, or its mean."),
+        typer.Option(
+            help=later("What a branch that is off gives in the ablation: zeros, or its mean.")
+        ),
     ] = "zero",
     patch: Annotated[
         str | None,
         typer.Option(
-            metavar="PART=IMAGE", help="Give a part what it gives for another test image."
+            metavar="PART=IMAGE", help=later("Give a part what it gives for another test image.")
         ),
     ] = None,
     excites: Annotated[
         str | None,
         typer.Option(
-            metavar="PART:CHANNEL", help="Which test images excite a channel, such as conv1:3."
+            metavar="PART:CHANNEL",
+            help=later("Which test images excite a channel, such as conv1:3."),
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look inside a trained network: prediction, ablation, logit attribution, cost, linearity."""
+    """Look inside a trained network with one test image."""
     from explorer.cli.output import print_inspection
     from explorer.inspection.network import look_into
     from explorer.inspection.recording import to_npz
@@ -67,7 +83,13 @@ def inspect(
         with printing_to_stderr():
             model, data = open_network(run, moment, store, registry, settings.cache)
         if not 0 <= image < len(data.test):
-            refuse(f"There is no test image {image}; they go from 0 to {len(data.test) - 1:,}.")
+            refuse(
+                say(
+                    "There is no test image {number}; they go from 0 to {last:,}.",
+                    number=image,
+                    last=len(data.test) - 1,
+                )
+            )
         session = look_into(model, data, location=registry[run.spec.architecture].location)
         given = _patch(patch, len(data.test)) if patch else None
         with printing_to_stderr():
@@ -78,12 +100,19 @@ def inspect(
     except ExplorerError as error:
         refuse(str(error))
     except OSError as error:
-        refuse(f"{maps} cannot be written ({error.strerror}); name a file in an existing folder.")
+        refuse(
+            say(
+                "{file} cannot be written ({reason}); name a file in an existing folder.",
+                file=maps,
+                reason=error.strerror,
+            )
+        )
     found = {"run": run.id, "epoch": moment.epoch, **found}
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(in_english(found), indent=2))
     else:
-        print_inspection(found, run.title_after(moment), dataset_of(run, registry).classes)
+        classes = [author(each) for each in dataset_of(run, registry).classes]
+        print_inspection(found, run.title_after(moment), classes)
 
 
 def _patch(text: str, images: int) -> tuple[str, int]:
@@ -91,7 +120,11 @@ def _patch(text: str, images: int) -> tuple[str, int]:
     part, _, number = text.rpartition("=")
     if not part or not number.isdecimal() or int(number) >= images:
         refuse(
-            f"--patch takes a part and a test image from 0 to {images - 1:,}, such as "
-            f"block2.skip=17, not {text!r}."
+            say(
+                "--patch takes a part and a test image from 0 to {last:,}, such as "
+                "block2.skip=17, not {given!r}.",
+                last=images - 1,
+                given=text,
+            )
         )
     return part, int(number)

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
-from explorer.cli.common import AsJson
+from explorer.cli.common import AsJson, in_english
+from explorer.language import later, say
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Files of lessons.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help=later("Files of lessons."), show_default=False)
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Check the files of lessons; exit with status 1 if one of them has a mistake."""
+    """Print what is wrong with files of lessons."""
     from explorer.labs.worksheet import NAME, address_of, mistakes, read_worksheet
 
     found = {}
@@ -21,15 +24,19 @@ def check(
         found[str(file)] = sentences = mistakes(file)
         if not sentences and (file.suffix != ".yaml" or not NAME.fullmatch(file.stem)):
             sentences.append(
-                f"{file.name} should have a name of letters, digits, - and _ that ends in .yaml, "
-                "since its address has it."
+                say(
+                    "{file} should have a name of letters, digits, - and _ that ends in .yaml, "
+                    "since its address has it.",
+                    file=file.name,
+                )
             )
         if sentences and not as_json:
             print("\n".join(sentences))
         elif not as_json:
             page = address_of(read_worksheet(file).page)
-            print(f"{file} is right; its address ends in {page}?lesson={file.stem}")
+            address = f"{page}?lesson={file.stem}"
+            print(say("{file} is right; its address ends in {address}", file=file, address=address))
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(json.dumps(in_english(found), indent=2, ensure_ascii=False))
     if any(found.values()):
         raise typer.Exit(1)

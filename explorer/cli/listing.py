@@ -9,21 +9,26 @@ import typer
 
 from explorer.cli.common import (
     AsJson,
+    in_english,
     open_store,
     plugins_elsewhere,
     print_broken,
     refuse,
     settings_or_refuse,
 )
+from explorer.cli.wide import columns, padded
 from explorer.errors import ExplorerError
+from explorer.language import author, later, listed, recognise, say
 
 if TYPE_CHECKING:
     from explorer.engines.plugins import Plugins
     from explorer.runs.run import Run, UnreadableRun
 
+_STATUS = 11  # columns of a run's status
+
 
 def list_architectures(as_json: AsJson = False) -> None:
-    """List the architectures that can be trained, and the plugins that are broken."""
+    """Print all architectures, and what is wrong with plugins."""
     with plugins_elsewhere() as plugins:
         registry = plugins.whole_catalogue
         fits = {name: _fitting(plugins, name) for name in registry.architectures}
@@ -55,38 +60,58 @@ def list_architectures(as_json: AsJson = False) -> None:
     else:
         width = max(map(len, registry.architectures), default=0)
         for architecture in registry.architectures.values():
+            name = padded(architecture.name, width)
             print(
-                f"{architecture.name:{width}}  {architecture.parameters:>9,} parameters  "
-                f"{architecture.summary}"
+                say(
+                    "{name}  {parameters:>9,} parameters  {summary}",
+                    name=name,
+                    parameters=architecture.parameters,
+                    summary=author(architecture.summary),
+                )
             )
+            below = []
             if (names := fitting[architecture.name]) != list(registry.datasets):
-                print(f"{'':{width}}    fits {', '.join(names) or 'no data set here'}")
+                fit = say("fits {datasets}", datasets=listed(names, ","))
+                below.append(fit if names else say("fits no data set here"))
             if grey := repeated[architecture.name]:
-                print(
-                    f"{'':{width}}    takes colour images; of {', '.join(grey)} it is given the "
-                    "grey in each channel"
+                below.append(
+                    say(
+                        "takes colour images; of {datasets} it is given the grey in each channel",
+                        datasets=listed(grey, ","),
+                    )
                 )
-            for option in architecture.options:
-                print(
-                    f"{'':{width}}    --set {option.name}={option.default}  "
-                    f"{option.help} ({option.expected()})"
+            below += [
+                say(
+                    "--set {name}={value}  {help} ({expected})",
+                    name=option.name,
+                    value=str(option.default),
+                    help=author(option.help),
+                    expected=option.expected(),
                 )
+                for option in architecture.options
+            ]
+            for line in below:
+                print(f"{'':{width}}    {line}")
     for broken in registry.broken:
         print_broken(broken)
     for meddling in registry.meddling:
-        print(f"note    {meddling.source.origin}: {meddling.text}", file=sys.stderr)
+        _note(meddling.source.origin, meddling.text)
 
 
 def _fitting(plugins: "Plugins", name: str) -> Mapping[str, bool]:
     try:
         return plugins.fitting(name)
     except ExplorerError as error:
-        print(f"note    {name}: {error}", file=sys.stderr)
+        _note(name, error)
         return {}
 
 
+def _note(what: str, text: object) -> None:
+    print(say("note    {name}: {text}", name=what, text=text), file=sys.stderr)
+
+
 def list_datasets(as_json: AsJson = False) -> None:
-    """List the data sets that networks can be trained on."""
+    """Print all data sets."""
     settings = settings_or_refuse()
     with plugins_elsewhere() as plugins:
         registry = plugins.whole_catalogue
@@ -112,22 +137,24 @@ def list_datasets(as_json: AsJson = False) -> None:
     width = max(map(len, registry.datasets), default=0)
     for name, dataset in registry.datasets.items():
         here = is_cached(dataset, settings.cache)
-        where = "" if here else f"  downloaded at first use, from {dataset.url}"
-        print(f"{name:{width}}  {dataset.images}{where}")
+        line = f"{name:{width}}  {dataset.images}"
+        if not here:
+            line += "  " + say("downloaded at first use, from {url}", url=dataset.url)
+        print(line)
 
 
 def runs(
     id: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Show one run, and why it failed.")
+        str | None, typer.Argument(metavar="RUN", help=later("Show one run, and why it failed."))
     ] = None,
     examples: Annotated[
-        bool, typer.Option("--examples", help="Also those that ship with the explorer.")
+        bool, typer.Option("--examples", help=later("Also those that ship with the explorer."))
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Give the run a name.")] = None,
-    note: Annotated[str | None, typer.Option(help="Note something about the run.")] = None,
+    name: Annotated[str | None, typer.Option(help=later("Give the run a name."))] = None,
+    note: Annotated[str | None, typer.Option(help=later("Note something about the run."))] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List all runs, the newest first; or show one, and give it a name or a note."""
+    """Print all runs; or name one, and print it."""
     from explorer.runs.recorded import open_examples
     from explorer.runs.run import titles
     from explorer.runs.store import find_run
@@ -135,7 +162,7 @@ def runs(
     store = open_store(settings_or_refuse())
     if name is not None or note is not None:
         if id is None:
-            refuse("Say which run is named: `explorer runs RUN --name …`.")
+            refuse(say("Say which run is named: `explorer runs RUN --name …`."))
         run = find_run(id, [store])[0]
         store.rename(run.id, run.name if name is None else name, run.note if note is None else note)
     if id is not None:
@@ -146,39 +173,49 @@ def runs(
         found += open_examples().runs()
     if as_json:
         described = [*map(_describe, found), *map(_describe_unreadable, unreadable)]
-        print(json.dumps(described, indent=2, ensure_ascii=False))
+        print(json.dumps(in_english(described), indent=2, ensure_ascii=False))
         return
     if not found and not unreadable:
-        print("No runs yet; `explorer train residual` makes one.")
+        print(say("No runs yet; `explorer train residual` makes one."))
     names = titles(found)
     for run in found:
         print(_line(run, names[run.id]))
     for unreadable_run in unreadable:
-        print(f"{unreadable_run.id}  {'unreadable':<11}  {unreadable_run.reason}")
+        status = padded(say("unreadable"), _STATUS)
+        print(f"{unreadable_run.id}  {status}  {recognise(unreadable_run.reason)}")
 
 
 def _show(run: "Run", as_json: bool) -> None:
     if as_json:
-        print(json.dumps(_describe(run), indent=2, ensure_ascii=False))
+        print(json.dumps(in_english(_describe(run)), indent=2, ensure_ascii=False))
         return
     print(_line(run, run.title))
     if run.note:
         print("    " + run.note.replace("\n", "\n    "))
     for epoch in () if run.spec.imported else run.epochs:
-        print(
-            f"    epoch {epoch.epoch:>3}  train {100 * epoch.train_accuracy:.2f} %  "
-            f"test {100 * epoch.test_accuracy:.2f} %"
+        line = say(
+            "epoch {epoch:>3}  train {train:.2f} %  test {test:.2f} %",
+            epoch=epoch.epoch,
+            train=100 * epoch.train_accuracy,
+            test=100 * epoch.test_accuracy,
         )
-    for text in filter(None, (run.reason, run.traceback)):
+        print(f"    {line}")
+    for text in filter(None, (run.reason and recognise(run.reason), run.traceback)):
         print("    " + text.replace("\n", "\n    "))
 
 
 def _line(run: "Run", title: str) -> str:
     accuracy = "" if run.best_accuracy is None else f"{100 * run.best_accuracy:.2f} %"
-    training = f"{len(run.epochs)}/{run.spec.recipe.epochs} epochs  {run.seconds:6.1f} s"
+    training = say(
+        "{done}/{all} epochs  {seconds:6.1f} s",
+        done=len(run.epochs),
+        all=run.spec.recipe.epochs,
+        seconds=run.seconds,
+    )
     if run.spec.imported:
-        training = f"{'imported':<{len(training)}}"
-    return f"{run.id}  {run.status:<11}  {accuracy:>8}  {training}  {title}"
+        training = padded(say("imported"), columns(training))
+    status = padded(say(str(run.status)), _STATUS)
+    return f"{run.id}  {status}  {accuracy:>8}  {training}  {title}"
 
 
 def _describe(run: "Run") -> dict[str, Any]:

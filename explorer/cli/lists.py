@@ -11,6 +11,7 @@ import typer
 
 from explorer.cli.common import AsJson, load_registry, open_store, refuse, settings_or_refuse
 from explorer.errors import ExplorerError
+from explorer.language import later, recognise, say
 
 if TYPE_CHECKING:
     from explorer.plugin.registry import Registry
@@ -19,15 +20,12 @@ if TYPE_CHECKING:
     from explorer.settings import Settings
 
 ListFile = Annotated[
-    Path, typer.Argument(metavar="FILE.toml", help="The runs, each a table [[run]].")
+    Path, typer.Argument(metavar="FILE.toml", help=later("The runs, each a table [[run]]."))
 ]
 
 
 def warm(file: ListFile, as_json: AsJson = False) -> None:
-    """Train a list of runs and pin them, so that those who ask for them later have them at once.
-
-    What is finished is left alone, and what was stopped goes on, so the command can be repeated.
-    """
+    """Train a list of runs and pin them."""
     from explorer.engines.machine import prepare
 
     prepare()
@@ -56,17 +54,11 @@ def record(
     file: ListFile,
     into: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.sqlite", help="Where to; by default beside the list."),
+        typer.Option(metavar="FILE.sqlite", help=later("Where to; by default beside the list.")),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a list of runs, and put them into one small file that can be given away.
-
-    It keeps their curves and, where the list says so, weights: `weights = "last"` in a run's table,
-    or "all"; and what the list has measured of their networks. What is finished is left alone, and
-    what was stopped goes on, so the command can be repeated; as long as a run is missing, the file
-    keeps what is needed to go on.
-    """
+    """Train a list of runs and put them into one file."""
     from explorer.engines.machine import prepare, processor
 
     prepare()
@@ -109,7 +101,7 @@ def record(
     sign(into, Made(processor(), date.today(), version("torch")))
     pack(into, {id: each.weights for id, each in wanted.items()})
     if not as_json:
-        print(f"{into}: {into.stat().st_size / 1e6:.2f} MB")
+        print(say("{file}: {size:.2f} MB", file=into, size=into.stat().st_size / 1e6))
 
 
 def _trained(
@@ -129,7 +121,8 @@ def _trained(
     for number, spec in enumerate(specs, 1):
         run = store.add(spec)
         if not as_json:
-            print(f"{number} of {len(specs)}: {run.title}", flush=True)
+            line = say("{number} of {all}: {run}", number=number, all=len(specs), run=run.title)
+            print(line, flush=True)
         if run.status is not Status.FINISHED:
             output = JsonLines() if as_json else ProgressBar()
             try:
@@ -148,5 +141,5 @@ def _trained(
         if as_json:
             print(json.dumps({"run": run.id, "status": str(run.status), "reason": run.reason}))
         elif run.reason:
-            print(run.reason)
+            print(recognise(run.reason))
         yield run

@@ -12,8 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from explorer.cli.common import in_english
+from explorer.cli.wide import columns, padded
+from explorer.language import again, author, english, later, listed, recognise, say
 from explorer.settings import Row
 from explorer.text import dimensions
+
+_VERDICTS = {"ok": later("ok"), "note": later("note"), "error": later("error")}
+_EVERYTHING = later("the whole image")  # what a receptive field says of itself
 
 
 class JsonLines:
@@ -30,7 +36,8 @@ class JsonLines:
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
         """Print one event."""
-        print(json.dumps({"event": kind, **values}), file=self._stdout, flush=True)
+        line = json.dumps({"event": kind, **in_english(values)})
+        print(line, file=self._stdout, flush=True)
 
 
 class ProgressBar:
@@ -46,7 +53,7 @@ class ProgressBar:
             console=self._console,
             transient=True,
         )
-        self._task = self._progress.add_task("preparing", total=None, speed="")
+        self._task = self._progress.add_task(say("preparing"), total=None, speed="")
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -56,35 +63,53 @@ class ProgressBar:
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
         """Move the bar, or print a line above it."""
-        say = self._console.print
+        show = self._console.print
         match kind:
             case "started":
                 self._total = values["steps_per_epoch"] * values["epochs"]
                 self._epochs = values["epochs"]
                 done = values["steps_per_epoch"] * values["finished_epochs"]
                 self._progress.update(self._task, total=self._total, completed=done)
-                say(
-                    f"{values['parameters']:,} parameters, {values['train_size']:,} images, "
-                    f"on {', '.join(filter(None, [values['device'], values['note']]))}"
+                note = values["note"] and recognise(values["note"])
+                show(
+                    say(
+                        "{parameters:,} parameters, {images:,} images, on {device}",
+                        parameters=values["parameters"],
+                        images=values["train_size"],
+                        device=listed([*filter(None, (values["device"], note))], ","),
+                    )
                 )
             case "step":
                 self._progress.update(
                     self._task,
                     completed=values["step"],
-                    description=f"epoch {values['epoch']}/{self._epochs}",
-                    speed=f"loss {values['loss']:.3f}  {values['images_per_second']:,.0f} images/s",
+                    description=say(
+                        "epoch {epoch}/{epochs}", epoch=values["epoch"], epochs=self._epochs
+                    ),
+                    speed=say(
+                        "loss {loss:.3f}  {speed:,.0f} images/s",
+                        loss=values["loss"],
+                        speed=values["images_per_second"],
+                    ),
                 )
             case "epoch":
-                say(
-                    f"epoch {values['epoch']:>3}  "
-                    f"train {100 * values['train_accuracy']:.2f} % ({values['train_loss']:.4f})  "
-                    f"test {100 * values['test_accuracy']:.2f} % ({values['test_loss']:.4f})  "
-                    f"{values['seconds']:.1f} s"
+                show(
+                    say(
+                        "epoch {epoch:>3}  train {train:.2f} % ({train_loss:.4f})  "
+                        "test {test:.2f} % ({test_loss:.4f})  {seconds:.1f} s",
+                        epoch=values["epoch"],
+                        train=100 * values["train_accuracy"],
+                        train_loss=values["train_loss"],
+                        test=100 * values["test_accuracy"],
+                        test_loss=values["test_loss"],
+                        seconds=values["seconds"],
+                    )
                 )
             case "finished":
-                say(f"run {values['run']}")
+                show(say("run {id}", id=values["run"]))
             case "failed":
-                say(f"Failed: {values['reason']}", style="red", markup=False)
+                failed = say("Failed: {reason}", reason=recognise(values["reason"]))
+                show(failed, style="red", markup=False)
 
 
 def print_inspection(found: dict[str, Any], title: str, classes: Sequence[str]) -> None:
@@ -98,10 +123,11 @@ def print_inspection(found: dict[str, Any], title: str, classes: Sequence[str]) 
     console = Console(highlight=False)
     console.print(title, style="bold", markup=False)
     if found["off"]:
-        console.print(f"switched off (ablation): {', '.join(found['off'])}", markup=False)
+        off = say("switched off (ablation): {parts}", parts=listed(found["off"], ","))
+        console.print(off, markup=False)
     for name, section in _SECTIONS.items():
         if name in found["failed"]:
-            console.print(found["failed"][name], markup=False)
+            console.print(again(found["failed"][name]), markup=False)
             continue
         for shown in section(found, classes):
             console.print(shown, markup=False)
@@ -109,17 +135,24 @@ def print_inspection(found: dict[str, Any], title: str, classes: Sequence[str]) 
 
 def _prediction(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str]:
     prediction, image = found["prediction"], found["image"]
-    yield (
-        f"image {image['number']}: predicted {classes[prediction['class']]} "
-        f"({100 * prediction['probability']:.2f} %), label {classes[image['label']]}"
+    yield say(
+        "image {number}: predicted {predicted} ({probability:.2f} %), label {label}",
+        number=image["number"],
+        predicted=classes[prediction["class"]],
+        probability=100 * prediction["probability"],
+        label=classes[image["label"]],
     )
 
 
 def _patching(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str]:
     if patched := found["patching"]:
-        yield (
-            f"with {patched['part']} as for image {patched['image']} (patching): predicted "
-            f"{classes[patched['class']]} ({100 * patched['probability']:.2f} %)"
+        yield say(
+            "with {part} as for image {number} (patching): predicted {predicted} "
+            "({probability:.2f} %)",
+            part=patched["part"],
+            number=patched["image"],
+            predicted=classes[patched["class"]],
+            probability=100 * patched["probability"],
         )
 
 
@@ -127,20 +160,23 @@ def _excites(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str | Ta
     if not (excites := found["excites"]):
         return
     channel = f"{excites['part']}:{excites['channel']}"
-    yield (
-        f"what excites {channel} in {excites['images']:,} test images; the class explains "
-        f"{100 * excites['explained']:.0f} % of its variance"
+    yield say(
+        "what excites {channel} in {images:,} test images; the class explains {share:.0f} % of "
+        "its variance",
+        channel=channel,
+        images=excites["images"],
+        share=100 * excites["explained"],
     )
-    table = _table("excite it most", "value", "least", "value")
+    table = _table(later("excite it most"), later("value"), later("least"), later("value"))
     for most, least in zip(excites["most"], excites["least"], strict=True):
         table.add_row(
-            f"image {most['image']}",
+            say("image {number}", number=most["image"]),
             f"{most['value']:.3f}",
-            f"image {least['image']}",
+            say("image {number}", number=least["image"]),
             f"{least['value']:.3f}",
         )
     yield table
-    table = _table("class", "mean", "std")
+    table = _table(later("class"), later("mean"), later("std"))
     for name, mean, std in zip(
         classes, excites["mean_by_class"], excites["std_by_class"], strict=True
     ):
@@ -150,21 +186,31 @@ def _excites(found: dict[str, Any], classes: Sequence[str]) -> Iterator[str | Ta
 
 def _score(found: dict[str, Any], _: Sequence[str]) -> Iterator[str]:
     score = found["score"]
-    yield (
-        f"{100 * score['accuracy']:.2f} % of {score['images']:,} test images classified correctly, "
-        f"loss {score['loss']:.4f}\n"
+    line = say(
+        "{share:.2f} % of {images:,} test images classified correctly, loss {loss:.4f}",
+        share=100 * score["accuracy"],
+        images=score["images"],
+        loss=score["loss"],
     )
+    yield f"{line}\n"
 
 
 def _parts(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
     table = _table(
-        "part", "what", "shape", "receptive field", "mean", "std", "zeros", "zero channels"
+        later("part"),
+        later("what"),
+        later("shape"),
+        later("receptive field"),
+        later("mean"),
+        later("std"),
+        later("zeros"),
+        later("zero channels"),
     )
     for part in found["parts"]:
         numbers = part["statistics"]
         table.add_row(
             "  " * part["depth"] + part["name"],
-            part["text"],
+            again(part["text"]),
             dimensions(part["shape"]),
             _field(part["receptive_field"]),
             f"{numbers['mean']:.3f}",
@@ -177,8 +223,9 @@ def _parts(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
 
 def _ablation(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
     if found["ablation"]:
-        gives = "its mean" if found["ablation"][0]["instead"] == "mean" else "zeros"
-        table = _table(f"gives {gives}", "accuracy", "points", "loss")
+        is_mean = found["ablation"][0]["instead"] == "mean"
+        gives = later("gives its mean") if is_mean else later("gives zeros")
+        table = _table(gives, later("accuracy"), later("points"), later("loss"))
         for row in sorted(found["ablation"], key=lambda row: float(row["accuracy"])):
             table.add_row(
                 row["branch"],
@@ -190,7 +237,9 @@ def _ablation(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
 
 
 def _cost(found: dict[str, Any], _: Sequence[str]) -> Iterator[Table]:
-    table = _table("part", "parameters", "multiply-adds", "ms for 64 images")
+    table = _table(
+        later("part"), later("parameters"), later("multiply-adds"), later("ms for 64 images")
+    )
     for row in found["cost"]:
         table.add_row(
             "  " * row["depth"] + row["name"],
@@ -221,16 +270,19 @@ _SECTIONS: Mapping[str, Callable[[dict[str, Any], Sequence[str]], Iterator[str |
 
 def print_predictions(found: Sequence[dict[str, Any]]) -> None:
     """Print what was predicted of each picture, and doubts and errors below its line."""
-    width = max(len(answer["file"]) for answer in found)
+    width = max(columns(answer["file"]) for answer in found)
     for answer in found:
+        file = padded(answer["file"], width)
         if "error" in answer:
-            print(f"{answer['file']:{width}}  cannot be used: {answer['error']}", file=sys.stderr)
+            line = say("{file}  cannot be used: {reason}", file=file, reason=answer["error"])
+            print(line, file=sys.stderr)
             continue
         predicted = answer["predicted"]
         probability = 100 * answer["probabilities"][predicted]
-        print(f"{answer['file']:{width}}  {predicted}  {probability:6.2f} %")
+        print(f"{file}  {author(predicted)}  {probability:6.2f} %")
         if not answer["sure"]:
-            print(f"{'':{width}}  not sure: {answer['doubt']}")
+            doubt = say("not sure: {reason}", reason=answer["doubt"])
+            print(f"{'':{width}}  {doubt}")
 
 
 def print_checks(found: dict[str, Any]) -> None:
@@ -238,11 +290,17 @@ def print_checks(found: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{found['name']}  {found['origin']}", style="bold", markup=False)
     if layers := found.get("layers"):
-        table = _table("layer", "what", "shape", "parameters", "multiply-adds")
+        table = _table(
+            later("layer"),
+            later("what"),
+            later("shape"),
+            later("parameters"),
+            later("multiply-adds"),
+        )
         for layer in layers:
             table.add_row(
                 layer["name"],
-                layer["layer"],
+                again(layer["layer"]),
                 dimensions(layer["shape"]),
                 f"{layer['parameters']:,}",
                 f"{layer['macs']:,}",
@@ -251,8 +309,8 @@ def print_checks(found: dict[str, Any]) -> None:
     for finding in found["findings"]:
         verdict = finding["verdict"]
         colour = {"ok": "green", "note": "yellow", "error": "red"}[verdict]
-        console.print(f"{verdict:<5}  ", style=colour, end="")
-        console.print(f"{finding['check']:<10}  {finding['text']}", markup=False)
+        console.print(f"{padded(say(_VERDICTS[verdict]), 5)}  ", style=colour, end="")
+        console.print(f"{finding['check']:<10}  {again(finding['text'])}", markup=False)
         if finding["place"]:
             console.print(f"{'':19}{_from_here(finding['place'])}", style="dim", markup=False)
     console.print()
@@ -262,9 +320,9 @@ def print_settings(found: Sequence[Row]) -> None:
     """Print settings as three columns: name, value and origin."""
     name = max(len(row.name) for row in found)
     # A long value, as a path is, pushes its own line only.
-    value = min(max(len(row.text) for row in found), 30)
+    value = min(max(columns(row.text) for row in found), 30)
     for row in found:
-        print(f"{row.name:{name}}  {row.text:{value}}  {row.origin}")
+        print(f"{row.name:{name}}  {padded(row.text, value)}  {say(row.origin)}")
 
 
 def _from_here(place: str) -> str:
@@ -274,30 +332,55 @@ def _from_here(place: str) -> str:
 
 def _verdict(verdict: dict[str, Any]) -> str:
     block, one, tail = verdict["block"], verdict["replacement"], verdict["tail_replacement"]
-    words = f"{block} is not affine (superposition fails by {verdict['error']:.1e})."
-    if one:
-        where = "" if one["exact"] else ", except at the borders"
-        words = (
-            f"{block} is affine: one {one['text']} computes the same{where}, with "
-            f"{one['parameters']:,} parameters instead of {verdict['parameters']:,}."
+    if not one:
+        words = say(
+            "{block} is not affine (superposition fails by {error:.1e}).",
+            block=block,
+            error=verdict["error"],
         )
-    if tail:
-        words += (
-            f" From its input to the logits, one {tail['text']} computes the same, with "
-            f"{tail['parameters']:,} parameters instead of {verdict['tail_parameters']:,}."
+    elif one["exact"]:
+        words = say(
+            "{block} is affine: one {layer} computes the same, with {few:,} parameters instead of "
+            "{many:,}.",
+            block=block,
+            layer=one["text"],
+            few=one["parameters"],
+            many=verdict["parameters"],
         )
-    return words
+    else:
+        words = say(
+            "{block} is affine: one {layer} computes the same, except at the borders, with "
+            "{few:,} parameters instead of {many:,}.",
+            block=block,
+            layer=one["text"],
+            few=one["parameters"],
+            many=verdict["parameters"],
+        )
+    if not tail:
+        return words
+    beyond = say(
+        "From its input to the logits, one {layer} computes the same, with {few:,} parameters "
+        "instead of {many:,}.",
+        layer=tail["text"],
+        few=tail["parameters"],
+        many=verdict["tail_parameters"],
+    )
+    return say("{first} {second}", first=words, second=beyond)
 
 
 def _field(field: dict[str, Any] | None) -> str:
-    return field["text"].replace("the whole image", "all") if field else ""
+    if field is None:
+        return ""
+    text = field["text"]
+    return say("all") if english(text) == _EVERYTHING else again(text)
 
 
-def _table(*columns: str) -> Table:
+def _table(*titles: str) -> Table:
+    """Return a table without rows, whose columns have these titles, which are marked by `later`."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        is_name = column in ("part", "layer", "switched off")
-        justify: Literal["left", "right"] = "left" if is_name or column == "what" else "right"
+    for title in titles:
+        is_name = title in ("part", "layer")
+        justify: Literal["left", "right"] = "left" if is_name or title == "what" else "right"
         # `--off` takes whole names only, so none is cut, and none is broken while there is room.
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=is_name)
+        table.add_column(say(title), justify=justify, overflow="fold", no_wrap=is_name)
     return table

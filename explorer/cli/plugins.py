@@ -8,19 +8,29 @@ from typing import Annotated
 
 import typer
 
-from explorer.cli.common import AsJson, plugins_elsewhere, print_broken, refuse, settings_or_refuse
+from explorer.cli.common import (
+    AsJson,
+    in_english,
+    plugins_elsewhere,
+    print_broken,
+    refuse,
+    settings_or_refuse,
+)
 from explorer.errors import ExplorerError
+from explorer.language import later, learn, say
 
 
 def new_plugin(
-    name: Annotated[str, typer.Argument(help="The architecture's name, such as my-net.")],
+    name: Annotated[str, typer.Argument(help=later("The architecture's name, such as my-net."))],
     kind: Annotated[
         str,
-        typer.Option(help="The template: plain, residual or inception; or package, to install."),
+        typer.Option(
+            help=later("The template: plain, residual or inception; or package, to install.")
+        ),
     ] = "inception",
     as_json: AsJson = False,
 ) -> None:
-    """Write a small plugin that works into this folder, for you to change."""
+    """Write a small plugin that works into this folder."""
     from explorer.plugin import templates
 
     try:
@@ -31,13 +41,13 @@ def new_plugin(
     if as_json:
         print(json.dumps({"path": str(made)}))
         return
-    print(f"{made} is written. To check it:")
+    print(say("{file} is written. To check it:", file=made))
     print(f"    explorer check {made}")
     if chosen is templates.Kind.PACKAGE:
-        print("To see it in the app, install it:")
+        print(say("To see it in the app, install it:"))
         print(f"    pip install --editable {made}")
     else:
-        print("To see it in the app, start the app with this variable:")
+        print(say("To see it in the app, start the app with this variable:"))
         print(f"    EXPLORER_PLUGINS={Path().resolve()}")
 
 
@@ -48,13 +58,14 @@ def _taken() -> Iterator[str]:
 
 
 def check(
-    target: Annotated[str, typer.Argument(help="A plugin's file, folder or module.")],
+    target: Annotated[str, typer.Argument(help=later("A plugin's file, folder or module."))],
     only: Annotated[
-        str | None, typer.Option(help="Check only this architecture, data set or lesson of it.")
+        str | None,
+        typer.Option(help=later("Check only this architecture, data set or lesson of it.")),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check plugins as the app will use them; exit with status 1 if something does not work."""
+    """Print what works and what does not in plugins."""
     from explorer.checks.plugins import examine, load_beside_built_ins
     from explorer.cli.output import print_checks
     from explorer.engines.bench import show
@@ -65,9 +76,11 @@ def check(
         registry = load_beside_built_ins(find_sources(target))
     except ExplorerError as error:
         refuse(str(error))
+    learn(registry.translations)
     offered = [*registry.architectures, *registry.datasets, *registry.lessons]
     if only and only not in offered:
-        refuse(f"It does not offer {only!r}; {suggest(only, offered)}")
+        meant = suggest(only, offered)
+        refuse(say("It does not offer {name!r}; {meant}", name=only, meant=meant))
     reports = []
     cache = settings_or_refuse().cache
     shown = functools.partial(show, folder=cache)
@@ -91,7 +104,7 @@ def check(
                 for broken in registry.broken
             ],
         }
-        print(json.dumps(result, indent=2, ensure_ascii=False))
+        print(json.dumps(in_english(result), indent=2, ensure_ascii=False))
     else:
         for broken in registry.broken:
             print_broken(broken)

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from explorer.cli.common import AsJson, load_registry, open_store, refuse, settings_or_refuse
+from explorer.cli.common import (
+    AsJson,
+    in_english,
+    load_registry,
+    open_store,
+    refuse,
+    settings_or_refuse,
+)
 from explorer.errors import ExplorerError
+from explorer.language import later, say
 
 if TYPE_CHECKING:
     from explorer.data.dataset import DataSet
@@ -18,21 +26,20 @@ if TYPE_CHECKING:
 def predict(
     id: Annotated[
         str,
-        typer.Argument(metavar="RUN", help="The run's id, or its beginning; see `explorer runs`."),
+        typer.Argument(
+            metavar="RUN", help=later("The run's id, or its beginning; see `explorer runs`.")
+        ),
     ],
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="Pictures, of any size: PNG, JPEG, …")
+        list[Path],
+        typer.Argument(metavar="FILE…", help=later("Pictures, of any size: PNG, JPEG, …")),
     ],
     epoch: Annotated[
-        int | None, typer.Option(help="After which epoch; by default the last one.")
+        int | None, typer.Option(help=later("After which epoch; by default the last one."))
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict what is on pictures, each prepared like the images that the run was trained on.
-
-    Says where it is not sure that it found what is meant, and why. Ends with status 1 if a file
-    cannot be used; the others are answered all the same.
-    """
+    """Predict what is on pictures."""
     from explorer.cli.output import print_predictions
     from explorer.inspection.network import look_into
     from explorer.plugin.architecture import printing_to_stderr
@@ -53,7 +60,7 @@ def predict(
     failed = False
     if as_json:
         for answer in answers:
-            print(json.dumps(answer, ensure_ascii=False), flush=True)
+            print(json.dumps(in_english(answer), ensure_ascii=False), flush=True)
             failed |= "error" in answer
     else:
         found = list(answers)
@@ -77,7 +84,9 @@ def _answers(
             yield {"file": str(file), "error": str(error)}
             continue
         except OSError as error:
-            reason = f"This file cannot be read ({error.strerror}); name a picture."
+            reason = say(
+                "This file cannot be read ({reason}); name a picture.", reason=error.strerror
+            )
             yield {"file": str(file), "error": reason}
             continue
         with printing_to_stderr():

@@ -17,7 +17,9 @@ from explorer.cli.common import (
     refuse,
     settings_or_refuse,
 )
+from explorer.cli.help import late
 from explorer.errors import ExplorerError
+from explorer.language import later, listed, say
 from explorer.plugin.options import Option
 from explorer.training.recipe import OPTIONS, PRESETS, preset
 
@@ -36,7 +38,7 @@ def with_recipe_options(command: _F) -> _F:
     """
 
     def typed(option: Option) -> Any:
-        help = f"{option.help} {option.expected().capitalize()}; by default the preset's."
+        help = late(lambda: _help_of(option))
         return Annotated[str | None, typer.Option(metavar="VALUE", help=help)]
 
     def run(**given: Any) -> None:
@@ -52,22 +54,39 @@ def with_recipe_options(command: _F) -> _F:
     return run  # type: ignore[return-value]
 
 
+def _help_of(option: Option) -> str:
+    expected = option.expected()
+    return say(
+        "{help} {expected}; by default the preset's.",
+        help=say(option.help),
+        expected=expected[:1].upper() + expected[1:],
+    )
+
+
 @with_recipe_options
 def train(
-    name: Annotated[str, typer.Argument(help="The architecture; `explorer list` names them.")],
+    name: Annotated[
+        str, typer.Argument(help=later("The architecture; `explorer list` names them."))
+    ],
     recipe_options: Mapping[str, str],
-    dataset: Annotated[str, typer.Option(help="The data set.")] = "mnist",
-    recipe: Annotated[str, typer.Option(help=f"A preset: {', '.join(PRESETS)}.")] = "fast",
+    dataset: Annotated[str, typer.Option(help=later("The data set."))] = "mnist",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help=late(lambda: say("A preset: {presets}.", presets=listed([*PRESETS], ",")))
+        ),
+    ] = "fast",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the architecture."),
+        typer.Option("--set", metavar="OPTION=VALUE", help=later("An option of the architecture.")),
     ] = None,
     fresh: Annotated[
-        bool, typer.Option(help="Delete the earlier run with the same settings, and start again.")
+        bool,
+        typer.Option(help=later("Delete the earlier run with the same settings, and start again.")),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train an architecture. The run is kept; an unfinished one goes on from where it was kept."""
+    """Train an architecture, or go on with its run."""
     from explorer.engines.machine import prepare
 
     prepare()
@@ -138,7 +157,8 @@ def _train(
                 if is_interrupted() and isinstance(event, events.Step):
                     raise KeyboardInterrupt  # where it can be resumed without a loss
     except KeyboardInterrupt:
-        print(f"Paused; the same command continues it. Run {run.id}.", file=sys.stderr)
+        paused = say("Paused; the same command continues it. Run {id}.", id=run.id)
+        print(paused, file=sys.stderr)
         raise typer.Exit(130) from None
     except BaseException:  # a plugin's forward may even call sys.exit
         run = store.run(run.id)
@@ -150,6 +170,6 @@ def _train(
         case Status.PAUSED:
             output.event("paused", {"run": run.id})
         case _:
-            reason = "Another process has claimed the run; `explorer runs` shows its status."
+            reason = say("Another process has claimed the run; `explorer runs` shows its status.")
             output.event("failed", {"run": run.id, "reason": reason})
             raise typer.Exit(1)
