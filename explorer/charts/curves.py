@@ -18,15 +18,17 @@ from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
 from explorer.charts.looks import Look, family, looks
-from explorer.charts.style import GRID, Plain, as_text, layout, translucent
+from explorer.charts.marks import cut_wide
+from explorer.charts.style import GRID, Plain, as_text, layout, told, translucent
+from explorer.charts.words import detailed, several, valued
+from explorer.language import again, later, plural, say
 from explorer.runs.run import Run
-from explorer.text import cut
 from explorer.training.events import Epoch, Score, Step
 
 MOST_POINTS = 80  # of one line; more is noise
 LEAST_IMAGES = 1000  # averaged in one point; the accuracy of a few is noisy
 LABELS = 0.28  # share of the width that is kept for the labels at the lines' ends
-LABEL_WIDTH = 24  # characters
+LABEL_WIDTH = 24  # Latin letters
 LINE_HEIGHT = 15  # pixels
 MOST_LONG_LABELS = 6  # with more of them, each has a single line for its name
 FEW_EPOCHS = 3  # with more, the line leads through their ends, where all test images are scored
@@ -36,9 +38,9 @@ QUIET = "rgba(128, 128, 128, 0.6)"  # of the lines that others are compared with
 
 Axis: TypeAlias = Literal["epochs", "seconds"]
 AXES: tuple[Axis, ...] = ("epochs", "seconds")
-_TITLES = {"epochs": "epoch", "seconds": "seconds of training"}
-# What a reader sees first at a point.
-_AT = {"epochs": "epoch %{x:.3~g}: ", "seconds": "after %{x:.3~g} s: "}
+_TITLES = {"epochs": later("epoch"), "seconds": later("seconds of training")}
+# What a reader sees at a point.
+_AT = {"epochs": later("epoch {at}: {value}"), "seconds": later("after {at} s: {value}")}
 _Clock: TypeAlias = Callable[[float], float]  # from epochs to where they are on the x axis
 
 
@@ -74,6 +76,8 @@ class _Measure:
     """
 
     name: str
+    says: str
+    says_after: str
     height: int
     value: Callable[[_Point], float]
     place: Callable[[float], float]
@@ -103,7 +107,9 @@ class _Measure:
 # Errors on a logarithmic scale: from 98 to 99 % is as far as from 80 to 90 % … from 0 to 50 %,
 # since each step halves the errors.
 _ACCURACY = _Measure(
-    name="accuracy",
+    name=later("accuracy"),
+    says=later("Accuracy: {runs}."),
+    says_after=later("Accuracy after {epochs}: {runs}."),
     height=400,
     value=lambda point: point.accuracy,
     place=lambda accuracy: -math.log10(1 - min(accuracy, 0.9985)),
@@ -114,7 +120,9 @@ _ACCURACY = _Measure(
     coarse=(0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998),
 )
 _LOSS = _Measure(
-    name="loss",
+    name=later("loss"),
+    says=later("Loss: {runs}."),
+    says_after=later("Loss after {epochs}: {runs}."),
     height=260,
     value=lambda point: point.loss,
     place=lambda loss: math.log10(min(max(loss, 0.003), 4)),
@@ -172,11 +180,16 @@ def _curves(
     clocks = {t.run.id: _clock(t, axis, epochs, end) for t in (*traces, *quiet)}
     lines: list[dict[str, Any]] = []
     ends: list[_End] = []
+    reached: list[_Reached] = []
     for trace in quiet:
         clock = clocks[trace.run.id]
         shown = [point for point in _test(trace, epochs) if clock(point.epoch) <= end]
         shown = _ends(shown) if len(_ends(shown)) > FEW_EPOCHS else shown
-        lines.append(_quiet(measure, shown, f"recorded {trace.label}, test", axis, clock))
+        name = say("recorded {run}, test", run=trace.label)
+        lines.append(_quiet(measure, shown, name, axis, clock))
+        if shown:
+            name = say("recorded {run}", run=trace.label)
+            reached.append(_reached(name, shown[-1], measure, trace))
     for alike in families.values():
         look = own[alike[0].run.id]
         label = alike[0].label if len(alike) == 1 else _shared_label(alike)
@@ -185,30 +198,33 @@ def _curves(
             clock, thin = clocks[trace.run.id], len(alike) > 1
             paler = translucent(look.hue, 0.5 if thin else 0.8)
             at = "" if trace.run.spec.imported else _AT[axis]
-            training = _training(trace, epochs)
-            lines.append(_dashed(measure, training, f"{trace.label}, training", at, paler, clock))
+            training, name = _training(trace, epochs), say("{run}, training", run=trace.label)
+            lines.append(_dashed(measure, training, name, at, paler, clock))
             if trace.run.spec.recipe.epochs > FEW_EPOCHS and trace.scores:
-                lines.append(
-                    _thin(measure, test, f"{trace.label}, some test images", at, look.hue, clock)
-                )
+                name = say("{run}, some test images", run=trace.label)
+                lines.append(_thin(measure, test, name, at, look.hue, clock))
                 test = _ends(test)
             drawn = look._replace(hue=paler) if thin else look
             width = 1.0 if thin else 2.6
-            lines.append(_solid(measure, test, f"{trace.label}, test", at, drawn, width, clock))
+            name = say("{run}, test", run=trace.label)
+            lines.append(_solid(measure, test, name, at, drawn, width, clock))
         mean, clock = (
             _mean([_ends(test) or test for test in tests]),
             _common([clocks[trace.run.id] for trace in alike]),
         )
         if len(alike) > 1:
-            lines.append(_solid(measure, mean, f"{label}, test", _AT[axis], look, 3.2, clock))
+            name = say("{run}, test", run=label)
+            lines.append(_solid(measure, mean, name, _AT[axis], look, 3.2, clock))
         if last := (tests[0] if len(alike) == 1 else mean) or _training(alike[0], epochs):
             ends.append(_End(clock(last[-1].epoch), measure.value(last[-1]), label, look))
+            name = label if any(tests) else say("{run}, training", run=label)
+            reached.append(_reached(name, last[-1], measure, alike[0]))
 
     low, high = measure.range([*_settled(traces, measure), *_beside(quiet, clocks, end, measure)])
     annotations, shapes = _end_labels(measure, ends, end, (low, high))
     ticks = measure.ticks(low, high)
     ids = [trace.run.id for trace in (*traces, *quiet)]
-    return {
+    figure: Plain = {
         "data": lines,
         "layout": {
             **layout(measure.height, " ".join([measure.name, axis, *ids])),
@@ -217,7 +233,7 @@ def _curves(
             "shapes": shapes,
             "xaxis": {
                 "range": [0, end / (1 - LABELS)],
-                "title": {"text": _TITLES[axis], "standoff": 4},
+                "title": {"text": say(_TITLES[axis]), "standoff": 4},
                 "tickvals": _whole_ticks(epochs) if axis == "epochs" else _ticks(end),
                 "showgrid": False,
                 "zeroline": False,
@@ -232,6 +248,55 @@ def _curves(
             },
         },
     }
+    titles = [say("curve"), say(_TITLES[axis]), say(measure.name)]
+    return told(figure, _says(measure, reached), titles)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """What a curve has come to: its last value, and after how many epochs; `None` if imported."""
+
+    name: str
+    value: float
+    epoch: float | None
+
+
+def _reached(name: str, last: _Point, measure: _Measure, trace: Trace) -> _Reached:
+    epoch = None if trace.run.spec.imported else last.epoch
+    return _Reached(name, measure.value(last), epoch)
+
+
+def _says(measure: _Measure, reached: Sequence[_Reached]) -> str:
+    """Say what each run has come to, the best first."""
+    if not reached:
+        return say("No run has reported anything yet.")
+    known = [each for each in reached if math.isfinite(each.value)]
+    order = sorted(known, key=lambda each: each.value, reverse=measure.best is max)
+    order += [each for each in reached if not math.isfinite(each.value)]
+    ends = {each.epoch for each in reached if each.epoch is not None}
+    if len(ends) > 1:
+        runs = [
+            valued(each.name, measure.text(each.value))
+            if each.epoch is None
+            else say(
+                "{name} {value} after {epochs}",
+                name=each.name,
+                value=measure.text(each.value),
+                epochs=_epochs(each.epoch),
+            )
+            for each in order
+        ]
+    else:
+        runs = [valued(each.name, measure.text(each.value)) for each in order]
+    if len(ends) != 1:
+        return say(measure.says, runs=several(runs))
+    return say(measure.says_after, epochs=_epochs(*ends), runs=several(runs))
+
+
+def _epochs(number: float) -> str:
+    if float(number).is_integer():
+        return plural("{n} epoch", "{n} epochs", int(number))
+    return say("{number:.2g} epochs", number=number)
 
 
 def _settled(traces: Sequence[Trace], measure: _Measure) -> Iterator[float]:
@@ -366,13 +431,16 @@ def _line(
     measure: _Measure, points: Sequence[_Point], name: str, at: str, clock: _Clock
 ) -> dict[str, Any]:
     values = [measure.value(point) for point in points]
+    value = "<b>%{customdata}</b>"
+    shown = say(at, at="%{x:.3~g}", value=value) if at else value
     return {
         "type": "scatter",
         "x": [round(clock(point.epoch), 3) for point in points],
         "y": [round(measure.place(value), 4) for value in values],
         "customdata": [measure.text(value) for value in values],
         "name": as_text(name),
-        "hovertemplate": f"{at}<b>%{{customdata}}</b><extra>%{{fullData.name}}</extra>",
+        # Beside the box, the name would have the colour of the line, which is too pale for text.
+        "hovertemplate": f"{shown}<br>%{{fullData.name}}<extra></extra>",
     }
 
 
@@ -444,11 +512,11 @@ def _apart(wanted: Sequence[float], rooms: Sequence[float], low: float, high: fl
 
 def _lines(label: str, labels: int) -> list[str]:
     """Return a label's first words, and the others on a second line if there is room for it."""
-    name, *others = label.split(" · ")
-    lines = [name, *filter(None, [", ".join(others)])]
+    name, *others = again(label).split(" · ")
+    lines = [name, *([detailed(others)] if others else [])]
     if labels > MOST_LONG_LABELS:
-        lines = [", ".join(lines)]
-    return [as_text(cut(line, LABEL_WIDTH)) for line in lines]
+        lines = [detailed(lines)]
+    return [as_text(cut_wide(line, LABEL_WIDTH)) for line in lines]
 
 
 def _training(trace: Trace, epochs: int) -> list[_Point]:
@@ -520,9 +588,12 @@ def _mean(curves: Sequence[Sequence[_Point]]) -> list[_Point]:
 
 
 def _shared_label(alike: Sequence[Trace]) -> str:
-    name = alike[0].label.split(" · seed")[0]
+    first = alike[0]
+    seed = say("seed {seed}", seed=first.run.spec.recipe.seed)
+    name = again(first.label).split(f" · {seed}")[0]
     done = sum(bool(trace.run.epochs) for trace in alike)
-    return f"{name} · mean of {done} seeds" if done else name
+    seeds = plural("mean of {n} seed", "mean of {n} seeds", done)
+    return f"{name} · {seeds}" if done else name
 
 
 def _whole_ticks(epochs: int) -> list[int]:

@@ -8,11 +8,15 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from explorer.charts.style import GRID, SIGNED, as_text, figure, names_axis
+from explorer.charts.style import GRID, SIGNED, as_text, figure, names_axis, told
+from explorer.charts.words import several
 from explorer.inspection.excitation import Excitation, Excited
 from explorer.inspection.fields import ReceptiveField
+from explorer.language import author, say
+from explorer.text import significant
 
 ROW = 24  # pixels
+MOST_SAID = 3  # classes in a sentence
 _OTHERS = "rgba(128, 128, 128, 0.85)"
 
 
@@ -85,26 +89,60 @@ def class_means(found: Excitation, channel: int, classes: Sequence[str]) -> go.F
         x=[float(means[place]) for place in known],
         y=known,
         mode="markers",
+        orientation="h",
         marker={"color": hues, "size": 10},
         customdata=[
-            [as_text(classes[place]), f"{stds[place]:.3g}", f"{counts[place]:,}"] for place in known
+            [
+                as_text(author(classes[place])),
+                significant(float(means[place]), 3),
+                significant(float(stds[place]), 3),
+                f"{counts[place]:,}",
+            ]
+            for place in known
         ],
-        hovertemplate="<b>%{customdata[0]}</b>: %{x:.3g} ± %{customdata[1]}, "
-        "%{customdata[2]} images<extra></extra>",
+        hovertemplate=say(
+            "{label}: {mean} ± {deviation}, {count} images",
+            label="<b>%{customdata[0]}</b>",
+            mean="%{customdata[1]}",
+            deviation="%{customdata[2]}",
+            count="%{customdata[3]}",
+        )
+        + "<extra></extra>",
     )
     mean = float(found.overall[0][channel])
     if np.isfinite(mean):
         chart.add_vline(mean, line={"color": _OTHERS, "width": 1, "dash": "dot"})
     chart.update_xaxes(
-        title={"text": "largest value in an image, mean ± standard deviation", "standoff": 4},
+        title={"text": say("largest value in an image, mean ± standard deviation"), "standoff": 4},
         gridcolor=GRID,
         zerolinecolor=GRID,
         fixedrange=True,
     )
     names = [
-        f"<b>{as_text(name)}</b>" if place == best else as_text(name)
-        for place, name in enumerate(classes)
+        f"<b>{name}</b>" if place == best else name
+        for place, name in enumerate(as_text(author(each)) for each in classes)
     ]
     chart.update_yaxes(names_axis(names), showgrid=False, zeroline=False)
     chart.update_layout(dragmode=False, showlegend=False, margin={"t": 4, "b": 40, "r": 12})
-    return chart
+    columns = [say("mean of the largest values"), say("standard deviation"), say("images")]
+    order = sorted(known, key=lambda place: -float(means[place]))
+    says = _means([(author(classes[place]), means[place], stds[place]) for place in order])
+    return told(chart, says, ["", say("class"), *columns])
+
+
+def _means(found: Sequence[tuple[str, float, float]]) -> str:
+    if not found:
+        return say("No image of any class was tried.")
+    words = [
+        say(
+            "{label} with {mean} ± {deviation}",
+            label=label,
+            mean=significant(float(mean), 3),
+            deviation=significant(float(deviation), 3),
+        )
+        for label, mean, deviation in found
+    ]
+    return say(
+        "Largest value in an image, mean ± standard deviation: {classes}.",
+        classes=several(words, MOST_SAID),
+    )

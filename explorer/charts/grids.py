@@ -7,7 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from explorer.charts.style import GRID, as_text, figure
+from explorer.charts.style import GRID, as_text, figure, told
+from explorer.language import say
 from explorer.text import significant
 from explorer.training.events import Gradients
 
@@ -35,15 +36,64 @@ def gradient_history(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.
         x=[event.step / steps_per_epoch for event in recorded],
         y=list(map(as_text, layers)),
         colorscale=_RAMP,
-        colorbar=_bar("norm", rows),
+        colorbar=_bar(say("norm"), rows),
         customdata=[[significant(norm, 3) for norm in row] for row in norms],
-        hovertemplate="<b>%{y}</b>, epoch %{x:.2f}: %{customdata}<extra></extra>",
+        hovertemplate=say(
+            "{layer}, epoch {epoch}: {norm}",
+            layer="<b>%{y}</b>",
+            epoch="%{x:.2f}",
+            norm="%{customdata}",
+        )
+        + "<extra></extra>",
         hoverongaps=False,
     )
-    chart.update_xaxes(title={"text": "epoch", "standoff": 4}, showgrid=False, zeroline=False)
+    chart.update_xaxes(title={"text": say("epoch"), "standoff": 4}, showgrid=False, zeroline=False)
     chart.update_yaxes(autorange="reversed", automargin=True, showgrid=False, type="category")
     chart.update_layout(margin={"l": 4, "t": 4, "b": 40, "r": 0})
-    return chart
+    ends = _at(recorded[0], steps_per_epoch), _at(recorded[-1], steps_per_epoch)
+    return told(
+        chart,
+        _over_time(norms, layers, *ends),
+        ["", say("layer"), say("epoch"), say("gradient norm")],
+    )
+
+
+def _over_time(
+    norms: Sequence[Sequence[float]], layers: Sequence[str], begin: str, end: str
+) -> str:
+    """Say between what the norms of the first and of the last layer changed."""
+    if not layers:
+        return say("No layer has a gradient.")
+    first, last = (
+        say(
+            "{layer} from {begin} to {end}",
+            layer=layers[place],
+            begin=significant(norms[place][0], 3),
+            end=significant(norms[place][-1], 3),
+        )
+        for place in (0, -1)
+    )
+    if len(layers) == 1:
+        return say(
+            "Gradient norm from {begin} to {end}: {layer}.", begin=begin, end=end, layer=first
+        )
+    return say(
+        "Gradient norm from {begin} to {end}, of the first and the last of {count} layers: "
+        "{first}, {last}.",
+        begin=begin,
+        end=end,
+        count=len(layers),
+        first=first,
+        last=last,
+    )
+
+
+def _at(event: Gradients, steps_per_epoch: int) -> str:
+    """Return at which epoch a record was made, or at which step of the first one."""
+    epoch = event.step / steps_per_epoch
+    if epoch >= 0.1:
+        return say("epoch {epoch:.2g}", epoch=epoch)
+    return say("step {step:,}", step=event.step)
 
 
 def gradients_by_depth(recorded: Sequence[Gradients], steps_per_epoch: int) -> go.Figure:
@@ -58,8 +108,7 @@ def gradients_by_depth(recorded: Sequence[Gradients], steps_per_epoch: int) -> g
     chart = figure(300, "gradients by depth")
     for place, event in enumerate(chosen):
         norms = [event.norms.get(layer, 0.0) for layer in layers]
-        epoch = event.step / steps_per_epoch
-        name = f"epoch {epoch:.2g}" if epoch >= 0.1 else f"step {event.step:,}"
+        name = _at(event, steps_per_epoch)
         chart.add_scatter(
             x=list(range(len(layers))),
             y=[norm if norm > LEAST else None for norm in norms],
@@ -71,7 +120,13 @@ def gradients_by_depth(recorded: Sequence[Gradients], steps_per_epoch: int) -> g
                 [as_text(layer), significant(norm)]
                 for layer, norm in zip(layers, norms, strict=True)
             ],
-            hovertemplate=f"<b>%{{customdata[0]}}</b>, {name}: %{{customdata[1]}}<extra></extra>",
+            hovertemplate=say(
+                "{layer}, {moment}: {norm}",
+                layer="<b>%{customdata[0]}</b>",
+                moment=name,
+                norm="%{customdata[1]}",
+            )
+            + "<extra></extra>",
         )
     chart.update_xaxes(
         tickvals=list(range(len(layers))),
@@ -84,7 +139,7 @@ def gradients_by_depth(recorded: Sequence[Gradients], steps_per_epoch: int) -> g
     )
     chart.update_yaxes(
         type="log",
-        title={"text": "gradient norm", "standoff": 12},
+        title={"text": say("gradient norm"), "standoff": 12},
         tickvals=[10.0**power for power in range(-8, 5)],
         ticktext=[significant(10.0**power) for power in range(-8, 5)],
         gridcolor=GRID,
@@ -97,7 +152,30 @@ def gradients_by_depth(recorded: Sequence[Gradients], steps_per_epoch: int) -> g
         margin={"l": 4, "t": 30, "b": 8, "r": 0},
         dragmode=False,
     )
-    return chart
+    ends = list(dict.fromkeys([_at(event, steps_per_epoch) for event in (chosen[0], chosen[-1])]))
+    says = _over_depth(list(zip(ends, (chosen[0], chosen[-1]), strict=False)), layers)
+    return told(chart, says, [say("moment"), say("layer"), say("gradient norm")])
+
+
+def _over_depth(moments: Sequence[tuple[str, Gradients]], layers: Sequence[str]) -> str:
+    """Say how large the gradient was in the first and in the last layer, at each moment."""
+    if not layers:
+        return say("No layer has a gradient.")
+    each = [
+        say(
+            "at {moment}, {first} and {last}",
+            moment=moment,
+            first=significant(event.norms.get(layers[0], 0.0)),
+            last=significant(event.norms.get(layers[-1], 0.0)),
+        )
+        for moment, event in moments
+    ]
+    return say(
+        "Gradient norm of the first layer, {first}, and of the last, {last}: {moments}.",
+        first=layers[0],
+        last=layers[-1],
+        moments=say("; ").join(each),
+    )
 
 
 def _moments(recorded: Sequence[Gradients]) -> list[Gradients]:

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from explorer.charts.hues import branch_hues
 from explorer.charts.stages import Stage
 from explorer.charts.style import POSITIVE, SIGNED
+from explorer.charts.words import merge_words, off_words
 from explorer.inspection.fields import ReceptiveField, by_reach
-from explorer.inspection.parts import Block, Branch, Part, when_off
+from explorer.inspection.parts import Block, Branch, Part
 from explorer.inspection.recording import as_maps
+from explorer.language import again, author, listed, plural, say
 from explorer.text import dimensions, signed, thousands
 
 Maps: TypeAlias = Mapping[str, NDArray[np.float32]]
@@ -120,13 +122,22 @@ def lanes(
 def _shares_words(shares: Shares | None) -> str:
     if shares is None:
         return ""
-    return f"Bar beside a switch: by how much the logit of {shares.target} falls if it is off."
+    return say(
+        "Bar beside a switch: by how much the logit of {label} falls if it is off.",
+        label=author(shares.target),
+    )
 
 
 def _title(stage: Stage) -> str:
     if isinstance(stage, Block):
-        return f"{stage.name}: {stage.kind} of {len(stage.branches)}, {dimensions(stage.shape)}"
-    return f"{stage[0].name}: {', '.join(layer.text for layer in stage)}"
+        return say(
+            "{block}: {merge} of {count}, {shape}",
+            block=stage.name,
+            merge=merge_words(stage.kind),
+            count=len(stage.branches),
+            shape=dimensions(stage.shape),
+        )
+    return f"{stage[0].name}: {listed([again(layer.text) for layer in stage], ',')}"
 
 
 class _Colours:
@@ -155,18 +166,20 @@ class _Colours:
 def _lane(view: View, block: Block, name: str, hue: str, colours: _Colours) -> dict[str, Any]:
     branch = block.branches[name]
     seen = view.fields.get(branch.path)
-    facts = [f"sees {seen.in_words}"] if seen else []
-    facts += [f"{branch.parameters:,} parameters"] if branch.parameters else []
-    facts += [f"{thousands(branch.macs)} multiply-adds"] if branch.macs else []
-    facts += [f"goes on from {branch.shared[-1]}"] if branch.shared else []
+    facts = [say("sees {field}", field=seen.in_words)] if seen else []
+    if branch.parameters:
+        facts.append(plural("{n:,} parameter", "{n:,} parameters", branch.parameters))
+    facts += [say("{number} multiply-adds", number=thousands(branch.macs))] if branch.macs else []
+    facts += [say("goes on from {part}", part=branch.shared[-1])] if branch.shared else []
+    unchanged = [say("passes its input on unchanged"), *facts[:1]]
     return {
         "name": name,
         "path": branch.path,
         "hue": hue,
         "on": branch.path not in view.off,
-        "off": when_off(block.kind),
+        "off": off_words(block.kind),
         "share": _share(view, name) if branch.path not in view.off else None,
-        "facts": ["passes its input on unchanged", *facts[:1]] if branch.is_skip else facts,
+        "facts": unchanged if branch.is_skip else facts,
         "stages": [_mosaic(view, part, colours) for part in _shown(branch.parts)],
     }
 
@@ -186,7 +199,7 @@ def _merge(view: View, block: Block, hues: Mapping[str, str], colours: _Colours)
     if axis is not None:
         sizes = {branch.name: branch.shape[axis] for branch in branches}
         strip = [{"name": n, "hue": hues[n], "channels": size} for n, size in sizes.items()]
-        total = _tiles(view, block.name, "concat", block.shape, colours, [block.name])
+        total = _tiles(view, block.name, _merged(block), block.shape, colours, [block.name])
         if axis == 0:
             total["hues"] = [hues[name] for name, size in sizes.items() for _ in range(size)]
         return {"kind": "concat", "strip": strip, "terms": [], "total": total}
@@ -215,7 +228,7 @@ def _term(block: Block, branch: Branch) -> str:
 
 def _merged(block: Block) -> str:
     if block.kind != "sum":
-        return block.kind
+        return merge_words(block.kind)
     return " + ".join(_term(block, branch) for branch in block.branches.values())
 
 
@@ -226,7 +239,7 @@ def _shown(parts: Sequence[Part]) -> list[Part]:
 
 
 def _mosaic(view: View, part: Part, colours: _Colours) -> dict[str, Any]:
-    text = f"block {part.name}" if isinstance(part, Block) else part.text
+    text = say("block {name}", name=part.name) if isinstance(part, Block) else again(part.text)
     mosaic = _tiles(view, part.name, text, part.shape, colours, [part.name])
     if isinstance(part, Block):
         mosaic["opens"] = part.name

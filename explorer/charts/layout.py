@@ -29,7 +29,8 @@ from explorer.charts.marks import (
 )
 from explorer.charts.network import Box, Chain, Fork, Lane, Node, Repeat, names_of, walk
 from explorer.charts.thumbnails import IMAGE
-from explorer.inspection.parts import when_off
+from explorer.charts.words import merge_words, off_words
+from explorer.language import listed, plural, say
 
 Direction: TypeAlias = Literal["horizontal", "vertical"]
 
@@ -164,7 +165,7 @@ class _Layout:
 
     def image(self, shape: str) -> Piece:
         """Lay out what goes in: its picture on the middle line, if there is one, and its shape."""
-        words = ["image", shape]
+        words = [say("image"), shape]
         if IMAGE not in self.pictures:
             return self.caption(words)
         width, height = max(map(text_width, words)), LINE * len(words)
@@ -284,7 +285,11 @@ class _Layout:
             Rectangle(shift, shift - before, length, before + after, "repeat", "", 6)
             for shift in (2 * STACK, STACK, 0)
         ]
-        title = f"{repeat.times} times the same: {', '.join(names_of(repeat))}"
+        title = say(
+            "{times} times the same: {parts}",
+            times=repeat.times,
+            parts=listed(names_of(repeat), ","),
+        )
         label = Group((Words(*place, text, "start", style),), title, "folded")
         group = Group((*frames, label), title)
         into = ((0.0, 0.0), (start + inner.entry, 0.0))
@@ -319,7 +324,7 @@ class _Layout:
         length = 2 * (PAD + FAN) + between + end
         name, merge = (
             fork.names[0] + " …" * (len(fork.names) > 1),
-            (fork.is_brief and fork.shape) or f"{fork.merge} {fork.shape}".rstrip(),
+            (fork.is_brief and fork.shape) or f"{merge_words(fork.merge)} {fork.shape}".rstrip(),
         )
         most = max(LONGEST_NAME, (length if self.horizontal else before + after) - 2 * PAD)
         name, merge = fitted(name, most, "bold"), fitted(merge, most)
@@ -436,7 +441,7 @@ class _Layout:
                 sources[lane.name] = source
                 joined[lane.name] = _shifted(piece, source[1] + FAN)
             else:  # it is not in this block, or folded
-                words = (f"via {lane.via}",)
+                words = (say("via {part}", part=lane.via),)
                 via = self.capsule(Box((), words, words, "", 0, 0, keeps_shape=True), LONGEST)
                 joined[lane.name] = self.row([via, piece], LANE_GAP, lane.hue)
         return joined, sources
@@ -586,10 +591,15 @@ def _switched_off(part: Group) -> Group:
 
 
 def _title(node: Box | Fork) -> str:
-    return "\n".join((", ".join(node.names), *node.facts))
+    return "\n".join((listed(node.names, ","), *node.facts))
 
 
 def _lane_title(lane: Lane, merge: str) -> str:
-    does = "passes its input on unchanged" if lane.is_skip else f"{lane.macs:,} multiply-adds"
-    off = [f"switched off: gives {when_off(merge)}"] if lane.is_off else []
-    return "\n".join((", ".join(lane.paths), *off, f"{lane.channels} channels", does))
+    does = (
+        say("passes its input on unchanged")
+        if lane.is_skip
+        else plural("{n:,} multiply-add", "{n:,} multiply-adds", lane.macs)
+    )
+    off = [say("switched off: gives {values}", values=off_words(merge))] if lane.is_off else []
+    gives = plural("{n} channel", "{n} channels", lane.channels)
+    return "\n".join((listed(lane.paths, ","), *off, gives, does))

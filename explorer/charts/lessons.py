@@ -7,6 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from explorer.charts.lesson_words import (
+    columns_of,
+    ends_of,
+    heights_of,
+    on_a_line,
+    place_of,
+    shared_title,
+    spans_of,
+    values_of,
+    with_numbers,
+    written,
+)
 from explorer.charts.style import (
     GRID,
     INK,
@@ -17,8 +29,11 @@ from explorer.charts.style import (
     as_text,
     layout,
     role_hues,
+    told,
     translucent,
 )
+from explorer.charts.words import several
+from explorer.language import again, author, english, say
 from explorer.lessons.figures import (
     Area,
     Areas,
@@ -60,7 +75,7 @@ def lines(figure: Lines, key: str) -> Plain:
     """Draw lines, each with its name at its end and its intervals as a band."""
     place = _places(figure.x, [x for line in figure.lines for x in line.x])
     traces: list[dict[str, Any]] = []
-    hues = role_hues([line.role or line.label for line in figure.lines])
+    hues = role_hues([line.role or english(line.label) for line in figure.lines])
     for number, (line, hue) in enumerate(zip(figure.lines, hues, strict=True)):
         traces += _line(line, number, hue, figure, place)
     shapes: list[dict[str, Any]] = []
@@ -68,7 +83,11 @@ def lines(figure: Lines, key: str) -> Plain:
         at = {"x0": place(figure.at), "x1": place(figure.at), "y0": 0, "y1": 1, "yref": "paper"}
         dotted = {"color": "rgba(128, 128, 128, 0.7)", "width": 1.5, "dash": "dot"}
         shapes.append({"type": "line", "layer": "below", "line": dotted, **at})
-    return {
+    columns = ["", author(figure.x.title), author(figure.y.title)]
+    columns += (
+        [say("interval from"), say("interval to")] if any(line.low for line in figure.lines) else []
+    )
+    whole = {
         "data": traces,
         "layout": {
             **layout(HEIGHT, key),
@@ -81,13 +100,14 @@ def lines(figure: Lines, key: str) -> Plain:
             "dragmode": False,
         },
     }
+    return told(whole, with_numbers(figure.says, ends_of(figure)), columns)
 
 
 @draw.register
 def bars(figure: Bars, key: str) -> Plain:
     """Draw values from the top down, with their intervals and the values they are means of."""
     places = list(range(len(figure.bars)))
-    hues = role_hues([bar.role or bar.label for bar in figure.bars])
+    hues = role_hues([bar.role or english(bar.label) for bar in figure.bars])
     ends = {
         "type": "data",
         "symmetric": False,
@@ -97,25 +117,29 @@ def bars(figure: Bars, key: str) -> Plain:
         "color": GUESS,
         "width": 5,
     }
+    columns, rows = columns_of(figure)
     common = {
         "x": [bar.value for bar in figure.bars],
         "y": places,
-        "customdata": [_said(figure.axis, bar.value) for bar in figure.bars],
-        "text": [_said(figure.axis, bar.value) for bar in figure.bars],
-        "hovertemplate": "<b>%{customdata}</b><extra></extra>",
+        "customdata": [
+            [_shown(bar.label), *values] for bar, values in zip(figure.bars, rows, strict=True)
+        ],
+        "text": [written(figure.axis, bar.value) for bar in figure.bars],
+        "hovertemplate": "%{customdata[0]}: <b>%{customdata[1]}</b><extra></extra>",
         "cliponaxis": False,
     }
     if any(bar.low is not None for bar in figure.bars):
         common["error_x"] = ends
     if figure.dots:
-        shape = {"mode": "markers", "marker": {"color": hues, "size": 11}}
+        marker = {"color": hues, "size": 11}
+        shape = {"mode": "markers", "orientation": "h", "marker": marker}
         main = {"type": "scatter", **common, **shape}
     else:
         shape = {"orientation": "h", "marker": {"color": hues}, "textposition": "none"}
         main = {"type": "bar", **common, **shape}
     traces = [*_before(figure), main, *_each(figure, hues)]
     notes = [_value_note(figure, bar, place) for place, bar in enumerate(figure.bars)]
-    return {
+    whole = {
         "data": traces,
         "layout": {
             **layout(ROW * max(1, len(places)) + 62, key),
@@ -128,7 +152,7 @@ def bars(figure: Bars, key: str) -> Plain:
             "yaxis": {
                 "range": [len(places) - 0.5, -0.5],
                 "tickvals": places,
-                "ticktext": [as_text(bar.label) for bar in figure.bars],
+                "ticktext": [_shown(bar.label) for bar in figure.bars],
                 "automargin": True,
                 "fixedrange": True,
                 "ticklabelstandoff": 6,
@@ -137,6 +161,7 @@ def bars(figure: Bars, key: str) -> Plain:
             },
         },
     }
+    return told(whole, with_numbers(figure.says, values_of(figure)), columns)
 
 
 @draw.register
@@ -168,7 +193,7 @@ def grids(figure: Grids, key: str) -> Plain:
             "domain": [start, start + width],
             "anchor": f"y{name}",
             "range": [-0.5, columns - 0.5],
-            "title": {"text": as_text(grid.across), "standoff": 4},
+            "title": {"text": _shown(grid.across), "standoff": 4},
             **_ticks(grid.columns),
         }
         whole[f"yaxis{name}"] = {
@@ -176,7 +201,7 @@ def grids(figure: Grids, key: str) -> Plain:
             "anchor": f"x{name}",
             "range": [rows - 0.5, -0.5],
             # Beside a grid that says the same, it would be in that grid's way on a narrow page.
-            "title": {"text": as_text("" if is_said else grid.down), "standoff": 4},
+            "title": {"text": _shown("" if is_said else grid.down), "standoff": 4},
             **_ticks(grid.rows),
         }
         if figure.square:
@@ -185,7 +210,19 @@ def grids(figure: Grids, key: str) -> Plain:
         hue = hues[grid.role] if grid.role else ""
         whole["annotations"].append(_title(grid.title, start + width / 2, top, hue))
         whole["shapes"] += [_box(box, name, hues[box.role]) for box in grid.boxes]
-    return {"data": traces, "layout": whole}
+    columns = [
+        "",
+        shared_title([grid.down for grid in figure.grids]) or say("row"),
+        shared_title([grid.across for grid in figure.grids]) or say("column"),
+        # On a logarithmic scale, the unit is that of the colours.
+        say("value") if figure.log or not figure.unit else author(figure.unit),
+    ]
+    # A table has more use for others than for the pixels of a picture.
+    pictures = [grid.ramp == "grey" for grid in figure.grids]
+    data = [traces[number] for number in sorted(range(count), key=pictures.__getitem__)]
+    return told(
+        {"data": data, "layout": whole}, with_numbers(figure.says, spans_of(figure)), columns
+    )
 
 
 @draw.register
@@ -194,22 +231,34 @@ def areas(figure: Areas, key: str) -> Plain:
     largest = max(area.amount for _, squares in figure.designs for area in squares) or 1.0
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
+    traces: list[dict[str, Any]] = []
+    totals: list[str] = []
     left, gap = 0.0, 0.16
-    roles = [area.role or area.label for _, squares in figure.designs for area in squares]
+    roles = [_role(area) for _, squares in figure.designs for area in squares]
     hues = dict(zip(roles, role_hues(roles), strict=True))
     for name, squares in figure.designs:
-        begin = left
+        begin, middles = left, list[tuple[float, float]]()
         for area in squares:
             side = math.sqrt(area.amount / largest)
-            shapes.append(_square(hues[area.role or area.label], left, side))
+            middles.append((left + side / 2, side / 2))
+            shapes.append(_square(hues[_role(area)], left, side))
             notes.append(_area_note(area, left, side))
             left += max(side, 0.34) + 0.06
         total = sum(area.amount for area in squares)
+        traces.append(_middles(name, squares, middles, figure.unit))
+        totals.append(
+            say(
+                "{design} {total:,.0f} {unit}",
+                design=author(name),
+                total=total,
+                unit=author(figure.unit),
+            )
+        )
         notes.append(
             {
                 "x": begin,
                 "y": 1.06,
-                "text": f"<b>{as_text(name)}</b><br>{total:,.0f} {as_text(figure.unit)}",
+                "text": f"<b>{_shown(name)}</b><br>{total:,.0f} {_shown(figure.unit)}",
                 "xanchor": "left",
                 "yanchor": "bottom",
                 "align": "left",
@@ -217,8 +266,8 @@ def areas(figure: Areas, key: str) -> Plain:
             }
         )
         left += gap
-    return {
-        "data": [{"type": "scatter", "x": [], "y": []}],
+    whole = {
+        "data": traces,
         "layout": {
             **layout(HEIGHT, key),
             "margin": {"l": 4, "r": 4, "t": 4, "b": 4},
@@ -233,6 +282,25 @@ def areas(figure: Areas, key: str) -> Plain:
                 "scaleanchor": "x",
             },
         },
+    }
+    says = with_numbers(figure.says, say("In all: {designs}.", designs=several(totals)))
+    return told(whole, says, [say("design"), say("part"), author(figure.unit)])
+
+
+def _middles(
+    name: str, squares: Sequence[Area], middles: Sequence[tuple[float, float]], unit: str
+) -> dict[str, Any]:
+    """Return points amid the squares of a design, which are not seen, and can be pointed at."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": _shown(name),
+        "x": [x for x, _ in middles],
+        "y": [y for _, y in middles],
+        "marker": {"size": 24, "opacity": 0},
+        "customdata": [[_shown(area.label), f"{area.amount:,.0f}"] for area in squares],
+        "hovertemplate": f"%{{customdata[0]}}: <b>%{{customdata[1]}}</b> {_shown(unit)}"
+        f"<br>{_shown(name)}<extra></extra>",
     }
 
 
@@ -273,7 +341,9 @@ def surfaces(figure: Surfaces, key: str) -> Plain:
             "showticklabels": not number,  # all have one scale
             **_QUIET,
         }
-    return {"data": traces, "layout": whole}
+    columns = ["", say("up"), say("across"), author(figure.unit or say("value"))]
+    says = with_numbers(figure.says, heights_of(figure))
+    return told({"data": traces, "layout": whole}, says, columns)
 
 
 def with_guess(plain: Plain, shown: Shown, guess: str | None) -> Plain:
@@ -286,24 +356,38 @@ def with_guess(plain: Plain, shown: Shown, guess: str | None) -> Plain:
     """
     if guess is None:
         return plain
-    data, own = list(plain["data"]), dict(plain["layout"])
+    data, own, says = list(plain["data"]), dict(plain["layout"]), ""
     hue = {"color": GUESS, "width": 3, "dash": "dot"}
     numbers = _numbers(guess)
     if shown.guessed and isinstance(shown.figure, Lines):
         (asked,) = (line for line in shown.figure.lines if line.label == shown.guessed)
         place = _places(shown.figure.x, [x for line in shown.figure.lines for x in line.x])
+        columns = len(own["meta"]["columns"]) - 1
         if len(numbers) == len(asked.x):
             data.append(
                 {
                     "type": "scatter",
                     "x": [place(x) for x in asked.x],
                     "y": numbers,
-                    "name": "your guess",
+                    "name": say("your guess"),
                     "mode": "lines+markers",
                     "line": hue,
-                    "hovertemplate": "%{y:.3g}<extra>your guess</extra>",
+                    "customdata": [
+                        [written(shown.figure.x, x), written(shown.figure.y, y), "", ""][:columns]
+                        for x, y in zip(asked.x, numbers, strict=True)
+                    ],
+                    "hovertemplate": "%{customdata[1]}<br>" + say("your guess") + "<extra></extra>",
                 }
             )
+            guesses = [
+                say(
+                    "{value} at {at}",
+                    value=written(shown.figure.y, y),
+                    at=written(shown.figure.x, x),
+                )
+                for x, y in zip(asked.x, numbers, strict=True)
+            ]
+            says = say("Your guess: {guess}.", guess=several(guesses, 3))
     elif len(numbers) == 1 and isinstance(shown.figure, Bars | Lines):
         axis, measured = "x", shown.figure.axis if isinstance(shown.figure, Bars) else None
         if isinstance(shown.figure, Lines):
@@ -313,10 +397,23 @@ def with_guess(plain: Plain, shown: Shown, guess: str | None) -> Plain:
         level = {f"{axis}0": value, f"{axis}1": value, f"{other}0": 0, f"{other}1": 1}
         shape = {"type": "line", f"{other}ref": "paper", "line": hue, **level}
         note = {axis: value, other: 1, f"{other}ref": "paper", "showarrow": False}
-        note |= {"text": "your guess", "xanchor": "right", "yanchor": "bottom"}
+        note |= {"text": say("your guess"), "xanchor": "right", "yanchor": "bottom"}
         own["shapes"] = [*own.get("shapes", []), shape]
         own["annotations"] = [*own.get("annotations", []), note]
+        guess = written(measured, value) if measured else f"{value:g}"
+        says = say("Your guess: {guess}.", guess=guess)
+    if says:
+        own["meta"] = {**own["meta"], "says": with_numbers(own["meta"]["says"], says)}
     return {"data": data, "layout": own}
+
+
+def _shown(text: str) -> str:
+    """Return what Plotly shows as a text of a lesson, which the lesson's author may have said."""
+    return as_text(author(text))
+
+
+def _role(area: Area) -> str:
+    return area.role or english(area.label)
 
 
 def _numbers(text: str) -> list[float]:
@@ -333,20 +430,23 @@ _QUIET = {"fixedrange": True, "zeroline": False, "showgrid": False, "constrain":
 
 def _line(line: Line, number: int, hue: str, figure: Lines, place: Any) -> list[dict[str, Any]]:
     x, y = [place(each) for each in line.x], list(line.y)
+    said = [[written(figure.y, value) if math.isfinite(value) else "" for value in line.y]]
+    if any(each.low for each in figure.lines):
+        ends = [[written(figure.y, value) for value in end] for end in (line.low, line.high)]
+        said += [[*end, *[""] * len(x)][: len(x)] for end in ends]
+    columns = [[written(figure.x, at) for at in line.x], *said]
     drawn: dict[str, Any] = {
         "type": "scatter",
         "x": x,
         "y": y,
-        "name": as_text(line.label),
+        "name": _shown(line.label),
         "legendgroup": line.label,
         "mode": "lines+markers" if line.marked else "lines",
         "line": {"color": hue, "width": 2.4, "dash": "dash" if line.dashed else "solid"},
         "marker": {"symbol": MARKERS[number % len(MARKERS)], "size": 8, "color": hue},
-        "customdata": [
-            f"{_said(figure.x, at)}: <b>{_said(figure.y, value)}</b>"
-            for at, value in zip(line.x, line.y, strict=True)
-        ],
-        "hovertemplate": "%{customdata}<extra>%{fullData.name}</extra>",
+        "customdata": [list(row) for row in zip(*columns, strict=True)],
+        "hovertemplate": "%{customdata[0]}: <b>%{customdata[1]}</b><br>%{fullData.name}"
+        "<extra></extra>",
     }
     if not line.low:
         return [drawn]
@@ -374,7 +474,7 @@ def _places(axis: Axis, values: Sequence[float]) -> Any:
 
 
 def _axis(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
-    made: dict[str, Any] = {"title": {"text": as_text(axis.title), "standoff": 6}}
+    made: dict[str, Any] = {"title": {"text": _shown(axis.title), "standoff": 6}}
     if axis.percent:
         made["tickformat"] = ".1~%"
     if axis.scale == "log":
@@ -390,14 +490,6 @@ def _axis(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
         ends = [axis.low, axis.high]
         made["range"] = [math.log10(end) for end in ends] if axis.scale == "log" else ends
     return made
-
-
-def _said(axis: Axis, value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    if axis.percent:
-        return f"{100 * value:.1f} %"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _before(figure: Bars) -> list[dict[str, Any]]:
@@ -441,7 +533,7 @@ def _value_note(figure: Bars, bar: Bar, place: int) -> dict[str, Any]:
     return {
         "x": max(*ends, bar.value),
         "y": place,
-        "text": f"<b>{_said(figure.axis, bar.value)}</b>",
+        "text": f"<b>{written(figure.axis, bar.value)}</b>",
         "xanchor": "left",
         "xshift": 8,
         "showarrow": False,
@@ -480,7 +572,7 @@ def _heatmap(figure: Grids, grid: Grid, name: str, *, is_last: bool) -> dict[str
     elif not figure.log:
         low, high = (0.0, high or 1.0) if grid.ramp != "grey" else (0.0, 255.0)
     is_scale = is_last and grid.ramp != "grey"
-    bar = {"title": {"text": as_text(figure.unit), "side": "right"}, "thickness": 12, "len": 0.9}
+    bar = {"title": {"text": _shown(figure.unit), "side": "right"}, "thickness": 12, "len": 0.9}
     return {
         "type": "heatmap",
         "z": shown,
@@ -491,10 +583,29 @@ def _heatmap(figure: Grids, grid: Grid, name: str, *, is_last: bool) -> dict[str
         "colorbar": bar,
         "xaxis": f"x{name}",
         "yaxis": f"y{name}",
+        "name": as_text(on_a_line(grid.title)),
+        "meta": {
+            way: [_shown(name) for name in names]
+            for way, names in (("x", grid.columns), ("y", grid.rows))
+        },
         "customdata": values,
-        "hovertemplate": "%{customdata:.3g}<extra></extra>",
         "hoverongaps": False,
+        **_hover(grid, values.shape),
     }
+
+
+def _hover(grid: Grid, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return what is said of a cell: where it is, its value, and of which grid it is."""
+    value = "<b>%{customdata:.3g}</b>"
+    known = {}
+    if grid.rows or grid.columns:
+        rows, columns = shape
+        names = [[as_text(place_of(grid, y, x)) for x in range(columns)] for y in range(rows)]
+        known["hovertext"] = names
+        words = say("{place}: {value}", place="%{hovertext}", value=value)
+    else:
+        words = say("row {row}, column {column}: {value}", row="%{y}", column="%{x}", value=value)
+    return {**known, "hovertemplate": f"{words}<br>%{{fullData.name}}<extra></extra>"}
 
 
 def _ticks(names: Sequence[str]) -> dict[str, Any]:
@@ -503,7 +614,7 @@ def _ticks(names: Sequence[str]) -> dict[str, Any]:
         return {"showticklabels": False, "ticks": "", **common}
     step = max(1, math.ceil(len(names) / 12))
     shown = range(0, len(names), step)
-    text = [as_text(names[place]) for place in shown]
+    text = [_shown(names[place]) for place in shown]
     return {"tickvals": list(shown), "ticktext": text, "automargin": True, **common}
 
 
@@ -515,7 +626,7 @@ def _title(text: str, x: float, y: float, hue: str = "") -> dict[str, Any]:
         "yshift": 2,
         "xref": "paper",
         "yref": "paper",
-        "text": mark + "<br>".join(map(as_text, text.splitlines() or [""])),
+        "text": mark + "<br>".join(map(_shown, again(text).splitlines() or [""])),
         "xanchor": "center",
         "yanchor": "bottom",
         "showarrow": False,
@@ -551,7 +662,7 @@ def _area_note(area: Area, left: float, side: float) -> dict[str, Any]:
     return {
         "x": left,
         "y": -0.02,
-        "text": f"{as_text(area.label)}<br>{area.amount:,.0f}",
+        "text": f"{_shown(area.label)}<br>{area.amount:,.0f}",
         "xanchor": "left",
         "yanchor": "top",
         "align": "left",
@@ -562,15 +673,17 @@ def _area_note(area: Area, left: float, side: float) -> dict[str, Any]:
 def _contours(
     surface: Surface, name: str, low: float, high: float, unit: str, *, is_last: bool
 ) -> list[dict[str, Any]]:
-    bar = {"title": {"text": as_text(unit), "side": "right"}, "thickness": 12, "len": 0.9}
+    bar = {"title": {"text": _shown(unit), "side": "right"}, "thickness": 12, "len": 0.9}
     axes = {"xaxis": f"x{name}", "yaxis": f"y{name}"}
     plane = {
         "type": "contour",
         "x": list(surface.x),
         "y": list(surface.y),
         "z": np.log10(np.asarray(surface.values, dtype=float)),
+        "name": as_text(on_a_line(surface.title)),
         "customdata": np.asarray(surface.values, dtype=float),
-        "hovertemplate": "loss %{customdata:.3g}<extra></extra>",
+        "hovertemplate": say("loss {value}", value="<b>%{customdata:.3g}</b>")
+        + "<br>%{fullData.name}<extra></extra>",
         "colorscale": [[1 - stop, colour] for stop, colour in reversed(POSITIVE)],
         "contours": {"start": low, "end": high, "size": (high - low) / 14},
         "zmin": low,
@@ -589,7 +702,17 @@ def _contours(
         "mode": "lines+markers",
         "line": {"color": SIGNED[0][1], "width": 2.5},
         "marker": {"size": 7, "color": SIGNED[0][1]},
-        "text": [f"after epoch {number}" for number in range(1, len(surface.path) + 1)],
+        "name": as_text(on_a_line(surface.title)),
+        "text": [
+            as_text(
+                say(
+                    "{name}, after epoch {number}",
+                    name=on_a_line(surface.title),
+                    number=number + 1,
+                )
+            )
+            for number in range(len(surface.path))
+        ],
         "hovertemplate": "%{text}<extra></extra>",
         **axes,
     }
@@ -605,13 +728,14 @@ def _solid(
         "x": list(surface.x),
         "y": list(surface.y),
         "z": heights,
+        "name": as_text(on_a_line(surface.title)),
         "cmin": low,
         "cmax": high,
         "colorscale": [[1 - stop, colour] for stop, colour in reversed(POSITIVE)],
         "showscale": False,
         "scene": scene,
         "customdata": np.asarray(surface.values, dtype=float),
-        "hovertemplate": f"{as_text(unit)} %{{customdata:.3g}}<extra></extra>",
+        "hovertemplate": f"{_shown(unit)} %{{customdata:.3g}}<extra></extra>",
     }
     return [solid]
 

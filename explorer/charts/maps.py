@@ -8,8 +8,20 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from explorer.charts.style import INK, POSITIVE, SIGNED, WEIGHTS, as_text, figure, translucent
+from explorer.charts.style import (
+    INK,
+    POSITIVE,
+    SIGNED,
+    WEIGHTS,
+    as_text,
+    figure,
+    told,
+    translucent,
+)
+from explorer.charts.words import detailed
 from explorer.inspection.results import Filters
+from explorer.language import say
+from explorer.text import dimensions, significant
 
 Order: TypeAlias = Literal["index", "norm", "likeness"]
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -48,25 +60,45 @@ def saliency(
     """
     ends = [float(np.percentile(np.abs(values), 99.5)) or 1.0 for _, values in found]
     titles = [
-        f"{name}, {_limits(values, end)}" for (name, values), end in zip(found, ends, strict=True)
+        detailed([name, _limits(values, end)])
+        for (name, values), end in zip(found, ends, strict=True)
     ]
-    chart = _panels(["image", *titles], "saliency")
-    _add_image(chart, image)
+    chart = _panels([say("image"), *titles], "saliency")
     pale = PALE * image.astype(np.float32).mean(axis=0)
     rows, columns = pale.shape
-    for place, ((_, values), end) in enumerate(zip(found, ends, strict=True), start=2):
+    says = []
+    for place, ((name, values), end) in enumerate(zip(found, ends, strict=True), start=2):
         signed = bool((values < 0).any())
         under = _heatmap(pale, PAPER, 255, False, False)
         chart.add_trace(under.update(hoverinfo="skip", hovertemplate=None), 1, place)
         over = _heatmap(values, OVER_SIGNED if signed else OVER_POSITIVE, end, signed, False)
         # A coarser map, as of Grad-CAM, covers the whole image too.
         across, down = columns / values.shape[1], rows / values.shape[0]
-        over.update(x0=(across - 1) / 2, dx=across, y0=(down - 1) / 2, dy=down)
+        over.update(x0=(across - 1) / 2, dx=across, y0=(down - 1) / 2, dy=down, name=as_text(name))
         chart.add_trace(over, 1, place)
         _square(chart, rows, columns, str(place))
+        says.append(_attributed(name, values, down, across))
+    _add_image(chart, image)  # the last, since a table has more use for the others
     _add_frames(chart, len(titles) + 1)
     chart.update_layout(margin={"l": 2, "r": 2})
-    return chart
+    whole = say("The strongest attributions: {methods}.", methods=say("; ").join(says))
+    names = [say("picture"), say("row"), say("column"), say("attribution")]
+    return told(chart, whole if says else say("The image alone."), names)
+
+
+def _attributed(name: str, values: NDArray[np.float32], down: float, across: float) -> str:
+    """Say how large the strongest of a method's attributions is, and where in the image."""
+    if not values.any():
+        return say("{method} all zero", method=name)
+    row, column = divmod(int(np.nan_to_num(np.abs(values)).argmax()), values.shape[1])
+    y, x = f"{row * down + (down - 1) / 2:g}", f"{column * across + (across - 1) / 2:g}"
+    return say(
+        "{method} {value} at row {row}, column {column}",
+        method=name,
+        value=significant(float(values[row, column]), 3),
+        row=y,
+        column=x,
+    )
 
 
 def _add_frames(chart: go.Figure, panels: int) -> None:
@@ -97,7 +129,13 @@ def filters(found: Filters, by: Order) -> go.Figure:
     gap = 1 if height * width > 1 else 0
     planes = found.values[np.ix_(outputs, inputs)].reshape(-1, height, width)
     across = len(inputs) if len(inputs) > 1 else min(len(outputs), ALONE)
-    names = [f"output {o}" + f", input {i}" * (len(inputs) > 1) for o in outputs for i in inputs]
+    names = [
+        say("output {output}, input {input}", output=o, input=i)
+        if len(inputs) > 1
+        else say("output {output}", output=o)
+        for o in outputs
+        for i in inputs
+    ]
     mosaic = _mosaic(planes, across)
     rows, columns = mosaic.shape
     end = float(np.abs(found.values).max()) or 1.0
@@ -112,9 +150,33 @@ def filters(found: Filters, by: Order) -> go.Figure:
     _square(chart, rows, columns, "")
     if len(inputs) > 1:
         chart.update_layout(margin={"l": 46, "r": 0, "t": 0, "b": 34})
-        chart.update_xaxes(**_ticks(inputs, width + gap, "input"))
-        chart.update_yaxes(**_ticks(outputs, height + gap, "output"))
-    return chart
+        chart.update_xaxes(**_ticks(inputs, width + gap, say("input")))
+        chart.update_yaxes(**_ticks(outputs, height + gap, say("output")))
+    columns = [say("kernel"), say("row"), say("column"), say("weight")]
+    return told(chart, _kernels(planes, outputs, inputs), columns)
+
+
+def _kernels(planes: NDArray[np.float32], outputs: Sequence[int], inputs: Sequence[int]) -> str:
+    """Say how many kernels there are, and between what their weights are."""
+    least, most = (significant(float(end), 3) for end in (planes.min(), planes.max()))
+    size = dimensions(planes.shape[1:])
+    if len(inputs) > 1:
+        return say(
+            "Kernels of {size} for {outputs} outputs and {inputs} inputs: weights from {least} to "
+            "{most}.",
+            size=size,
+            outputs=len(outputs),
+            inputs=len(inputs),
+            least=least,
+            most=most,
+        )
+    return say(
+        "Kernels of {size} for {outputs} outputs: weights from {least} to {most}.",
+        size=size,
+        outputs=len(outputs),
+        least=least,
+        most=most,
+    )
 
 
 def most_drawn(found: Filters) -> int:
@@ -164,8 +226,8 @@ def _ticks(numbers: Sequence[int], step: int, title: str) -> dict[str, Any]:
 
 def _limits(values: NDArray[np.float32], end: float) -> str:
     if not values.any():
-        return "all zero"
-    return f"±{end:.2g}" if (values < 0).any() else f"0 to {end:.2g}"
+        return say("all zero")
+    return f"±{end:.2g}" if (values < 0).any() else say("0 to {end:.2g}", end=end)
 
 
 def _panels(titles: Sequence[str], uirevision: str) -> go.Figure:
@@ -180,11 +242,12 @@ def _panels(titles: Sequence[str], uirevision: str) -> go.Figure:
 
 def _add_image(chart: go.Figure, image: NDArray[np.uint8]) -> None:
     if len(image) == 3:
-        chart.add_trace(go.Image(z=image.transpose(1, 2, 0)), 1, 1)
+        colours = go.Image(z=image.transpose(1, 2, 0), name=say("image"))
+        chart.add_trace(colours.update(hovertemplate=_pixel("%{z}")), 1, 1)
         _square(chart, image.shape[1], image.shape[2], "")
     else:
         plain = _heatmap(image[0].astype(np.float32), INK, 255, False, False)
-        chart.add_trace(plain, 1, 1)
+        chart.add_trace(plain.update(name=say("image")), 1, 1)
         _square(chart, image.shape[1], image.shape[2], "")
 
 
@@ -218,8 +281,14 @@ def _heatmap(
         showscale=bar,
         colorbar=colour_bar,
         hoverongaps=False,
-        hovertemplate="row %{y}, column %{x}: <b>%{z:.4g}</b><extra></extra>",
+        hovertemplate=_pixel("%{z:.4g}"),
     )
+
+
+def _pixel(value: str) -> str:
+    bold = f"<b>{value}</b>"
+    words = say("row {row}, column {column}: {value}", row="%{y}", column="%{x}", value=bold)
+    return f"{words}<br>%{{fullData.name}}<extra></extra>"
 
 
 def _square(chart: go.Figure, rows: int, columns: int, place: str) -> None:

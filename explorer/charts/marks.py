@@ -4,8 +4,11 @@ Places are given along the *flow*, from the image to the classes, and *across* i
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal, Protocol, Self, TypeAlias, TypeVar
 
 from explorer.text import cut
@@ -162,7 +165,22 @@ def _ems(letter: str) -> float:
         return 0.95
     if letter.isascii() or letter in "×−":
         return 0.74 if letter.isupper() else 0.58
+    if is_wide(letter) and unicodedata.category(letter) != "So":
+        return 1.0
     return 1.1 if ord(letter) < 0x10000 else 1.5
+
+
+def is_wide(letter: str) -> bool:
+    """Return whether a letter is as wide as high, as those of Chinese are."""
+    return unicodedata.east_asian_width(letter) in ("W", "F")
+
+
+def cut_wide(text: str, room: int) -> str:
+    """Shorten text to the room of so many Latin letters, of which a wide letter takes two."""
+    ends = list(accumulate(1 + is_wide(letter) for letter in text))
+    if not ends or ends[-1] <= room:
+        return text
+    return text[: max(1, bisect_right(ends, room - 1))] + "…"
 
 
 def fitted(text: str, room: float, style: str = "") -> str:
@@ -177,11 +195,31 @@ def wrapped(words: Sequence[str], room: float) -> list[str]:
     """Return lines of these words, with dots between those that share a line."""
     lines: list[str] = []
     for word in words:
-        pieces = re.split(r" (?!\d)", word) if text_width(word) > room else [word]
-        for place, piece in enumerate(filter(None, pieces)):
-            joint = " " if place else " · "
+        pieces = _pieces(word, max(room, LONGEST)) if text_width(word) > room else [("", word)]
+        for place, (between, piece) in enumerate(pieces):
+            joint = between if place else " · "
             if lines and text_width(f"{lines[-1]}{joint}{piece}") <= room:
                 lines[-1] += f"{joint}{piece}"
             else:
                 lines.append(fitted(piece, max(room, LONGEST)))
     return lines
+
+
+_NEVER_FIRST = frozenset("，。、；：！？）》」』】”’…·%) ")  # on a line
+_NEVER_LAST = frozenset("（《「『【“‘( ")
+
+
+def _pieces(words: str, room: float) -> Iterator[tuple[str, str]]:
+    """Yield what may be on lines of its own, each with what is between it and the one before.
+
+    A line may end at a space, and beside a wide letter if what is between two spaces has no room.
+    """
+    for word in filter(None, re.split(r" (?!\d)", words)):
+        between, begin = " ", 0
+        for place in range(1, len(word) if text_width(word) > room else 0):
+            before, after = word[place - 1], word[place]
+            can_end = after not in _NEVER_FIRST and before not in _NEVER_LAST
+            if can_end and (is_wide(before) or is_wide(after)):
+                yield between, word[begin:place]
+                between, begin = "", place
+        yield between, word[begin:]

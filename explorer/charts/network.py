@@ -13,8 +13,10 @@ from typing import TypeAlias
 
 from explorer.charts.hues import branch_hues
 from explorer.charts.stages import stages
+from explorer.charts.words import detailed, merge_words
 from explorer.inspection.parts import Block, Part, blocks, channels
 from explorer.inspection.parts import Node as Step
+from explorer.language import again, listed, plural, say
 from explorer.text import dimensions
 
 LONGEST_GROUP = 8  # nodes that are folded together
@@ -152,7 +154,7 @@ def network(
         first, last = stage[0], stage[-1]
         return Box(
             names=(first.name,),
-            words=tuple(layer.text for layer in stage),
+            words=tuple(again(layer.text) for layer in stage),
             facts=tuple(map(_layer_facts, stage)),
             shape=dimensions(last.shape),
             channels=channels(last.shape),
@@ -184,10 +186,10 @@ def network(
             lanes=tuple(lane(block, name, hues[name]) for name in order(block)),
             merged=tuple(block.branches),
             facts=(
-                f"{block.kind} of {', '.join(block.branches)}",
+                merge_of(block),
                 dimensions(block.shape),
-                f"{block.parameters:,} parameters",
-                f"{block.macs:,} multiply-adds",
+                plural("{n:,} parameter", "{n:,} parameters", block.parameters),
+                plural("{n:,} multiply-add", "{n:,} multiply-adds", block.macs),
                 *_place(block.merge.place),
             ),
             shape=dimensions(block.shape),
@@ -270,15 +272,49 @@ def walk(chain: Chain) -> Iterator["Box | Fork | Lane"]:
 
 def summary(chain: Chain) -> str:
     """Return what a chain is made of, in words."""
-    return "; ".join(map(_in_words, chain))
+    return say("; ").join(map(_in_words, chain))
+
+
+def table_of(parts: Iterable[Part], branch: str = "") -> Iterator[tuple[str | int, ...]]:
+    """Yield a row for each layer and each merge, in running order.
+
+    A row is its name, what it is, the path of its branch, the shape of its output, its parameters,
+    and its multiply-adds; the last is empty where they are none or were not counted.
+    """
+    for part in parts:
+        node = part.merge if isinstance(part, Block) else part
+        what = merge_of(part) if isinstance(part, Block) else again(part.text)
+        if isinstance(part, Block):
+            for own in part.branches.values():
+                if own.is_skip:
+                    unchanged = say("passes its input on unchanged")
+                    yield own.path, unchanged, own.path, dimensions(own.shape), 0, ""
+                yield from table_of(own.parts, own.path)
+        yield (
+            part.name,
+            what,
+            branch,
+            dimensions(part.shape),
+            node.parameters,
+            node.macs or "",
+        )
+
+
+def merge_of(block: Block) -> str:
+    """Return what a block merges, such as `sum of skip, residual`."""
+    return say(
+        "{merge} of {branches}",
+        merge=merge_words(block.kind),
+        branches=listed(list(block.branches), ","),
+    )
 
 
 def _in_words(node: Node) -> str:
     if isinstance(node, Repeat):
-        return f"{node.times} times ({summary(node.chain)})"
+        return say("{times} times ({what})", times=node.times, what=summary(node.chain))
     if isinstance(node, Fork):
-        return f"{node.names[0]}, {node.facts[0]}"
-    return ", ".join(node.words)
+        return detailed([node.names[0], node.facts[0]])
+    return listed(node.words, ",")
 
 
 def names_of(node: Node) -> Names:
@@ -314,7 +350,7 @@ def _together(chains: Sequence[Chain]) -> Chain:
 def _place(place: str) -> list[str]:
     """Return the line of code that merges, if it is known: `merged in net.py, line 12`."""
     file, _, line = place.rpartition(":")
-    return [f"merged in {Path(file).name}, line {line}"] if file else []
+    return [say("merged in {file}, line {line}", file=Path(file).name, line=line)] if file else []
 
 
 def short_name(name: str, names: Iterable[str]) -> str:
@@ -343,7 +379,9 @@ def _split(stage: Sequence[Step], ends: Collection[str]) -> Iterator[list[Step]]
 
 def _layer_facts(layer: Step) -> str:
     shapes = " → ".join(map(dimensions, filter(None, (layer.input_shape, layer.shape))))
-    facts = [f"{layer.text}: {shapes}"]
-    facts += [f"{layer.parameters:,} parameters"] if layer.parameters else []
-    facts += [f"{layer.macs:,} multiply-adds"] if layer.macs else []
-    return ", ".join(facts)
+    facts = [f"{again(layer.text)}: {shapes}"]
+    if layer.parameters:
+        facts.append(plural("{n:,} parameter", "{n:,} parameters", layer.parameters))
+    if layer.macs:
+        facts.append(plural("{n:,} multiply-add", "{n:,} multiply-adds", layer.macs))
+    return detailed(facts)

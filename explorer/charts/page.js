@@ -9,8 +9,10 @@ const CURVE = 300; // screen pixels that a curve is high
 let given; // what is not of one image
 let turn = 0; // counts what was asked for, since images take a moment to unpack
 
+const said = (name, values = {}) => lanes.fill(given.words[name], values);
+
 async function start() {
-  if (!window.DecompressionStream) throw new Error("it cannot unpack data; use a newer browser");
+  if (!window.DecompressionStream) throw new Error(byId("failed").dataset.old);
   given = (await unpack(common)).document;
   given.curves.forEach((curve) => drawCurve(curve));
   drawImages();
@@ -27,7 +29,8 @@ async function start() {
 }
 
 function fail(error) {
-  byId("failed").textContent = `This page cannot be shown in this browser: ${error.message}.`;
+  const { reason } = byId("failed").dataset;
+  byId("failed").textContent = lanes.fill(reason, { reason: error.message });
   byId("failed").hidden = false;
 }
 
@@ -107,16 +110,10 @@ function showUnknown({ number }, { off, part }, at, view) {
     ["explorer", "inspect", given.net, "--image", number, ...off.flatMap((o) => ["--off", quote(o)])].join(" "),
   );
   if (at < 0) {
-    note.replaceChildren(
-      strange.length ? `There is no switch ${strange.join(", ")} in this page. ` : "",
-      `This combination was not computed (off: ${off.join(", ")}); open it in the explorer: `,
-      command,
-    );
+    const [switches, all] = [strange, off].map((paths) => paths.join(given.words.comma));
+    note.replaceChildren(said(strange.length ? "noSwitch" : "notComputed", { switches, off: all }), " ", command);
   } else {
-    note.replaceChildren(
-      `The feature maps of ${part} are not in this page for this image and these switches; open them in the explorer: `,
-      command,
-    );
+    note.replaceChildren(said("noMaps", { part }), " ", command);
   }
 }
 
@@ -144,13 +141,13 @@ function mount(id, html, component, data, triggers) {
 }
 
 const AROUND = `<div class="around"><div class="drawing"></div>
-<div class="side back" hidden><button type="button" aria-label="Scroll back">‹</button></div>
-<div class="side on" hidden><button type="button" aria-label="Scroll on">›</button></div>
-<button type="button" class="save">Save as SVG</button></div>`;
+<div class="side back" hidden><button type="button">‹</button></div>
+<div class="side on" hidden><button type="button">›</button></div>
+<div class="tools"><button type="button" class="data"></button><button type="button" class="save"></button></div></div>`;
 
 function showDrawing({ part, off }, at) {
   const svg = given.drawings[Math.max(0, at)];
-  const data = { svg, file: given.file };
+  const data = { svg, file: given.file, words: given.drawing };
   const root = mount("drawing", AROUND, drawing, data, { open: (name) => go({ part: name }) });
   const named = ({ dataset }) => (dataset.names ? JSON.parse(dataset.names) : [dataset.name]);
   for (const box of root.querySelectorAll("[data-name]")) {
@@ -184,6 +181,7 @@ function showLanes(seen, content, number, image, at) {
     image: { pixels, height, width },
     notes: [predicted(image, at), accuracyText(at)],
     file: `${given.file}-${image.number}`,
+    words: given.lanes,
   };
   const root = mount("lanes", '<div class="lanes"></div>', lanes, data, {
     switch: ({ path, on }) => toggle(path, on),
@@ -234,21 +232,20 @@ function percent(share) {
 
 function says(logits) {
   const shares = softmax(logits);
-  return `${given.classes[best(shares)]} (${percent(Math.max(...shares))})`;
+  return said("answer", { label: given.classes[best(shares)], share: percent(Math.max(...shares)) });
 }
 
 function predicted(image, at) {
-  if (at < 0) return "Not computed";
-  const wrong = best(image.logits[at]) !== image.label;
-  return `Predicted: ${says(image.logits[at])}${wrong ? `; the label is ${given.classes[image.label]}` : ""}`;
+  if (at < 0) return given.words.unknown;
+  const [answer, label] = [says(image.logits[at]), given.classes[image.label]];
+  return said(best(image.logits[at]) === image.label ? "predicted" : "wrong", { answer, label });
 }
 
 function accuracyText(at) {
   if (at < 0) return "";
   const [[intact], [now]] = [given.scores[0], given.scores[at]];
-  const images = given.scored < given.total ? `the first ${given.scored.toLocaleString("en")}` : "all";
-  const words = `Accuracy on ${images} test images: ${(100 * now).toFixed(2)} %`;
-  return at ? `${words}, ${points(now - intact)} points` : words;
+  const accuracy = said("accuracy", { accuracy: (100 * now).toFixed(2) });
+  return at ? said("change", { accuracy, points: points(now - intact) }) : accuracy;
 }
 
 function points(change) {
@@ -259,7 +256,7 @@ function points(change) {
 function showAnswer(image, at) {
   const answer = byId("answer");
   answer.replaceChildren(element("b", predicted(image, at)));
-  if (at > 0) answer.append(element("div", `With everything on: ${says(image.logits[0])}`));
+  if (at > 0) answer.append(element("div", said("intact", { answer: says(image.logits[0]) })));
   answer.append(element("div", accuracyText(at)));
   const before = softmax(image.logits[0]);
   const now = at < 0 ? null : softmax(image.logits[at]);
@@ -290,7 +287,7 @@ function showAnswer(image, at) {
     const share = now ? now[place] : before[place];
     bars.append(label, track, element("span", share >= 0.0005 ? percent(share) : ""));
   }
-  const legend = at === 0 ? [] : [element("p", "Dashed: with everything on.", "quiet")];
+  const legend = at === 0 ? [] : [element("p", given.words.dashed, "quiet")];
   byId("bars").replaceChildren(bars, ...legend);
 }
 
@@ -299,10 +296,7 @@ function showAnswer(image, at) {
 function showBranches(image, { off }) {
   const singles = given.states.map((state, at) => [state, at]).filter(([state]) => state.length === 1);
   byId("worth").hidden = singles.length === 0;
-  const images = given.scored < given.total ? `the first ${given.scored.toLocaleString("en")}` : `all ${given.total.toLocaleString("en")}`;
-  byId("scored").textContent =
-    `Accuracy on ${images} test images with this branch alone switched off (ablation); ` +
-    `with everything on, it is ${(100 * given.scores[0][0]).toFixed(2)} %.`;
+  byId("scored").textContent = said("scored", { accuracy: (100 * given.scores[0][0]).toFixed(2) });
   const focused = document.activeElement?.dataset?.switch;
   const rows = singles.map(([[path], at]) => {
     const row = element("tr");
@@ -351,17 +345,12 @@ function drawImages() {
 }
 
 function why({ number, why, switch: path, label, logits }) {
-  const name = (scores) => given.classes[best(scores)];
-  const about = {
-    asked: () => (best(logits[0]) === label ? `${given.classes[label]}, right` : `${given.classes[label]} taken for ${name(logits[0])}`),
-    right: () => `${given.classes[label]}, right`,
-    mistake: () => `a mistake: ${given.classes[label]} taken for ${name(logits[0])}`,
-    flip: () => {
-      const at = computed([path]);
-      return at < 0 ? `${given.classes[label]}` : `without ${path}, ${given.classes[label]} is taken for ${name(logits[at])}`;
-    },
-  };
-  return `#${number}: ${about[why]()}`;
+  const own = given.classes[label];
+  const about = (name, scores = logits[0]) => said(name, { label: own, other: given.classes[best(scores)], path });
+  if (why === "asked") return `#${number}: ${about(best(logits[0]) === label ? "right" : "takenFor")}`;
+  if (why !== "flip") return `#${number}: ${about(why)}`;
+  const at = computed([path]);
+  return `#${number}: ${at < 0 ? own : about("flip", logits[at])}`;
 }
 
 function paintImage(canvas, { pixels, width, height }) {
@@ -390,9 +379,10 @@ function enlarge(mosaic, channel) {
   Object.assign(canvas, { width: width * zoom, height: height * zoom });
   const alone = { ...mosaic, channels: 1, hues: null, off: [], ends: [ends[channel] ?? ends[0]] };
   lanes.paint(canvas, alone, own, zoom, 1, width * zoom, height * zoom);
-  canvas.setAttribute("aria-label", `Channel ${channel} of ${name}`);
-  byId("large-title").textContent = `${name}, channel ${channel} of ${channels}`;
-  byId("large-reading").textContent = `${height}×${width}, from ${lanes.format(own.reduce((a, b) => Math.min(a, b)))} to ${lanes.format(own.reduce((a, b) => Math.max(a, b)))}`;
+  canvas.setAttribute("aria-label", said("map", { channel, name }));
+  byId("large-title").textContent = said("mapOf", { name, channel, channels });
+  const [least, most] = [Math.min, Math.max].map((end) => lanes.format(own.reduce((a, b) => end(a, b))));
+  byId("large-reading").textContent = said("range", { height, width, least, most });
   if (!byId("large").open) byId("large").showModal();
 }
 
@@ -403,7 +393,7 @@ function readLarge(event) {
   const row = Math.floor(((event.clientY - box.top) / box.height) * height);
   if (column < 0 || row < 0 || column >= width || row >= height) return;
   const value = values[(large.channel * height + row) * width + column];
-  byId("large-reading").textContent = `row ${row}, column ${column}: ${lanes.format(value)}`;
+  byId("large-reading").textContent = said("pixel", { row, column, value: lanes.format(value) });
 }
 
 // --- curves
@@ -436,7 +426,7 @@ function curveSvg(curve, width, at, reading) {
   const x = (epoch) => left + (epoch / epochs) * (width - left - right);
   const y = (place) => top + ((range[1] - place) / (range[1] - range[0])) * (height - top - bottom);
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, height, tabindex: 0, role: "application" });
-  svg.setAttribute("aria-label", `${curve.name} by epoch; arrow keys move along the curves`);
+  svg.setAttribute("aria-label", curve.keys);
   for (const [place, text] of ticks) {
     svg.append(shape("line", { class: "grid", x1: left, x2: width - right, y1: y(place), y2: y(place) }));
     svg.append(words(text, left - 6, y(place) + 4, "end"));
@@ -445,7 +435,7 @@ function curveSvg(curve, width, at, reading) {
   xticks.forEach((tick, i) => {
     if (i % step === 0) svg.append(words(String(tick), x(tick), height - bottom + 18, "middle"));
   });
-  svg.append(words("epoch", (left + width - right) / 2, height - 4, "middle"));
+  svg.append(words(given.words.epoch, (left + width - right) / 2, height - 4, "middle"));
   // What is below the axis, as a run's first steps, is not drawn.
   const plot = shape("svg", { x: 0, y: top - 8, width, height: height - bottom - top + 8, viewBox: `0 ${top - 8} ${width} ${height - bottom - top + 8}` });
   svg.append(plot);
@@ -459,7 +449,7 @@ function curveSvg(curve, width, at, reading) {
   }
   labels(lines, y, height - bottom).forEach(([line, place]) => {
     const start = width - right + 10;
-    svg.append(words(`${kind(line)} ${last(line)}`, start, place + 4, "start"));
+    svg.append(words(lanes.fill(line.end, { value: last(line) }), start, place + 4, "start"));
   });
   const ring = shape("circle", { class: "at", r: 7, visibility: "hidden" });
   svg.append(ring);
@@ -469,7 +459,8 @@ function curveSvg(curve, width, at, reading) {
     ring.setAttribute("cx", x(xs[i]));
     ring.setAttribute("cy", Math.min(y(ys[i]), height - bottom));
     ring.setAttribute("visibility", "visible");
-    reading.textContent = `epoch ${Number(xs[i].toFixed(2))}: ${kind(lines[line])} ${curve.name.toLowerCase()} ${texts[i]}`;
+    const values = { epoch: Number(xs[i].toFixed(2)), value: texts[i] };
+    reading.textContent = lanes.fill(lines[line].reading, values);
   };
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
@@ -496,10 +487,6 @@ function curveSvg(curve, width, at, reading) {
     point(line, Math.min(lines[line].x.length - 1, Math.max(0, i)));
   });
   return svg;
-}
-
-function kind({ name }) {
-  return name.slice(name.lastIndexOf(", ") + 2);
 }
 
 // Each line, and how high its label is: at its end, but not on another label.

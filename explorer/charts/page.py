@@ -18,26 +18,100 @@ from string import Template
 from typing import Any
 
 import explorer
+from explorer import language
 from explorer.charts.ahead import MissingViews, Payloads, packed, payloads
+from explorer.charts.browser import drawing_words, lanes_words
 from explorer.charts.curves import Trace, accuracy_curves, loss_curves
+from explorer.charts.marks import cut_wide
+from explorer.charts.network import merge_of
 from explorer.charts.stages import Stage, stage_name, stages
 from explorer.charts.style import Plain
 from explorer.charts.svg import network_svg
+from explorer.charts.words import detailed
 from explorer.data.dataset import DataSet
 from explorer.inspection.fields import by_reach
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.precompute import Off, Precomputed, Shown
-from explorer.text import cut, dimensions
+from explorer.language import again, author, later, listed, plural, say
+from explorer.text import dimensions
 from explorer.training.events import Moment
 
 MOST_BYTES = 12_000_000  # of a page
 SMALLER = 0.9  # of the room for maps, each time that a page came out too large
 LEAST = 1000  # bytes; no view is smaller
-LONGEST = 80  # characters of the words for a part
+LONGEST = 80  # Latin letters of the words for a part
 
 _HERE = Path(__file__).parent
 _COMPONENTS = _HERE.parent / "ui" / "components"  # the app's; they are read, not imported
 _EXPORT = "export default function"
+
+# What page.html says.
+_TEXT = {
+    "scriptless": later(
+        "This page draws with JavaScript, which is off in this browser; switch it on for this page."
+    ),
+    "cannot": later("This page cannot be shown in this browser: {reason}."),
+    "old": later("it cannot unpack data; use a newer browser"),
+    "learned": later("How it learned"),
+    "dashed": later(
+        "Test solid, training dashed. Point at a curve, or move along it with the arrow keys."
+    ),
+    "as_table": later("As a table"),
+    "epoch": later("epoch"),
+    "training_accuracy": later("training accuracy"),
+    "test_accuracy": later("test accuracy"),
+    "training_loss": later("training loss"),
+    "test_loss": later("test loss"),
+    "inside": later("Look inside"),
+    "how": later(
+        "Choose an image and a part of the network. Switch a branch off: its maps, what follows "
+        "and the prediction change. All of it was computed before."
+    ),
+    "test_images": later("Test images"),
+    "part": later("Part"),
+    "all_on": later("Switch all on"),
+    "open_app": later("Open this in the explorer"),
+    "worth": later("What each branch is worth"),
+    "branch": later("branch"),
+    "accuracy_without": later("accuracy without it"),
+    "points": later("points"),
+    "image_without": later("this image without it"),
+    "not_here": later("What is not in this page"),
+    "close": later("Close"),
+    "previous_map": later("Previous map"),
+    "next_map": later("Next map"),
+}
+# What page.js says, which fills the named places.
+_WORDS = {
+    "comma": later(", "),
+    "noSwitch": later(
+        "There is no switch {switches} in this page. This combination was not computed (off: "
+        "{off}); open it in the explorer:"
+    ),
+    "notComputed": later(
+        "This combination was not computed (off: {off}); open it in the explorer:"
+    ),
+    "noMaps": later(
+        "The feature maps of {part} are not in this page for this image and these switches; open "
+        "them in the explorer:"
+    ),
+    "answer": later("{label} ({share})"),
+    "unknown": later("Not computed"),
+    "predicted": later("Predicted: {answer}"),
+    "wrong": later("Predicted: {answer}; the label is {label}"),
+    "change": later("{accuracy}, {points} points"),
+    "intact": later("With everything on: {answer}"),
+    "dashed": later("Dashed: with everything on."),
+    "right": later("{label}, right"),
+    "takenFor": later("{label} taken for {other}"),
+    "mistake": later("a mistake: {label} taken for {other}"),
+    "flip": later("without {path}, {label} is taken for {other}"),
+    "map": later("Channel {channel} of {name}"),
+    "mapOf": later("{name}, channel {channel} of {channels}"),
+    "range": later("{height}×{width}, from {least} to {most}"),
+    "pixel": later("row {row}, column {column}: {value}"),
+    "epoch": later("epoch"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +167,26 @@ def _cut(found: Precomputed) -> list[str]:
     most = max((part.shape[0] for part in found.parts if len(part.shape) == 3), default=0)
     if most <= found.channels:
         return []
-    return [f"Of each layer, the first {found.channels} of up to {most} channels are in this page."]
+    return [
+        say(
+            "Of each layer, the first {count} of up to {most} channels are in this page.",
+            count=found.channels,
+            most=most,
+        )
+    ]
 
 
 def _missing(missing: MissingViews, most_bytes: int) -> list[str]:
     if not missing.left_out:
         return []
     return [
-        f"To keep this page below {most_bytes / 1e6:.3g} MB, the feature maps of "
-        f"{missing.left_out:,} of {missing.all:,} combinations of image, part and switch are not "
-        "in it; their predictions are."
+        say(
+            "To keep this page below {size:.3g} MB, the feature maps of {count:,} of {all:,} "
+            "combinations of image, part and switch are not in it; their predictions are.",
+            size=most_bytes / 1e6,
+            count=missing.left_out,
+            all=missing.all,
+        )
     ]
 
 
@@ -121,9 +205,11 @@ def _html(
     drawings = [_drawing(found, state) for state in found.scores]
     script = _script()
     style = (_HERE / "page.css").read_text(encoding="utf-8")
+    network, images = run.spec.architecture, author(dataset.title)
     given = {
+        "words": {**{name: say(text) for name, text in _WORDS.items()}, **_scored(found)},
         "curves": [] if run.spec.imported else _curves(trace),
-        "classes": dataset.classes,
+        "classes": [author(name) for name in dataset.classes],
         "parts": [{"name": name, "text": _words(stage)} for name, stage in opened.items()],
         "first": next(
             (n for n, s in opened.items() if isinstance(s, Block)), next(iter(opened), "")
@@ -139,24 +225,32 @@ def _html(
         "net": run.id,
         "epoch": moment.epoch,
         "file": run.spec.architecture,
+        "drawing": drawing_words(),
+        "lanes": lanes_words(),
     }
     blobs = [packed(given), *held.texts]
     return Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(
+        {name: escape(say(text)) for name, text in _TEXT.items()},
+        language=language.current(),
         policy=_policy(script, [style, *_styles(drawings)], _attributes(drawings)),
-        title=escape(f"{run.spec.architecture} on {dataset.title}"),
-        heading=f"<bdi>{escape(run.spec.architecture)}</bdi> on <bdi>{escape(dataset.title)}</bdi>",
-        subtitle=escape(run.title_after(moment)),
+        title=escape(say("{network} on {dataset}", network=network, dataset=images)),
+        heading=say("{network} on {dataset}", network=_bdi(network), dataset=_bdi(images)),
+        subtitle=escape(again(run.title_after(moment))),
         facts="".join(
             f"<div><dt>{escape(name)}</dt><dd dir='auto'>{escape(text)}</dd></div>"
             for name, text in _facts(trace, moment, dataset, found)
         ),
         curves="hidden" if run.spec.imported else "",
         epochs=_table(trace),
-        left_out="".join(f"<li dir='auto'>{escape(text)}</li>" for text in left_out),
+        left_out="".join(f"<li dir='auto'>{escape(again(text))}</li>" for text in left_out),
         lacks="" if left_out else "hidden",
         citation=_citation(dataset),
-        version=escape(explorer.__version__),
-        run=escape(run.id),
+        written=say(
+            "Feature maps are rounded: each to 255 steps of its own scale. Written by Architecture "
+            "Explorer {version} from run {run}. This page loads nothing from elsewhere.",
+            version=escape(explorer.__version__),
+            run=escape(run.id),
+        ),
         style=style,
         data="\n".join(f'<script type="application/octet-stream">{b}</script>' for b in blobs),
         script=script,
@@ -169,21 +263,32 @@ def _facts(
     run, recipe = trace.run, trace.run.spec.recipe
     facts = []
     if scores := next((e for e in run.epochs if Moment(e.epoch) == moment), None):
-        facts.append(("Test accuracy", f"{100 * scores.test_accuracy:.2f} %"))
-    facts.append(("Parameters", f"{found.parameters:,}"))
-    facts.append(("Multiply-adds for one image", f"{found.macs:,}"))
+        facts.append((say("Test accuracy"), f"{100 * scores.test_accuracy:.2f} %"))
+    facts.append((say("Parameters"), f"{found.parameters:,}"))
+    facts.append((say("Multiply-adds for one image"), f"{found.macs:,}"))
     if run.spec.imported:
-        facts.append(("Weights", f"imported, {run.spec.imported}"))
+        facts.append((say("Weights"), say("imported, {weights}", weights=run.spec.imported)))
     else:
         size = run.started.train_size if run.started else recipe.train_size
-        amount = f"{recipe.epochs} epochs" if recipe.epochs != 1 else "1 epoch"
-        facts.append(("Trained for", f"{amount} of {size:,} images" if size else amount))
-        facts.append(("Recipe", f"{run.recipe_name}, seed {recipe.seed}"))
+        amount = (
+            plural(
+                "{n} epoch of {size:,} images",
+                "{n} epochs of {size:,} images",
+                recipe.epochs,
+                size=size,
+            )
+            if size
+            else plural("{n} epoch", "{n} epochs", recipe.epochs)
+        )
+        facts.append((say("Trained for"), amount))
+        how = say("{recipe}, seed {seed}", recipe=run.recipe_name, seed=recipe.seed)
+        facts.append((say("Recipe"), how))
     if run.options_text:
-        facts.append(("Options", run.options_text))
-    facts.append(("Images", f"{dataset.title}, {dimensions(_shape(found))}"))
-    facts.append(("Run", run.id))
-    facts.append(("Code", run.spec.fingerprint[:12]))
+        facts.append((say("Options"), again(run.options_text)))
+    images = detailed([author(dataset.title), dimensions(_shape(found))])
+    facts.append((say("Images"), images))
+    facts.append((say("Run"), run.id))
+    facts.append((say("Code"), run.spec.fingerprint[:12]))
     return facts
 
 
@@ -192,8 +297,41 @@ def _shape(found: Precomputed) -> tuple[int, int, int]:
 
 
 def _citation(dataset: DataSet) -> str:
-    words = f": <bdi>{escape(dataset.citation)}</bdi>" if dataset.citation else ""
-    return f"The images are from <bdi>{escape(dataset.title)}</bdi>{words}."
+    images = _bdi(author(dataset.title))
+    if not dataset.citation:
+        return say("The images are from {dataset}.", dataset=images)
+    citation = _bdi(author(dataset.citation))
+    return say("The images are from {dataset}: {citation}.", dataset=images, citation=citation)
+
+
+def _bdi(text: str) -> str:
+    """Return a text as HTML that has a direction of its own."""
+    return f"<bdi>{escape(text)}</bdi>"
+
+
+def _scored(found: Precomputed) -> dict[str, str]:
+    """Return what the page says of how many test images were scored."""
+    if found.scored < found.test_images:
+        accuracy = say(
+            "Accuracy on the first {count:,} test images: {accuracy} %",
+            count=found.scored,
+            accuracy="{accuracy}",
+        )
+        scored = say(
+            "Accuracy on the first {count:,} test images with this branch alone switched off "
+            "(ablation); with everything on, it is {accuracy} %.",
+            count=found.scored,
+            accuracy="{accuracy}",
+        )
+    else:
+        accuracy = say("Accuracy on all test images: {accuracy} %")
+        scored = say(
+            "Accuracy on all {count:,} test images with this branch alone switched off "
+            "(ablation); with everything on, it is {accuracy} %.",
+            count=found.test_images,
+            accuracy="{accuracy}",
+        )
+    return {"accuracy": accuracy, "scored": scored}
 
 
 def _first(opened: Mapping[str, Stage]) -> str:
@@ -204,8 +342,8 @@ def _first(opened: Mapping[str, Stage]) -> str:
 
 def _words(stage: Stage) -> str:
     if isinstance(stage, Block):
-        return cut(f"{stage.kind} of {', '.join(stage.branches)}", LONGEST)
-    return cut(", ".join(layer.text for layer in stage), LONGEST)
+        return cut_wide(merge_of(stage), LONGEST)
+    return cut_wide(listed([again(layer.text) for layer in stage], ","), LONGEST)
 
 
 def _image(shown: Shown, states: Sequence[Off], classes: Sequence[str]) -> dict[str, Any]:
@@ -236,13 +374,35 @@ def _drawing(found: Precomputed, off: Off) -> str:
 
 def _curves(trace: Trace) -> list[dict[str, Any]]:
     return [
-        {"name": "Accuracy", **_curve(accuracy_curves([trace]))},
-        {"name": "Loss", **_curve(loss_curves([trace]))},
+        {
+            "name": say("Accuracy"),
+            "keys": say("Accuracy by epoch; arrow keys move along the curves"),
+            **_curve(
+                accuracy_curves([trace]),
+                say("epoch {epoch}: training accuracy {value}"),
+                say("epoch {epoch}: test accuracy {value}"),
+            ),
+        },
+        {
+            "name": say("Loss"),
+            "keys": say("Loss by epoch; arrow keys move along the curves"),
+            **_curve(
+                loss_curves([trace]),
+                say("epoch {epoch}: training loss {value}"),
+                say("epoch {epoch}: test loss {value}"),
+            ),
+        },
     ]
 
 
-def _curve(figure: Plain) -> dict[str, Any]:
-    """Return what a chart of the app shows, without the library that it is made for there."""
+def _curve(figure: Plain, training: str, test: str) -> dict[str, Any]:
+    """Return what a chart of the app shows, without the library that it is made for there.
+
+    Args:
+        figure: The chart.
+        training: What a point of a training curve says.
+        test: What one of a test curve says.
+    """
     x, y = figure["layout"]["xaxis"], figure["layout"]["yaxis"]
     return {
         "epochs": max(x["tickvals"]),
@@ -254,15 +414,21 @@ def _curve(figure: Plain) -> dict[str, Any]:
                 "name": unescape(line["name"]),
                 "colour": line["line"]["color"],
                 "width": line["line"]["width"],
-                "dash": line["line"]["dash"] == "dash",
+                "dash": _is_dashed(line),
+                "end": say("training {value}") if _is_dashed(line) else say("test {value}"),
+                "reading": training if _is_dashed(line) else test,
                 "x": line["x"],
                 "y": line["y"],
                 "texts": line["customdata"],
             }
             for line in figure["data"]
-            if line["line"]["dash"] == "dash" or "marker" in line  # training and test
+            if _is_dashed(line) or "marker" in line  # training and test
         ],
     }
+
+
+def _is_dashed(line: Mapping[str, Any]) -> bool:
+    return bool(line["line"]["dash"] == "dash")
 
 
 def _table(trace: Trace) -> str:
@@ -281,17 +447,23 @@ def _table(trace: Trace) -> str:
 @cache
 def _script() -> str:
     """Return the page's script, with the app's own components in it."""
-    lanes = _component("lanes", "bytes, format, halves, paint")
+    lanes = _component("lanes", "bytes, fill, format, halves, paint")
     drawing = _component("drawing")
     text = (_HERE / "page.js").read_text(encoding="utf-8")
-    parts = f"const lanes = {lanes};\nconst drawing = {drawing};\n{text}"
+    shared = [
+        (_COMPONENTS / f"{name}.js").read_text(encoding="utf-8") for name in ("region", "table")
+    ]
+    before = "\n".join(shared)
+    parts = f"{before}\nconst lanes = {lanes};\nconst drawing = {drawing};\n{text}"
     return f'(() => {{\n"use strict";\n{parts}}})();'
 
 
 def _component(name: str, others: str = "") -> str:
     """Return a component as an expression: what it shows, its styles, and others of its names."""
     script = (_COMPONENTS / f"{name}.js").read_text(encoding="utf-8")
-    style = (_COMPONENTS / f"{name}.css").read_text(encoding="utf-8")
+    style = "\n".join(
+        (_COMPONENTS / f"{each}.css").read_text(encoding="utf-8") for each in ("table", name)
+    )
     body = script.replace(_EXPORT, "const component = function", 1)
     text = json.dumps(style)
     return f"(() => {{\n{body}\nreturn {{ show: component, style: {text}, {others} }};\n}})()"

@@ -7,11 +7,15 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from explorer.charts.style import GRID, SIGNED, as_text, figure, names_axis, translucent
+from explorer.charts.style import GRID, SIGNED, as_text, figure, names_axis, told, translucent
+from explorer.charts.words import several, valued
+from explorer.language import author, say
+from explorer.text import percent
 
 ROW, PART = 24, 20  # pixels of a class, and of a part
 LEAST = 0.005  # probability that is drawn
 MOST_CLASSES = 12
+MOST_SAID = 3  # parts in a sentence
 _BLUE, _ORANGE = SIGNED[2][1], SIGNED[0][1]
 _GREY = "rgba(128, 128, 128, 0.9)"
 
@@ -53,36 +57,44 @@ def answers(
     shown = sorted(np.argsort(-top, kind="stable")[:MOST_CLASSES].tolist())
     rows = list(range(len(shown)))
     chart = figure(ROW * max(1, len(rows)) + 64, "patched answers")
-    hover = "<b>%{customdata}</b>: %{x:.1%}"
-    names = [as_text(classes[place]) for place in shown]
+    label, share = "<b>%{customdata[0]}</b>", "%{customdata[1]}"
+    names = [as_text(author(classes[place])) for place in shown]
+
+    def rows_of(values: NDArray[np.float32]) -> list[list[str]]:
+        shares = map(percent, values[shown].tolist())
+        return [list(row) for row in zip(names, shares, strict=True)]
+
     chart.add_bar(
         x=[value if value >= LEAST else None for value in before[shown].tolist()],
         y=rows,
         orientation="h",
-        name="this image, before",
+        name=say("this image, before"),
         marker={"color": "rgba(0, 0, 0, 0)", "line": {"color": _GREY, "width": 1.5}},
-        customdata=names,
-        hovertemplate=f"{hover} before<extra></extra>",
+        customdata=rows_of(before),
+        hovertemplate=say("{label}: {share} before", label=label, share=share) + "<extra></extra>",
         width=0.82,
     )
     chart.add_bar(
         x=patched[shown].tolist(),
         y=rows,
         orientation="h",
-        name="with the patch",
+        name=say("with the patch"),
         marker={"color": _BLUE},
-        customdata=names,
-        hovertemplate=f"{hover} with the patch<extra></extra>",
+        customdata=rows_of(patched),
+        hovertemplate=say("{label}: {share} with the patch", label=label, share=share)
+        + "<extra></extra>",
         width=0.5,
     )
     chart.add_scatter(
         x=[value if value >= LEAST else None for value in donor[shown].tolist()],
         y=rows,
         mode="markers",
-        name="the donor",
+        orientation="h",
+        name=say("the donor"),
         marker={"symbol": "diamond", "size": 10, "color": _ORANGE, "line": {"width": 1}},
-        customdata=names,
-        hovertemplate=f"{hover} for the donor<extra></extra>",
+        customdata=rows_of(donor),
+        hovertemplate=say("{label}: {share} for the donor", label=label, share=share)
+        + "<extra></extra>",
         cliponaxis=False,
     )
     chart.update_xaxes(
@@ -100,7 +112,22 @@ def answers(
         legend={"orientation": "h", "y": 1, "x": 0, "yanchor": "bottom"},
         margin={"t": 34, "b": 24, "r": 14},
     )
-    return chart
+    tops = [_top(values, classes) for values in (patched, before, donor)]
+    says = say(
+        "With the patch: {patched}; before: {before}; the donor: {donor}.",
+        patched=tops[0],
+        before=tops[1],
+        donor=tops[2],
+    )
+    return told(chart, says, [say("run"), say("class"), say("probability")])
+
+
+def _top(values: NDArray[np.float32], classes: Sequence[str]) -> str:
+    """Say which class is the most probable."""
+    top = int(values.argmax())
+    return say(
+        "{label} with {share}", label=author(classes[top]), share=percent(float(values[top]))
+    )
 
 
 def carried(found: Sequence[Carried], chosen: str) -> go.Figure:
@@ -124,12 +151,16 @@ def carried(found: Sequence[Carried], chosen: str) -> go.Figure:
                 "width": 2,
             },
         },
-        text=[f"{100 * share:.0f} %".replace("-", "−") for share in shares],
+        text=list(map(_percent, shares)),
         textposition="outside",
         cliponaxis=False,
-        customdata=[as_text(each.part) for each in found],
-        hovertemplate="<b>%{customdata}</b> of the donor: %{text} of the way to its answer"
-        "<extra></extra>",
+        customdata=[[as_text(each.part), _percent(each.share)] for each in found],
+        hovertemplate=say(
+            "{part} of the donor: {share} of the way to its answer",
+            part="<b>%{customdata[0]}</b>",
+            share="%{customdata[1]}",
+        )
+        + "<extra></extra>",
     )
     low, high = min(0.0, *shares), max(1.0, *shares)
     for end in (0, 1):
@@ -138,7 +169,7 @@ def carried(found: Sequence[Carried], chosen: str) -> go.Figure:
     chart.update_xaxes(
         range=[low - room if low < 0 else 0, high + room],
         tickvals=[0, 0.5, 1],
-        ticktext=["0: this image's", "½", "1: the donor's"],
+        ticktext=[say("0: this image's"), "½", say("1: the donor's")],
         gridcolor=GRID,
         zeroline=False,
         side="top",
@@ -147,7 +178,31 @@ def carried(found: Sequence[Carried], chosen: str) -> go.Figure:
     names = [_label(each, chosen) for each in found]
     chart.update_yaxes(names_axis(names), showgrid=False, zeroline=False)
     chart.update_layout(bargap=0.3, dragmode=False, margin={"t": 26, "b": 6, "r": 44})
-    return chart
+    columns = ["", say("part"), say("share of the way to the donor's answer")]
+    return told(chart, _ways(found, chosen), columns)
+
+
+def _ways(found: Sequence[Carried], chosen: str) -> str:
+    """Say how much of the answer comes with the chosen part, and with which parts most of it."""
+    order = sorted(found, key=lambda each: -each.share)
+    own = [each for each in found if each.part == chosen]
+    others = [valued(each.part, _percent(each.share)) for each in order if each.part != chosen]
+    if not others or not own:
+        parts = others or [valued(each.part, _percent(each.share)) for each in own]
+        return say(
+            "Share of the way to the donor's answer: {parts}.", parts=several(parts, MOST_SAID)
+        )
+    return say(
+        "Share of the way to the donor's answer: {part}, which is chosen, {share}; the largest of "
+        "the others: {parts}.",
+        part=own[0].part,
+        share=_percent(own[0].share),
+        parts=several(others, MOST_SAID),
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %".replace("-0 ", "0 ").replace("-", "−")
 
 
 def _colour(each: Carried) -> str:

@@ -5,18 +5,20 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import plotly
 import plotly.graph_objects as go
 from plotly.utils import PlotlyJSONEncoder
 
+from explorer.language import again
 from explorer.text import visible
 
 Figure = go.Figure
 # A figure as Plotly's library in the browser takes it: its `data` and its `layout`. It is made in
 # a hundredth of the time of a `Figure`, which checks every property.
 Plain = Mapping[str, Any]
+_Drawn = TypeVar("_Drawn", go.Figure, Plain)
 LIBRARY = Path(str(files(plotly))) / "package_data"  # the folder of plotly.min.js
 # From the app's root. A browser keeps the library as long as its address names the same version.
 LIBRARY_ADDRESS = f"plotly/plotly.min.js?v={plotly.__version__}"
@@ -113,6 +115,28 @@ def names_axis(names: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def told(figure: _Drawn, says: str, columns: Sequence[str] = ()) -> _Drawn:
+    """Return a figure with what it shows in words, for people who do not see it.
+
+    Its data can be opened as a table with a row for each point: the name of its trace, where it is,
+    and its values. Of a trace in a grid, `z`, a row says where a cell is down and across.
+    `customdata` has a text for each value; if it has more, the first of them is the name of the
+    point. Points of a trace with the `orientation` "h" are along the axis at the side. A trace with
+    the `hoverinfo` "skip" is no data.
+
+    Args:
+        figure: What is drawn.
+        says: One or two sentences with the numbers that matter.
+        columns: The titles of the table's columns; an empty one is the title of the axis, or a
+            word for its kind.
+    """
+    meta = {"says": visible(again(says)), "columns": [visible(again(each)) for each in columns]}
+    if isinstance(figure, go.Figure):
+        figure.update_layout(meta=meta)
+        return cast(_Drawn, figure)
+    return cast(_Drawn, {**figure, "layout": {**figure["layout"], "meta": meta}})
+
+
 def plain(figure: go.Figure | Plain) -> Plain:
     """Return a figure as the browser's library takes it.
 
@@ -132,7 +156,8 @@ def to_json(figure: Plain) -> str:
 def as_text(text: str) -> str:
     """Return what Plotly shows as this text, in a title, a tick, a legend, a note or on hovering.
 
-    Plotly renders a few tags of HTML, links among them, and fills in what is in `%{…}`. It knows a
-    few entities by name, and those of quotes are not among them.
+    It is said in the reader's language. Plotly renders a few tags of HTML, links among them, and
+    fills in what is in `%{…}`. It knows a few entities by name, and those of quotes are not among
+    them.
     """
-    return escape(visible(text), quote=False).replace("{", "&#123;")
+    return escape(visible(again(text)), quote=False).replace("{", "&#123;")

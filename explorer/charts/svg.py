@@ -28,8 +28,9 @@ from explorer.charts.marks import (
     moved,
     text_width,
 )
-from explorer.charts.network import Chain, Repeat, network, summary, walk
+from explorer.charts.network import Chain, Repeat, network, summary, table_of, walk
 from explorer.inspection.parts import Block, Part
+from explorer.language import plural, say
 from explorer.spec import ImageSpec
 from explorer.text import dimensions, thousands
 
@@ -93,11 +94,13 @@ def network_svg(
 
     Returns:
         An `<svg>` element. Whatever can be opened has its name in `data-name`, and where equal
-        parts are folded into one, all their names in `data-names`, a JSON list.
+        parts are folded into one, all their names in `data-names`, a JSON list. Its `metadata` is
+        a table of the parts, as JSON.
     """
     chain = network(parts, order, opened, off, folded)
     image = dimensions((images.channels, images.size, images.size))
-    piece = lay_out(chain, image, f"{images.num_classes} classes", direction, pictures)
+    classes = plural("{n} class", "{n} classes", images.num_classes)
+    piece = lay_out(chain, image, classes, direction, pictures)
     pen = _Pen(direction == "horizontal", opens, unfolds)
     width, height = pen.turned(piece.length + 2 * MARGIN, piece.before + piece.after + 2 * MARGIN)
     legend, width, height = pen.legend(
@@ -105,13 +108,21 @@ def network_svg(
     )
     marks = moved((*piece.marks, *piece.parts), MARGIN, MARGIN + piece.before)
     role = "group" if opens else "img"
-    label = escape(f"The network: {summary(chain)}")
+    label = escape(say("The network: {parts}", parts=summary(chain)))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="network {direction}" role="{role}" '
         f'aria-label="{label}" viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" '
-        f'height="{_n(height)}"><style>{_STYLE}</style>'
+        f'height="{_n(height)}"><metadata>{_data(parts)}</metadata><style>{_STYLE}</style>'
         f"{''.join(map(pen.draw, marks))}{legend}</svg>"
     )
+
+
+def _data(parts: Sequence[Part]) -> str:
+    """Return the network's parts as a table, as JSON: its columns and its rows."""
+    columns = [say("part"), say("what it is"), say("branch"), say("output"), say("parameters")]
+    columns.append(say("multiply-adds"))
+    data = {"columns": columns, "branch": 2, "rows": list(table_of(parts))}
+    return escape(json.dumps(data, ensure_ascii=False, separators=(",", ":")), quote=False)
 
 
 def _entries(chain: Chain, horizontal: bool, with_pictures: bool) -> list[tuple[str, str]]:
@@ -119,13 +130,19 @@ def _entries(chain: Chain, horizontal: bool, with_pictures: bool) -> list[tuple[
     if not chain:
         return []
     channels, macs = largest(chain)
-    entries = [("bars", f"{'height' if horizontal else 'width'}: channels, up to {channels:,}")]
+    bars = (
+        say("height: channels, up to {channels:,}", channels=channels)
+        if horizontal
+        else say("width: channels, up to {channels:,}", channels=channels)
+    )
+    entries = [("bars", bars)]
     if macs > 1:
-        entries.append(("lines", f"thickness: multiply-adds, up to {thousands(macs)}"))
+        lines = say("thickness: multiply-adds, up to {most}", most=thousands(macs))
+        entries.append(("lines", lines))
     if with_pictures:
-        entries.append(("map", "its map with the most contrast"))
+        entries.append(("map", say("its map with the most contrast")))
     if _has_repeats(chain):
-        entries.append(("times", "drawn once, there several times"))
+        entries.append(("times", say("drawn once, there several times")))
     return entries
 
 
@@ -171,7 +188,8 @@ class _Pen:
                 )
             case Ribbon():
                 hue = f' style="stroke: {mark.hue}"' if mark.hue else ""
-                title = f"<title>{mark.macs:,} multiply-adds</title>" if mark.macs else ""
+                title = plural("{n:,} multiply-add", "{n:,} multiply-adds", mark.macs)
+                title = f"<title>{escape(title)}</title>" if mark.macs else ""
                 style = f"ribbon {mark.style}".rstrip()
                 return (
                     f'<path class="{style}" d="{self.through(mark.points)}" '
@@ -190,7 +208,7 @@ class _Pen:
         if group.names:
             attributes += self.named(group)
         elif group.style == "folded" and self.unfolds:
-            label = escape(f"draw all of {group.title}")
+            label = escape(say("draw all of {parts}", parts=group.title))
             attributes += f' data-unfold="" tabindex="0" role="button" aria-label="{label}"'
         title = f"<title>{escape(group.title)}</title>" if group.title else ""
         return f"<g{attributes}>{title}{''.join(map(self.draw, group.marks))}</g>"
@@ -205,9 +223,11 @@ class _Pen:
             attributes += f' {all_}="{escape(json.dumps(group.names))}"'
         if is_lane or not self.opens:
             return attributes
-        label = f"open {first}" + (
-            f", the first of {len(group.names)} equal ones" if others else ""
-        )
+        label = say("open {part}", part=first)
+        if others:
+            label = say(
+                "open {part}, the first of {count} equal ones", part=first, count=len(group.names)
+            )
         return f'{attributes} tabindex="0" role="button" aria-label="{escape(label)}"'
 
     def legend(

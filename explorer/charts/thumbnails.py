@@ -47,18 +47,18 @@ def map_png(values: NDArray[np.float32]) -> str:
     end = float(np.abs(values).max()) or 1.0
     shares = (values / end + 1) / 2 if signed else values / end
     codes = np.rint(shares * (LEVELS - 1)).astype(np.uint8)
-    return _picture(codes, _palette(SIGNED if signed else POSITIVE))
+    return _picture(codes, palette(SIGNED if signed else POSITIVE))
 
 
 @cache
-def _palette(ramp: tuple[tuple[float, str], ...]) -> NDArray[np.uint8]:
+def palette(ramp: tuple[tuple[float, str], ...]) -> NDArray[np.uint8]:
     """Return `LEVELS` colours along a ramp, `(LEVELS, 3)`."""
     places = np.linspace(0, 1, LEVELS)
     stops = [place for place, _ in ramp]
     colours = np.array([list(bytes.fromhex(colour[1:])) for _, colour in ramp])
     channels = [np.interp(places, stops, colours[:, channel]) for channel in range(3)]
-    palette: NDArray[np.uint8] = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
-    return palette
+    found: NDArray[np.uint8] = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return found
 
 
 def _picture(pixels: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> str:

@@ -27,6 +27,7 @@ from explorer.inspection.units import (
     Unknown,
     Weighted,
 )
+from explorer.language import again, english
 
 
 def unit(found: Arithmetic) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def _step(step: Step) -> dict[str, Any]:
     known = {
         "kind": type(step).__name__,
         "part": step.part,
-        "text": step.text,
+        "text": again(step.text),
         "height": height,
         "width": width,
         "values": _bytes(step.values),
@@ -91,7 +92,7 @@ def _step(step: Step) -> dict[str, Any]:
             }
         case Pointwise():
             own = [step.source] if step.source else []
-            return known | {**_sources(own), "formula": step.formula}
+            return known | {**_sources(own), "formula": again(step.formula)}
         case Merged():
             return known | {**_sources(step.sources), "signs": step.signs}
         case Copied():
@@ -99,7 +100,7 @@ def _step(step: Step) -> dict[str, Any]:
         case SwitchedOff():
             return known
         case Unknown():
-            return known | {"sentence": step.sentence}
+            return known | {"sentence": again(step.sentence)}
     raise TypeError(type(step))
 
 
@@ -110,7 +111,8 @@ def _sources(sources: Sequence[Source]) -> dict[str, Any]:
         "scale of sources": colours,
         "sources": [
             {
-                "text": source.text,
+                "text": again(source.text),
+                "isImage": english(source.text) == "image",
                 "part": source.part,
                 "channel": source.channel,
                 "height": source.values.shape[0],

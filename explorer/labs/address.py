@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+LANGUAGE, BIG = "lang", "big"  # what all pages' addresses say of how somebody reads
 ANY = "*.*"  # the row of the options, which are named `architecture.option` or `recipe.field`
 
 
@@ -28,6 +29,8 @@ class Row(NamedTuple):
 
 TABLE = (
     Row("lesson", "", "name", None, "the lesson"),
+    Row(LANGUAGE, "", "`en` or `zh-CN`", None, "the language; the browser's"),
+    Row(BIG, "", "`1`", None, "larger type and lines, for a projector"),
     Row("about", "why", "name", None, "which question is answered; all of them"),
     Row("predict", "why", "true or false", False, "whether guesses come before figures"),
     Row(
@@ -107,6 +110,7 @@ TABLE = (
     ),
     Row("sort", "inside", "`index`, `norm` or `likeness`", "index", "the order of the filters"),
     Row("show", "plugins", "name", None, "what is looked at closely"),
+    Row("term", "glossary", "name", None, "the word that comes first"),
 )
 
 

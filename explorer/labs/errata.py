@@ -10,6 +10,7 @@ from torch import nn
 
 from explorer.data.mnist import MNIST
 from explorer.engines.bench import Bench
+from explorer.language import later, listed, say
 from explorer.lessons import (
     Axis,
     Bar,
@@ -39,33 +40,37 @@ def thrown_away(bench: Bench) -> Shown:
     generator = torch.Generator().manual_seed(SEED)
     images = torch.randn(8, *MNIST.images.shape, generator=generator)
     F.cross_entropy(model(images), torch.arange(8)).backward()
-    bars, dead = [], 0
+    bars, dead, idle = [], 0, list[str]()
     for name, module in model.named_modules():
         own = list(module.parameters(recurse=False))
         if not own:
             continue
         count = sum(each.numel() for each in own)
         gets = any(each.grad is not None and bool(each.grad.any()) for each in own)
-        dead += 0 if gets else count
-        label = name if gets else f"{name}: no gradient"
+        if not gets:
+            dead += count
+            idle.append(name)
+        label = name if gets else say("{layer}: no gradient", layer=name)
         bars.append(Bar(label, count, role="input" if gets else "chain"))
     return Shown(
         {
             "dead": f"{dead:,}",
             "all": f"{sum(each.numel() for each in model.parameters()):,}",
-            "layers": " and ".join(bar.label.partition(":")[0] for bar in bars if ":" in bar.label),
+            "layers": listed(idle),
         },
         Bars(
-            f"Parameters of each layer; {dead:,} of them get no gradient.",
+            say("Parameters of each layer; {count:,} of them get no gradient.", count=dead),
             bars,
-            Axis("parameters"),
+            Axis(say("parameters")),
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
 def never_reset(
-    bench: Bench, *, network: Annotated[Literal["residual", "inception"], "Which net"] = "residual"
+    bench: Bench,
+    *,
+    network: Annotated[Literal["residual", "inception"], later("Which net")] = "residual",
 ) -> Shown:
     """Compare the loss that the tutorial prints with the loss."""
     found = bench.records(FILE)
@@ -89,16 +94,22 @@ def never_reset(
             "true_last": f"{true[-1]:.3f}",
         },
         Lines(
-            f"In the first epoch the printed number goes from {printed[0]:.3f} to "
-            f"{printed[-1]:.3f}, while the loss falls from {true[0]:.3f} to {true[-1]:.3f}.",
+            say(
+                "In the first epoch the printed number goes from {printed:.3f} to "
+                "{last_printed:.3f}, while the loss falls from {loss:.3f} to {last_loss:.3f}.",
+                printed=printed[0],
+                last_printed=printed[-1],
+                loss=true[0],
+                last_loss=true[-1],
+            ),
             [
-                Line("as printed", at, printed, role="chain"),
-                Line("the loss of these steps", at, true, role="skip"),
+                Line(say("as printed"), at, printed, role="chain"),
+                Line(say("the loss of these steps"), at, true, role="skip"),
             ],
-            Axis("step"),
-            Axis("loss"),
+            Axis(say("step")),
+            Axis(say("loss")),
         ),
-        "From the recorded run of the tutorial's net.",
+        say("From the recorded run of the tutorial's net."),
     )
 
 
@@ -107,21 +118,21 @@ def extra(bench: Bench) -> Shown:
     counts = {
         name: sum(p.numel() for p in bench.build(architecture, options, MNIST.images).parameters())
         for name, architecture, options in (
-            ("equal shapes, no skips", "deep", {"skip": False}),
-            ("equal shapes, skips", "deep", {"skip": True}),
-            ("shapes that change, no skips", "resnet", {"skip": False}),
-            ("shapes that change, 1×1 shortcuts", "resnet", {"shortcut": "projection"}),
+            (say("equal shapes, no skips"), "deep", {"skip": False}),
+            (say("equal shapes, skips"), "deep", {"skip": True}),
+            (say("shapes that change, no skips"), "resnet", {"skip": False}),
+            (say("shapes that change, 1×1 shortcuts"), "resnet", {"shortcut": "projection"}),
         )
     }
     even, same, plain, projected = counts.values()
     return Shown(
         {"same": f"{same - even:,}", "projected": f"{projected - plain:,}"},
         Table(
-            "Parameters of networks with and without skips.",
-            ("network", "parameters"),
+            say("Parameters of networks with and without skips."),
+            (say("network"), say("parameters")),
             [(name, f"{count:,}") for name, count in counts.items()],
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
@@ -129,9 +140,13 @@ def googlenet(bench: Bench) -> Shown:
     """Compare the tutorial's Inception net with GoogLeNet's modules."""
     rows = []
     for title, architecture, options in (
-        ("the tutorial's Inception net", "inception", {}),
-        ("three of GoogLeNet's nine modules, at an eighth of their width", "googlenet", {}),
-        ("all nine, at an eighth", "googlenet", {"modules": 9}),
+        (say("the tutorial's Inception net"), "inception", {}),
+        (
+            say("three of GoogLeNet's nine modules, at an eighth of their width"),
+            "googlenet",
+            {},
+        ),
+        (say("all nine, at an eighth"), "googlenet", {"modules": 9}),
     ):
         seen = bench.outline(architecture, options, MNIST.images)
         blocks = sum(part.kind == "concat" for part in seen.parts)
@@ -139,16 +154,18 @@ def googlenet(bench: Bench) -> Shown:
     return Shown(
         {"blocks": rows[0][1], "modules": rows[2][1]},
         Table(
-            "Blocks, parameters and multiply-adds on MNIST.",
-            ("network", "blocks", "parameters", "multiply-adds"),
+            say("Blocks, parameters and multiply-adds on MNIST."),
+            (say("network"), say("blocks"), say("parameters"), say("multiply-adds")),
             rows,
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
 def perceptron(
-    bench: Bench, *, channels: Annotated[int, Range(2, 32), "Channels between the two"] = 8
+    bench: Bench,
+    *,
+    channels: Annotated[int, Range(2, 32), later("Channels between the two")] = 8,
 ) -> Shown:
     """Show that two 1×1 convolutions without an activation are one."""
     generator = torch.Generator().manual_seed(SEED)
@@ -168,14 +185,17 @@ def perceptron(
             "channels": str(channels),
         },
         Bars(
-            "Largest difference to a single 1×1 convolution, whose matrix is the product of both.",
+            say(
+                "Largest difference to a single 1×1 convolution, whose matrix is the product of "
+                "both."
+            ),
             [
-                Bar("two 1×1 in a row", linear, role="chain"),
-                Bar("the same with a ReLU between them", active, role="1x1"),
+                Bar(say("two 1×1 in a row"), linear, role="chain"),
+                Bar(say("the same with a ReLU between them"), active, role="1x1"),
             ],
-            Axis("largest difference"),
+            Axis(say("largest difference")),
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
@@ -195,11 +215,15 @@ def nearest(bench: Bench) -> Shown:
             "layers": str(len(norms)),
         },
         Lines(
-            f"Norm of the gradient at the first step, by convolution: {first} in the first, {last} "
-            "in the last.",
-            [Line("without skips", places, norms, role="chain")],
-            Axis("convolution, from the image"),
-            Axis("norm of its gradient", "log"),
+            say(
+                "Norm of the gradient at the first step, by convolution: {first} in the first, "
+                "{last} in the last.",
+                first=first,
+                last=last,
+            ),
+            [Line(say("without skips"), places, norms, role="chain")],
+            Axis(say("convolution, from the image")),
+            Axis(say("norm of its gradient"), "log"),
         ),
         found.origin,
     )
@@ -216,11 +240,11 @@ def truncated(bench: Bench) -> Shown:
     return Shown(
         {"one": rows[0][1], "other": rows[1][1], "printed": rows[0][2]},
         Table(
-            "Accuracy after ten epochs, as it is and as %d prints it.",
-            ("network", "accuracy", "printed"),
+            say("Accuracy after ten epochs, as it is and as %d prints it."),
+            (say("network"), say("accuracy"), say("printed")),
             rows,
         ),
-        "From the recorded runs of the tutorial's nets.",
+        say("From the recorded runs of the tutorial's nets."),
     )
 
 
@@ -238,13 +262,15 @@ def comparable(bench: Bench) -> Shown:
             "residual_macs": rows[1][2],
         },
         Table(
-            "The tutorial's two nets on MNIST.",
-            ("network", "parameters", "multiply-adds"),
+            say("The tutorial's two nets on MNIST."),
+            (say("network"), say("parameters"), say("multiply-adds")),
             rows,
         ),
-        "Computed now.",
+        say("Computed now."),
         trains=[
-            Trained(f"Train {name} as the tutorial does", name, recipe="tutorial")
+            Trained(
+                say("Train {network} as the tutorial does", network=name), name, recipe="tutorial"
+            )
             for name in ("inception", "residual")
         ],
     )

@@ -11,6 +11,8 @@ from explorer.engines.bench import Bench
 from explorer.inspection.parts import Block, blocks
 from explorer.inspection.session import Session
 from explorer.labs.seeds import bar, by_seed, fields
+from explorer.labs.words import together
+from explorer.language import later, say
 from explorer.lessons import (
     Axis,
     Bar,
@@ -38,14 +40,15 @@ HERE = Path(__file__).parent
 RECORDS = HERE / "recorded" / "windows.sqlite"
 DESIGNS = ("several", "3x3", "5x5", "7x7", "3x3 twice")
 NAMES = {
-    "several": "several windows",
+    "several": later("several windows"),
     "3x3": "3×3",
     "5x5": "5×5",
     "7x7": "7×7",
-    "3x3 twice": "3×3 twice",
+    "3x3 twice": later("3×3 twice"),
 }
-SETS = {"mnist": "MNIST", "mnist-scales": "MNIST at many scales"}
-PLACES = ("first", "second", "third", "fourth", "last")
+SETS = {"mnist": "MNIST", "mnist-scales": later("MNIST at many scales")}
+PLACES = (later("first"), later("second"), later("third"), later("fourth"), later("last"))
+Instead = Annotated[Literal["zero", "mean"], later("What the branch gives when it is off")]
 RESOLUTION = 1 / 10_000  # one of the test images
 IMAGES = 200  # on which a layer is compared with the network it is built from
 
@@ -54,7 +57,7 @@ def looks(
     bench: Bench,
     session: Session,
     *,
-    image: Annotated[int, Range(0, 99), "Which test image"] = 0,
+    image: Annotated[int, Range(0, 99), later("Which test image")] = 0,
 ) -> Shown:
     """Show what each branch of the first block sees of an image, and what excites it most."""
     block = _first(session)
@@ -75,7 +78,7 @@ def looks(
             sizes[branch.name] = field.rows.size or field.rows.widest
         grids.append(
             Grid(
-                f"{branch.name}\nchannel {channel}",
+                say("{branch}\nchannel {channel}", branch=branch.name, channel=int(channel)),
                 own[channel].tolist(),
                 "signed" if (own < 0).any() else "positive",
                 [Box(int(row), int(column), 1, 1, role)],
@@ -95,21 +98,25 @@ def looks(
             "predicted": str(predicted),
         },
         Grids(
-            f"Test image {image}, with a frame around what each branch of {block.name} sees where "
-            "it answers most strongly; and the channel in which it does.",
-            [Grid("the image", grey.tolist(), "grey", boxes), *grids],
-            unit="activation",
+            say(
+                "Test image {image}, with a frame around what each branch of {block} sees where it "
+                "answers most strongly; and the channel in which it does.",
+                image=image,
+                block=block.name,
+            ),
+            [Grid(say("the image"), grey.tolist(), "grey", boxes), *grids],
+            unit=say("activation"),
         ),
-        "Computed now.",
-        looks=[Look("Look at all channels", part=block.name, image=image)],
+        say("Computed now."),
+        looks=[Look(say("Look at all channels"), part=block.name, image=image)],
     )
 
 
 def worth(
     bench: Bench,
     *,
-    instead: Annotated[Literal["zero", "mean"], "What the branch gives when it is off"] = "zero",
-    block: Annotated[Literal["incep1", "incep2"], "Of which block"] = "incep2",
+    instead: Instead = "zero",
+    block: Annotated[Literal["incep1", "incep2"], later("Of which block")] = "incep2",
 ) -> Shown:
     """Show what is lost without each branch of the trained network, over seeds."""
     found = bench.records(RECORDS)
@@ -134,11 +141,21 @@ def worth(
             "last_worth": points(last.value),
         },
         Bars(
-            f"Accuracy lost when a branch of {block} gives "
-            f"{'zeros' if instead == 'zero' else 'its mean'}, on 10,000 test images: mean of "
-            f"{len(runs)} seeds with its 95 % interval; each dot is a seed.",
+            say(
+                "Accuracy lost when a branch of {block} gives zeros, on 10,000 test images: mean "
+                "of {seeds} seeds with its 95 % interval; each dot is a seed.",
+                block=block,
+                seeds=len(runs),
+            )
+            if instead == "zero"
+            else say(
+                "Accuracy lost when a branch of {block} gives its mean, on 10,000 test images: "
+                "mean of {seeds} seeds with its 95 % interval; each dot is a seed.",
+                block=block,
+                seeds=len(runs),
+            ),
             bars,
-            Axis("accuracy lost", percent=True),
+            Axis(say("accuracy lost"), percent=True),
         ),
         found.origin,
     )
@@ -147,7 +164,7 @@ def worth(
 def classes(
     bench: Bench,
     *,
-    instead: Annotated[Literal["zero", "mean"], "What the branch gives when it is off"] = "zero",
+    instead: Instead = "zero",
 ) -> Shown:
     """Show for which digits each branch matters."""
     found = bench.records(RECORDS)
@@ -171,19 +188,21 @@ def classes(
             "lost": points(float(rows[int(place[0])][int(place[1])])),
         },
         Grids(
-            "Share of each digit's test images that are no longer classified correctly without "
-            "each branch, mean over seeds.",
+            say(
+                "Share of each digit's test images that are no longer classified correctly "
+                "without each branch, mean over seeds."
+            ),
             [
                 Grid(
-                    "lost without it",
+                    say("lost without it"),
                     [row.tolist() for row in rows],
                     "signed",
                     rows=paths,
                     columns=[str(digit) for digit in range(10)],
-                    across="digit",
+                    across=say("digit"),
                 )
             ],
-            unit="share of its images",
+            unit=say("share of its images"),
             square=False,
         ),
         found.origin,
@@ -194,27 +213,28 @@ def left_out(bench: Bench) -> Shown:
     """Compare networks that were trained without a branch."""
     found = bench.records(RECORDS)
     whole = _accuracies(found, "mnist-scales", "several")
-    bars, pairs = [bar("all windows", whole, "several")], []
+    bars, pairs = [bar(say("all windows"), whole, "several")], []
     for branch in ("1x1", "3x3", "5x5", "pool"):
         runs = found.of("windows", dataset="mnist-scales", windows="several", without=branch)
         own = by_seed(runs)
-        bars.append(bar(f"without {branch.replace('x', '×')}", own, branch))
-        without = branch.replace("x", "×")
-        pairs.append(
-            ("the whole net", f"that without {without}", difference(whole, own, RESOLUTION))
-        )
-    said = verdicts(pairs)
+        window = branch.replace("x", "×")
+        bars.append(bar(say("without {window}", window=window), own, branch))
+        without = say("that without {window}", window=window)
+        pairs.append((say("the whole net"), without, difference(whole, own, RESOLUTION)))
     return Shown(
         {
-            "verdicts": " ".join(said),
+            "verdicts": together(verdicts(pairs)),
             "whole": percent(fmean(whole.values())),
             "seeds": str(len(whole)),
         },
         Bars(
-            "Accuracy of networks that were trained without one of the windows, on 10,000 test "
-            f"images of MNIST at many scales; {len(whole)} seeds each.",
+            say(
+                "Accuracy of networks that were trained without one of the windows, on 10,000 test "
+                "images of MNIST at many scales; {seeds} seeds each.",
+                seeds=len(whole),
+            ),
             bars,
-            Axis("accuracy", percent=True),
+            Axis(say("accuracy"), percent=True),
             dots=True,
         ),
         found.origin,
@@ -224,52 +244,56 @@ def left_out(bench: Bench) -> Shown:
 def designs(
     bench: Bench,
     *,
-    dataset: Annotated[Literal["mnist-scales", "mnist"], "The images"] = "mnist-scales",
+    dataset: Annotated[Literal["mnist-scales", "mnist"], later("The images")] = "mnist-scales",
 ) -> Shown:
     """Compare several windows with windows of one size, at equal size or equal cost."""
     found = bench.records(RECORDS)
     by = {each: _accuracies(found, dataset, each) for each in DESIGNS}
     bars = sorted(
-        (bar(NAMES[each], own, each) for each, own in by.items()), key=lambda bar: -bar.value
+        (bar(say(NAMES[each]), own, each) for each, own in by.items()), key=lambda bar: -bar.value
     )
+    place = [bar.role for bar in bars].index("several")
     others = [each for each in DESIGNS if each != "several"]
     best = max(others, key=lambda each: fmean(by[each].values()))
     single = max(("3x3", "5x5", "7x7"), key=lambda each: fmean(by[each].values()))
     pairs = [
         (
-            f"the net with {NAMES[each]}",
-            f"the net with {NAMES['several']}",
+            say("the net with {design}", design=say(NAMES[each])),
+            say("the net with {design}", design=say(NAMES["several"])),
             difference(by[each], by["several"], RESOLUTION),
         )
         for each in others
     ]
-    said = dict(zip(others, verdicts(pairs), strict=True))
     several = found.of("windows", dataset=dataset, windows="several", without="nothing")
     return Shown(
         {
-            "set": SETS[dataset],
+            "set": say(SETS[dataset]),
             "several": percent(fmean(by["several"].values())),
-            "best": NAMES[best],
+            "best": say(NAMES[best]),
             "best_accuracy": percent(fmean(by[best].values())),
-            "single": NAMES[single],
+            "single": say(NAMES[single]),
             "single_accuracy": percent(fmean(by[single].values())),
             "twice_accuracy": percent(fmean(by["3x3 twice"].values())),
-            "place": PLACES[[bar.label for bar in bars].index(NAMES["several"])],
-            "verdicts": " ".join(said.values()),
+            "place": say(PLACES[place]),
+            "verdicts": together(verdicts(pairs)),
             "seeds": str(len(several)),
             "spread": points(max(bar.value for bar in bars) - min(bar.value for bar in bars)),
         },
         Bars(
-            f"Accuracy on the test images of {SETS[dataset]} of networks of equal size: mean of "
-            f"{len(several)} seeds with its 95 % interval; each dot is a seed.",
+            say(
+                "Accuracy on the test images of {set} of networks of equal size: mean of {seeds} "
+                "seeds with its 95 % interval; each dot is a seed.",
+                set=say(SETS[dataset]),
+                seeds=len(several),
+            ),
             bars,
-            Axis("accuracy", percent=True),
+            Axis(say("accuracy"), percent=True),
             dots=True,
         ),
         found.origin,
         trains=[
             Trained(
-                f"Train {NAMES[each]}",
+                say("Train {design}", design=say(NAMES[each])),
                 "windows",
                 {"windows": each},
                 dataset,
@@ -277,7 +301,7 @@ def designs(
             )
             for each in ("several", best)
         ],
-        answer=float([bar.label for bar in bars].index(NAMES["several"])),
+        answer=float(place),
     )
 
 
@@ -313,30 +337,38 @@ def linear(bench: Bench, session: Session) -> Shown:
             "few": f"{one.parameters:,}",
             "layer": f"Linear({one.weight.shape[1]:,}, {one.weight.shape[0]})",
             "error": significant(one.error),
-            "agreeing": "all" if agreeing == 1 else percent(agreeing),
-            "is": "is" if is_affine else "is not",
+            "agreeing": say("all") if agreeing == 1 else percent(agreeing),
+            "is": say("is") if is_affine else say("is not"),
             "images": f"{IMAGES:,}",
         },
         Lines(
-            f"Logits of the first test image: those of the network, and those of one layer of "
-            f"{one.parameters:,} parameters that was built from its weights. The largest "
-            f"difference on {IMAGES:,} images is {significant(one.error)}.",
+            say(
+                "Logits of the first test image: those of the network, and those of one layer of "
+                "{parameters:,} parameters that was built from its weights. The largest "
+                "difference on {images:,} images is {error}.",
+                parameters=one.parameters,
+                images=IMAGES,
+                error=significant(one.error),
+            ),
             [
                 Line(
-                    "the network", list(range(len(of_one[0]))), of_one[0].tolist(), role="several"
+                    say("the network"),
+                    list(range(len(of_one[0]))),
+                    of_one[0].tolist(),
+                    role="several",
                 ),
                 Line(
-                    "one linear layer",
+                    say("one linear layer"),
                     list(range(len(of_one[1]))),
                     of_one[1].tolist(),
                     role="chain",
                     dashed=True,
                 ),
             ],
-            Axis("class", "steps"),
-            Axis("logit"),
+            Axis(say("class"), "steps"),
+            Axis(say("logit")),
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
@@ -346,8 +378,8 @@ def activation(bench: Bench) -> Shown:
     by = {name: by_seed(found.of(name)) for name in ("inception", "inception-relu")}
     without, within = by["inception"], by["inception-relu"]
     said = verdict(
-        "the tutorial's net",
-        "the net with activations in its blocks",
+        say("the tutorial's net"),
+        say("the net with activations in its blocks"),
         difference(without, within, RESOLUTION),
     )
     return Shown(
@@ -358,12 +390,12 @@ def activation(bench: Bench) -> Shown:
             "seeds": str(len(without)),
         },
         Bars(
-            "Accuracy on MNIST's 10,000 test images; each dot is a seed.",
+            say("Accuracy on MNIST's 10,000 test images; each dot is a seed."),
             [
-                bar("as the tutorial has it", without, "chain"),
-                bar("with a ReLU after each convolution", within, "several"),
+                bar(say("as the tutorial has it"), without, "chain"),
+                bar(say("with a ReLU after each convolution"), within, "several"),
             ],
-            Axis("accuracy", percent=True),
+            Axis(say("accuracy"), percent=True),
             dots=True,
         ),
         found.origin,

@@ -19,6 +19,7 @@ from explorer.inspection.results import INSTEAD
 from explorer.inspection.telling import telling_switch
 from explorer.labs.depth import removals
 from explorer.labs.surface import surface
+from explorer.language import say
 from explorer.plugin.registry import Registry
 from explorer.runs.restore import open_network
 from explorer.runs.run import Run
@@ -117,7 +118,13 @@ def require_known(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in MEASURES:
-            raise UnknownMeasureError(f"There is no measure {name!r}; {suggest(name, MEASURES)}")
+            raise UnknownMeasureError(
+                say(
+                    "There is no measure {name!r}; {meant}",
+                    name=name,
+                    meant=suggest(name, MEASURES),
+                )
+            )
 
 
 def measure(name: str, run: Run, store: RunStore, registry: Registry, cache: Path) -> Any:

@@ -17,6 +17,7 @@ from explorer.inspection.parts import Node, nodes
 from explorer.inspection.session import Session
 from explorer.labs.cost import Design, Layer, behind_1x1, break_even, direct, macs, parameters
 from explorer.labs.seeds import bar, by_seed, fields
+from explorer.language import later, say
 from explorer.lessons import (
     Area,
     Areas,
@@ -42,11 +43,11 @@ HERE = Path(__file__).parent
 RECORDS = HERE / "recorded" / "reductions.sqlite"
 RESOLUTION = 1 / 10_000
 ROUNDS = 7  # of a measurement of time, of which the median is shown
-Size = Annotated[int, Range(7, 56, step=7), "Height and width of the maps"]
-Channels = Annotated[int, Range(16, 512, step=16), "Channels of the input"]
-Reduced = Annotated[int, Range(4, 512, step=4), "Channels after the 1×1"]
-Kernel = Annotated[int, Range(3, 7, step=2), "Height and width of the window"]
-Filters = Annotated[int, Range(8, 256, step=8), "Filters, the channels of the output"]
+Size = Annotated[int, Range(7, 56, step=7), later("Height and width of the maps")]
+Channels = Annotated[int, Range(16, 512, step=16), later("Channels of the input")]
+Reduced = Annotated[int, Range(4, 512, step=4), later("Channels after the 1×1")]
+Kernel = Annotated[int, Range(3, 7, step=2), later("Height and width of the window")]
+Filters = Annotated[int, Range(8, 256, step=8), later("Filters, the channels of the output")]
 
 
 def cheaper(
@@ -72,8 +73,8 @@ def cheaper(
             "second": f"{behind[1].macs:,}",
             "behind": f"{macs(behind):,}",
             "ratio": _ratio(ratio),
-            "direct_ms": f"{times['plain']:.2f} ms",
-            "behind_ms": f"{times['behind']:.2f} ms",
+            "direct_ms": say("{time:.2f} ms", time=times["plain"]),
+            "behind_ms": say("{time:.2f} ms", time=times["behind"]),
             "time_ratio": _ratio(times["plain"] / times["behind"]),
             "direct_parameters": f"{parameters(plain):,}",
             "behind_parameters": f"{parameters(behind):,}",
@@ -83,20 +84,32 @@ def cheaper(
             "reduced": str(reduced),
         },
         Areas(
-            f"Multiply-adds of {filters} filters of {window} on {size}×{size}×{channels}, alone "
-            f"and behind a 1×1 to {reduced} channels: {macs(plain):,} against {macs(behind):,}. "
-            "Areas are to scale.",
+            say(
+                "Multiply-adds of {filters} filters of {window} on {size}×{size}×{channels}, alone "
+                "and behind a 1×1 to {reduced} channels: {alone:,} against {behind:,}. Areas are "
+                "to scale.",
+                filters=filters,
+                window=window,
+                size=size,
+                channels=channels,
+                reduced=reduced,
+                alone=macs(plain),
+                behind=macs(behind),
+            ),
             [
-                (f"{window} alone", [Area(window, macs(plain), role)]),
+                (say("{window} alone", window=window), [Area(window, macs(plain), role)]),
                 (
-                    f"behind a 1×1 to {reduced}",
+                    say("behind a 1×1 to {reduced}", reduced=reduced),
                     [Area("1×1", behind[0].macs, "1x1"), Area(window, behind[1].macs, role)],
                 ),
             ],
-            "multiply-adds",
+            say("multiply-adds"),
         ),
-        "Computed now; times are measured on this machine, one image, the median of "
-        f"{ROUNDS} runs.",
+        say(
+            "Computed now; times are measured on this machine, one image, the median of {rounds} "
+            "runs.",
+            rounds=ROUNDS,
+        ),
         answer=ratio,
     )
 
@@ -123,17 +136,29 @@ def turns(
             "filters": str(filters),
         },
         Lines(
-            f"Multiply-adds behind a 1×1 over those of the {kernel}×{kernel} alone. They are equal "
-            f"at {even:.1f} reduced channels; with more, the 1×1 costs more than it saves.",
+            say(
+                "Multiply-adds behind a 1×1 over those of the {kernel}×{kernel} alone. They are "
+                "equal at {even:.1f} reduced channels; with more, the 1×1 costs more than it "
+                "saves.",
+                kernel=kernel,
+                even=even,
+            ),
             [
-                Line("behind a 1×1", at, behind, role="1x1", marked=False),
-                Line("alone", [at[0], at[-1]], [1.0, 1.0], role="chain", dashed=True, marked=False),
+                Line(say("behind a 1×1"), at, behind, role="1x1", marked=False),
+                Line(
+                    say("alone"),
+                    [at[0], at[-1]],
+                    [1.0, 1.0],
+                    role="chain",
+                    dashed=True,
+                    marked=False,
+                ),
             ],
-            Axis("channels after the 1×1", low=0, high=most),
-            Axis("multiply-adds, relative", low=0, high=max(1.2, behind[-1])),
+            Axis(say("channels after the 1×1"), low=0, high=most),
+            Axis(say("multiply-adds, relative"), low=0, high=max(1.2, behind[-1])),
             at=even,
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
@@ -154,10 +179,10 @@ def modules(bench: Bench) -> Shown:
     widens = behind_1x1(Design(12, 10, 5, 24, 16))
     alone = direct(Design(12, 10, 5, 24, 1))
     rows = [
-        _row("GoogLeNet's 3a, with reductions", with_them),
-        _row("GoogLeNet's 3a, without", without),
-        _row("the tutorial's 5×5 branch of block 1, 1×1 from 10 to 16", widens),
-        _row("the same without its 1×1", alone),
+        _row(say("GoogLeNet's 3a, with reductions"), with_them),
+        _row(say("GoogLeNet's 3a, without"), without),
+        _row(say("the tutorial's 5×5 branch of block 1, 1×1 from 10 to 16"), widens),
+        _row(say("the same without its 1×1"), alone),
     ]
     return Shown(
         {
@@ -169,11 +194,11 @@ def modules(bench: Bench) -> Shown:
             "tutorial_alone": f"{sum(each.weights for each in alone):,}",
         },
         Table(
-            "Weights, biases not counted, and multiply-adds for one image.",
-            ("what", "weights", "multiply-adds"),
+            say("Weights, biases not counted, and multiply-adds for one image."),
+            (say("what"), say("weights"), say("multiply-adds")),
             rows,
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
@@ -184,20 +209,20 @@ def loses(bench: Bench) -> Shown:
     wide = by_seed(found.of("googlenet", reduce=False, divisor=8))
     equal = by_seed(found.of("googlenet", reduce=False, divisor=16))
     bars = [
-        bar("with reductions", with_them, "1x1"),
-        bar("without, equal widths", wide, "5x5"),
-        bar("without, narrower: about equal cost", equal, "3x3"),
+        bar(say("with reductions"), with_them, "1x1"),
+        bar(say("without, equal widths"), wide, "5x5"),
+        bar(say("without, narrower: about equal cost"), equal, "3x3"),
     ]
     said = verdicts(
         [
             (
-                "the net with reductions",
-                "the one of equal widths without them",
+                say("the net with reductions"),
+                say("the one of equal widths without them"),
                 difference(with_them, wide, RESOLUTION),
             ),
             (
-                "the net with reductions",
-                "the narrower one without them",
+                say("the net with reductions"),
+                say("the narrower one without them"),
                 difference(with_them, equal, RESOLUTION),
             ),
         ]
@@ -218,16 +243,19 @@ def loses(bench: Bench) -> Shown:
             **{f"{name}_macs": f"{each.macs:,}" for name, each in seen.items()},
         },
         Bars(
-            f"Accuracy on MNIST's 10,000 test images of three GoogLeNet modules; {len(wide)} seeds "
-            "each, and each dot is a seed.",
+            say(
+                "Accuracy on MNIST's 10,000 test images of three GoogLeNet modules; {seeds} seeds "
+                "each, and each dot is a seed.",
+                seeds=len(wide),
+            ),
             bars,
-            Axis("accuracy", percent=True),
+            Axis(say("accuracy"), percent=True),
             dots=True,
         ),
         found.origin,
         trains=[
             Trained(
-                f"Train it {'with' if reduce else 'without'} reductions",
+                say("Train it with reductions") if reduce else say("Train it without reductions"),
                 "googlenet",
                 {"reduce": reduce},
                 fields=fields(found.of("googlenet", reduce=reduce, divisor=8)[0]),
@@ -241,8 +269,8 @@ def mixes(
     bench: Bench,
     session: Session,
     *,
-    row: Annotated[int, Range(0, 11), "Row of the pixel"] = 5,
-    column: Annotated[int, Range(0, 11), "Column of the pixel"] = 5,
+    row: Annotated[int, Range(0, 11), later("Row of the pixel")] = 5,
+    column: Annotated[int, Range(0, 11), later("Column of the pixel")] = 5,
 ) -> Shown:
     """Show a 1×1 convolution at one pixel as what it is: a matrix times the pixel's channels."""
     layer = _one_by_one(session)
@@ -256,6 +284,7 @@ def mixes(
     computed = matrix @ pixel + bias
     recorded = recording.arrays()[layer.name][:, row, column]
     strongest = int(np.abs(computed).argmax())
+    into, out = say("channel in"), say("channel out")
     return Shown(
         {
             "layer": layer.path,
@@ -270,19 +299,26 @@ def mixes(
             "error": significant(np.abs(computed - recorded).max(), 1),
         },
         Grids(
-            f"{layer.path} at row {row}, column {column} of the first test image: "
-            f"{matrix.shape[0]}×{matrix.shape[1]} weights times the {matrix.shape[1]} channels "
-            "there, plus biases, are the channels of the output there.",
+            say(
+                "{layer} at row {row}, column {column} of the first test image: "
+                "{outputs}×{inputs} weights times the {inputs} channels there, plus biases, are "
+                "the channels of the output there.",
+                layer=layer.path,
+                row=row,
+                column=column,
+                outputs=matrix.shape[0],
+                inputs=matrix.shape[1],
+            ),
             [
-                Grid("weights", matrix.tolist(), "weights", across="channel in", down="out"),
-                Grid("× pixel", pixel[:, None].tolist(), "signed", down="channel in"),
-                Grid("+ bias", bias[:, None].tolist(), "weights", down="channel out"),
-                Grid("= output", recorded[:, None].tolist(), "signed", down="channel out"),
+                Grid(say("weights"), matrix.tolist(), "weights", across=into, down=say("out")),
+                Grid(say("× pixel"), pixel[:, None].tolist(), "signed", down=into),
+                Grid(say("+ bias"), bias[:, None].tolist(), "weights", down=out),
+                Grid(say("= output"), recorded[:, None].tolist(), "signed", down=out),
             ],
             shared=False,
             square=False,
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
@@ -290,7 +326,7 @@ LESSON = Lesson(
     "one-by-one",
     texts=HERE / "texts",
     parts=[
-        Part(cheaper, asks="number", low=0, high=50, unit="times"),
+        Part(cheaper, asks="number", low=0, high=50, unit=later("times")),
         Part(turns),
         Part(modules),
         Part(loses),
@@ -348,5 +384,5 @@ def _row(name: str, layers: "list[Layer] | tuple[Layer, ...]") -> tuple[str, str
 
 def _ratio(ratio: float) -> str:
     if ratio >= 1:
-        return f"{ratio:.1f} times less"
-    return f"{1 / ratio:.1f} times more"
+        return say("{ratio:.1f} times less", ratio=ratio)
+    return say("{ratio:.1f} times more", ratio=1 / ratio)

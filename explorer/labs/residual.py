@@ -14,6 +14,7 @@ from explorer.inspection.session import Session
 from explorer.labs.depth import path_lengths
 from explorer.labs.seeds import fields
 from explorer.labs.surface import random_plane
+from explorer.language import later, plural, say
 from explorer.lessons import (
     Axis,
     Bar,
@@ -44,11 +45,28 @@ HERE = Path(__file__).parent
 RECORDS = HERE / "recorded" / "depth.sqlite"
 Depth = Literal[4, 8, 14, 20, 32, 44, 56]
 DEPTHS = (4, 8, 14, 20, 32, 44, 56)
-Norm = Annotated[bool, "Batch normalisation after every convolution"]
-Init = Annotated[Literal["he", "torch"], "He's initialisation, or torch's default"]
+Layers = Annotated[Depth, later("Layers with weights")]
+Norm = Annotated[bool, later("Batch normalisation after every convolution")]
+Init = Annotated[Literal["he", "torch"], later("He's initialisation, or torch's default")]
 IMAGES = 1_000  # test images that are scored while a visitor waits
-WAYS = {True: "with skips", False: "without skips"}
+WAYS = {True: later("with skips"), False: later("without skips")}
+TRAIN = {
+    True: later("Train {layers} layers with skips"),
+    False: later("Train {layers} layers without skips"),
+}
 ROLES = {True: "skip", False: "chain"}
+# Of the images whose errors are shown.
+ERRORS = {
+    "training": later(
+        "Error on training images by depth. At {layers} layers: {plain} without skips, {skip} with "
+        "them. Bands are 95 % intervals of the mean."
+    ),
+    "test": later(
+        "Error on test images by depth. At {layers} layers: {plain} without skips, {skip} with "
+        "them. Bands are 95 % intervals of the mean."
+    ),
+}
+AXES = {"training": later("error on training images"), "test": later("error on test images")}
 
 
 class _Pair(NamedTuple):
@@ -61,23 +79,25 @@ class _Pair(NamedTuple):
 def deeper(
     bench: Bench,
     *,
-    layers: Annotated[Depth, "Layers with weights"] = 56,
+    layers: Layers = 56,
     norm: Norm = True,
     init: Init = "he",
-    images: Annotated[Literal["training", "test"], "Of which images the errors are"] = "training",
+    images: Annotated[
+        Literal["training", "test"], later("Of which images the errors are")
+    ] = "training",
 ) -> Shown:
     """Show the error of networks of all depths, with and without skips."""
     found = bench.records(RECORDS)
     pairs = {depth: _accuracies(found, depth, norm, init, images) for depth in DEPTHS}
     lines = [
-        _errors(label, [pair[place] for pair in pairs.values()], role)
-        for place, (label, role) in enumerate((("without skips", "chain"), ("with skips", "skip")))
+        _errors(say(WAYS[skip]), [pair[skip] for pair in pairs.values()], ROLES[skip])
+        for skip in (False, True)
     ]
     here, shallow = pairs[layers], pairs[DEPTHS[0]]
     plain, skip = (fmean(each.values()) for each in here)
     compared = difference(here.plain, here.skip, 1 / 10_000)
     best = max(pairs, key=lambda depth: fmean(pairs[depth].plain.values()))
-    said = verdict("the network without skips", "the network with skips", compared)
+    said = verdict(say("the network without skips"), say("the network with skips"), compared)
     return Shown(
         {
             "layers": str(layers),
@@ -85,39 +105,37 @@ def deeper(
             "skip": percent(skip),
             "shallow": percent(fmean(shallow.plain.values())),
             "gain": points(skip - plain),
-            "better": "more" if skip >= plain else "fewer",
+            "better": say("more") if skip >= plain else say("fewer"),
             "best": str(best),
             "best_accuracy": percent(fmean(pairs[best].plain.values())),
             "verdict": said,
             "seeds": str(len(here.plain)),
         },
         Lines(
-            f"Error on {images} images by depth. At {layers} layers: "
-            f"{percent(1 - plain)} without skips, {percent(1 - skip)} with them. "
-            "Bands are 95 % intervals of the mean.",
+            say(ERRORS[images], layers=layers, plain=percent(1 - plain), skip=percent(1 - skip)),
             lines,
-            Axis("layers with weights", "steps"),
-            Axis(f"error on {images} images", low=0, high=1, percent=True),
+            Axis(say("layers with weights"), "steps"),
+            Axis(say(AXES[images]), low=0, high=1, percent=True),
             at=layers,
         ),
         found.origin,
         trains=[
             Trained(
-                f"Train {layers} layers {WAYS[skip]}",
+                say(TRAIN[skip], layers=layers),
                 "deep",
                 {"layers": layers, "skip": skip, "norm": norm, "init": init},
                 fields=fields(found.of("deep", layers=layers, norm=norm, init=init, skip=skip)[-1]),
             )
             for skip in (False, True)
         ],
-        guessed="without skips",
+        guessed=say("without skips"),
     )
 
 
 def arrives(
     bench: Bench,
     *,
-    layers: Annotated[Depth, "Layers with weights"] = 20,
+    layers: Layers = 20,
     norm: Norm = False,
     init: Init = "torch",
 ) -> Shown:
@@ -133,12 +151,12 @@ def arrives(
         ratios[skip] = norms[0][0] / norms[0][-1] if norms[0][-1] else math.nan
         maps.append(
             Grid(
-                WAYS[skip],
+                say(WAYS[skip]),
                 [list(row) for row in zip(*norms, strict=True)],
                 rows=[str(number) for number in range(1, len(norms[0]) + 1)],
                 columns=list(map(str, steps)),
-                across="step",
-                down="convolution, from the image",
+                across=say("step"),
+                down=say("convolution, from the image"),
                 role=ROLES[skip],
             )
         )
@@ -150,12 +168,16 @@ def arrives(
             "what": _what(ratios[False]),
         },
         Grids(
-            "Norm of the loss's gradient in each convolution at each recorded step. At the first "
-            f"one, the first convolution gets {_times(ratios[False])} of what the last one gets "
-            f"without skips, {_times(ratios[True])} with them. Where there is no colour, nothing "
-            "that is a number arrives.",
+            say(
+                "Norm of the loss's gradient in each convolution at each recorded step. At the "
+                "first one, the first convolution gets {plain} of what the last one gets without "
+                "skips, {skip} with them. Where there is no colour, nothing that is a number "
+                "arrives.",
+                plain=_times(ratios[False]),
+                skip=_times(ratios[True]),
+            ),
             maps,
-            unit="log₁₀ of the gradient's norm",
+            unit=say("log₁₀ of the gradient's norm"),
             log=True,
             square=False,
         ),
@@ -173,25 +195,20 @@ def carries(bench: Bench, session: Session) -> Shown:
             off = session.answers((branch.path,), IMAGES)
             lost = intact.accuracy - off.accuracy
             kind = "skip" if branch.is_skip else "correction"
-            bars.append(
-                Bar(
-                    f"{block.name} without {'x' if branch.is_skip else 'F(x)'}",
-                    off.accuracy,
-                    role=kind,
-                    before=intact.accuracy,
-                )
-            )
+            side = "x" if branch.is_skip else "F(x)"
+            label = say("{block} without {side}", block=block.name, side=side)
+            bars.append(Bar(label, off.accuracy, role=kind, before=intact.accuracy))
             flipped = np.flatnonzero(intact.correct & ~off.correct)
             if lost >= worst and len(flipped):
                 worst, first = lost, int(flipped[0])
                 values |= {
-                    "worst": f"{block.name} without {'x' if branch.is_skip else 'F(x)'}",
+                    "worst": label,
                     "accuracy": percent(off.accuracy),
                     "image": f"{first:,}",
                     "was": str(intact.predicted[first]),
                     "becomes": str(off.predicted[first]),
                 }
-                looks = [Look("Look at it yourself", off=(branch.path,), image=first)]
+                looks = [Look(say("Look at it yourself"), off=(branch.path,), image=first)]
     kinds = {
         kind: fmean([bar.value for bar in bars if bar.role == kind] or [math.nan])
         for kind in ("skip", "correction")
@@ -200,12 +217,16 @@ def carries(bench: Bench, session: Session) -> Shown:
     return Shown(
         values,
         Bars(
-            f"Accuracy on the first {IMAGES:,} test images with one side of one sum replaced by "
-            f"zeros; the outline is the whole network, {percent(intact.accuracy)}.",
+            say(
+                "Accuracy on the first {images:,} test images with one side of one sum replaced by "
+                "zeros; the outline is the whole network, {accuracy}.",
+                images=IMAGES,
+                accuracy=percent(intact.accuracy),
+            ),
             bars,
-            Axis("accuracy", low=0, high=1.12, percent=True),
+            Axis(say("accuracy"), low=0, high=1.12, percent=True),
         ),
-        "Computed now.",
+        say("Computed now."),
         looks=looks,
     )
 
@@ -213,7 +234,7 @@ def carries(bench: Bench, session: Session) -> Shown:
 def removed(
     bench: Bench,
     *,
-    blocks: Annotated[Literal[1, 2, 3, 4, 5, 6, 7, 8, 9], "Blocks that are removed"] = 1,
+    blocks: Annotated[Literal[1, 2, 3, 4, 5, 6, 7, 8, 9], later("Blocks that are removed")] = 1,
 ) -> Shown:
     """Remove whole blocks from trained networks, without training again."""
     found = bench.records(RECORDS)
@@ -232,11 +253,11 @@ def removed(
             for number in range(count + 1)
         ]
         means[skip] = curve
-        lines.append(_curve(WAYS[skip], list(range(count + 1)), curve, ROLES[skip]))
+        lines.append(_curve(say(WAYS[skip]), list(range(count + 1)), curve, ROLES[skip]))
     plain, within = (means[each][blocks].value for each in (False, True))
     return Shown(
         {
-            "blocks": "one block" if blocks == 1 else f"{blocks} blocks",
+            "blocks": plural("one block", "{n} blocks", blocks),
             "plain": percent(plain),
             "skip": percent(within),
             "plain_intact": percent(means[False][0].value),
@@ -244,29 +265,34 @@ def removed(
             "seeds": str(means[True][0].n),
         },
         Lines(
-            f"Accuracy on {IMAGES:,} test images after removing blocks at random from trained "
-            f"networks of 20 layers. Without {blocks}: {percent(within)} with skips, "
-            f"{percent(plain)} without.",
+            say(
+                "Accuracy on {images:,} test images after removing blocks at random from trained "
+                "networks of 20 layers. Without {blocks}: {skip} with skips, {plain} without.",
+                images=IMAGES,
+                blocks=blocks,
+                skip=percent(within),
+                plain=percent(plain),
+            ),
             lines,
-            Axis("blocks removed", "steps"),
-            Axis("accuracy on test images", low=0, high=1, percent=True),
+            Axis(say("blocks removed"), "steps"),
+            Axis(say("accuracy on test images"), low=0, high=1, percent=True),
             at=blocks,
         ),
         found.origin,
-        guessed="with skips",
+        guessed=say("with skips"),
     )
 
 
 def paths(
     bench: Bench,
     *,
-    layers: Annotated[Depth, "Layers with weights"] = 20,
+    layers: Layers = 20,
 ) -> Shown:
     """Count the paths through the blocks of a residual network by their length."""
     count = (layers - 2) // 2
     shares = path_lengths(count)
     middle = sum(shares[length] for length in range(count + 1) if abs(length - count / 2) <= 2)
-    line = Line("paths", list(range(count + 1)), shares, role="skip")
+    line = Line(say("paths"), list(range(count + 1)), shares, role="skip")
     return Shown(
         {
             "blocks": str(count),
@@ -275,24 +301,30 @@ def paths(
             "half": f"{count / 2:g}",
         },
         Lines(
-            f"Share of the {2**count:,} paths through {count} blocks, by how many blocks a path "
-            f"passes; {percent(middle)} pass {count / 2:g}, or at most 2 more or fewer.",
+            say(
+                "Share of the {paths:,} paths through {blocks} blocks, by how many blocks a path "
+                "passes; {share} pass {half:g}, or at most 2 more or fewer.",
+                paths=2**count,
+                blocks=count,
+                share=percent(middle),
+                half=count / 2,
+            ),
             [line],
-            Axis("blocks that a path passes", low=0, high=count),
-            Axis("share of all paths", percent=True),
+            Axis(say("blocks that a path passes"), low=0, high=count),
+            Axis(say("share of all paths"), percent=True),
         ),
-        "Computed now.",
+        say("Computed now."),
     )
 
 
 def ground(
     bench: Bench,
     *,
-    seen: Annotated[Literal["contours", "solid"], "How the surface is drawn"] = "contours",
+    seen: Annotated[Literal["contours", "solid"], later("How the surface is drawn")] = "contours",
     plane: Annotated[
-        Literal["of the training", "random"], "A random plane is computed now, coarsely"
+        Literal["of the training", "random"], later("A random plane is computed now, coarsely")
     ] = "of the training",
-    seed: Annotated[int, Range(0, 9), "Of the random plane"] = 0,
+    seed: Annotated[int, Range(0, 9), later("Of the random plane")] = 0,
 ) -> Shown:
     """Show the loss around both networks, and the way of their training."""
     found = bench.records(RECORDS)
@@ -308,7 +340,7 @@ def ground(
         loss = np.asarray(one["loss"])
         spans[skip] = float(np.median(loss) / loss.min())
         way = [(float(x), float(y)) for x, y in one.get("path", [])]
-        surfaces.append(Surface(WAYS[skip], one["loss"], one["at"], one["at"], way))
+        surfaces.append(Surface(say(WAYS[skip]), one["loss"], one["at"], one["at"], way))
     return Shown(
         {
             "layers": str(SURFACE_LAYERS),
@@ -317,18 +349,20 @@ def ground(
             "epochs": str(SURFACE_EPOCHS),
         },
         Surfaces(
-            "Loss on training images in "
-            + (
-                "a random plane"
-                if plane == "random"
-                else "the plane of the training's path, which is the orange line, epoch by epoch"
+            say(
+                "Loss on training images in a random plane, with directions scaled filter by "
+                "filter."
             )
-            + ", with directions scaled filter by filter.",
+            if plane == "random"
+            else say(
+                "Loss on training images in the plane of the training's path, which is the orange "
+                "line, epoch by epoch, with directions scaled filter by filter."
+            ),
             surfaces,
-            unit="loss",
+            unit=say("loss"),
             solid=seen == "solid",
         ),
-        "Computed now." if plane == "random" else found.origin,
+        say("Computed now.") if plane == "random" else found.origin,
     )
 
 
@@ -340,19 +374,28 @@ def paper(bench: Bench) -> Shown:
     """Set the paper's figures beside ours."""
     found = bench.records(RECORDS)
     rows = [
-        [f"{layers}", plain, skip, cost, "ImageNet, top-1 error of the validation images"]
+        [layers, plain, skip, cost, say("ImageNet, top-1 error of the validation images")]
         for layers, plain, skip, cost in PAPER
     ]
     for layers in DEPTHS:
         pair = _accuracies(found, layers, True, "he", "test")
         plain, skip = (percent(1 - fmean(each.values())) for each in pair)
-        rows.append([f"{layers}", plain, skip, "", "ours: 10,000 images of MNIST, one epoch"])
+        own = say("ours: 10,000 images of MNIST, one epoch")
+        rows.append([f"{layers}", plain, skip, "", own])
     return Shown(
         {},
         Table(
-            "Errors by depth, without and with skips: above as the paper has them (tables 1, 2 "
-            "and 3), below ours on test images.",
-            ("layers", "without skips", "with skips", "GFLOPs", "of what"),
+            say(
+                "Errors by depth, without and with skips: above as the paper has them (tables 1, 2 "
+                "and 3), below ours on test images."
+            ),
+            (
+                say("layers"),
+                say("without skips"),
+                say("with skips"),
+                "GFLOPs",
+                say("of what"),
+            ),
             rows,
         ),
         found.origin,
@@ -452,11 +495,11 @@ def _with_skips(session: Session) -> list[Block]:
 
 def _times(ratio: float) -> str:
     if not math.isfinite(ratio):
-        return "no number"
-    return f"{significant(ratio)} times" if ratio else "nothing"
+        return say("no number")
+    return say("{ratio} times", ratio=significant(ratio)) if ratio else say("0 times")
 
 
 def _what(ratio: float) -> str:
     if not math.isfinite(ratio) or ratio > 10:
-        return "explodes"
-    return "vanishes" if ratio < 0.1 else "stays of one size"
+        return say("explodes")
+    return say("vanishes") if ratio < 0.1 else say("stays of one size")

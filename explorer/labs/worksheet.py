@@ -27,6 +27,8 @@ from pydantic import (
 
 from explorer.errors import ExplorerError
 from explorer.labs.address import TABLE, belongs, names
+from explorer.labs.words import together
+from explorer.language import Sentence, later, say
 from explorer.text import cut, suggest
 
 # Controls that no address has: the other pages and links to them, and the button of the page Train.
@@ -41,6 +43,24 @@ NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,59}")  # of a lesson; its file is 
 
 class WorksheetError(ExplorerError, ValueError):
     """A lesson cannot be used; the message names its file, the key, and what would be right."""
+
+
+class _MistakeError(ExplorerError, ValueError):
+    """A key says what cannot be; the message has a place for the key.
+
+    Attributes:
+        key: Within its part of the lesson, such as `low` of a question.
+        message: The message, which is said later.
+        values: What stands in its other places.
+    """
+
+    def __init__(self, key: str, message: str, **values: object) -> None:
+        super().__init__(key)
+        self.key, self.message, self.values = key, message, values
+
+    def said(self, prefix: str) -> str:
+        """Return the sentence; the key comes after a prefix such as `ask.`."""
+        return say(self.message, key=f"{prefix}{self.key}", **self.values)
 
 
 def _one_line(text: str) -> str:
@@ -77,18 +97,20 @@ class Question(BaseModel):
 
     model_config = _STRICT
 
-    text: Line = Field(description="the question, of at most 200 characters")
-    kind: Literal["choice", "number", "class"] = Field(description="choice, number or class")
+    text: Line = Field(description=later("the question, of at most 200 characters"))
+    kind: Literal["choice", "number", "class"] = Field(description=later("choice, number or class"))
     choices: tuple[Choice, ...] = Field(
         (),
         max_length=MOST_CHOICES,
-        description=f"a list of 2 to {MOST_CHOICES} different answers, each of at most "
-        f"{LONGEST_ANSWER} characters, where `kind` is choice, and else left out",
+        description=later(
+            "a list of 2 to {most} different answers, each of at most {longest} characters, where "
+            "`kind` is choice, and else left out"
+        ),
     )
-    low: Number = Field(-LARGEST, description="a number, the least that can be answered")
-    high: Number = Field(LARGEST, description="a number, larger than `low`")
+    low: Number = Field(-LARGEST, description=later("a number, the least that can be answered"))
+    high: Number = Field(LARGEST, description=later("a number, larger than `low`"))
     unit: Annotated[str, Field(max_length=20)] = Field(
-        "", description="the unit of the number, of at most 20 characters"
+        "", description=later("the unit of the number, of at most 20 characters")
     )
 
     @field_validator("choices")
@@ -122,19 +144,25 @@ class Worksheet(BaseModel):
 
     model_config = _STRICT
 
-    title: Line = Field(description="the title, of at most 200 characters")
-    text: Text = Field("", description="text of at most 5,000 characters")
-    page: Literal["inside", "train"] = Field("inside", description="inside or train")
+    title: Line = Field(description=later("the title, of at most 200 characters"))
+    text: Text = Field("", description=later("text of at most 5,000 characters"))
+    page: Literal["inside", "train"] = Field("inside", description=later("inside or train"))
     values: dict[str, Values] = Field(
         default_factory=dict,
         max_length=50,
-        description="what the page shows, by the names that an address has, each a value or a list",
+        description=later(
+            "what the page shows, by the names that an address has, each a value or a list"
+        ),
     )
     controls: Annotated[tuple[Choice, ...], BeforeValidator(_listed)] = Field(
-        (), max_length=50, description="a list of names that an address has, navigation or train"
+        (),
+        max_length=50,
+        description=later("a list of names that an address has, navigation or train"),
     )
-    ask: Question | None = Field(None, description="a question: its text, its kind, and more")
-    after: Text = Field("", description="text of at most 5,000 characters")
+    ask: Question | None = Field(
+        None, description=later("a question: its text, its kind, and more")
+    )
+    after: Text = Field("", description=later("text of at most 5,000 characters"))
 
     @model_validator(mode="before")
     @classmethod
@@ -144,14 +172,20 @@ class Worksheet(BaseModel):
             return given
         link, *others = (given.get(name) for name in ("link", "page", "values"))
         if not isinstance(link, str) or any(others) or "?" not in link:
-            raise ValueError(
-                "`link` should be an address from *Copy link*, in the place of `page` and `values`"
+            raise _MistakeError(
+                "link",
+                later(
+                    "`{key}` should be an address from *Copy link*, in the place of `page` and "
+                    "`values`."
+                ),
             )
         try:
             parts = urlsplit(link)
             said = parse_qs(parts.query, keep_blank_values=True, max_num_fields=200)
         except ValueError:
-            raise ValueError("`link` should be an address as *Copy link* gives it") from None
+            raise _MistakeError(
+                "link", later("`{key}` should be an address as *Copy link* gives it.")
+            ) from None
         page = parts.path.rstrip("/").rpartition("/")[2] or "train"
         left_out = [row.name for row in TABLE if not row.page] + ["embed", "embed_options"]
         values = {name: value for name, value in said.items() if name not in left_out}
@@ -163,19 +197,27 @@ class Worksheet(BaseModel):
         known = names(self.page)
         for name in self.values:
             if name == "lesson" or not belongs(name, self.page):
-                raise ValueError(
-                    f"`values` has {_shown(name)}, which is nothing of the page {self.page}; "
-                    f"{suggest(name, known)}"
+                raise _MistakeError(
+                    "values",
+                    later("`{key}` has {name}, which is nothing of the page {page}; {meant}"),
+                    name=_shown(name),
+                    page=self.page,
+                    meant=suggest(name, known),
                 )
         for name in self.controls:
             others = (NAVIGATION, *([TRAIN] if self.page == "train" else []))
             if name not in others and (name == "lesson" or not belongs(name, self.page)):
-                raise ValueError(
-                    f"`controls` has {_shown(name)}, which is no control of the page {self.page}; "
-                    f"{suggest(name, [*known, *others])}"
+                raise _MistakeError(
+                    "controls",
+                    later("`{key}` has {name}, which is no control of the page {page}; {meant}"),
+                    name=_shown(name),
+                    page=self.page,
+                    meant=suggest(name, [*known, *others]),
                 )
         if self.ask and self.ask.kind == "class" and self.page != "inside":
-            raise ValueError("`ask.kind` should be choice or number on the page train")
+            raise _MistakeError(
+                "ask.kind", later("`{key}` should be choice or number on the page train.")
+            )
         return self
 
 
@@ -188,7 +230,7 @@ def read_worksheet(file: Path) -> Worksheet:
     found = _read(file)
     if isinstance(found, Worksheet):
         return found
-    raise WorksheetError(" ".join(found))
+    raise WorksheetError(together(found))
 
 
 def mistakes(file: Path) -> list[str]:
@@ -205,11 +247,13 @@ def find_worksheet(folder: Path | None, name: str) -> Worksheet:
     """
     if folder is None:
         raise WorksheetError(
-            "There are no lessons here; the setting EXPLORER_LESSONS names a folder."
+            say("There are no lessons here; the setting EXPLORER_LESSONS names a folder.")
         )
     file = folder / f"{name}.yaml"
     if not NAME.fullmatch(name) or not file.is_file():
-        raise WorksheetError(f"There is no lesson {_shown(name)} here; ask for its link again.")
+        raise WorksheetError(
+            say("There is no lesson {name} here; ask for its link again.", name=_shown(name))
+        )
     return read_worksheet(file)
 
 
@@ -231,30 +275,33 @@ def address_of(page: str) -> str:
 
 
 def _read(file: Path) -> Worksheet | list[str]:
+    name = file.name
     try:
         with open(file, "rb") as opened:
             content = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        return [f"{file.name} cannot be read: {error.strerror or 'it is no file'}."]
+        reason = error.strerror or say("it is no file")
+        return [say("{file} cannot be read: {reason}.", file=name, reason=reason)]
     if len(content) > MOST_BYTES:
-        return [f"{file.name} should have at most {MOST_BYTES:,} bytes."]
+        return [say("{file} should have at most {most:,} bytes.", file=name, most=MOST_BYTES)]
     try:
         given = yaml.load(content.decode("utf-8"), _Loader)
     except UnicodeDecodeError:
-        return [f"{file.name} should be text in UTF-8."]
+        return [say("{file} should be text in UTF-8.", file=name)]
     except _GivenTwiceError as error:
-        return [f"{file.name}: the key `{cut(str(error), LONGEST_VALUE)}` should be given once."]
+        key = cut(str(error), LONGEST_VALUE)
+        return [say("{file}: the key `{key}` should be given once.", file=name, key=key)]
     except yaml.YAMLError as error:
-        return [f"{file.name} should be YAML: {_problem(error)}."]
+        return [say("{file} should be YAML: {reason}.", file=name, reason=_problem(error))]
     except RecursionError:
-        return [f"{file.name} should be YAML of a few levels, and has too many."]
+        return [say("{file} should be YAML of a few levels, and has too many.", file=name)]
     if not isinstance(given, dict):
-        return [f"{file.name} should have a line `title: …` and more keys like it."]
+        return [say("{file} should have a line `title: …` and more keys like it.", file=name)]
     try:
         return Worksheet.model_validate(given)
     except ValidationError as error:
         found = dict.fromkeys(_sentences(error))
-        return [f"{file.name}: {words}{'' if words.endswith('?') else '.'}" for words in found]
+        return [say("{file}: {sentence}", file=name, sentence=sentence) for sentence in found]
 
 
 class _GivenTwiceError(ExplorerError):
@@ -269,7 +316,7 @@ class _Loader(yaml.BaseLoader):  # type: ignore[misc]
             # A few aliases of aliases are gigabytes.
             event = self.peek_event()
             raise yaml.composer.ComposerError(
-                None, None, "an alias, written with *, cannot be used", event.start_mark
+                None, None, say("an alias, written with *, cannot be used"), event.start_mark
             )
         return super().compose_node(parent, index)
 
@@ -278,7 +325,7 @@ class _Loader(yaml.BaseLoader):  # type: ignore[misc]
         for place, key in enumerate(keys):
             if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(
-                    None, None, "a key should be a word", node.start_mark
+                    None, None, say("a key should be a word"), node.start_mark
                 )
             if key in keys[:place]:
                 raise _GivenTwiceError(key)
@@ -286,9 +333,10 @@ class _Loader(yaml.BaseLoader):  # type: ignore[misc]
 
 
 def _problem(error: yaml.YAMLError) -> str:
-    words = " ".join(str(getattr(error, "problem", None) or "it cannot be read").split())
+    problem = getattr(error, "problem", None) or say("it cannot be read")
+    words = problem if isinstance(problem, Sentence) else cut(_one_line(str(problem)), 200)
     mark = getattr(error, "problem_mark", None)
-    return cut(words, 200) + (f" (line {mark.line + 1})" if mark else "")
+    return say("{reason} (line {line})", reason=words, line=mark.line + 1) if mark else words
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
@@ -299,32 +347,37 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             fields = Question.model_fields if len(place) > 1 else Worksheet.model_fields
             known = [*fields, *(["link"] if fields is Worksheet.model_fields else [])]
             name = str(place[-1])
-            yield f"there is no key {_shown(name)} here; {suggest(name, known)}".rstrip(".")
+            meant = suggest(name, known)
+            yield say("there is no key {name} here; {meant}", name=_shown(name), meant=meant)
             continue
-        own = str(each.get("ctx", {}).get("error", ""))
-        if each["type"] == "value_error" and own.startswith("`"):
-            prefix = "".join(f"{part}." for part in place)
-            yield (
-                own if own.startswith(f"`{prefix}") else own.replace("`", f"`{prefix}", 1)
-            ).rstrip(".")
+        own = each.get("ctx", {}).get("error")
+        if isinstance(own, _MistakeError):
+            yield own.said("".join(f"{part}." for part in place))
             continue
         model: type[BaseModel] = Question if place[:1] == ["ask"] and len(place) > 1 else Worksheet
         field = str(place[1] if model is Question else place[0])
         key = ".".join(map(str, place[: 2 if model is Question else 1]))
-        wanted = model.model_fields[field].description
+        wanted = _wanted(model, field)
         if each["type"] == "missing":
-            yield f"the key `{key}` is missing; it is {wanted}"
+            yield say("the key `{key}` is missing; it is {wanted}.", key=key, wanted=wanted)
         else:
-            yield f"`{key}` should be {wanted}, not {_shown(each['input'])}"
+            yield say(_SHOULD_BE, key=key, wanted=wanted, given=_shown(each["input"]))
 
 
-def _wrong(model: type[BaseModel], field: str, value: object) -> ValueError:
-    return ValueError(
-        f"`{field}` should be {model.model_fields[field].description}, not {_shown(value)}"
-    )
+_SHOULD_BE = later("`{key}` should be {wanted}, not {given}.")
+
+
+def _wrong(model: type[BaseModel], field: str, value: object) -> _MistakeError:
+    return _MistakeError(field, _SHOULD_BE, wanted=_wanted(model, field), given=_shown(value))
+
+
+def _wanted(model: type[BaseModel], field: str) -> str:
+    """Return what the value of a key is."""
+    description = model.model_fields[field].description or ""
+    return say(description, most=MOST_CHOICES, longest=LONGEST_ANSWER)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, Mapping):
-        return "several keys"
+        return say("several keys")
     return repr(cut(str(value), LONGEST_VALUE))

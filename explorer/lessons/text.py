@@ -26,11 +26,12 @@ record, or it is cited, with the name of its source after the bar.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 
 _SLOT = re.compile(r"\{\{\s*(?:(figure|control|guess)\s*:\s*)?([^{}]*?)\s*\}\}")
 _CITED = re.compile(r"\[\[([^\[\]|]+)\|([^\[\]|]+)\]\]")
@@ -46,9 +47,10 @@ class LessonTextError(ExplorerError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for what has this name."""
+    """A place for what has this name, and in which line of the text it is."""
 
     name: str
+    line: int = field(default=0, compare=False, repr=False, kw_only=True)
 
 
 class Value(Slot):
@@ -57,10 +59,16 @@ class Value(Slot):
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """Words that are cited from a source of this name."""
+    """Words that are cited from a source of this name, and in which line of the text they are."""
 
     words: str
     source: str
+    line: int = field(default=0, compare=False, repr=False, kw_only=True)
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,7 @@ class Refuted:
 
 
 Block: TypeAlias = Paragraph | Figure | Control | Guess | Refuted
+S = TypeVar("S", bound=Slot | Cited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,23 +132,28 @@ class Section:
     Attributes:
         title: The claim; for what stands before the first section, the lesson's question.
         blocks: What stands below it, in its order.
+        line: In which line of the text it begins.
     """
 
     title: str
     blocks: tuple[Block, ...]
+    line: int = field(default=0, compare=False, repr=False, kw_only=True)
 
-    def names(self, kind: type[Value | Cited | Figure | Control | Guess]) -> list[str]:
-        """Return the names of its slots of a kind, or of the sources it cites, each once."""
-        slots: list[str | Block | Value | Cited] = []
+    def slots(self, kind: type[S]) -> list[S]:
+        """Return its slots of a kind, or what it cites."""
+        found: list[str | Block | Value | Cited] = []
         for block in self.blocks:
             within = block.paragraph if isinstance(block, Refuted) else block
-            slots += within.parts if isinstance(within, Paragraph) else [within]
-        found = [slot for slot in slots if isinstance(slot, kind)]
-        return list(dict.fromkeys(s.source if isinstance(s, Cited) else s.name for s in found))
+            found += within.parts if isinstance(within, Paragraph) else [within]
+        return [slot for slot in found if isinstance(slot, kind)]
+
+    def names(self, kind: type[Slot | Cited]) -> list[str]:
+        """Return the names of its slots of a kind, or of the sources it cites, each once."""
+        return list(dict.fromkeys(slot.name for slot in self.slots(kind)))
 
     def guesses(self) -> list[Guess]:
         """Return its questions."""
-        return [block for block in self.blocks if isinstance(block, Guess)]
+        return self.slots(Guess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +178,13 @@ def read_text(file: Path) -> LessonText:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LessonTextError(f"{file} cannot be read as text in UTF-8: {error}.") from error
+        raise LessonTextError(
+            say("{file} cannot be read as text in UTF-8: {reason}.", file=file, reason=error)
+        ) from error
     try:
         return parse(text)
     except LessonTextError as error:
-        raise LessonTextError(f"In {file}, {error}") from None
+        raise LessonTextError(say("In {file}, {reason}", file=file, reason=error)) from None
 
 
 def parse(text: str) -> LessonText:
@@ -179,26 +195,33 @@ def parse(text: str) -> LessonText:
             control is within a paragraph.
     """
     found: list[Section] = []
-    title, blocks = "", list[Block]()
+    title, blocks, begin = "", list[Block](), 1
     for line, lines in _chunks(text):
         heading = re.fullmatch(r"(#{1,2})\s+(.+)", lines[0]) if len(lines) == 1 else None
         if heading:
             if (len(heading[1]) == 1) != (not title):
                 raise LessonTextError(
-                    f"line {line}: a text has one title, `# …`, at its beginning; its claims have "
-                    "`## …`."
+                    say(
+                        "line {line}: a text has one title, `# …`, at its beginning; its claims "
+                        "have `## …`.",
+                        line=line,
+                    )
                 )
             if title:
-                found.append(Section(title, tuple(blocks)))
-            title, blocks = heading[2].strip(), []
+                found.append(Section(title, tuple(blocks), line=begin))
+            title, blocks, begin = heading[2].strip(), [], line
             continue
         if not title:
-            raise LessonTextError(f"line {line}: a text begins with its title, `# …`.")
+            raise _untitled(line)
         blocks += _blocks(line, lines)
     if not title:
-        raise LessonTextError("line 1: a text begins with its title, `# …`.")
-    lead, *sections = [*found, Section(title, tuple(blocks))]
+        raise _untitled(1)
+    lead, *sections = [*found, Section(title, tuple(blocks), line=begin)]
     return LessonText(lead, tuple(sections))
+
+
+def _untitled(line: int) -> LessonTextError:
+    return LessonTextError(say("line {line}: a text begins with its title, `# …`.", line=line))
 
 
 def typed_numbers(text: str) -> Iterator[tuple[int, str]]:
@@ -245,13 +268,17 @@ def _blocks(line: int, lines: list[str]) -> Iterator[Block]:
 def _block(line: int, slot: re.Match[str], rest: str) -> Block:
     name = _name(line, slot[2])
     if slot[1] != "guess":
-        return (Figure if slot[1] == "figure" else Control)(name)
+        return (Figure if slot[1] == "figure" else Control)(name, line=line)
     question, *choices = (words.strip() for words in rest.split("|"))
     if not question or not all(choices):
         raise LessonTextError(
-            f"line {line}: a guess has its question after it, as in {{{{guess: part}}}} How many?"
+            say(
+                "line {line}: a guess has its question after it, as in {slot} How many?",
+                line=line,
+                slot="{{guess: part}}",
+            )
         )
-    return Guess(name, question, tuple(choices))
+    return Guess(name, question, tuple(choices), line=line)
 
 
 def _paragraph(line: int, lines: list[str]) -> Paragraph:
@@ -261,14 +288,19 @@ def _paragraph(line: int, lines: list[str]) -> Paragraph:
         for match in sorted((*_SLOT.finditer(text), *_CITED.finditer(text)), key=_start):
             parts.append(_plain(number, text[end : match.start()]))
             if match.re is _CITED:
-                parts.append(Cited(match[1].strip(), _name(number, match[2].strip())))
+                source = _name(number, match[2].strip())
+                parts.append(Cited(match[1].strip(), source, line=number))
             elif match[1]:
                 raise LessonTextError(
-                    f"line {number}: {match[0]} should be alone on its line, since it is no part "
-                    "of a sentence."
+                    say(
+                        "line {line}: {slot} should be alone on its line, since it is no part of a "
+                        "sentence.",
+                        line=number,
+                        slot=match[0],
+                    )
                 )
             else:
-                parts.append(Value(_name(number, match[2])))
+                parts.append(Value(_name(number, match[2]), line=number))
             end = match.end()
         is_last = number == line + len(lines) - 1
         parts.append(_plain(number, text[end:]) + ("" if is_last else "\n"))
@@ -282,14 +314,25 @@ def _start(match: re.Match[str]) -> int:
 def _plain(line: int, text: str) -> str:
     for mark, example in (("{{", "{{name}}"), ("}}", "{{name}}"), ("[[", "[[words|source]]")):
         if mark in text:
-            raise LessonTextError(f"line {line}: {mark} begins or ends a slot, such as {example}.")
+            raise LessonTextError(
+                say(
+                    "line {line}: {mark} begins or ends a slot, such as {example}.",
+                    line=line,
+                    mark=mark,
+                    example=example,
+                )
+            )
     return text
 
 
 def _name(line: int, text: str) -> str:
     if not _NAME.fullmatch(text):
         raise LessonTextError(
-            f"line {line}: {text!r} cannot be a name; use small letters, digits, and - or . "
-            "between them."
+            say(
+                "line {line}: {name!r} cannot be a name; use small letters, digits, and - or . "
+                "between them.",
+                line=line,
+                name=text,
+            )
         )
     return text

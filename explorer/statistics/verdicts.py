@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from explorer.language import capital, plural, say
 from explorer.statistics.differences import Difference, holm
 from explorer.statistics.intervals import LEVEL
 
@@ -31,37 +32,65 @@ def verdict(first: str, second: str, difference: Difference, p: float | None = N
     p = difference.p if p is None else p
     effect = points(difference.effect)
     if math.isinf(difference.detectable):
-        return (
-            f"{_begun(first)} and {second} differ by {effect}, and one of them has a single run: "
-            "seeds alone may make such a difference, so two or more of each are needed."
+        return say(
+            "{first} and {second} differ by {effect}, and one of them has a single run: seeds "
+            "alone may make such a difference, so two or more of each are needed.",
+            first=capital(first),
+            second=second,
+            effect=effect,
         )
     seeds = _seeds(difference)
     if p < ALPHA:
         better, worse = (second, first) if difference.effect > 0 else (first, second)
         low, high = sorted((abs(difference.low), abs(difference.high)))
-        return (
-            f"{_begun(better)} is better than {worse} by {effect} (95 % interval "
-            f"{_number(low)} to {_number(high)}, {seeds})."
+        return say(
+            "{better} is better than {worse} by {effect} (95 % interval {low} to {high}, {seeds}).",
+            better=capital(better),
+            worse=worse,
+            effect=effect,
+            low=_number(low),
+            high=_number(high),
+            seeds=seeds,
         )
     could = points(difference.detectable)
     if abs(difference.effect) >= difference.detectable:
-        return (
-            f"No difference shown between {first} and {second}: they differ by {effect} ({seeds}), "
-            "which is not enough beside the other comparisons made here."
+        return say(
+            "No difference shown between {first} and {second}: they differ by {effect} ({seeds}), "
+            "which is not enough beside the other comparisons made here.",
+            first=first,
+            second=second,
+            effect=effect,
+            seeds=seeds,
         )
-    text = (
-        f"No difference shown between {first} and {second}: {seeds} could show {could}, these "
-        f"differ by {effect}."
-    )
     if difference.needed and difference.needed > max(difference.n):
-        text += f" To show a difference of that size, {difference.needed:,} seeds each are needed."
-    return text
+        return say(
+            "No difference shown between {first} and {second}: {seeds} could show {could}, these "
+            "differ by {effect}. To show a difference of that size, {needed:,} seeds each are "
+            "needed.",
+            first=first,
+            second=second,
+            seeds=seeds,
+            could=could,
+            effect=effect,
+            needed=difference.needed,
+        )
+    return say(
+        "No difference shown between {first} and {second}: {seeds} could show {could}, these "
+        "differ by {effect}.",
+        first=first,
+        second=second,
+        seeds=seeds,
+        could=could,
+        effect=effect,
+    )
 
 
 def points(share: float) -> str:
     """Write a difference of accuracies, 0–1, in percentage points."""
     number = _number(abs(share))
-    return f"{number} {'point' if number == '1' else 'points'}"
+    if number == "1":
+        return say("{number} point", number=number)
+    return say("{number} points", number=number)
 
 
 def _number(share: float) -> str:
@@ -71,13 +100,10 @@ def _number(share: float) -> str:
     return f"{value:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{value:.0f}"
 
 
-def _begun(name: str) -> str:
-    """Return a name as the beginning of a sentence."""
-    return name[:1].upper() + name[1:]
-
-
 def _seeds(difference: Difference) -> str:
     first, second = difference.n
     if difference.is_paired:
-        return f"{first} pairs of seeds"
-    return f"{first} seeds each" if first == second else f"{first} and {second} seeds"
+        return plural("{n} pair of seeds", "{n} pairs of seeds", first)
+    if first == second:
+        return plural("{n} seed each", "{n} seeds each", first)
+    return say("{first} and {second} seeds", first=first, second=second)

@@ -38,8 +38,8 @@ def test_something_off_shows_what_was_before_as_outlines_behind_the_bars():
     assert bars.width < ghosts.width
     assert chart.layout.barmode == "overlay"
     assert [list(words) for words in bars.customdata] == [
-        ["20.0 %", "90.0 %"],
-        ["80.0 %", "10.0 %"],
+        ["a ✓", "20.0 %", "90.0 %"],
+        ["b", "80.0 %", "10.0 %"],
     ]
     assert len(probabilities([0.2, 0.8], "ab", 0).data) == 1
 
@@ -64,7 +64,7 @@ def test_a_branch_without_which_it_is_better_has_room_to_the_left():
 
 def test_what_a_branch_costs_is_in_words_under_the_pointer():
     found = [worth("a", -0.01, -0.02, 0.0), worth("b", 0.58, 0.5, 0.6)]
-    costs = [words for _, words in worths(found).data[0].customdata]
+    costs = [row[1] for row in worths(found).data[0].customdata]
     assert costs == ["−58.0 points (−60.0 to −50.0)", "+1.0 points (0.0 to +2.0)"]
 
 
@@ -131,8 +131,8 @@ def test_a_colour_image_is_shown_in_colour():
     chart = saliency(
         np.zeros((3, 32, 32), np.uint8), [("occlusion", np.ones((32, 32), np.float32))]
     )
-    assert chart.data[0].type == "image"
-    under, over = chart.data[1:]
+    under, over, image = chart.data
+    assert image.type == "image"
     assert over.zmin == 0
     assert under.hoverinfo == "skip"
 
@@ -140,7 +140,7 @@ def test_a_colour_image_is_shown_in_colour():
 def test_attributions_lie_over_the_digit_within_a_frame():
     coarse = np.array([[1.0, -1.0], [0.0, 0.5]], np.float32)
     chart = saliency(IMAGE, [("Grad-CAM", coarse)])
-    _, under, over = chart.data
+    under, over, _ = chart.data
     assert np.array_equal(np.sign(under.z), np.sign(IMAGE[0]))
     assert (over.dx, over.dy) == (14, 14)  # as large as the image
     assert (over.x0, over.y0) == (6.5, 6.5)

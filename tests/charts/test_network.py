@@ -1,6 +1,7 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import count, pairwise
 from xml.etree import ElementTree
 
@@ -23,7 +24,7 @@ from explorer.charts.thumbnails import thumbnails
 from explorer.inspection.activations import record
 from explorer.inspection.fields import by_reach
 from explorer.inspection.outline import outline
-from explorer.inspection.parts import Block, Branch, Node, Point, blocks, branches, joined
+from explorer.inspection.parts import Block, Branch, Node, Point, blocks, branches, joined, nodes
 from explorer.inspection.receptive import receptive_fields
 from explorer.spec import ImageSpec
 
@@ -732,3 +733,41 @@ def every(marks):
         yield mark
         if isinstance(mark, Group):
             yield from every(mark.marks)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_table_of_a_drawing_has_each_layer_once_and_all_parameters(name):
+    model = built(name)
+    parts = outline(model, MNIST).parts
+    table = json.loads(read(parts, "horizontal").find(f"{SVG}metadata").text)
+    assert table["columns"][table["branch"]] == "branch"
+    assert {len(row) for row in table["rows"]} == {len(table["columns"])}
+    skips = [b for block in blocks(parts) for b in block.branches.values() if b.is_skip]
+    merges = list(blocks(parts))
+    inner = {merge.name for block in merges for merge in (*block.inner, block.merge)}
+    layers = [node.name for node in nodes(parts) if node.name not in inner]
+    rows = [row[0] for row in table["rows"]]
+    assert Counter(rows) == Counter(
+        [*layers, *(block.name for block in merges), *(branch.path for branch in skips)]
+    )
+    used = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert sum(row[4] for row in table["rows"]) <= used
+    paths = {row[2] for row in table["rows"]} - {""}
+    assert paths <= {b.path for block in merges for b in block.branches.values()}
+
+
+def test_a_row_of_the_table_says_what_a_layer_is_and_what_it_costs():
+    svg = read(outline(built("residual"), MNIST).parts, "vertical")
+    rows = json.loads(svg.find(f"{SVG}metadata").text)["rows"]
+    assert rows[0] == ["conv1", "conv 5×5", "", "16×24×24", 416, 230_400]
+    skip = ["block1.skip", "passes its input on unchanged", "block1.skip", "16×12×12", 0, ""]
+    assert skip in rows
+    assert ["block1", "sum of skip, residual", "", "16×12×12", 0, ""] in rows
+
+
+def test_a_name_stays_text_in_the_table():
+    name = '</metadata><script>"&amp;'
+    parts = outline(built("plain"), MNIST).parts
+    node = replace(next(nodes(parts)), text=name)
+    (metadata,) = read([node], "horizontal").iter(f"{SVG}metadata")
+    assert json.loads(metadata.text)["rows"][0][1] == name

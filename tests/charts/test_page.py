@@ -244,7 +244,10 @@ def test_the_apps_components_are_in_the_page_as_they_are(found):
         assert text.count("export default function") == 1
         assert len(re.findall("^export ", text, re.MULTILINE)) == 1
         assert text.replace("export default function", "const component = function") in script
-        assert json.dumps((COMPONENTS / f"{name}.css").read_text(encoding="utf-8")) in script
+        styles = [(COMPONENTS / f"{n}.css").read_text(encoding="utf-8") for n in ("table", name)]
+        assert json.dumps("\n".join(styles)) in script
+    for name in ("region", "table"):
+        assert script.count((COMPONENTS / f"{name}.js").read_text(encoding="utf-8")) == 1
     assert re.findall("^(?:ex|im)port ", script, re.MULTILINE) == []
     assert "</script" not in script
 
