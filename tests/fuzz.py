@@ -109,7 +109,7 @@ def text(chance: random.Random) -> str:
 
 # --- addresses
 
-PAGES = ("", "train", "inside", "runs", "plugins", "operator")
+PAGES = ("", "train", "inside", "runs", "plugins", "operator", "glossary")
 KEYS = {
     "": ("about", "predict", "residual.deeper.layers", "inception.looks.run"),
     "train": ("run", "architecture", "dataset", "recipe", "x"),
@@ -120,8 +120,12 @@ KEYS = {
         *("map", "unit", "sort", "cell"),
     ),
     "plugins": ("show",),
+    "glossary": ("term",),
 }
-ANYWHERE = ("embed", "embed_options", "lang", "lesson", "page", "theme", "run", "net", "show", "")
+ANYWHERE = (
+    *("embed", "embed_options", "lang", "big", "lesson", "page", "theme", "run", "net", "show"),
+    "",
+)
 
 
 class App:
@@ -140,6 +144,9 @@ class App:
         self.values = {
             "about": [*catalogue.lessons, "all"],
             "predict": ["true", "false"],
+            "lang": ["en", "zh-CN"],
+            "big": ["1", "true"],
+            "term": ["skip", "kernel"],
             "architecture": list(catalogue.architectures),
             "dataset": list(catalogue.datasets),
             "recipe": list(PRESETS),

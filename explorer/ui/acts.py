@@ -9,6 +9,7 @@ from explorer.engines import hosting
 from explorer.engines.limits import recipe_ends
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs import answers, keeping
 from explorer.runs.run import Run, RunSpec
@@ -41,7 +42,7 @@ def stop(ids: Sequence[str]) -> None:
     for id in ids:
         with _saying():
             if not state.hosting().stop(id, acting_visitor()):
-                st.toast("Others asked for this run too, so it goes on for them.")
+                st.toast(say("Others asked for this run too, so it goes on for them."))
 
 
 def delete(ids: Sequence[str]) -> None:

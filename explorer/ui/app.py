@@ -9,36 +9,31 @@ from streamlit.navigation.page import Page
 from explorer.errors import ExplorerError
 from explorer.labs.address import is_of_train
 from explorer.labs.worksheet import NAVIGATION, WorksheetError
-from explorer.ui import controls, reload, said, state, worksheets
+from explorer.language import say
+from explorer.ui import controls, reading, reload, said, state, worksheets
+from explorer.ui.components.terms import terms
 from explorer.ui.failure import sentence
 from explorer.ui.http.visitors import HOME, visitor
-from explorer.ui.pages import operator, plugins, runs, train
+from explorer.ui.pages import glossary, operator, plugins, runs, train
 from explorer.ui.pages.inside import page as inside
 from explorer.ui.pages.why import page as why
 from explorer.ui.query_params import LESSON
 from explorer.ui.worksheets import Opened
 
-PAGES = ("why", "train", "inside", "runs", "plugins")  # by the names that settings use
+PAGES = ("why", "train", "inside", "runs", "plugins", "glossary")  # by the names that settings use
 FIRST = "why"  # the page whose address is that of the app
 
 _ICON = Path(__file__).with_name("icon.svg")  # a named icon would be fetched from the network
 
-# Streamlit leaves a hand's breadth above the first line.
-# A table that is wider than a phone scrolls by itself, and not the page with it. On the primary
-# button of the dark theme, and in captions, Streamlit's own hues of text are too faint.
-_STYLE = """<style>
-.stMainBlockContainer { padding-top: 4rem; }
-.stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
-.stMarkdown td:not(:first-child, :last-child) { white-space: nowrap; }
-[data-testid=stBaseButton-primary]:enabled { color: light-dark(#fff, #10100f); }
-[data-testid=stCaptionContainer] { color: light-dark(#5b5c62, #acaba6); opacity: 1; }
-</style>"""
+_STYLE = f"<style>{Path(__file__).with_name('app.css').read_text(encoding='utf-8')}</style>"
 
 
 def main() -> None:
     """Show the page that the address asks for."""
-    st.set_page_config("Architecture Explorer", page_icon=_ICON, layout="wide")
+    reading.begin()
+    st.set_page_config(say("Architecture Explorer"), page_icon=_ICON, layout="wide")
     st.html(_STYLE)
+    reading.show_switches()
     lesson, failed = _lesson()
     pages = _pages()
     has_navigation = controls.is_shown(NAVIGATION)
@@ -56,7 +51,9 @@ def main() -> None:
         reload.offer()
         said.show()
         page.run()
-        state.freeze_memory(page.title)
+        if "glossary" in pages and page is not pages["glossary"] and has_navigation:
+            terms()
+        state.freeze_memory(page.url_path)
     except ExplorerError as error:
         st.error(sentence(error))
 
@@ -73,7 +70,9 @@ def _go_to(opened: Opened, page: Page, pages: Mapping[str, Page]) -> None:
     """Go to the page of a lesson."""
     wanted = pages.get(opened.lesson.page)
     if wanted is None:
-        raise WorksheetError(f"The lesson {opened.name} is on a page that is not offered here.")
+        raise WorksheetError(
+            say("The lesson {name} is on a page that is not offered here.", name=opened.name)
+        )
     if page is not wanted:
         st.switch_page(wanted, query_params=_said())
 
@@ -92,7 +91,7 @@ def _pages() -> dict[str, Page]:
     if "why" in offered:
         pages["why"] = st.Page(
             lambda: why.page(pages),
-            title="Why?",
+            title=say("Why?"),
             icon=":material/lightbulb:",
             url_path="why",
             default=FIRST == "why",
@@ -100,29 +99,33 @@ def _pages() -> dict[str, Page]:
     if "train" in offered:
         pages["train"] = st.Page(
             lambda: train.page(pages.get("inside")),
-            title="Train",
+            title=say("Train"),
             icon=":material/model_training:",
             url_path="train",
             default=FIRST == "train",
         )
     if "inside" in offered:
         pages["inside"] = st.Page(
-            inside.page, title="Look inside", icon=":material/search:", url_path="inside"
+            inside.page, title=say("Look inside"), icon=":material/search:", url_path="inside"
         )
     if "runs" in offered:
         pages["runs"] = st.Page(
             lambda: runs.page(pages.get("train"), pages.get("inside")),
-            title="Runs",
+            title=say("Runs"),
             icon=":material/list:",
             url_path="runs",
         )
     if "plugins" in offered:
         pages["plugins"] = st.Page(
-            plugins.page, title="Plugins", icon=":material/extension:", url_path="plugins"
+            plugins.page, title=say("Plugins"), icon=":material/extension:", url_path="plugins"
+        )
+    if "glossary" in offered:
+        pages["glossary"] = st.Page(
+            glossary.page, title=say("Glossary"), icon=":material/menu_book:", url_path="glossary"
         )
     pages["operator"] = st.Page(
         operator.page,
-        title="Operator",
+        title=say("Operator"),
         icon=":material/shield_person:",
         url_path="operator",
         visibility="visible" if _is_operator_away_from_home() else "hidden",
@@ -131,7 +134,7 @@ def _pages() -> dict[str, Page]:
         first = next(iter(pages.values()))
         pages["start"] = st.Page(
             lambda: st.switch_page(first, query_params=_said()),
-            title="Start",
+            title=say("Start"),
             default=True,
             visibility="hidden",
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from explorer.charts.looks import family
+from explorer.language import plural, say
 from explorer.runs.run import Run
 from explorer.statistics.seeds import Spread
 from explorer.statistics.verdicts import points
@@ -35,28 +36,59 @@ def comparison(
 
     nearest = min((example for example in examples if example.epochs), key=distance)
     known = nearest.epochs[-1].test_accuracy
-    name = plain(own[0].spec.architecture)
-    how = f"mean of {len(own)} seeds" if len(own) > 1 else _after(own[0])
-    other = f"the recorded {plain(nearest.spec.architecture)}"
-    text = f"**{name}** ({100 * mean:.2f} %, {how}) is {_place(mean - known)} {other} "
-    text += f"({100 * known:.2f} %, {_after(nearest)})."
+    text = _place(own, mean, nearest, known)
     if (spread := seeds()) is None:
         return text
     chance = spread.chance(accuracies, [known])
-    is_more = abs(mean - known) > chance
-    return (
-        f"{text} Seeds alone make two such nets differ by up to {points(chance)} in 19 of 20 "
-        f"cases, so this {'is more than chance' if is_more else 'may be chance'}."
+    if abs(mean - known) > chance:
+        verdict = say(
+            "Seeds alone make two such nets differ by up to {points} in 19 of 20 cases, so this is "
+            "more than chance.",
+            points=points(chance),
+        )
+    else:
+        verdict = say(
+            "Seeds alone make two such nets differ by up to {points} in 19 of 20 cases, so this "
+            "may be chance.",
+            points=points(chance),
+        )
+    return say("{first} {second}", first=text, second=verdict)
+
+
+def _place(own: Sequence[Run], mean: float, nearest: Run, known: float) -> str:
+    seeds = len(own)
+    how = plural("mean of {n} seed", "mean of {n} seeds", seeds) if seeds > 1 else _after(own[0])
+    values: dict[str, str | float] = {
+        "name": plain(own[0].spec.architecture),
+        "own": 100 * mean,
+        "how": how,
+        "example": plain(nearest.spec.architecture),
+        "known": 100 * known,
+        "after": _after(nearest),
+    }
+    difference = mean - known
+    if not round(difference, 6):
+        return say(
+            "**{name}** ({own:.2f} %, {how}) is as good as the recorded {example} ({known:.2f} %, "
+            "{after}).",
+            **values,
+        )
+    if difference > 0:
+        return say(
+            "**{name}** ({own:.2f} %, {how}) is {points} above the recorded {example} "
+            "({known:.2f} %, {after}).",
+            points=points(difference),
+            **values,
+        )
+    return say(
+        "**{name}** ({own:.2f} %, {how}) is {points} below the recorded {example} ({known:.2f} %, "
+        "{after}).",
+        points=points(difference),
+        **values,
     )
 
 
 def _after(run: Run) -> str:
     if run.spec.imported:
-        return "imported"
-    return f"after {len(run.epochs)} epoch{'s' if len(run.epochs) > 1 else ''}"
-
-
-def _place(difference: float) -> str:
-    if not round(difference, 6):
-        return "as good as"
-    return f"{points(difference)} {'above' if difference > 0 else 'below'}"
+        return say("imported")
+    return plural("after {n} epoch", "after {n} epochs", len(run.epochs))

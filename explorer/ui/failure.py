@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 import streamlit as st
 
 from explorer.errors import ExplorerError, explain, full_trace, is_ours
+from explorer.language import again, say
 from explorer.ui.http.visitors import visitor
 from explorer.ui.words import plain
 
@@ -37,13 +38,18 @@ def show(error: Exception) -> bool:
     _log.error("A page failed (%s)", reference, exc_info=error, extra={"reference": reference})
     if not sees_everything():
         st.error(
-            f"Something failed here, and what is around it still works. Reference {reference}: "
-            "whoever runs this app finds the cause by it in the log.",
+            say(
+                "Something failed here, and what is around it still works. Reference {reference}: "
+                "whoever runs this app finds the cause by it in the log.",
+                reference=reference,
+            ),
             icon=":material/error:",
         )
         return True
-    words = "" if is_ours(error, None) else "The code of a plugin failed here. "
-    st.error(plain(words + explain(error, None)), icon=":material/error:")
+    words = explain(error, None)
+    if not is_ours(error, None):
+        words = say("The code of a plugin failed here. {reason}", reason=words)
+    st.error(plain(words), icon=":material/error:")
     details(full_trace(error))
     return True
 
@@ -53,10 +59,10 @@ def details(trace: str, output: str = "") -> None:
     if not sees_everything():
         return
     if trace:
-        with st.expander("Technical details"):
+        with st.expander(say("Technical details")):
             st.code(trace, language=None, wrap_lines=True)
     if output:
-        with st.expander("What it printed"):
+        with st.expander(say("What it printed")):
             st.code(output, language=None, wrap_lines=True)
 
 
@@ -70,7 +76,7 @@ def sees_everything() -> bool:
 
 def sentence(text: object) -> str:
     """Return, as Markdown, a sentence as who has this page open may see it: text, and no more."""
-    return plain(for_visitor(str(text)))
+    return plain(for_visitor(again(text)))
 
 
 def for_visitor(text: str) -> str:
@@ -92,13 +98,17 @@ def without_folders(text: str) -> str:
     return _ABSOLUTE.sub(_last_part, text)
 
 
-_DATABASE = re.compile(r"\b(?!https?:|file:)([a-z][a-z0-9+.-]*)://[^\s,;]+")
+_CHINESE = "，。、：；！？（）《》“”‘’"  # marks that may come after an address, without a space
+_DATABASE = re.compile(
+    rf"(?<![A-Za-z0-9_])(?!https?:|file:)([a-z][a-z0-9+.-]*)://[^\s,;{_CHINESE}]+"
+)
 
 
 # From a slash, or a drive's letter, that nothing of a word is before; not the one of https://, and
-# not the division in 1/2.
+# not the division in 1/2. In Chinese a word may be before it, without a space.
 _ABSOLUTE = re.compile(
-    r"""(?<![\w/\\.:…)*\]-])(?:file://)?(?:[A-Za-z]:[\\/]|/|~/|\\\\)(?:[^\s"'`<>|:;,()\[\]{}]+)"""
+    rf"""(?:(?<![\w/\\.:…)*\]-])|(?<=[\u3400-\u9fff])(?=[A-Za-z]:|/[A-Za-z0-9_.-]+/|~/|\\\\|file:))"""
+    rf"""(?:file://)?(?:[A-Za-z]:[\\/]|/|~/|\\\\)(?:[^\s"'`<>|:;,()\[\]{{}}{_CHINESE}]+)"""
 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from explorer.labs.worksheet import Question
+from explorer.language import author, say
 from explorer.lessons.figures import Lines
 from explorer.lessons.lesson import Shown
 from explorer.lessons.text import Guess
@@ -46,9 +47,11 @@ def answer(guess: Guess, part: PartDescription, shown: Shown | None) -> None:
     if shown is None or shown.answer is None:
         return
     if part.asks == "choice" and 0 <= shown.answer < len(guess.choices):
-        st.markdown(f"It is: **{plain(guess.choices[int(shown.answer)])}**")
+        chosen = author(guess.choices[int(shown.answer)])
+        st.markdown(say("It is: **{answer}**", answer=plain(chosen)))
     elif part.asks == "number":
-        st.markdown(f"It is: **{plain(f'{shown.answer:.3g} {part.unit}')}**")
+        number = f"{shown.answer:.3g} {author(part.unit)}"
+        st.markdown(say("It is: **{answer}**", answer=plain(number)))
 
 
 def _question(guess: Guess, part: PartDescription) -> Question:
@@ -62,7 +65,7 @@ def _question(guess: Guess, part: PartDescription) -> Question:
 
 def _line(lesson: LessonDescription, guess: Guess, part: PartDescription, key: str) -> bool:
     """Let a curve be drawn by hand over the axes of the figure that is asked about."""
-    st.markdown(f"**{plain(guess.question)}**")
+    st.markdown(f"**{plain(author(guess.question))}**")
     shown = state.taught(lesson.name, part.name, {o.name: o.default for o in part.options}, None)
     figure = shown.figure
     if not isinstance(figure, Lines):
@@ -71,8 +74,8 @@ def _line(lesson: LessonDescription, guess: Guess, part: PartDescription, key: s
     sketch(
         key,
         x=list(wanted.x),
-        x_title=figure.x.title,
-        y_title=figure.y.title,
+        x_title=author(figure.x.title),
+        y_title=author(figure.y.title),
         low=part.low,
         high=part.high,
         percent=figure.y.percent,

@@ -6,6 +6,7 @@ from statistics import fmean
 import streamlit as st
 
 from explorer.charts.updates import update_sizes
+from explorer.language import say
 from explorer.runs.run import Run
 from explorer.training.events import Step, Update
 from explorer.ui import state
@@ -35,30 +36,35 @@ def last_step(run: Run, steps: Sequence[Step], key: str) -> None:
 
 
 def _show(run: Run, update: Update, step: Step, key: str) -> None:
-    name = plain(run.spec.architecture)
-    st.markdown(f"**Step {update.step:,} of {name}**: {_said(update, step)}")
+    count = len(update.images)
+    st.markdown(
+        say(
+            "**Step {step:,} of {name}**: {right:,} of {count:,} images of its batch were "
+            "classified correctly, loss {loss:.3f} before the update.",
+            step=update.step,
+            name=plain(run.spec.architecture),
+            right=round(step.accuracy * count),
+            count=count,
+            loss=fmean(update.losses),
+        )
+    )
     dataset = state.catalogue().datasets.get(run.spec.dataset)
     if dataset and (images := state.training_images(dataset, update.images[:MOST_IMAGES])):
         taken = [dataset.classes[number] for number in update.predicted[:MOST_IMAGES]]
-        with st.expander("The batch", expanded=True):
+        with st.expander(say("The batch"), expanded=True):
             strip(images, f"{key}.batch.{run.id}", taken)
-            if len(update.images) > MOST_IMAGES:
-                st.caption(f"The first {MOST_IMAGES} of {len(update.images):,} images.")
+            if count > MOST_IMAGES:
+                st.caption(
+                    say("The first {shown} of {count:,} images.", shown=MOST_IMAGES, count=count)
+                )
     figure = update_sizes(update, list(update.gradients))
-    st.markdown("**How far each layer moved**")
+    st.markdown(say("**How far each layer moved**"))
     tall = len(update.gradients) > MOST_LAYERS
     with st.container(height=480 if tall else "content", border=False):
         chart(figure, key=f"{key}.updates.{run.id}")
     st.caption(
-        "A layer that moves by much more or much less than a thousandth of its norm at each step "
-        "usually has a learning rate that is too high or too low for it."
-    )
-
-
-def _said(update: Update, step: Step) -> str:
-    """Say in a sentence how the batch was classified before the update."""
-    count = len(update.images)
-    return (
-        f"{round(step.accuracy * count):,} of {count:,} images of its batch were classified "
-        f"correctly, loss {fmean(update.losses):.3f} before the update."
+        say(
+            "A layer that moves by much more or much less than a thousandth of its norm at each "
+            "step usually has a learning rate that is too high or too low for it."
+        )
     )

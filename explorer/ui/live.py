@@ -9,11 +9,13 @@ import streamlit as st
 
 from explorer.charts.curves import Axis, Trace
 from explorer.errors import ExplorerError
-from explorer.runs.run import Run, distinguish
+from explorer.language import say
+from explorer.runs.run import Run, Status, distinguish
 from explorer.runs.store import RunStore
 from explorer.training.events import Score, Step
 from explorer.ui import failure, said, state
 from explorer.ui.comparison import comparison
+from explorer.ui.components.announce import announce
 from explorer.ui.components.chart import chart
 from explorer.ui.fragments import run_fragment_every
 from explorer.ui.last_step import last_step
@@ -109,6 +111,7 @@ def _show(shown: _Shown, age: float) -> bool:
     ]
     for trace in traces:
         status(trace.run, trace.steps, shown.key, age)
+        announce(f"run.{trace.run.id}", _heard(trace.run))
         last_step(trace.run, trace.steps, shown.key)
         if note := trace.run.note:
             st.caption(f":material/sticky_note_2: {plain(trace.run.title)}")
@@ -116,6 +119,14 @@ def _show(shown: _Shown, age: float) -> bool:
     _curves(traces, shown)
     _note_older_code(runs)
     return any(run.status.is_live for run in runs)
+
+
+def _heard(run: Run) -> str:
+    """Say how a run is, to who hears of a change."""
+    if run.status is Status.FINISHED and run.epochs:
+        share = run.epochs[-1].test_accuracy
+        return say("{run} has finished: test accuracy {share:.2%}", run=run.title, share=share)
+    return say("{run}: {status}", run=run.title, status=say(run.status))
 
 
 def _curves(traces: Sequence[Trace], shown: _Shown) -> None:
@@ -126,18 +137,28 @@ def _curves(traces: Sequence[Trace], shown: _Shown) -> None:
         if run.id not in shown.ids
     ]
     accuracy, loss = state.curves(traces, quiet, shown.axis)
-    grey = ", grey: recorded examples" if quiet else ""
-    st.markdown(f"**Accuracy** — solid: on test images, dashed: on training images{grey}")
+    st.markdown(
+        say(
+            "**Accuracy** — solid: on test images, dashed: on training images, grey: recorded "
+            "examples"
+        )
+        if quiet
+        else say("**Accuracy** — solid: on test images, dashed: on training images")
+    )
     chart(accuracy, key=f"{shown.key}.accuracy")
     if compared := comparison([trace.run for trace in traces], shown.examples, state.seeds):
         st.markdown(compared)
     st.caption(
-        "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or from "
-        "none to half of the images, since each of these halves the errors. It shows where the "
-        "curves are after a tenth of the training."
+        say(
+            "The scale stretches towards 100 %: from 98 to 99 % is as far as from 80 to 90 %, or "
+            "from none to half of the images, since each of these halves the errors. It shows "
+            "where the curves are after a tenth of the training."
+        )
     )
     folded = st.expander(
-        "Loss — cross-entropy, on a logarithmic scale", key=f"{shown.key}.folded", on_change="rerun"
+        say("Loss — cross-entropy, on a logarithmic scale"),
+        key=f"{shown.key}.folded",
+        on_change="rerun",
     )
     if folded.open:
         with folded:
@@ -147,12 +168,24 @@ def _curves(traces: Sequence[Trace], shown: _Shown) -> None:
 def _note_older_code(runs: Sequence[Run]) -> None:
     for run in runs:
         if not state.catalogue().is_current(run.spec):
-            done = "imported" if run.spec.imported else "trained"
-            st.caption(
-                f":material/history: {plain(run.spec.architecture)} was {done} with earlier "
-                f"code ({code(run.spec.fingerprint[:6])}) or images than are here now. Its "
-                "record is kept."
-            )
+            st.caption(f":material/history: {_older(run)}")
+
+
+def _older(run: Run) -> str:
+    name, earlier = plain(run.spec.architecture), code(run.spec.fingerprint[:6])
+    if run.spec.imported:
+        return say(
+            "{name} was imported with earlier code ({code}) or images than are here now. Its "
+            "record is kept.",
+            name=name,
+            code=earlier,
+        )
+    return say(
+        "{name} was trained with earlier code ({code}) or images than are here now. Its record is "
+        "kept.",
+        name=name,
+        code=earlier,
+    )
 
 
 def _scores(run: Run, store: RunStore, age: float) -> Sequence[Score]:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.language import say
 from explorer.runs.run import MOST_NAME, MOST_NOTE, Run
 from explorer.ui import acts
 
@@ -14,20 +15,22 @@ def offer(run: Run, key: str) -> None:
         key: Begins the keys of what is shown.
     """
     with st.popover(
-        "Name and note", icon=":material/edit:", help="Of this run, for all who see it"
+        say("Name and note"), icon=":material/edit:", help=say("Of this run, for all who see it")
     ):
         name, note = f"{key}.{run.id}.name", f"{key}.{run.id}.note"
         with st.form(f"{key}.{run.id}", border=False, enter_to_submit=True):
             st.text_input(
-                "Name",
+                say("Name"),
                 run.name,
                 max_chars=MOST_NAME,
                 key=name,
                 placeholder=run.spec.architecture,
-                help="Shown in place of the architecture on charts.",
+                help=say("Shown in place of the architecture on charts."),
             )
-            st.text_area("Note", run.note, max_chars=MOST_NOTE, key=note)
-            st.form_submit_button("Save", type="primary", on_click=_save, args=(run.id, name, note))
+            st.text_area(say("Note"), run.note, max_chars=MOST_NOTE, key=note)
+            st.form_submit_button(
+                say("Save"), type="primary", on_click=_save, args=(run.id, name, note)
+            )
 
 
 def _save(id: str, name: str, note: str) -> None:

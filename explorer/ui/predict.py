@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from explorer.labs.worksheet import Question
+from explorer.language import author, say
 from explorer.ui.words import plain
 
 DIGITS = 6  # significant ones of a number
@@ -24,10 +25,12 @@ def prompt(
     """
     value = f"{key}.value"
     with st.form(key, width="stretch"):
-        st.markdown(f"**{plain(question.text)}**")
+        st.markdown(f"**{plain(author(question.text))}**")
         if question.kind == "number":
             st.number_input(
-                "Your guess" + (f", in {plain(question.unit)}" if question.unit else ""),
+                say("Your guess, in {unit}", unit=plain(author(question.unit)))
+                if question.unit
+                else say("Your guess"),
                 question.low,
                 question.high,
                 value=None,
@@ -37,16 +40,16 @@ def prompt(
             )
         else:
             st.radio(
-                "Your guess",
+                say("Your guess"),
                 classes if question.kind == "class" else question.choices,
                 index=None,
                 key=value,
-                format_func=lambda answer: plain(answer),
+                format_func=lambda answer: plain(author(answer)),
                 horizontal=question.kind == "class",
                 label_visibility="collapsed",
             )
         st.form_submit_button(
-            "That is my guess",
+            say("That is my guess"),
             type="primary",
             on_click=_take,
             args=(question, classes, value, on_answer),
@@ -58,7 +61,7 @@ def _take(
 ) -> None:
     text = read(question, classes, st.session_state.get(value))
     if text is None:
-        st.toast("Choose an answer first.")
+        st.toast(say("Choose an answer first."))
     else:
         on_answer(text)
 
@@ -75,5 +78,11 @@ def read(question: Question, classes: Sequence[str], given: object) -> str | Non
 
 def guess(question: Question, text: str) -> None:
     """Show what was guessed, beside what was asked."""
-    unit = question.unit if question.kind == "number" else ""
-    st.markdown(f"{plain(question.text)} Your guess: **{plain(f'{text} {unit}')}**")
+    answer = f"{text} {author(question.unit)}" if question.kind == "number" else author(text)
+    st.markdown(
+        say(
+            "{question} Your guess: **{answer}**",
+            question=plain(author(question.text)),
+            answer=plain(answer),
+        )
+    )

@@ -20,13 +20,14 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from explorer.labs.address import ANY, TABLE, Row, belongs
+from explorer.labs.address import ANY, BIG, LANGUAGE, TABLE, Row, belongs
+from explorer.language import listed, say
 from explorer.ui.components.address import replace_address
 from explorer.ui.words import code
 
 _LARGEST = 2**53 - 1  # of whole numbers that a browser knows; and no limit is larger
 
-_VISIT, _PLAN = "visit", "plan"  # session keys
+_VISIT, _PLAN, _EVERYWHERE = "visit", "plan", "everywhere"  # session keys
 LESSON = "lesson"  # a name in the address
 USUAL = "default"  # in an address of a lesson: not what the lesson says, but what is usual
 MOST_NAMED = 3  # values that cannot be used, as a note names them
@@ -109,6 +110,11 @@ def follow(plan: Plan | None) -> None:
     st.session_state[_PLAN] = plan
 
 
+def say_everywhere(values: Mapping[str, str | None]) -> None:
+    """Let the address of every page say these values from now on; `None` is nothing."""
+    st.session_state[_EVERYWHERE] = {name: [value] for name, value in values.items() if value}
+
+
 @contextlib.contextmanager
 def of(page: str) -> Iterator[None]:
     """Show a page within, then write into the address what was chosen there.
@@ -128,7 +134,11 @@ def _begin(page: str) -> _Visit:
     for row in _rows(page):
         if row.alias and row.alias in said and row.name not in said:
             said[row.name] = said[row.alias]
-    said = {name: values for name, values in said.items() if belongs(name, page)}
+    said = {
+        name: values
+        for name, values in said.items()
+        if belongs(name, page) and name not in (LANGUAGE, BIG)
+    }
     plan: Plan | None = st.session_state.get(_PLAN)
     if plan and plan.page != page:
         plan = None
@@ -145,6 +155,12 @@ def _begin(page: str) -> _Visit:
         visit.listens = went_back() or (before.listens and not before.is_done)
     else:
         visit.is_new, visit.is_told = True, bool(said)
+    if visit.is_new:
+        standing = st.session_state.get(_EVERYWHERE, {})
+        for name in (LANGUAGE, BIG):
+            for value in st.query_params.get_all(name):
+                if name not in standing:
+                    visit.refused.append(f"{name}={value}")
     st.session_state[_VISIT] = visit
     return visit
 
@@ -358,7 +374,7 @@ def _write(visit: _Visit) -> None:
 def _wanted(visit: _Visit) -> dict[str, list[str]]:
     """Return what the address should say."""
     written = visit.plan.write(visit.written) if visit.plan else visit.written
-    return _in_order(written)
+    return _in_order({**written, **st.session_state.get(_EVERYWHERE, {})})
 
 
 def _in_order(values: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -376,6 +392,15 @@ def _rows(page: str) -> Iterator[Row]:
 
 
 def _note(refused: Sequence[str]) -> str:
-    named = ", ".join(map(code, refused[:MOST_NAMED]))
-    more = f" and {len(refused) - MOST_NAMED:,} more" if len(refused) > MOST_NAMED else ""
-    return f"The address asks for {named}{more}, which cannot be used here; the default is shown."
+    named = listed(list(map(code, refused[:MOST_NAMED])), ",")
+    if len(refused) > MOST_NAMED:
+        return say(
+            "The address asks for {named} and {more:,} more, which cannot be used here; the "
+            "default is shown.",
+            named=named,
+            more=len(refused) - MOST_NAMED,
+        )
+    return say(
+        "The address asks for {named}, which cannot be used here; the default is shown.",
+        named=named,
+    )

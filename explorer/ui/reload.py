@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explorer.language import listed, say
 from explorer.ui import failure, said, state
 from explorer.ui.words import code
 
@@ -22,7 +23,8 @@ def offer() -> None:
 
 def _offer(loading: Sequence[str], may_reload: bool) -> None:
     if now := state.plugins().loading:
-        st.caption(f":material/hourglass_empty: Still being loaded: {_list(now)}.")
+        words = say("Still being loaded: {plugins}.", plugins=_list(now))
+        st.caption(f":material/hourglass_empty: {words}")
     elif loading:
         said.run_again()  # they are there now
     if not may_reload:
@@ -30,20 +32,34 @@ def _offer(loading: Sequence[str], may_reload: bool) -> None:
     changed, datasets = state.changed_plugins(), state.changed_datasets()
     if not changed and not datasets:
         return
-    sentences = []
-    if changed:
-        sentences.append(f"The code of {_list(changed)} has changed.")
-    if datasets:
-        sentences.append(f"The files of {_list(datasets)} have changed.")
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(f":material/sync: {' '.join(sentences)}")
-        if st.button("Reload", key="reload", type="primary"):
+        st.markdown(f":material/sync: {_said(changed, datasets)}")
+        if st.button(say("Reload"), key="reload", type="primary"):
             state.reload_plugins()
             for broken in state.catalogue().broken:
                 if (name := broken.source.name) in changed:
-                    said.say(f"{name} is broken: {broken.reason} The page Plugins shows more.")
+                    said.say(
+                        say(
+                            "{name} is broken: {reason} The page Plugins shows more.",
+                            name=name,
+                            reason=broken.reason,
+                        )
+                    )
             st.rerun()
 
 
+def _said(plugins: Sequence[str], datasets: Sequence[str]) -> str:
+    changed, replaced = _list(plugins), _list(datasets)
+    if not datasets:
+        return say("The code of {plugins} has changed.", plugins=changed)
+    if not plugins:
+        return say("The files of {datasets} have changed.", datasets=replaced)
+    return say(
+        "The code of {plugins} has changed. The files of {datasets} have changed.",
+        plugins=changed,
+        datasets=replaced,
+    )
+
+
 def _list(names: Sequence[str]) -> str:
-    return ", ".join(map(code, names))
+    return listed(list(map(code, names)), ",")

@@ -1,10 +1,13 @@
 """What a data set lacks, beneath its picker."""
 
+from typing import Any
+
 import streamlit as st
 
 from explorer.data.cache import is_cached
 from explorer.data.dataset import DataSet
 from explorer.errors import ExplorerError
+from explorer.language import plural
 from explorer.ui import controls, state
 from explorer.ui.failure import sentence
 from explorer.ui.fragments import run_fragment_every
@@ -46,6 +49,9 @@ def _show(name: str) -> None:
     except ExplorerError as error:
         st.warning(sentence(error))
         return
-    place = st.expander(f"{len(found)} remarks on this data set") if len(found) > FEW else st
+    place: Any = st
+    if len(found) > FEW:
+        title = plural("{n} remark on this data set", "{n} remarks on this data set", len(found))
+        place = st.expander(title)
     for text in found:
         place.caption(f":material/info: {sentence(text)}")

@@ -16,7 +16,7 @@ from explorer.engines.machine import prepare_server
 from explorer.errors import ExplorerError
 from explorer.ui import state
 from explorer.ui.failure import show as show_failure
-from explorer.ui.http import health, metrics, sign_in
+from explorer.ui.http import glossary, health, metrics, sign_in
 from explorer.ui.http.compressed import KeepCompressed
 from explorer.ui.http.headers import AddSecurityHeaders
 from explorer.ui.http.messages import IgnoreMessages
@@ -35,6 +35,7 @@ SCRIPT = Path(__file__).parent / "entry" / "script.py"
 # Charts are drawn in the browser by Plotly's library, from the installed package.
 ROUTES = [
     Mount("/plotly", StaticFiles(directory=LIBRARY)),
+    *glossary.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,
     *sign_in.ROUTES,

@@ -28,6 +28,7 @@ from explorer.engines.questions import Drawn
 from explorer.inspection.session import Cache
 from explorer.inspection.telling import Telling
 from explorer.labs.seeds import recorded_spread
+from explorer.language import current
 from explorer.lessons import Shown
 from explorer.plugin.catalogue import Catalogue, Description
 from explorer.runs.following import Follower
@@ -168,7 +169,7 @@ def network(
         AnswerError: It cannot be built so.
     """
     found = plugins().draw(name, values or {}, dataset) if dataset else plugins().draw_alone(name)
-    return found, _drawing(catalogue()[name].fingerprint, name, values, dataset, found)
+    return found, _drawing(current(), catalogue()[name].fingerprint, name, values, dataset, found)
 
 
 @st.cache_resource(show_spinner=False)
@@ -180,7 +181,12 @@ def miniatures() -> Miniatures:
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _drawing(
-    code: str, name: str, values: Mapping[str, Any] | None, dataset: str, _found: Drawn
+    language: str,
+    code: str,
+    name: str,
+    values: Mapping[str, Any] | None,
+    dataset: str,
+    _found: Drawn,
 ) -> str:
     return network_svg(_found.parts, _found.images, "vertical", opens=False)
 
@@ -232,7 +238,7 @@ def _training_images(which: Hashable, numbers: Sequence[int], _dataset: DataSet)
 def lesson_figure(shown: Shown, guess: str | None, key: str) -> Chart:
     """Return the figure of a part, with what was guessed, drawn once for all who see the same."""
     return _lesson_figures().once(
-        (hashlib.sha256(repr(shown.figure).encode()).digest(), guess, key),
+        (hashlib.sha256(repr(shown.figure).encode()).digest(), guess, key, current()),
         lambda: drawn(with_guess(draw(shown.figure, key), shown, guess)),
     )
 
@@ -333,7 +339,8 @@ def curves(
     """
     own = looks([trace.run for trace in traces])
     live = any(trace.run.status.is_live for trace in traces)
-    asked = axis, tuple(t.run.id for t in quiet), tuple(own.items()), tuple(map(_moment, traces))
+    others = tuple(trace.run.id for trace in quiet)
+    asked = current(), axis, others, tuple(own.items()), tuple(map(_moment, traces))
     cache = _live_curves() if live else _recorded_curves()
 
     def once(name: str, draw: Callable[..., Plain]) -> Chart:

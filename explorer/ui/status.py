@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.data.cache import is_cached
+from explorer.language import author, recognise, say
 from explorer.runs.progress import Progress, progress
 from explorer.runs.run import GUESSING, Run, Status
 from explorer.training.events import Step
@@ -29,9 +30,12 @@ def status(run: Run, steps: Sequence[Step], key: str, age: float) -> None:
         _warn(run)
     if run.spec.imported:
         st.caption(
-            f":material/upload_file: {plain(run.spec.architecture)} was imported, not trained "
-            "here: its lines are level, at its scores on all test images and on as many training "
-            "images."
+            ":material/upload_file: "
+            + say(
+                "{name} was imported, not trained here: its lines are level, at its scores on all "
+                "test images and on as many training images.",
+                name=plain(run.spec.architecture),
+            )
         )
 
 
@@ -42,67 +46,100 @@ def _live(run: Run, steps: Sequence[Step], key: str, age: float) -> None:
         st.progress(now.fraction, f"**{name}** — {plain(_doing(run, steps, now))}")
         if acts.may_stop(run.id, age):
             st.button(
-                "Pause",
+                say("Pause"),
                 icon=":material/pause:",
                 key=f"{key}.stop.{run.id}",
                 on_click=acts.stop,
                 args=([run.id],),
-                help="It goes on from this step whenever you like, and can be looked into now.",
+                help=say(
+                    "It goes on from this step whenever you like, and can be looked into now."
+                ),
             )
     if run.started and run.started.note:
-        st.caption(f"{name}: {failure.sentence(run.started.note)}")
+        note = failure.sentence(recognise(run.started.note))
+        st.caption(say("{name}: {note}", name=name, note=note))
 
 
 def _resumable(run: Run, steps: Sequence[Step], key: str) -> None:
-    name = plain(run.spec.architecture)
     with st.container(horizontal=True, vertical_alignment="center"):
         if run.status is Status.PAUSED:
             now = progress(run, steps)
-            st.progress(now.fraction, f"**{name}** — {plain(f'paused{_where(run)}')}")
+            st.progress(now.fraction, _paused(run))
         else:
             show = st.error if run.status is Status.FAILED else st.warning
-            kept = f" It is kept{_where(run)}." if run.kept.epoch else ""
-            show(f"**{name}** {run.status}.{kept} {failure.sentence(run.reason)}")
+            show(_ended(run))
         st.button(
-            "Resume" if run.kept.epoch else "Start again",
+            say("Resume") if run.kept.epoch else say("Start again"),
             icon=":material/resume:",
             key=f"{key}.resume.{run.id}",
             on_click=acts.resume,
             args=([run.spec],),
         )
         st.button(
-            "Step",
+            say("Step"),
             icon=":material/step:",
             key=f"{key}.step.{run.id}",
             on_click=acts.step,
             args=(run.spec,),
-            help="Train on one batch, and see what that does.",
+            help=say("Train on one batch, and see what that does."),
         )
     if run.status is not Status.PAUSED:
         failure.details(run.traceback, acts.printed(run.id))
 
 
-def _where(run: Run) -> str:
-    """Say where a run can go on, such as ` at step 420 of 938`."""
+def _paused(run: Run) -> str:
+    name, where = plain(run.spec.architecture), _where(run)
+    if where is None:
+        return say("**{name}** — paused", name=name)
+    step, steps = where
+    return say(
+        "**{name}** — paused at step {step:,} of {steps:,}", name=name, step=step, steps=steps
+    )
+
+
+def _ended(run: Run) -> str:
+    """Say how a run ended, where it can go on, and why it ended."""
+    name, where = plain(run.spec.architecture), _where(run)
+    status, reason = say(run.status), failure.sentence(recognise(run.reason))
+    if where is None:
+        return say("**{name}** {status}. {reason}", name=name, status=status, reason=reason)
+    step, steps = where
+    return say(
+        "**{name}** {status}. It is kept at step {step:,} of {steps:,}. {reason}",
+        name=name,
+        status=status,
+        step=step,
+        steps=steps,
+        reason=reason,
+    )
+
+
+def _where(run: Run) -> tuple[int, int] | None:
+    """Return the step at which a run can go on, and how many there are; `None` if it begins."""
     if not run.kept.epoch or run.started is None:
-        return ""
+        return None
     each = run.started.steps_per_epoch
-    step = run.kept.step or run.kept.epoch * each
-    return f" at step {step:,} of {each * run.spec.recipe.epochs:,}"
+    return run.kept.step or run.kept.epoch * each, each * run.spec.recipe.epochs
 
 
 def _warn(run: Run) -> None:
     name = plain(run.spec.architecture)
     if run.spec.imported:
         st.warning(
-            f"**{name}** is no better than guessing on {plain(run.spec.dataset)}. It was "
-            "imported, and may have been trained on other images, or on images that were "
-            "normalised otherwise."
+            say(
+                "**{name}** is no better than guessing on {dataset}. It was imported, and may have "
+                "been trained on other images, or on images that were normalised otherwise.",
+                name=name,
+                dataset=plain(run.spec.dataset),
+            )
         )
     else:
         st.warning(
-            f"**{name}** learned nothing: it is no better than guessing. A lower learning rate "
-            "may help."
+            say(
+                "**{name}** learned nothing: it is no better than guessing. A lower learning rate "
+                "may help.",
+                name=name,
+            )
         )
 
 
@@ -118,10 +155,14 @@ def _doing(run: Run, steps: Sequence[Step], now: Progress) -> str:
     if run.status is Status.QUEUED:
         return state.waiting(run)
     if steps:
-        speed = f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""
-        here = f"epoch {steps[-1].epoch} of {run.spec.recipe.epochs}"
+        speed = ""
+        if now.images_per_second:
+            speed = say("{speed:,.0f} images/s", speed=now.images_per_second)
+        epochs = run.spec.recipe.epochs
+        here = say("epoch {epoch} of {epochs}", epoch=steps[-1].epoch, epochs=epochs)
         return " · ".join(filter(None, [here, now.time_left, speed]))
     dataset = state.catalogue().datasets.get(run.spec.dataset)
     if dataset and not is_cached(dataset, state.settings().cache):
-        return f"downloading {dataset.title}, which is used for the first time"
-    return "getting ready"
+        title = author(dataset.title)
+        return say("downloading {title}, which is used for the first time", title=title)
+    return say("getting ready")

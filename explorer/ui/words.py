@@ -7,6 +7,7 @@ comes of it. `tests/ui/test_words.py` finds what does not.
 
 import re
 
+from explorer.language import again
 from explorer.text import cut, visible
 
 LONGEST_CODE = 120  # characters of text from an address that a sentence repeats
@@ -25,7 +26,7 @@ def plain(text: object) -> str:
 
     Characters that cannot be seen and would change how the others are read are replaced by "�".
     """
-    words = " ".join(visible(str(text)).split())
+    words = " ".join(visible(again(text)).split())
     words = _JOINED.sub(lambda found: found[0] + _JOINER, _ESCAPED.sub(r"\\\g<0>", words))
     start = _AT_THE_START.match(words)
     if start is None:
@@ -34,12 +35,27 @@ def plain(text: object) -> str:
     return f"{mark}\\{words[len(mark) :]}" if mark.isdigit() else f"\\{words}"
 
 
+def bold(text: object, before: str, after: str) -> str:
+    """Return Markdown, of one line, that shows this text in bold.
+
+    Args:
+        text: What is shown.
+        before: What is before it on its line. Markdown takes no asterisks for bold between a letter
+            and a sign, as in Chinese, which has no spaces there.
+        after: What is after it.
+    """
+    words = plain(text)
+    opening = _JOINER if before[-1:].isalnum() and not words[:1].isalnum() else ""
+    closing = _JOINER if after[:1].isalnum() and not words[-1:].isalnum() else ""
+    return f"**{opening}{words}{closing}**" if words else ""
+
+
 def code(text: object) -> str:
     """Return Markdown, of one line, that shows this text in a fixed-width font, cut if it is long.
 
     The fence is longer than any row of backticks within, so that none of them ends it.
     """
-    words = cut(" ".join(visible(str(text)).split()), LONGEST_CODE)
+    words = cut(" ".join(visible(again(text)).split()), LONGEST_CODE)
     longest = max(map(len, re.findall("`+", words)), default=0)
     fence = "`" * (longest + 1)
     # A space at both ends is taken away again; without one, a backtick would be part of the fence.

@@ -7,10 +7,11 @@ import streamlit as st
 
 from explorer.charts.answers import answers as draw_answers
 from explorer.labs.worksheet import Worksheet, find_worksheet
-from explorer.ui import acts, controls, predict, query_params, state
+from explorer.language import say
+from explorer.ui import acts, controls, outline, predict, query_params, state
 from explorer.ui.components.chart import chart
 from explorer.ui.query_params import LESSON, Plan
-from explorer.ui.words import paragraphs, plain
+from explorer.ui.words import paragraphs
 
 _OPEN, _ANSWERS = "open lesson", "answers"  # session keys: the lesson; own answers, by its name
 OFF = "off"  # the control of a page in a frame
@@ -66,7 +67,7 @@ def says(name: str) -> bool:
 def title(otherwise: str) -> None:
     """Show the lesson's title and text; without a lesson, the page's own title."""
     opened = active()
-    st.markdown(f"#### {plain(opened.lesson.title if opened else otherwise)}")
+    outline.page(opened.lesson.title if opened else otherwise)
     if opened and opened.lesson.text:
         st.markdown(paragraphs(opened.lesson.text))
 
@@ -86,7 +87,7 @@ def ask(classes: Sequence[str] = ()) -> None:
     opened = active()
     if opened and opened.lesson.ask:
         _prompt(opened, classes, "ask")
-        st.caption("What the network does is shown when you have made a guess.")
+        st.caption(say("What the network does is shown when you have made a guess."))
 
 
 def after(classes: Sequence[str] = ()) -> None:
@@ -99,9 +100,9 @@ def after(classes: Sequence[str] = ()) -> None:
         with st.container(border=True):
             predict.guess(question, own)
             if found := acts.shown_answers(opened.name):
-                st.markdown(f"How all {sum(found.values()):,} guessed")
+                st.markdown(say("How all {count:,} guessed", count=sum(found.values())))
                 chart(draw_answers(found, own), key="answers")
-            with st.popover("Guess again"):
+            with st.popover(say("Guess again")):
                 _prompt(opened, classes, "again")
     if opened.lesson.after:
         st.markdown(paragraphs(opened.lesson.after))

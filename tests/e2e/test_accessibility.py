@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 STATES = {
     "why": ("", "Do it yourself"),
+    "lesson": ("?about=residual", "Sources"),
     "train": ("train", "Until then, a recorded example"),
     "look inside": ("inside", "What is each branch worth"),
     "arithmetic": (f"inside?net={example('residual')}&map=block2.conv1:3", "What is each branch"),
@@ -19,13 +20,16 @@ STATES = {
     "mistakes": ("inside?ask=Mistakes", "test images are classified incorrectly"),
     "runs": ("runs", "No run of your own yet"),
     "plugins": ("plugins", "Check"),
+    "glossary": ("glossary", "receptive field"),
+    "large": ("inside?big=1", "What is each branch worth"),
 }
 VIEWS = {"light, 1280 px": ("light", 1280), "dark, 360 px": ("dark", 360)}
 
 
 def faults(page) -> list[str]:
     page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    options = "{ resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } }"
+    found = page.evaluate(f"axe.run(document, {options})")["violations"]
     return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
 

@@ -137,7 +137,7 @@ def test_a_click_on_a_map_opens_its_arithmetic_which_follows_the_pointer(page, a
     with page.expect_download() as download:
         page.get_by_role("button", name="Activations (.npz)").click()
     maps = np.load(download.value.path())
-    canvas = page.get_by_role("img", name=re.compile(r"^conv1: 10 maps of 24×24"))
+    canvas = page.get_by_role("application", name=re.compile(r"^conv1: 10 maps of 24×24"))
     canvas.scroll_into_view_if_needed()
     canvas.click(position={"x": 5, "y": 5})
     panel = page.locator(".unit")

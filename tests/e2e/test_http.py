@@ -97,7 +97,7 @@ def test_nothing_on_any_page_violates_the_content_policy(hosted, visit):
     assert download.value.path().stat().st_size > 1000
     page.locator(".lanes .flow canvas").first.click()
     page.get_by_text("Draw", exact=True).click()
-    expect(page.get_by_role("img", name="Drawing")).to_be_visible()
+    expect(page.get_by_role("application", name="Drawing")).to_be_visible()
     page.get_by_text("Upload", exact=True).first.click()
     picture = io.BytesIO()
     Image.new("L", (40, 40), 200).save(picture, "png")

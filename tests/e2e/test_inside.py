@@ -51,7 +51,7 @@ def become(page, place: int, holds) -> None:
 
 
 def draw(page, *strokes) -> None:
-    square = page.get_by_role("img", name="Drawing")
+    square = page.get_by_role("application", name="Drawing")
     square.scroll_into_view_if_needed()
     box = square.bounding_box()
     for (x, y), *others in strokes:
@@ -128,7 +128,9 @@ def test_a_click_opens_a_block_and_a_click_on_a_map_shows_how_it_was_computed(pa
     page.locator('[data-name="incep2"]').click()
     expect(page.get_by_role("switch", name="branch incep2.branch_pool")).to_be_visible()
     address_says(page, "part", "incep2")
-    canvas = page.get_by_role("img", name=re.compile(r"^incep2\.branch3x3_2: 24 maps of 4×4"))
+    canvas = page.get_by_role(
+        "application", name=re.compile(r"^incep2\.branch3x3_2: 24 maps of 4×4")
+    )
     canvas.scroll_into_view_if_needed()
     canvas.hover(position={"x": 5, "y": 5})
     reading = page.locator(".reading")
@@ -163,7 +165,7 @@ def test_hovering_shows_the_value_that_was_recorded(page, app):
     with page.expect_download() as download:
         page.get_by_role("button", name="Activations (.npz)").click()
     maps = np.load(download.value.path())
-    canvas = page.get_by_role("img", name=re.compile(r"^relu\(\): 10 maps of 12×12"))
+    canvas = page.get_by_role("application", name=re.compile(r"^relu\(\): 10 maps of 12×12"))
     canvas.scroll_into_view_if_needed()
     for x, y in ((20, 20), (33, 9), (80, 30)):
         canvas.hover(position={"x": x, "y": y})
@@ -280,7 +282,7 @@ def test_the_parts_are_stepped_through_by_hand_and_played_to_the_end(page, app):
     expect(walk.locator(".place")).to_have_text(place)
     walk.get_by_role("button", name="Step through").click()
     expect(walk).to_contain_text("5 of 5")
-    expect(page.get_by_role("img", name=re.compile("^linear: 10 maps"))).to_be_visible()
+    expect(page.get_by_role("application", name=re.compile("^linear: 10 maps"))).to_be_visible()
     expect(walk.get_by_role("button", name="Step through")).to_be_visible()
     expect(walk.get_by_role("button", name="Next part")).to_be_disabled()
     address_says(page, "part", "linear")
@@ -298,7 +300,7 @@ INK = """c => {
 
 def ink(page) -> int:
     """How many pixels of the square are inked."""
-    return page.get_by_role("img", name="Drawing").evaluate(INK)
+    return page.get_by_role("application", name="Drawing").evaluate(INK)
 
 
 def test_a_drawing_survives_a_reload_with_the_last_stroke_and_can_be_undone(page, app):

@@ -49,7 +49,7 @@ def test_a_link_shows_the_drawing_the_switch_and_the_answer_to_somebody_else(vis
     assert prediction(other) == prediction(page)
     expect(other.get_by_role("switch", name="branch incep1.branch5x5")).not_to_be_checked()
     square = "canvas => canvas.toDataURL().length"
-    assert other.get_by_role("img", name="Drawing").evaluate(square) > 3000
+    assert other.get_by_role("application", name="Drawing").evaluate(square) > 3000
     # A stroke goes on from what was drawn.
     draw(other, ONE)
     other.wait_for_function("link => location.href != link", arg=link)

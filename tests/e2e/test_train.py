@@ -131,7 +131,7 @@ def test_a_page_is_sent_once_and_then_only_what_changes(page, training_app):
     page.wait_for_timeout(3_000)
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text("plain — paused")).to_be_visible()
-    assert 0 < sum(sizes) < 6 * 2 * 20_000  # six looks at the store, two curves each
+    assert 0 < sum(sizes) < 6 * 2 * 22_000  # six looks at the store, two curves each, in words too
 
 
 def test_a_zoom_survives_while_the_run_is_live(page, training_app):

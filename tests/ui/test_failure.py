@@ -285,7 +285,12 @@ def test_settings_that_cannot_be_used_make_nobody_the_operator(monkeypatch):
         ("/a/b/", "b"),
         ("sqlite:////home/ada/runs.sqlite, cannot", "sqlite://…, cannot"),
         ("postgresql+psycopg://ada:***@db.internal/runs cannot", "postgresql+psycopg://… cannot"),
+        ("在 /home/ada/nets/my_net.py，第 3 行。", "在 my_net.py，第 3 行。"),
+        ("文件/home/ada/nets/my_net.py：无法读取", "文件my_net.py：无法读取"),
+        ("（/data/mnist/train.npz）", "（train.npz）"),
+        ("数据库sqlite:////home/ada/runs.sqlite，无法打开", "数据库sqlite://…，无法打开"),
         # What is no path stays.
+        ("900 图像/秒，训练/验证/测试", "900 图像/秒，训练/验证/测试"),
         ("See https://example.org/a/b.", "See https://example.org/a/b."),
         ("1/2 of a km/h and 3×3/2", "1/2 of a km/h and 3×3/2"),
         ("images/s and/or epochs", "images/s and/or epochs"),

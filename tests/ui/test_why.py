@@ -69,13 +69,42 @@ It is {{opened.share}}, as [[one|s]] and [[another|bad]] say.
 And the rest is here.
 """
 
+CHINESE = """\
+# 为什么用门？
+
+它们开着：{{opened.share}}。{{opened.evil}}
+{{figure: opened}}
+
+## 它们是开着的
+
+{{guess: opened}} 多久？
+{{control: opened.width}}
+{{figure: opened}}
+
+[[一|s]]和[[二|bad]]说，是 {{opened.share}}。
+
+> 一直关着的门。
+
+## 它们下降
+
+{{guess: falls}} 画出来。
+{{figure: falls}}
+
+## 它们坏了
+
+{{figure: breaks}}
+其余的在这里。
+"""
+
 
 @pytest.fixture
 def app(tmp_path, fresh, monkeypatch, store):
     folder = tmp_path / "plugins"
     (folder / "texts" / "en").mkdir(parents=True)
     (folder / "gates.py").write_text(GATES)
+    (folder / "texts" / "zh_CN").mkdir()
     (folder / "texts" / "en" / "gates.md").write_text(TEXT)
+    (folder / "texts" / "zh_CN" / "gates.md").write_text(CHINESE, encoding="utf-8")
     monkeypatch.setenv("EXPLORER_PLUGINS", str(folder))
     monkeypatch.setattr(state, "engine", lambda: IdleEngine(store))
 
@@ -163,3 +192,17 @@ def test_what_a_lesson_shows_is_computed_once_for_all(app, monkeypatch):
     monkeypatch.setattr(state.plugins()._teacher, "ask", refuse)
     page = app(about="gates")
     assert "It is **40 %**" in texts(page)
+
+
+def test_a_lesson_s_text_is_shown_in_the_reader_s_language(app):
+    page = app(about="gates", lang="zh-CN")
+    shown = texts(page)
+    assert "为什么用门？" in shown
+    assert "一 (1)和二 (2)说，是 **40 %**。" in shown
+    assert "Why gates?" not in shown
+    assert "其余的在这里。" in shown
+
+
+def test_where_a_lesson_has_no_text_in_it_the_english_one_is_shown(app, tmp_path):
+    (tmp_path / "plugins" / "texts" / "zh_CN" / "gates.md").unlink()
+    assert "Why gates?" in texts(app(about="gates", lang="zh-CN"))

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from explorer.charts.style import as_text
 from explorer.text import visible
-from explorer.ui.words import LONGEST_CODE, code, paragraphs, plain
+from explorer.ui.words import LONGEST_CODE, bold, code, paragraphs, plain
 
 UI = Path(__file__).parents[2] / "explorer" / "ui"
 JOINER = "\u2060"
@@ -138,6 +139,23 @@ def test_a_docstring_keeps_its_paragraphs_and_its_lists_and_nothing_else():
 
 
 @pytest.mark.parametrize(
+    ("before", "text", "after"),
+    [
+        ("is ", "99.1 %", " of"),
+        ("为", "99.1 %", "的"),
+        ("为", "−0.5", "。"),
+        ("为", "(a)", "，"),
+        ("", "*x*", "是"),
+    ],
+)
+def test_what_is_bold_is_so_without_a_space_beside_it_too(before, text, after):
+    shown = MARKDOWN.renderInline(f"{before}{bold(text, before, after)}{after}")
+    assert shown.replace(JOINER, "") == f"{before}<strong>{text}</strong>{after}"
+    if " " in before + after:
+        assert JOINER not in shown
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
         (
@@ -167,7 +185,7 @@ RENDERING = {
 KEYWORDS = {"label", "body", "text", "help", "caption", "title"}
 # Of these, the options are Markdown too, by way of `format_func` where there is one.
 WITH_OPTIONS = {"segmented_control", "radio", "pills"}
-SAFE_CALLS = {"plain", "code", "prose", "sentence", "paragraphs", "percent", "len", "int"}
+SAFE_CALLS = {"plain", "bold", "code", "prose", "sentence", "paragraphs", "percent", "len", "int"}
 
 # What else may stand there, by its source, and why nothing can come of it.
 KNOWN = {
@@ -265,6 +283,16 @@ def paired(assign: ast.Assign, name: str) -> ast.expr | None:
     return None
 
 
+def numbers(message: ast.expr) -> set[str]:
+    """The places of a message in which only a number can be."""
+    parsed = (
+        string.Formatter().parse(str(ast.literal_eval(message)))
+        if isinstance(message, ast.Constant)
+        else ()
+    )
+    return {place for _, place, form, _ in parsed if place and form and form[-1] in "dfge%,"}
+
+
 def is_safe(node: ast.expr | None, scope: Scope, seen: frozenset[str] = frozenset()) -> bool:
     """Whether nothing of others is in what an expression gives, or only as text."""
     if node is None:
@@ -298,8 +326,16 @@ def is_safe(node: ast.expr | None, scope: Scope, seen: frozenset[str] = frozense
             return is_safe(body, Scope(node, scope), seen)
         case ast.Call(func=ast.Name(id="map"), args=[ast.Name(id=function), *_]):
             return function in SAFE_CALLS
-        case ast.Call(func=ast.Name(id="list"), args=[value]):
+        case ast.Call(func=ast.Name(id="list" | "sorted"), args=[value]):
             return also(value)
+        case ast.Call(func=ast.Name(id="say" | "plural"), args=[message, *others], keywords=words):
+            # Also a constant, and each of what is in one, is a message of ours.
+            values = [word.value for word in words if word.arg not in numbers(message)]
+            return all(map(also, (message, *others[:1], *values)))
+        case ast.Call(func=ast.Name(id="listed"), args=values):
+            return all(map(also, values))
+        case ast.Call(func=ast.Name(id="later"), args=[ast.Constant()]):
+            return True
         case ast.Call(func=ast.Name(id=name)) if own := scope.function(name):
             within = Scope(own, scope)
             given = [each for each in inside(own) if isinstance(each, ast.Return)]
@@ -356,8 +392,11 @@ def is_rendering(value: ast.expr | None) -> bool:
 
 def texts(call: ast.Call, name: str) -> Iterator[ast.expr]:
     given = {word.arg: word.value for word in call.keywords}
-    if name in WITH_OPTIONS and "format_func" in given:
-        yield given["format_func"]
+    shows = given.get("format_func") if name in WITH_OPTIONS else None
+    if isinstance(shows, ast.Name) and shows.id == "say":
+        shows = None  # what is said of a text of others is that text
+    if shows:
+        yield shows
     else:
         places = {
             "progress": 2,
@@ -367,7 +406,7 @@ def texts(call: ast.Call, name: str) -> Iterator[ast.expr]:
             "metric": 2,
         }
         yield from call.args[: places.get(name, 1)] if name != "progress" else call.args[1:2]
-    if name in WITH_OPTIONS and "format_func" in given:
+    if shows:
         yield from call.args[:1]
     yield from (value for word, value in given.items() if word in KEYWORDS)
     yield from (value for word, value in given.items() if word is None)
@@ -403,9 +442,14 @@ def test_what_forgets_it_is_found():
         "def f(x): st.toggle(x.label)",
         "def f(x): st.segmented_control('a', x)",
         "def f(x): st.segmented_control('a', X, format_func=lambda y: x[y])",
+        "def f(x): st.segmented_control('a', x, format_func=say)",
         "def f(x): place.progress(1, x)",
         "def f(x): common = {'help': x.help}; st.toggle('a', **common)",
         "def g(x): return x\ndef f(x): st.caption(g(x))",
+        "def f(x): st.caption(say('{name} is here', name=x))",
+        "def f(x): st.caption(say(x))",
+        "def f(x): st.caption(plural('{n} of {x}', '{n} of {x}', 3, x=x))",
+        "def f(names): st.caption(listed(names))",
     ):
         assert len(unsafe(text)) == 1, text
     for text in (
@@ -413,7 +457,13 @@ def test_what_forgets_it_is_found():
         "def f(names): st.caption(', '.join(map(code, names)))",
         "def f(x): st.text(x)",
         "def f(x): st.selectbox('a', x)",
+        "def f(x): st.segmented_control('a', list(X), format_func=say)",
         "def f(x: int): st.caption(f'{x}')",
         "def g(x): return plain(x)\ndef f(x): st.caption(g(x))",
+        "def f(x): st.caption(say('{name} is here', name=plain(x)))",
+        "def f(x): st.caption(say('{share:.1%} of {n:,}', share=x.share, n=x.n))",
+        "def f(x): st.caption(say(NAMES[x]))",
+        "def f(names): st.caption(plural('{n} net', '{n} nets', len(names)))",
+        "def f(names): st.caption(listed(list(map(code, names)), say(' or ')))",
     ):
         assert unsafe(text) == [], text

@@ -1,9 +1,11 @@
-// A black square to draw on in white. Strokes are kept as lists of points and all painted on every
+// A black square to draw on in white, by a pointer or by keys. Strokes are kept as lists of points and all painted on every
 // change, so that one more point, an undone stroke and the small picture for the server share the same
 // few lines.
 
 const SIZE = 240; // CSS pixels a side; all points are in these
 const PEN = 20; // for a digit of this size, as thick as those of MNIST
+const STRIDE = 10; // by which an arrow key moves the pen
+const REST = 600; // milliseconds after the last key, after which what the pen drew is sent
 const SENT = 112; // pixels a side of what the server gets
 
 // By the caller's key. It outlives the element, which is made again when a visitor comes back to a page.
@@ -119,12 +121,60 @@ export default function ({ data, parentElement, setStateValue }) {
     canvas.pointer = undefined;
     send();
   };
+  // By keyboard: a pen that arrows move, and that Space puts down or lifts.
+  const pen = parentElement.querySelector(".pen");
+  const place = canvas.place ??= { x: SIZE / 2, y: SIZE / 2, isDown: false };
+  const follow = (isSeen) => {
+    pen.hidden = !isSeen;
+    pen.classList.toggle("down", place.isDown);
+    pen.style.left = `${(100 * place.x) / SIZE}%`;
+    pen.style.top = `${(100 * place.y) / SIZE}%`;
+  };
+  const tell = (text) => {
+    liveRegion().textContent = text;
+  };
+  const lift = () => {
+    if (!place.isDown) return;
+    place.isDown = false;
+    clearTimeout(canvas.rest);
+    send();
+  };
+  const putDown = () => {
+    place.isDown = true;
+    strokes.push([[place.x, place.y]]);
+    show();
+  };
+  const step = (across, down) => {
+    place.x = Math.min(Math.max(place.x + across * STRIDE, 0), SIZE);
+    place.y = Math.min(Math.max(place.y + down * STRIDE, 0), SIZE);
+    if (!place.isDown) return;
+    strokes.at(-1).push([place.x, place.y]);
+    show();
+    clearTimeout(canvas.rest);
+    canvas.rest = setTimeout(send, REST);
+  };
+  const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   canvas.onkeydown = (event) => {
     const undoes = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
-    if (!undoes && event.key !== "Delete" && event.key !== "Backspace") return;
+    if (undoes || event.key === "Delete" || event.key === "Backspace") {
+      place.isDown = false;
+      take(undoes ? 1 : Infinity);
+    } else if (event.ctrlKey || event.metaKey || event.altKey || canvas.pointer !== undefined) return;
+    else if (ways[event.key]) step(...ways[event.key]);
+    else if (event.key === " " && !event.repeat) {
+      if (place.isDown) lift();
+      else putDown();
+      tell(place.isDown ? words.down : words.up);
+    } else if (event.key === "Escape") lift();
+    else return;
     event.preventDefault();
-    take(undoes ? 1 : Infinity);
+    follow(true);
   };
+  canvas.onblur = () => {
+    lift();
+    follow(false);
+  };
+  canvas.onfocus = () => follow(canvas.matches(":focus-visible"));
   undo.onclick = () => take(1);
   clear.onclick = () => take(Infinity);
 
@@ -141,7 +191,13 @@ export default function ({ data, parentElement, setStateValue }) {
     });
   };
 
-  hint.textContent = data.hint;
+  const { words } = data;
+  canvas.setAttribute("aria-label", words.sheet);
+  hint.textContent = words.hint;
+  undo.textContent = words.undo;
+  undo.setAttribute("aria-label", words.undoLast);
+  clear.textContent = words.clear;
+  clear.setAttribute("aria-label", words.clearAll);
   if (kept) {
     drawing.version = data.version;
     if (kept.content) lay(kept.content, send);

@@ -5,23 +5,22 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from explorer.language import say
 from explorer.ui.components.component import component
 
 _HTML = """
 <div class="sheet">
-  <canvas
-    width="480" height="480" tabindex="0" role="img"
-    aria-label="Drawing: Ctrl+Z takes back a stroke, Delete clears"
-  ></canvas>
+  <canvas width="480" height="480" tabindex="0" role="application"></canvas>
+  <i class="pen" hidden></i>
   <div class="hint"></div>
 </div>
 <div class="buttons">
-  <button type="button" class="undo" aria-label="Undo the last stroke">Undo</button>
-  <button type="button" class="clear" aria-label="Clear the drawing">Clear</button>
+  <button type="button" class="undo"></button>
+  <button type="button" class="clear"></button>
 </div>
 """
 
-_mount = component("canvas", _HTML)
+_mount = component("canvas", _HTML, "region")
 
 
 def canvas(
@@ -45,14 +44,27 @@ def canvas(
     """
 
     def tell() -> None:
-        sent = st.session_state[key].get("picture")
+        sent = (st.session_state.get(key) or {}).get("picture")
         # The browser may say once more what was drawn before an address took its place.
         if isinstance(sent, dict) and sent.get("version") == version:
             on_picture(_decoded(sent.get("content")))
 
     content = base64.b64encode(drawing).decode() if drawing else None
+    words = {
+        "sheet": say(
+            "Drawing: arrow keys move the pen, Space puts it down or lifts it, Ctrl+Z takes back a "
+            "stroke, Delete clears"
+        ),
+        "down": say("The pen is down."),
+        "up": say("The pen is up."),
+        "hint": hint,
+        "undo": say("Undo"),
+        "undoLast": say("Undo the last stroke"),
+        "clear": say("Clear"),
+        "clearAll": say("Clear the drawing"),
+    }
     _mount(
-        data={"key": key, "hint": hint, "drawing": content, "version": version},
+        data={"key": key, "drawing": content, "version": version, "words": words},
         key=key,
         on_picture_change=tell,
     )

@@ -3,7 +3,7 @@
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const table = parentElement.querySelector("table");
-  const { classes, counts, fills, chosen } = data;
+  const { classes, counts, fills, chosen, words } = data;
   const focused = table.querySelector("button:focus")?.dataset.at;
   const head = element("tr");
   head.append(cell("td", ""), ...classes.map((name) => cell("th", name, { scope: "col" })));
@@ -25,16 +25,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     node.style.background = fills[i][j];
     node.classList.toggle("filled", Boolean(fills[i][j]));
     node.setAttribute("aria-pressed", String(Boolean(isChosen)));
-    const words = i === j ? `${classes[i]}, predicted correctly` : `${classes[i]}, predicted as ${classes[j]}`;
-    node.setAttribute("aria-label", `${words}: ${count}`);
-    node.title = words;
+    const sentence = i === j ? words.correct : words.wrong;
+    const said = fill(sentence, { label: classes[i], predicted: classes[j] });
+    node.setAttribute("aria-label", fill(words.count, { cell: said, count }));
+    node.title = said;
     node.tabIndex = -1;
     node.addEventListener("click", () => setTriggerValue("cell", [i, j]));
     return node;
   }
 
   const body = element("tbody"), top = element("thead"), caption = element("caption");
-  caption.append("predicted →");
+  caption.append(words.axis);
   top.append(head);
   body.append(...rows);
   table.replaceChildren(caption, top, body);
@@ -53,6 +54,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     table.querySelector(`[data-at="${i} ${j}"]`)?.focus();
   };
   if (focused) table.querySelector(`[data-at="${focused}"]`)?.focus({ preventScroll: true });
+}
+
+// Put values into the named places of a sentence.
+function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }
 
 function cell(tag, text, attributes = {}) {

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from explorer.charts.grids import Cell
-from explorer.ui.components.component import component
+from explorer.language import say
+from explorer.ui.components.component import component, hearing
 
 _mount = component("confusion", '<div class="around"><table></table></div>')
 
@@ -14,7 +15,7 @@ def confusion_matrix(
     key: str,
     *,
     chosen: tuple[int, int] | None,
-    on_cell: Callable[[], None],
+    on_cell: Callable[[Sequence[int]], object],
 ) -> None:
     """Show the matrix that `explorer.charts.grids.confusion` made.
 
@@ -23,13 +24,19 @@ def confusion_matrix(
         classes: Their names.
         key: Identifies the matrix.
         chosen: The correct and the predicted class of the cell that is marked.
-        on_cell: Called when a cell with images was clicked; `st.session_state[key].cell` then has
-            its correct and its predicted class, as numbers.
+        on_cell: Called when a cell with images was clicked; with its correct and its
+            predicted class, as numbers.
     """
     data = {
         "classes": list(classes),
         "counts": [[cell.count for cell in row] for row in cells],
         "fills": [[cell.fill for cell in row] for row in cells],
         "chosen": chosen,
+        "words": {
+            "axis": say("predicted →"),
+            "correct": say("{label}, predicted correctly"),
+            "wrong": say("{label}, predicted as {predicted}"),
+            "count": say("{cell}: {count}"),
+        },
     }
-    _mount(data=data, key=key, on_cell_change=on_cell)
+    _mount(data=data, key=key, on_cell_change=hearing(key, "cell", on_cell))

@@ -7,6 +7,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const button = parentElement.querySelector(".copy");
   const byHand = parentElement.querySelector(".by-hand");
   const said = parentElement.querySelector(".said");
+  const { words } = data;
+  button.textContent = words.copy;
+  byHand.querySelector("span").textContent = words.byHand;
 
   const show = (link) => {
     const field = byHand.querySelector("input");
@@ -16,12 +19,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     field.select();
   };
   button.onclick = async () => {
-    const link = new URL(data, location.href).href;
+    const link = new URL(data.link, location.href).href;
     setTriggerValue("copied", true);
     try {
       await navigator.clipboard.writeText(link);
       byHand.hidden = true;
-      said.textContent = "Copied";
+      said.textContent = words.copied;
       setTimeout(() => (said.textContent = ""), 1000 * SECONDS);
     } catch {
       show(link);

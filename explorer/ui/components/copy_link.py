@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 
+from explorer.language import say
 from explorer.ui.components.component import component
 
 _mount = component(
     "copy_link",
     """
-<button type="button" class="copy">Copy link</button>
-<div class="by-hand" hidden>
-  <label>Your browser does not let the page copy. Press Ctrl+C: <input readonly></label>
-</div>
+<button type="button" class="copy"></button>
+<div class="by-hand" hidden><label><span></span> <input readonly></label></div>
 <span class="said" role="status"></span>
 """,
 )
@@ -24,4 +23,9 @@ def copy_link(link: str, key: str, on_copied: Callable[[], None]) -> None:
         key: Identifies the button.
         on_copied: Called when it was pressed.
     """
-    _mount(data=link, key=key, on_copied_change=on_copied)
+    words = {
+        "copy": say("Copy link"),
+        "byHand": say("Your browser does not let the page copy. Press Ctrl+C:"),
+        "copied": say("Copied"),
+    }
+    _mount(data={"link": link, "words": words}, key=key, on_copied_change=on_copied)

@@ -28,15 +28,23 @@ function sized([left, top, right, bottom], across, down, dx, dy) {
   return [left, top, right, bottom];
 }
 
+// Put values into the named places of a sentence.
+function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const find = (name) => parentElement.querySelector(name);
   const picture = find(".picture");
   const frame = find(".frame");
   const reset = find(".reset");
+  const { words } = data;
   for (const name of ["original", "ink", "result"]) {
     const image = find(`.${name}`);
     if (image.src !== data[name]) image.src = data[name];
+    image.alt = words[name] ?? "";
   }
+  reset.textContent = words.reset;
   reset.disabled = !data.chosen;
   reset.onclick = () => setTriggerValue("crop", []);
 
@@ -47,12 +55,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     frame.style.top = `${100 * top}%`;
     frame.style.width = `${100 * (right - left)}%`;
     frame.style.height = `${100 * (bottom - top)}%`;
-    const shares = box.map((share) => `${Math.round(100 * share)} %`);
-    frame.setAttribute(
-      "aria-label",
-      `Frame of the digit: from ${shares[0]} to ${shares[2]} across, ${shares[1]} to ${shares[3]} ` +
-        "down. Arrow keys move it, with Shift its lower right corner.",
-    );
+    const shares = Object.entries({ left, top, right, bottom });
+    const written = shares.map(([side, share]) => [side, `${Math.round(100 * share)} %`]);
+    frame.setAttribute("aria-label", fill(words.frame, Object.fromEntries(written)));
   };
   const send = () => setTriggerValue("crop", box.map((share) => Number(share.toFixed(4))));
 

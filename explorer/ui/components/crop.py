@@ -7,22 +7,23 @@ import streamlit as st
 
 from explorer.data.pictures import Crop, Prepared
 from explorer.data.png import as_picture, data_uri, png
+from explorer.language import say
 from explorer.ui.components.component import component
 
 _HTML = """
 <div class="views">
   <div class="picture">
-    <img class="original" alt="The picture as it was uploaded">
+    <img class="original" alt="">
     <img class="ink" alt="">
     <div class="frame" tabindex="0" role="group"></div>
   </div>
   <div class="becomes">
     <span class="arrow" aria-hidden="true">→</span>
-    <img class="result" alt="The image that the network is given">
+    <img class="result" alt="">
   </div>
 </div>
 <div class="buttons">
-  <button type="button" class="reset">Find the ink again</button>
+  <button type="button" class="reset"></button>
 </div>
 """
 
@@ -45,6 +46,15 @@ def crop(prepared: Prepared, chosen: Crop | None, key: str, on_crop: Callable[[]
             "result": data_uri(png(as_picture(prepared.image))),
             "box": list(chosen or prepared.box),
             "chosen": chosen is not None,
+            "words": {
+                "original": say("The picture as it was uploaded"),
+                "result": say("The image that the network is given"),
+                "reset": say("Find the ink again"),
+                "frame": say(
+                    "Frame of the digit: from {left} to {right} across, {top} to {bottom} down. "
+                    "Arrow keys move it, with Shift its lower right corner."
+                ),
+            },
         },
         key=key,
         on_crop_change=on_crop,
@@ -53,7 +63,7 @@ def crop(prepared: Prepared, chosen: Crop | None, key: str, on_crop: Callable[[]
 
 def cropped(key: str) -> Crop | None:
     """Return the frame that the visitor chose last; `None` if they gave it up."""
-    found = st.session_state[key].get("crop")
+    found = (st.session_state.get(key) or {}).get("crop")
     return (found[0], found[1], found[2], found[3]) if _is_frame(found) else None
 
 

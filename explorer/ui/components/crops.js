@@ -37,9 +37,9 @@ function drawTile(tile, opens, root) {
   node.append(crop(whole, top, bottom, left, right));
   const foot = element("span", "foot");
   if (window) foot.append(framed(whole, top, bottom, left, right));
-  const words = element("span", "words");
-  words.append(...tile.lines.map((line) => element("span", "line", line)));
-  foot.append(words);
+  const lines = element("span", "words");
+  lines.append(...tile.lines.map((line) => element("span", "line", line)));
+  foot.append(lines);
   node.append(foot);
   return node;
 }
@@ -60,7 +60,8 @@ function crop(whole, top, bottom, left, right) {
   const rows = bottom - top + 1, columns = right - left + 1;
   const zoom = LARGE / Math.max(rows, columns);
   const canvas = element("canvas", "crop");
-  const ratio = globalThis.devicePixelRatio || 1;
+  const zoomed = globalThis.document?.documentElement.currentCSSZoom ?? 1;
+  const ratio = (globalThis.devicePixelRatio || 1) * zoomed;
   canvas.width = Math.round(columns * zoom * ratio);
   canvas.height = Math.round(rows * zoom * ratio);
   canvas.style.width = `${columns * zoom}px`;

@@ -9,8 +9,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.act = ({ name, unfold }) =>
     unfold === undefined ? setTriggerValue("open", name) : setTriggerValue("fold", false);
   root.file = data.file;
+  const { words } = data;
+  const [back, on] = around.querySelectorAll(".side button");
+  back.setAttribute("aria-label", words.back);
+  on.setAttribute("aria-label", words.on);
+  around.querySelector(".save").textContent = words.save;
+  const table = around.querySelector(".data");
+  Object.assign(table, { textContent: words.data, title: words.table });
+  table.onclick = () => openTable(around, tableOf(root, words), words);
   const fold = around.querySelector(".fold"); // a page without a server has none
   if (fold) {
+    fold.textContent = words.fold;
     fold.hidden = !data.unfolded;
     fold.onclick = () => setTriggerValue("fold", true);
   }
@@ -52,13 +61,16 @@ function draw(root, svg) {
 function show(root, part) {
   const frame = root.getBoundingClientRect(), box = part.getBoundingClientRect();
   if (box.left >= frame.left && box.right <= frame.right) return;
-  root.scrollLeft += box.left - frame.left - Math.max(0, frame.width - box.width) / 2;
+  const zoomed = root.currentCSSZoom ?? 1; // the page's, by which its boxes are larger than its pixels
+  root.scrollLeft += (box.left - frame.left - Math.max(0, frame.width - box.width) / 2) / zoomed;
 }
+
+const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 // Buttons at the sides where there is more to see.
 function hints(around, root) {
   const [back, on] = around.querySelectorAll(".side");
-  const turn = (way) => root.scrollBy({ left: 0.7 * way * root.clientWidth, behavior: "smooth" });
+  const turn = (way) => root.scrollBy({ left: 0.7 * way * root.clientWidth, behavior: isCalm() ? "instant" : "smooth" });
   back.querySelector("button").addEventListener("click", () => turn(-1));
   on.querySelector("button").addEventListener("click", () => turn(1));
   const update = () => {
@@ -67,6 +79,21 @@ function hints(around, root) {
   };
   root.addEventListener("scroll", update);
   return update;
+}
+
+// Its parts, which are in the drawing itself, and those of a branch that is off, as it is drawn.
+function tableOf(root, words) {
+  const svg = root.querySelector("svg");
+  const { columns, branch, rows } = JSON.parse(svg.querySelector("metadata").textContent);
+  const lanes = [...svg.querySelectorAll(".off[data-branch], .off [data-branch]")];
+  const named = ({ dataset }) => (dataset.branches ? JSON.parse(dataset.branches) : [dataset.branch]);
+  const off = new Set(lanes.flatMap(named));
+  const marked = (row) => Object.assign([...row], { [branch]: words.isOff.replace("{branch}", row[branch]) });
+  return {
+    says: svg.getAttribute("aria-label"),
+    columns,
+    rows: rows.map((row) => (off.has(row[branch]) ? marked(row) : row)),
+  };
 }
 
 // What a file needs of the page's styles: each shape gets its own.
@@ -78,7 +105,7 @@ const STYLES = [
 function save(root) {
   const svg = root.querySelector("svg");
   const copy = svg.cloneNode(true);
-  const all = "*:not(title, style)";
+  const all = "*:not(title, style, metadata)";
   const shapes = copy.querySelectorAll(all);
   svg.querySelectorAll(all).forEach((shape, place) => {
     const own = getComputedStyle(shape);

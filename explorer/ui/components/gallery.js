@@ -48,7 +48,7 @@ function prepare(root) {
 
 function show(root) {
   const { data } = root;
-  const text = JSON.stringify([data.families, data.chosen, data.label]);
+  const text = JSON.stringify([data.families, data.said]);
   if (root.text !== text) {
     root.text = text;
     const [button, list] = [root.querySelector(".chosen"), root.querySelector(".list")];
@@ -57,7 +57,7 @@ function show(root) {
     const every = data.families.flatMap((family) => family.members);
     const chosen = every.find((each) => each.name === data.chosen);
     button.replaceChildren(...(chosen ? [picture(chosen), words(chosen.name, ""), mark()] : []));
-    button.setAttribute("aria-label", `${data.label}: ${data.chosen}`);
+    button.setAttribute("aria-label", data.said);
     list.replaceChildren(...data.families.map((family, number) => group(family, number, data.chosen)));
     if (focused) list.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from explorer.language import author, say
 from explorer.plugin.families import Family
 from explorer.text import visible
 from explorer.ui.components.component import component
@@ -40,6 +41,7 @@ def gallery(
         data={
             "label": label,
             "chosen": chosen,
+            "said": say("{label}: {chosen}", label=label, chosen=chosen),
             "families": [
                 {
                     "title": visible(family.title),
@@ -47,7 +49,7 @@ def gallery(
                     "members": [
                         {
                             "name": each.name,
-                            "line": visible(each.summary),
+                            "line": visible(author(each.summary)),
                             "drawing": drawings.get(each.name) or "",
                         }
                         for each in family.members

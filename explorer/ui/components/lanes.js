@@ -1,5 +1,7 @@
 // Draws a block's lanes: one canvas per mosaic. Hovering reads a pixel, and shows beside the pointer what
-// it sees of the image; a click asks for the map to be opened; a switch turns its branch off.
+// it sees of the image; a click asks for the map to be opened; a switch turns its branch off. By keyboard,
+// arrows go from pixel to pixel, Page Up and Page Down from map to map, and Enter opens. A first touch
+// reads, and a second one on the same map opens.
 
 const GAP = 2; // pixels between two maps
 const TILE = 46; // pixels that a map is wide, if it can be
@@ -14,23 +16,32 @@ const FAINT = 0.25; // opacity of a map that is near zero
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lanes");
   const focused = root.querySelector("input:focus")?.name;
+  const read = root.querySelector("canvas:focus")?.dataset;
   const tip = drawTip(data.image);
   const flow = element("div", "flow");
   const beside = data.notes.length ? [drawInput(data.image, data.notes)] : [];
   root.replaceChildren(...beside, flow, tip.node);
+  liveRegion();
   root.classList.toggle("alone", !beside.length);
+  const tools = element("div", "tools");
+  const listing = element("button", "save", data.words.data);
+  listing.title = data.words.table;
+  listing.addEventListener("click", () => openTable(parentElement, tableOf(data), data.words));
+  tools.append(listing, saveButton(flow, data.file, data.words));
   const draw = () => {
     root.classList.toggle("narrow", root.clientWidth < NARROW);
     const context = {
       width: flow.clientWidth, tip, setTriggerValue, canSwitch: data.canSwitch !== false,
+      words: data.words,
     };
     flow.replaceChildren(
       drawTitle(data, context),
       ...data.lanes.map((lane) => drawLane(lane, context)),
       ...(data.merge ? [drawMerge(data.merge, context)] : []),
-      saveButton(flow, data.file),
+      tools,
     );
     if (focused) root.querySelector(`input[name="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (read?.name) root.querySelector(`canvas[data-name="${CSS.escape(read.name)}"]`)?.focus({ preventScroll: true });
   };
   let width = flow.clientWidth;
   draw();
@@ -49,7 +60,7 @@ function drawTitle({ title, trail = [], shares }, context) {
   const line = element("div", "way");
   for (const name of trail) {
     const back = element("button", "save", name);
-    back.setAttribute("aria-label", `back to ${name}`);
+    back.setAttribute("aria-label", fill(context.words.back, { name }));
     back.addEventListener("click", () => context.setTriggerValue("part", name));
     line.append(back, element("span", "faint", "›"));
   }
@@ -76,9 +87,9 @@ function drawInput(image, notes) {
   const node = element("div", "input");
   const picture = element("div", "picture");
   picture.append(drawImage(image));
-  const words = element("div", "words");
-  words.append(...notes.map((note) => element("div", "note", note)));
-  node.append(picture, words);
+  const lines = element("div", "words");
+  lines.append(...notes.map((note) => element("div", "note", note)));
+  node.append(picture, lines);
   return node;
 }
 
@@ -92,7 +103,8 @@ function drawTip(image) {
   node.append(picture, reading);
   return {
     node,
-    show(event, lines, rows, columns) {
+    // Beside the place `x`, `y` of the window, in its own pixels, which are larger where a page is zoomed.
+    show(x, y, lines, rows, columns) {
       reading.replaceChildren(...lines.map((line) => element("div", "", line)));
       const seen = rows && rows[0] <= rows[1] && columns[0] <= columns[1];
       field.style.display = seen ? "block" : "none";
@@ -105,8 +117,10 @@ function drawTip(image) {
       }
       node.style.display = "flex";
       const { offsetWidth: wide, offsetHeight: tall } = node;
-      const left = event.clientX + 16 + wide > innerWidth ? event.clientX - 16 - wide : event.clientX + 16;
-      const top = Math.min(event.clientY + 16, innerHeight - tall - 4);
+      const zoomed = node.currentCSSZoom ?? 1;
+      const [px, py] = [x / zoomed, y / zoomed];
+      const left = px + 16 + wide > innerWidth / zoomed ? px - 16 - wide : px + 16;
+      const top = Math.min(py + 16, innerHeight / zoomed - tall - 4);
       node.style.left = `${Math.max(4, left)}px`;
       node.style.top = `${Math.max(4, top)}px`;
     },
@@ -118,6 +132,7 @@ function drawTip(image) {
 
 function drawLane(lane, context) {
   const node = element("section", `lane${lane.name ? "" : " plain"}${lane.on === false ? " off" : ""}`);
+  const { words } = context;
   if (lane.name) {
     node.style.setProperty("--hue", lane.hue);
     const head = element("div", "head");
@@ -126,13 +141,14 @@ function drawLane(lane, context) {
     const disabled = !context.canSwitch;
     Object.assign(input, { type: "checkbox", name: lane.path, checked: lane.on, disabled });
     input.setAttribute("role", "switch");
-    input.setAttribute("aria-label", `branch ${lane.path}`);
+    input.setAttribute("aria-label", fill(words.branch, { path: lane.path }));
     input.addEventListener("change", () =>
       context.setTriggerValue("switch", { path: lane.path, on: input.checked }),
     );
     label.append(input, element("b", "", lane.name));
-    const facts = lane.on ? lane.facts : [...lane.facts, `switched off: gives ${lane.off}`];
-    head.append(label, ...(lane.share ? [drawShare(lane.share)] : []));
+    const off = fill(words.off, { values: lane.off });
+    const facts = lane.on ? lane.facts : [...lane.facts, off];
+    head.append(label, ...(lane.share ? [drawShare(lane.share, words)] : []));
     head.append(element("span", "faint", facts.join(" · ")));
     node.append(head);
   }
@@ -141,14 +157,14 @@ function drawLane(lane, context) {
 }
 
 // What a branch gave to the answer: to the right of the middle if it speaks for it, to the left if against.
-function drawShare({ length, text }) {
+function drawShare({ length, text }, words) {
   const node = element("span", "share");
   const bar = element("i", length < 0 ? "against" : "for");
   bar.style.width = `${50 * Math.abs(length)}%`;
   const track = element("span", "track");
   track.append(bar);
   node.append(track, element("span", "", text));
-  node.title = "logit attribution";
+  node.title = words.share;
   return node;
 }
 
@@ -179,7 +195,7 @@ function drawMerge(merge, context) {
       const part = element("span");
       part.style.flex = channels;
       part.style.background = hue;
-      part.title = `${name}: ${channels} channels`;
+      part.title = fill(context.words.strip, { name, channels });
       strip.append(part);
     }
     const zoom = fit(merge.total, context.width, MOST_MERGED);
@@ -195,6 +211,7 @@ function drawMerge(merge, context) {
 function drawStage(stage, context, room, zoom) {
   const node = element("figure", `stage${stage.on === false ? " off" : ""}`);
   const { width, height, channels } = stage;
+  const { words } = context;
   const across = Math.min(channels, fitting(width * zoom, room));
   const stepX = width * zoom + GAP, stepY = height * zoom + GAP;
   const canvas = element("canvas");
@@ -203,56 +220,118 @@ function drawStage(stage, context, room, zoom) {
   canvas.style.width = `${canvas.width}px`;
   canvas.style.height = `${canvas.height}px`;
   node.style.width = `${Math.max(canvas.width, CAPTION)}px`;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `${stage.name}: ${channels} maps of ${height}×${width}`);
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute("aria-label", fill(words.maps, { name: stage.name, channels, height, width }));
+  canvas.setAttribute("aria-description", words.keys);
   const values = halves(stage.values);
   paint(canvas, stage, values, zoom, across, stepX, stepY);
 
   const find = (event) => {
     const box = canvas.getBoundingClientRect();
-    const x = event.clientX - box.left, y = event.clientY - box.top;
+    const scale = box.width / canvas.width;
+    const x = (event.clientX - box.left) / scale, y = (event.clientY - box.top) / scale;
     const column = Math.floor((x % stepX) / zoom), row = Math.floor((y % stepY) / zoom);
     const channel = Math.floor(y / stepY) * across + Math.floor(x / stepX);
     return x >= 0 && y >= 0 && channel < channels && column < width && row < height
       ? { channel, row, column }
       : null;
   };
-  canvas.addEventListener("pointermove", (event) => {
-    const at = find(event);
-    if (!at) return context.tip.rest();
+  const read = (at, x, y) => {
     const value = values[(at.channel * height + at.row) * width + at.column];
-    const lines = [
-      `${stage.name}`,
-      `channel ${at.channel}, row ${at.row}, column ${at.column}`,
-      `value ${format(value)}`,
-    ];
-    if (stage.dead?.includes(at.channel)) lines.push("dead: 0 for every image tried");
-    if (stage.field) lines.push(`sees ${stage.field}${/^\d/.test(stage.field) ? " pixels" : ""}`);
+    const lines = [stage.name, fill(words.at, at), fill(words.value, { value: format(value) })];
+    if (stage.dead?.includes(at.channel)) lines.push(words.isDead);
+    if (stage.field) lines.push(fill(/^\d/.test(stage.field) ? words.seesPixels : words.sees, stage));
     const pick = (spans, place) => spans && (spans[place] ?? spans[0]);
-    context.tip.show(event, lines, pick(stage.rows, at.row), pick(stage.columns, at.column));
+    context.tip.show(x, y, lines, pick(stage.rows, at.row), pick(stage.columns, at.column));
+    return lines;
+  };
+  const open = (at) => context.setTriggerValue("open", { name: stage.name, channel: at.channel });
+  canvas.addEventListener("pointermove", (event) => {
+    const at = event.pointerType !== "touch" && find(event);
+    if (at) read(at, event.clientX, event.clientY);
+    else if (event.pointerType !== "touch") context.tip.rest();
   });
-  canvas.addEventListener("pointerleave", () => context.tip.rest());
+  canvas.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && context.tip.rest());
+  let touched = null; // the map that was read last by a touch
   canvas.addEventListener("click", (event) => {
     const at = find(event);
     context.tip.rest();
-    if (at) context.setTriggerValue("open", { name: stage.name, channel: at.channel });
+    if (!at) return;
+    if (event.pointerType === "touch" && touched !== at.channel) {
+      touched = at.channel;
+      read(at, event.clientX, event.clientY);
+    } else open(at);
+  });
+
+  Object.assign(canvas.dataset, { name: stage.name });
+  canvas.tabIndex = 0;
+  let at = null;
+  canvas.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Escape" && at) at = null;
+    else if ((event.key === "Enter" || event.key === " ") && !event.repeat) open(at ?? { channel: 0 });
+    else if (KEYS[event.key]) at = at ? moved(at, KEYS[event.key], stage, across) : { channel: 0, row: 0, column: 0 };
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!at) return context.tip.rest();
+    const box = canvas.getBoundingClientRect();
+    const scale = box.width / canvas.width;
+    const x = (at.channel % across) * stepX + (at.column + 0.5) * zoom;
+    const y = Math.floor(at.channel / across) * stepY + (at.row + 0.5) * zoom;
+    const lines = read(at, box.left + x * scale, box.top + y * scale);
+    liveRegion().textContent = lines.join(". ");
+    mark(canvas, (at.channel % across) * stepX + at.column * zoom, Math.floor(at.channel / across) * stepY + at.row * zoom, zoom);
+  });
+  canvas.addEventListener("blur", () => {
+    at = null;
+    context.tip.rest();
+    mark(canvas);
   });
 
   const caption = element("figcaption");
-  const words = element(stage.opens ? "button" : "span", stage.opens ? "save" : "", stage.text);
+  const name = element(stage.opens ? "button" : "span", stage.opens ? "save" : "", stage.text);
   if (stage.opens) {
-    words.addEventListener("click", () => context.setTriggerValue("part", stage.opens));
+    name.addEventListener("click", () => context.setTriggerValue("part", stage.opens));
   }
   const shape = element("span", "faint", ` ${stage.shape}`);
-  caption.append(words, shape);
+  caption.append(name, shape);
   if (stage.dead?.length) {
-    const dead = element("span", "dead", `${stage.dead.length} of ${channels} dead`);
-    dead.title = "These channels are 0 for every image that was tried.";
+    const dead = element("span", "dead", fill(words.dead, { dead: stage.dead.length, channels }));
+    dead.title = words.whyDead;
     caption.append(" ", dead);
   }
-  caption.append(scaleBar(stage));
-  node.append(canvas, caption);
+  caption.append(scaleBar(stage, words));
+  const maps = element("div", "maps");
+  maps.append(canvas);
+  node.append(maps, caption);
   return node;
+}
+
+// By which channels, rows and columns a key moves.
+const KEYS = {
+  ArrowLeft: [0, 0, -1], ArrowRight: [0, 0, 1], ArrowUp: [0, -1, 0], ArrowDown: [0, 1, 0],
+  PageUp: [-1, 0, 0], PageDown: [1, 0, 0],
+};
+
+// At the end of a map, an arrow leads to the map beside it.
+function moved({ channel, row, column }, [maps, down, right], { channels, height, width }, across) {
+  let [next, y, x] = [channel + maps, row + down, column + right];
+  if (x < 0 || x >= width) next += right;
+  if (y < 0 || y >= height) next += down * across;
+  if (next < 0 || next >= channels) return { channel, row, column };
+  y = (y + height) % height;
+  x = (x + width) % width;
+  return { channel: next, row: y, column: x };
+}
+
+// A frame around the pixel that is read by keyboard; none without a place.
+function mark(canvas, x, y, size) {
+  const own = canvas.parentElement.querySelector(".mark");
+  if (x === undefined) return own?.remove();
+  const node = own ?? element("i", "mark");
+  Object.assign(node.style, { left: `${x}px`, top: `${y}px`, width: `${size}px`, height: `${size}px` });
+  canvas.after(node);
 }
 
 // How many pixels of the screen one pixel of a map has, so that all maps fit into a room.
@@ -318,22 +397,47 @@ function cross(context, x, y, width, height) {
   context.stroke();
 }
 
-function scaleBar(stage) {
+function scaleBar(stage, words) {
   const node = element("span", "scale");
   const bar = element("i");
   bar.style.background = `linear-gradient(90deg, ${stage.ramp.map(([at, c]) => `${c} ${100 * at}%`)})`;
   bar.dataset.ramp = stage.ramp.map(([, colour]) => colour).join(" ");
   const one = stage.ends.length === 1;
-  const end = one ? format(stage.ends[0]) : "its greatest";
+  const end = one ? format(stage.ends[0]) : words.ends;
   const low = stage.signed ? (one ? `−${end}` : "−") : "0";
-  const high = one ? end : stage.signed ? "+ its greatest" : end;
+  const high = one ? end : stage.signed ? `+ ${end}` : end;
   node.append(element("span", "faint", low), bar, element("span", "faint", high));
   return node;
 }
 
+// A row for each map that is drawn.
+function tableOf({ title, lanes, merge, words }) {
+  const stages = [...lanes.flatMap((lane) => lane.stages), ...(merge ? [...merge.terms, merge.total] : [])];
+  const rows = stages.flatMap(rowsOf.bind(null, words));
+  const dead = stages.reduce((sum, stage) => sum + (stage.dead?.length ?? 0), 0);
+  return {
+    says: fill(dead ? words.saysDead : words.says, { title, maps: rows.length, dead }),
+    columns: [words.part, words.what, words.channel, words.minimum, words.mean, words.maximum, words.state],
+    rows,
+  };
+}
+
+function rowsOf(words, { name, text, channels, height, width, values, dead, off }) {
+  const size = height * width;
+  const numbers = halves(values);
+  const short = (value) => Number(value.toPrecision(3)); // as exact as half precision is
+  return Array.from({ length: channels }, (_, channel) => {
+    const own = numbers.subarray(channel * size, (channel + 1) * size);
+    const mean = own.reduce((sum, value) => sum + value, 0) / size;
+    const ends = own.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+    const state = off.includes(channel) ? words.offMap : dead?.includes(channel) ? words.deadMap : "";
+    return [name, text, channel, short(ends[0]), short(mean), short(ends[1]), state];
+  });
+}
+
 // All mosaics and their captions as one picture, as on the page.
-function saveButton(flow, file) {
-  const button = element("button", "save", "Save as PNG");
+function saveButton(flow, file, words) {
+  const button = element("button", "save", words.save);
   button.addEventListener("click", () => {
     const sharp = 2;
     const frame = flow.getBoundingClientRect();
@@ -342,6 +446,7 @@ function saveButton(flow, file) {
     picture.height = sharp * frame.height;
     const context = picture.getContext("2d");
     const style = getComputedStyle(flow);
+    const zoomed = flow.currentCSSZoom ?? 1;
     context.scale(sharp, sharp);
     context.fillStyle = style.getPropertyValue("--st-background-color") || "#fff";
     context.fillRect(0, 0, frame.width, frame.height);
@@ -365,7 +470,7 @@ function saveButton(flow, file) {
         context.fillRect(x, y, box.width, box.height);
       } else if (!node.children.length) {
         context.fillStyle = own.color;
-        context.font = `${own.fontWeight} ${own.fontSize} ${own.fontFamily}`;
+        context.font = `${own.fontWeight} ${zoomed * parseFloat(own.fontSize)}px ${own.fontFamily}`;
         context.fillText(node.textContent, x, y + box.height / 2);
       }
     }
@@ -415,6 +520,11 @@ function format(value) {
   const large = size >= 1000 || size < 0.001;
   const digits = large ? value.toExponential(1) : String(Number(value.toPrecision(3)));
   return digits.replaceAll("-", "−");
+}
+
+// Put values into the named places of a sentence.
+function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }
 
 function element(tag, className = "", text = "") {

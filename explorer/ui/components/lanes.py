@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from explorer.ui.components.component import component
+from explorer.charts.browser import lanes_words
+from explorer.ui.components.component import component, hearing
 
-_mount = component("lanes", '<div class="lanes"></div>')
+_mount = component("lanes", '<div class="lanes"></div>', "region", "table")
 
 
 def lanes(
@@ -15,9 +16,9 @@ def lanes(
     key: str,
     *,
     can_switch: bool,
-    on_switch: Callable[[], None],
-    on_open: Callable[[], None],
-    on_part: Callable[[], None],
+    on_switch: Callable[[Mapping[str, Any]], object],
+    on_open: Callable[[Mapping[str, Any]], object],
+    on_part: Callable[[str], object],
 ) -> None:
     """Draw a view that `explorer.charts.lanes` made.
 
@@ -27,17 +28,20 @@ def lanes(
         file: The name of the saved picture, without its ending.
         key: Identifies the view.
         can_switch: Whether branches can be switched.
-        on_switch: Called when a branch was switched; `st.session_state[key].switch` then has its
-            `path` and whether it is `on`.
-        on_open: Called when a map was clicked; `st.session_state[key].open` then has its `name` and
-            `channel`.
-        on_part: Called when a block within a branch was opened; `st.session_state[key].part` then
-            is its name.
+        on_switch: Called when a branch was switched, with its `path` and whether it is `on`.
+        on_open: Called when a map was clicked, with its `name` and `channel`.
+        on_part: Called with the name of a block within a branch that was opened.
     """
     _mount(
-        data={**view, "notes": list(notes), "file": file, "canSwitch": can_switch},
+        data={
+            **view,
+            "notes": list(notes),
+            "file": file,
+            "canSwitch": can_switch,
+            "words": lanes_words(),
+        },
         key=key,
-        on_switch_change=on_switch,
-        on_open_change=on_open,
-        on_part_change=on_part,
+        on_switch_change=hearing(key, "switch", on_switch),
+        on_open_change=hearing(key, "open", on_open),
+        on_part_change=hearing(key, "part", on_part),
     )

@@ -17,7 +17,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const sheet = parentElement.querySelector(".sheet");
   const done = parentElement.querySelector(".done");
   const clear = parentElement.querySelector(".clear");
-  const { x, xTitle, yTitle, low, high, percent } = data;
+  const { x, low, high, percent, words } = data;
   if (!sketches.has(sheet)) sketches.set(sheet, { heights: x.map(() => null), place: 0 });
   const state = sketches.get(sheet);
 
@@ -30,7 +30,7 @@ export default function ({ data, parentElement, setStateValue }) {
 
   const show = () => {
     sheet.setAttribute("viewBox", `0 0 ${width()} ${HEIGHT}`);
-    sheet.setAttribute("aria-label", `Draw ${yTitle} for each ${xTitle}; arrow keys move a point`);
+    sheet.setAttribute("aria-label", words.sheet);
     sheet.replaceChildren();
     for (let step = 0; step <= 4; step++) {
       const y = low + ((high - low) * step) / 4;
@@ -45,7 +45,7 @@ export default function ({ data, parentElement, setStateValue }) {
       ),
     );
     const middle = (LEFT + width() - ROOM) / 2;
-    sheet.append(element("text", { x: middle, y: HEIGHT - 6, "text-anchor": "middle" }, xTitle));
+    sheet.append(element("text", { x: middle, y: HEIGHT - 6, "text-anchor": "middle" }, words.axis));
     const points = state.heights
       .map((y, i) => [i, y])
       .filter(([, y]) => y !== null)
@@ -90,6 +90,8 @@ export default function ({ data, parentElement, setStateValue }) {
     state.heights[state.place] = Math.min(high, Math.max(low, after));
     show();
   };
+  done.textContent = words.done;
+  clear.textContent = words.clear;
   clear.onclick = () => {
     state.heights.fill(null);
     show();

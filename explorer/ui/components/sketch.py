@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from explorer.language import say
 from explorer.ui.components.component import component
 
 _HTML = """
 <svg class="sheet" tabindex="0" role="application"></svg>
 <div class="buttons">
-  <button type="button" class="done">That is my guess</button>
-  <button type="button" class="clear">Clear</button>
+  <button type="button" class="done"></button>
+  <button type="button" class="clear"></button>
 </div>
 """
 
@@ -41,9 +42,14 @@ def sketch(
         percent: Whether heights are shares that are written in percent.
         on_drawn: Called when the curve is given as the guess; `sketched` then returns it.
     """
-    titles = {"xTitle": x_title, "yTitle": y_title, "percent": percent}
+    words = {
+        "sheet": say("Draw {y} for each {x}; arrow keys move a point", x=x_title, y=y_title),
+        "axis": x_title,
+        "done": say("That is my guess"),
+        "clear": say("Clear"),
+    }
     _mount(
-        data={"x": list(x), "low": low, "high": high, **titles},
+        data={"x": list(x), "low": low, "high": high, "percent": percent, "words": words},
         key=key,
         on_drawn_change=on_drawn,
     )
@@ -51,7 +57,7 @@ def sketch(
 
 def sketched(key: str, count: int, low: float, high: float) -> list[float] | None:
     """Return the heights that were drawn; `None` if what the browser sent is no such curve."""
-    given = st.session_state[key].get("drawn")
+    given = (st.session_state.get(key) or {}).get("drawn")
     if not isinstance(given, list) or len(given) != count:
         return None
     if not all(isinstance(y, int | float) and math.isfinite(y) for y in given):

@@ -2,11 +2,13 @@
 
 export default function ({ data, parentElement }) {
   const strip = parentElement.querySelector(".strip");
-  if (strip.shown === data.png) return;
-  strip.shown = data.png;
+  const shown = JSON.stringify(data);
+  if (strip.shown === shown) return;
+  strip.shown = shown;
+  const { words } = data;
   const taken = data.predicted;
   const count = data.classes.length;
-  const longest = Math.max(...[...data.classes, ...taken].map((name) => name.length));
+  const longest = Math.max(...[...data.classes, ...taken].map(widthOf));
   strip.style.setProperty("--least", longest > 3 ? "3.6rem" : taken.length ? "2.2rem" : "1.2rem");
   strip.replaceChildren(
     ...data.classes.map((name, place) => {
@@ -16,8 +18,8 @@ export default function ({ data, parentElement }) {
       image.className = "image";
       image.setAttribute("role", "img");
       const wrong = taken.length && taken[place] !== name;
-      const text = wrong ? `${name}, taken for ${taken[place]}` : name;
-      image.setAttribute("aria-label", `an image of the class ${text}`);
+      const both = { name, predicted: taken[place] };
+      image.setAttribute("aria-label", fill(wrong ? words.wrongImage : words.image, both));
       item.classList.toggle("wrong", Boolean(wrong));
       image.style.backgroundImage = `url(${data.png})`;
       image.style.backgroundSize = `100% ${100 * count}%`;
@@ -25,7 +27,7 @@ export default function ({ data, parentElement }) {
       const label = document.createElement("span");
       label.className = "name";
       label.dir = "auto";
-      label.title = text;
+      label.title = wrong ? fill(words.wrong, both) : name;
       label.textContent = wrong ? `${name} → ${taken[place]}` : name;
       item.append(image, label);
       return item;
@@ -34,7 +36,17 @@ export default function ({ data, parentElement }) {
   if (data.more) {
     const more = document.createElement("div");
     more.className = "more";
-    more.textContent = `and ${data.more.toLocaleString("en")} more`;
+    more.textContent = data.more;
     strip.append(more);
   }
+}
+
+// How wide a text is, in Latin characters; Chinese ones are twice as wide.
+function widthOf(text) {
+  return [...text].reduce((width, character) => width + (character > "\u2e7f" ? 2 : 1), 0);
+}
+
+// Put values into the named places of a sentence.
+function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }

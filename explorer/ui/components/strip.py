@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from explorer.data.png import data_uri
 from explorer.data.samples import Samples
+from explorer.language import author, say
 from explorer.text import visible
 from explorer.ui.components.component import component
 
@@ -22,9 +23,14 @@ def strip(samples: Samples, key: str, predicted: Sequence[str] = ()) -> None:
     _mount(
         data={
             "png": _address(samples.png),
-            "classes": [visible(name) for name in samples.classes],
-            "predicted": [visible(name) for name in predicted],
-            "more": samples.more,
+            "classes": [visible(author(name)) for name in samples.classes],
+            "predicted": [visible(author(name)) for name in predicted],
+            "more": say("and {count:,} more", count=samples.more) if samples.more else "",
+            "words": {
+                "image": say("an image of the class {name}"),
+                "wrong": say("{name}, taken for {predicted}"),
+                "wrongImage": say("an image of the class {name}, taken for {predicted}"),
+            },
         },
         key=key,
     )

@@ -132,19 +132,19 @@ export function fixed(value, digits) {
   return text.replace(/^-(?=[0.]+$)/, "").replaceAll("-", "−");
 }
 
-// All steps at one unit. A function of one value has the decimals of that value.
-export function explainAll(steps, y, x) {
+// All steps at one unit, in these words. A function of one value has the decimals of that value.
+export function explainAll(steps, y, x, words = {}) {
   const all = [];
   steps.forEach((step, place) => {
     const before = all[place - 1];
     const most = step.kind === "Pointwise" && before ? before.digits : 9;
-    all.push(explain(step, y, x, steps[place - 1], most, before?.digits));
+    all.push(explain(step, y, x, steps[place - 1], most, before?.digits, words));
   });
   return all;
 }
 
 // What a step does at one unit, in words and numbers: rows of [words, number], the last its value.
-function explain(step, y, x, before, most, digitsBefore) {
+function explain(step, y, x, before, most, digitsBefore, words) {
   const found = compute(step, y, x, before);
   const digits = decimals(found, most);
   const write = (value) => fixed(value, digits);
@@ -152,26 +152,28 @@ function explain(step, y, x, before, most, digitsBefore) {
   const given = (value) => fixed(value, step.sources.length ? digits : (digitsBefore ?? digits));
   const total = write(found.recorded);
   const own = found.terms[0];
+  const say = (name, values = {}) => fill(words[name] ?? "", values);
   const rows = [];
   switch (step.kind) {
     case "Weighted": {
       const { sources, others, kernel } = step;
-      const many = sources.length > 1;
-      const cells = kernel[0] * kernel[1];
-      const products = cells > 1 ? ` × ${kernel[0]}×${kernel[1]} products` : "";
-      if (step.rest) rows.push([`the other ${others} inputs`, write(found.rest)]);
-      const words = many ? `Σ of ${sources.length} inputs${products}` : `Σ of ${cells} product${cells > 1 ? "s" : ""}`;
-      rows.unshift([words, write(found.sum)]);
-      if (step.bias !== null) rows.push(["+ bias", write(step.bias)]);
+      const [height, width] = kernel;
+      const cells = height * width;
+      const sum = sources.length > 1 ? (cells > 1 ? "inputsOfProducts" : "inputs") : cells > 1 ? "products" : "product";
+      const count = sources.length > 1 ? sources.length : cells;
+      rows.push([say(sum, { count, height, width }), write(found.sum)]);
+      if (step.rest) rows.push([say("others", { count: others }), write(found.rest)]);
+      if (step.bias !== null) rows.push([say("bias"), write(step.bias)]);
       break;
     }
     case "Pooled": {
       const count = found.terms.length;
       if (step.of === "max") {
-        rows.push([`the largest of ${count <= 9 ? found.terms.map(write).join(", ") : `${count} values`}`, ""]);
+        const values = found.terms.map(write).join(words.comma);
+        rows.push([count <= 9 ? say("largestOf", { values }) : say("largestOfMany", { count }), ""]);
       }
       else {
-        rows.push([`Σ of ${count} values`, write(found.sum)]);
+        rows.push([say("sum", { count }), write(found.sum)]);
         if (step.of === "mean") rows.push([`÷ ${found.divisor}`, ""]);
       }
       break;
@@ -186,7 +188,8 @@ function explain(step, y, x, before, most, digitsBefore) {
     case "Pointwise": {
       const number = /^(max|min|x if)\b/.test(step.formula) || own >= 0 ? given(own) : `(${given(own)})`;
       const filled = step.formula.replace(/(?<![\p{L}])x(?![\p{L}ˣ])/gu, number);
-      rows.push([/ˣ|Φ/.test(step.formula) ? `${step.formula} at x = ${given(own)}` : filled, ""]);
+      const { formula } = step;
+      rows.push([/ˣ|Φ/.test(formula) ? say("where", { formula, value: given(own) }) : filled, ""]);
       break;
     }
     case "Merged": {
@@ -196,20 +199,18 @@ function explain(step, y, x, before, most, digitsBefore) {
       break;
     }
     case "Copied": {
-      const { width, text } = step.sources[0];
+      const { width, text: name } = step.sources[0];
       const row = Math.floor(found.place / width), column = found.place % width;
-      rows.push([
-        found.place < 0 ? "padded: of no map" : `copied from ${text}, row ${row}, column ${column}`, "",
-      ]);
+      rows.push([found.place < 0 ? say("padded") : say("copied", { name, row, column }), ""]);
       break;
     }
     case "SwitchedOff":
-      rows.push(["this channel is switched off", ""]);
+      rows.push([say("isOff"), ""]);
       break;
     default:
   }
   const differs = !agree(found, digits);
-  if (differs) rows.push(["computed in lower precision, so not to the last digit", ""]);
+  if (differs) rows.push([say("rounded"), ""]);
   return { rows, total, digits, found, differs };
 }
 
@@ -228,7 +229,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 class Panel {
   constructor(root, data) {
-    Object.assign(this, { root, data, id: data.id, steps: decode(data), shown: 0, by: "" });
+    const { words } = data;
+    Object.assign(this, { root, data, words, id: data.id, steps: decode(data), shown: 0, by: "" });
     this.asked = this.steps[data.asked];
     this.main = this.steps[0];
     this.pinned = this.at = this.said = [this.asked.height >> 1, this.asked.width >> 1];
@@ -273,13 +275,17 @@ class Panel {
   }
 
   build() {
-    const { root, data } = this;
+    const { root, data, words } = this;
+    root.setAttribute("aria-label", words.title);
     root.classList.toggle("narrow", root.clientWidth < NARROW);
     this.reads = element("div", "reads");
     this.result = element("div", "result");
     root.replaceChildren(this.head(), element("div", "both"));
     root.lastChild.append(this.reads, this.result);
-    if (data.facts.length) root.append(element("div", "faint facts", data.facts.join(" ")));
+    if (data.facts.length) {
+      const facts = data.facts.reduce((first, second) => fill(words.then, { first, second }));
+      root.append(element("div", "faint facts", facts));
+    }
     this.buildResult();
     this.buildReads();
     this.sort();
@@ -287,25 +293,25 @@ class Panel {
   }
 
   head() {
-    const { data } = this;
+    const { data, words } = this;
     const node = element("div", "head");
     const name = element("b", "", data.part);
     const step = (by) => () => this.open(data.part, (data.channel + by + data.channels) % data.channels);
     const place = element("span", "place");
-    place.append(element("span", "", `channel ${data.channel}`), element("span", "faint", ` of 0 to ${data.channels - 1}`));
-    const back = button("‹", "Channel before", step(-1)), on = button("›", "Channel after", step(1));
+    place.append(...shades(fill(words.channel, { channel: data.channel, last: data.channels - 1 })));
+    const back = button("‹", words.before, step(-1)), on = button("›", words.after, step(1));
     node.append(name, back, place, on);
     if (data.switch) {
       const label = element("label", "switch");
       const input = element("input");
       Object.assign(input, { type: "checkbox", checked: data.switch.on });
       input.setAttribute("role", "switch");
-      input.setAttribute("aria-label", "This channel is on");
+      input.setAttribute("aria-label", words.isOn);
       input.addEventListener("change", () => this.tell("switch", { path: data.switch.path, on: input.checked }));
-      label.append(input, element("span", "", input.checked ? "on" : "off"));
+      label.append(input, element("span", "", input.checked ? words.on : words.off));
       node.append(label);
     }
-    const close = button("✕", "Close", () => this.tell("close", Date.now()));
+    const close = button("✕", words.close, () => this.tell("close", Date.now()));
     close.classList.add("close");
     node.append(close);
     return node;
@@ -317,7 +323,7 @@ class Panel {
 
   // The maps on the right: what was asked for, large, and all steps with their numbers.
   buildResult() {
-    const { asked, data } = this;
+    const { asked, data, words } = this;
     const zoom = Math.max(1, Math.floor(Math.min(LARGE, this.root.clientWidth - 24) / Math.max(asked.height, asked.width)));
     const wide = Math.min(zoom, 60);
     this.large = sharp(asked.width * wide, asked.height * wide);
@@ -326,7 +332,9 @@ class Panel {
     this.large.tabIndex = 0;
     this.large.setAttribute("role", "img");
     const units = asked.height * asked.width;
-    this.large.setAttribute("aria-label", `${data.part}, channel ${data.channel}: ${asked.height}×${asked.width}; arrow keys move the unit`);
+    const { part, channel } = data;
+    const { height, width } = asked;
+    this.large.setAttribute("aria-label", fill(words.map, { part, channel, height, width }));
     this.picture = bitmap(asked.values, asked.width, asked.height, asked);
     const find = (event) => {
       const box = this.large.getBoundingClientRect();
@@ -338,7 +346,7 @@ class Panel {
     this.large.addEventListener("keydown", (event) => this.key(event));
     this.controls = element("div", "controls");
     if (units > 1) {
-      this.play = button("▶ Play", "Slide the window over the map", () => this.toggle());
+      this.play = button(`▶ ${words.play}`, words.slides, () => this.toggle());
       this.controls.append(this.play);
     }
     this.where = element("span", "where faint");
@@ -349,14 +357,14 @@ class Panel {
     this.result.append(this.large, bar(asked), this.controls, ...this.lines.map(({ node }) => node), this.spoken);
     if (data.readers.length) {
       const node = element("div", "readers");
-      node.append(element("span", "faint", "Read by "));
-      data.readers.slice(0, 4).forEach((name, place) => {
-        if (place) node.append(", ");
+      const links = data.readers.slice(0, 4).flatMap((name, place) => {
         const link = element("button", "link", name);
         link.addEventListener("click", () => this.open(name, 0));
-        node.append(link);
+        return place ? [words.comma, link] : [link];
       });
-      if (data.readers.length > 4) node.append(` and ${data.readers.length - 4} more`);
+      const more = data.readers.length - 4;
+      const [before, after] = (more > 0 ? words.readByMore : words.readBy).split("{parts}");
+      node.append(...shades(before), ...links, ...shades(fill(after, { count: more })));
       this.result.append(node);
     }
   }
@@ -365,8 +373,7 @@ class Panel {
   line(step, place) {
     const node = element("section", `step${place === this.data.asked ? " asked" : place > this.data.asked ? " after" : ""}`);
     const title = element("div", "title");
-    const words = element("span", "what", place ? `→ ${step.text}` : step.text);
-    title.append(words);
+    title.append(element("span", "what", place ? `→ ${step.text}` : step.text));
     if (step.part && step.part !== this.data.part && step.kind !== "SwitchedOff") {
       const link = element("button", "link faint", step.part);
       link.addEventListener("click", () => this.open(step.part, this.data.channel));
@@ -387,7 +394,7 @@ class Panel {
   }
 
   buildReads() {
-    const { main } = this;
+    const { main, words } = this;
     this.rows = [];
     if (!main.sources.length) {
       this.reads.remove();
@@ -402,11 +409,11 @@ class Panel {
     });
     const isWindow = main.rows !== undefined;
     const count = main.sources.length + (main.others ?? 0);
-    head.append(element("span", "title", count > 1 ? `It reads ${count} maps` : "It reads one map"));
+    head.append(element("span", "title", count > 1 ? fill(words.maps, { count }) : words.oneMap));
     if (main.kind === "Weighted" && main.sources.length > 2) {
       const group = element("span", "group");
-      for (const [by, words] of [["contribution", "largest product first"], ["index", "by channel"]]) {
-        const choice = button(words, "", () => this.sortBy(by));
+      for (const [by, name] of [["contribution", words.largest], ["index", words.byChannel]]) {
+        const choice = button(name, "", () => this.sortBy(by));
         choice.setAttribute("aria-pressed", this.by === by);
         choice.dataset.by = by;
         group.append(choice);
@@ -414,9 +421,9 @@ class Panel {
       head.append(group);
     }
     const scale = element("span", "scales");
-    scale.append(bar({ ...main["scale of sources"] }, "values"));
+    scale.append(bar({ ...main["scale of sources"] }, words.values));
     if (main.weights) {
-      scale.append(bar({ ramp: main["ramp of weights"], end: main["end of weights"], signed: true }, "weights"));
+      scale.append(bar({ ramp: main["ramp of weights"], end: main["end of weights"], signed: true }, words.weights));
     }
     head.append(scale);
     this.reads.append(head, list);
@@ -440,18 +447,20 @@ class Panel {
   }
 
   more(count) {
-    const { main, list } = this;
+    const { main, list, words } = this;
     list.querySelector(".rest")?.remove();
     while (this.rows.length < count) this.rows.push(this.row(list));
     const hidden = main.sources.length - this.rows.length;
     if (hidden > 0 || main.others) {
       const node = element("div", "rest");
       this.hidden = element("span", "number");
-      node.append(element("span", "faint", `and ${hidden + (main.others ?? 0)} more, together`), this.hidden);
+      const count = hidden + (main.others ?? 0);
+      node.append(element("span", "faint", fill(words.rest, { count })), this.hidden);
       if (hidden > 0) {
-        const show = element("button", "link", `Show ${Math.min(hidden, 2 * ROWS)} more`);
+        const next = Math.min(hidden, 2 * ROWS);
+        const show = element("button", "link", fill(words.more, { count: next }));
         show.addEventListener("click", () => {
-          this.shown = this.rows.length + Math.min(hidden, 2 * ROWS);
+          this.shown = this.rows.length + next;
           this.more(this.shown);
           this.draw();
         });
@@ -494,9 +503,10 @@ class Panel {
   pointAtCell(row, event) {
     const { main, cell, kernelWidth, times } = this;
     const box = row.cells.getBoundingClientRect();
+    const zoomed = row.cells.currentCSSZoom ?? 1; // the page's, by which boxes are larger than pixels
     const block = kernelWidth * cell + SIGN;
-    const x = event.clientX - box.left;
-    const j = Math.floor((x % block) / cell), i = Math.floor((event.clientY - box.top) / cell);
+    const x = (event.clientX - box.left) / zoomed, y = (event.clientY - box.top) / zoomed;
+    const j = Math.floor((x % block) / cell), i = Math.floor(y / cell);
     if (j >= kernelWidth || i >= this.kernelHeight || i < 0) return;
     const value = windowOf(main, main.sources[row.source], ...this.at)[i * kernelWidth + j];
     if (value === null) node.title = "";
@@ -559,9 +569,11 @@ class Panel {
       if (this.playing) return;
       this.sort();
       this.draw();
-      const { rows, total } = explainAll(this.steps, ...this.at)[this.data.asked];
-      const said = rows.map((row) => row.join(" ").trim()).join(", ");
-      this.spoken.textContent = `Row ${this.at[0]}, column ${this.at[1]}: ${said} = ${total}`;
+      const { words } = this;
+      const [row, column] = this.at;
+      const { rows, total: value } = explainAll(this.steps, row, column, words)[this.data.asked];
+      const steps = rows.map((each) => each.join(" ").trim()).join(words.comma);
+      this.spoken.textContent = fill(words.spoken, { row, column, steps, value });
     }, REST);
   }
 
@@ -597,7 +609,7 @@ class Panel {
     const { height, width } = this.asked;
     const units = height * width;
     const pace = Math.max(PACE, units / SWEEP);
-    this.play.textContent = "❚❚ Stop";
+    this.play.textContent = `❚❚ ${this.words.stop}`;
     const begun = performance.now();
     const frame = (now) => {
       if (!this.root.isConnected) return;
@@ -618,7 +630,7 @@ class Panel {
     cancelAnimationFrame(this.playing);
     this.playing = null;
     this.visited = -1;
-    this.play.textContent = "▶ Play";
+    this.play.textContent = `▶ ${this.words.play}`;
     this.pin(this.at, true);
     this.draw();
   }
@@ -645,8 +657,9 @@ class Panel {
   draw() {
     const [y, x] = this.at;
     this.drawLarge(y, x);
-    this.where.textContent = this.asked.height * this.asked.width > 1 ? `row ${y}, column ${x}` : "";
-    const all = explainAll(this.steps, y, x);
+    const isMap = this.asked.height * this.asked.width > 1;
+    this.where.textContent = isMap ? fill(this.words.at, { row: y, column: x }) : "";
+    const all = explainAll(this.steps, y, x, this.words);
     this.steps.forEach((step, place) => {
       const { rows, total } = all[place];
       this.write(this.lines[place], rows, total);
@@ -660,18 +673,18 @@ class Panel {
   write(line, rows, total) {
     const all = [...rows, ["=", total]];
     while (line.cells.length < all.length) {
-      const words = element("span", "words"), number = element("span", "number");
-      line.cells.push([words, number]);
-      line.table.append(words, number);
+      const text = element("span", "words"), number = element("span", "number");
+      line.cells.push([text, number]);
+      line.table.append(text, number);
     }
-    line.cells.forEach(([words, number], place) => {
+    line.cells.forEach(([text, number], place) => {
       const [said, value] = all[place] ?? ["", ""];
       const last = place === all.length - 1;
-      set(words, said);
+      set(text, said);
       set(number, value);
-      words.hidden = number.hidden = place >= all.length;
+      text.hidden = number.hidden = place >= all.length;
       number.classList.toggle("total", last);
-      words.classList.toggle("wide", !value);
+      text.classList.toggle("wide", !value);
     });
   }
 
@@ -712,11 +725,11 @@ class Panel {
       const source = main.sources[number];
       if (row.source !== number) {
         row.source = number;
-        const alone = source.text === "image" && main.sources.length === 1;
+        const alone = source.isImage && main.sources.length === 1;
         const sign = main.kind === "Merged" && number ? `${main.signs[number]} ` : "";
-        set(row.label, sign + (alone || !(source.part || source.text === "image") ? source.text : `${source.text} · ${source.channel}`));
+        set(row.label, sign + (alone || !(source.part || source.isImage) ? source.text : `${source.text} · ${source.channel}`));
         row.label.disabled = !source.part;
-        row.label.title = source.part ? "Open this map" : "";
+        row.label.title = source.part ? this.words.open : "";
         if (row.map) row.map.picture = source.picture ??= bitmap(source.values, source.width, source.height, main["scale of sources"]);
       }
       if (row.seen) {
@@ -881,7 +894,8 @@ function hatch(context, x, y, size) {
 // A canvas of so many pixels of the page, sharp on every screen.
 function sharp(width, height) {
   const canvas = element("canvas");
-  const ratio = globalThis.devicePixelRatio || 1;
+  const zoomed = globalThis.document?.documentElement.currentCSSZoom ?? 1;
+  const ratio = (globalThis.devicePixelRatio || 1) * zoomed;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   canvas.style.width = `${width}px`;
@@ -986,6 +1000,17 @@ function clamp(place, size) {
 
 function calm() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+// Put values into the named places of a sentence.
+function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+}
+
+// Turn a sentence into nodes, of which those for what is in `<i>` are paler.
+function shades(sentence) {
+  const parts = sentence.split(/<\/?i>/);
+  return parts.map((part, place) => element("span", place % 2 ? "faint" : "", part)).filter((node) => node.textContent);
 }
 
 function set(node, text) {

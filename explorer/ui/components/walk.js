@@ -6,7 +6,10 @@ const MOMENT = 1200; // milliseconds
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".walk");
   const [back, play, on] = root.querySelectorAll("button");
-  const { steps, at, line } = data;
+  const { steps, at, line, words } = data;
+  root.setAttribute("aria-label", words.walk);
+  back.setAttribute("aria-label", words.back);
+  on.setAttribute("aria-label", words.on);
   const last = steps.length - 1;
   root.step = (place, plays) => setTriggerValue("step", { name: steps[place], plays });
   // What was asked for and is not shown: the visitor, or the page, wanted something else.
@@ -25,10 +28,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const show = () => {
     back.disabled = at === 0;
     on.disabled = at === last;
-    play.textContent = root.playing ? "❚❚ Pause" : "▶ Step through";
-    root.querySelector(".place").textContent = `${at + 1} of ${steps.length}`;
-    const words = root.querySelector(".line");
-    if (words.textContent !== line) words.textContent = line;
+    play.textContent = root.playing ? `❚❚ ${words.pause}` : `▶ ${words.walk}`;
+    root.querySelector(".place").textContent = fill(words.place, { at: at + 1, count: steps.length });
+    const said = root.querySelector(".line");
+    if (said.textContent !== line) said.textContent = line;
   };
   const go = (place) => {
     root.playing = false;
@@ -55,4 +58,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     clearTimeout(root.timer);
     document.removeEventListener("visibilitychange", wait);
   };
+}
+
+// Put values into the named places of a sentence.
+function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }

@@ -6,6 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
+from explorer.language import say
 from explorer.settings import SHORTEST_SECRET, Settings, SettingsError, data_folder
 
 FILE = "secret-key"
@@ -29,13 +30,21 @@ def _kept(file: Path) -> str:
         key = file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"The key that signs cookies cannot be kept in {file} ({type(error).__name__}); set "
-            f"EXPLORER_SECRET_KEY to at least {SHORTEST_SECRET} random characters."
+            say(
+                "The key that signs cookies cannot be kept in {file} ({error}); set "
+                "EXPLORER_SECRET_KEY to at least {least} random characters.",
+                file=file,
+                error=type(error).__name__,
+                least=SHORTEST_SECRET,
+            )
         ) from error
     if len(key) < SHORTEST_SECRET:
         raise SettingsError(
-            f"The key that signs cookies, in {file}, is damaged; delete the file, and another is "
-            "made."
+            say(
+                "The key that signs cookies, in {file}, is damaged; delete the file, and another "
+                "is made.",
+                file=file,
+            )
         )
     return key
 

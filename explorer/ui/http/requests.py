@@ -1,10 +1,14 @@
 """What a request says of where it is from."""
 
 import ipaddress
+import re
+from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from explorer import language
 
 # The middleware says by this header, which no client can set, whether a request is from this
 # machine; a page reads it from the handshake of its WebSocket.
@@ -12,6 +16,7 @@ FROM = "x-explorer-from"
 HERE, ELSEWHERE = "here", "elsewhere"
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_QUALITY = re.compile(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*")
 _MACHINE = ("/_stcore/", "/static/", "/media/", "/component/", "/plotly/")
 
 
@@ -67,6 +72,24 @@ def cookie(scope: Scope, name: str) -> str | None:
             if sign and key == name:
                 return value
     return None
+
+
+def speaking(scope: Scope) -> AbstractContextManager[None]:
+    """Speak within the language of an answer that a browser shows without a page of the app."""
+    return language.speaking(language_of(scope))
+
+
+def language_of(scope: Scope) -> str:
+    """Return the language that a browser's user likes best of those there are, or English."""
+    liked: list[tuple[float, str]] = []
+    for header in Headers(scope=scope).getlist("accept-language"):
+        for item in header.split(","):
+            name, _, quality = item.partition(";")
+            found = _QUALITY.fullmatch(quality)
+            liked.append((float(found[1]) if found else float(not quality), name.strip()))
+    liked.sort(key=lambda each: -each[0])  # of equal ones, the first comes first
+    names = (language.match(name) for quality, name in liked if quality)
+    return next(filter(None, names), language.ENGLISH)
 
 
 def asks_for_a_page(scope: Scope) -> bool:

@@ -5,6 +5,8 @@ import html
 import logging
 import secrets
 import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from explorer import passwords
+from explorer.language import current, plural, say
 from explorer.settings import SettingsError
 from explorer.ui import state
 from explorer.ui.http import requests, visitors
@@ -38,35 +41,50 @@ input, button { padding: .5rem; margin: .5rem 0 1rem; }
 """
 
 
+_Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+def _in_language(handler: _Handler) -> _Handler:
+    """Answer in the language of the browser's user."""
+
+    async def answer(request: Request) -> Response:
+        with requests.speaking(request.scope):
+            return await handler(request)
+
+    return answer
+
+
 async def _form(request: Request) -> Response:
     if reason := _unavailable():
-        return _answer(request, "Sign in", f"<p>{html.escape(reason)}</p>", status=404)
+        return _answer(request, say("Sign in"), f"<p>{html.escape(reason)}</p>", status=404)
     return _sign_in_page(request)
 
 
 async def _sign_in(request: Request) -> Response:
     if reason := _unavailable():
-        return _answer(request, "Sign in", f"<p>{html.escape(reason)}</p>", status=404)
+        return _answer(request, say("Sign in"), f"<p>{html.escape(reason)}</p>", status=404)
     fields = await _fields(request)
     if fields is None:
-        return _sign_in_page(request, "The form was too old; type the password again.", 403)
+        return _sign_in_page(request, say("The form was too old; type the password again."), 403)
     address = requests.address(request.scope)
     is_here = requests.is_from_here(request.scope)
     if wait := throttle.begin(address, is_exempt_from_total=is_here):
-        answer = _sign_in_page(request, f"Too many attempts; wait {_time(wait)}.", 429)
+        problem = say("Too many attempts; wait {time}.", time=_time(wait))
+        answer = _sign_in_page(request, problem, 429)
         answer.headers["Retry-After"] = str(wait)
         return answer
     settings = state.settings()
     if not await run_in_threadpool(_matches, fields["password"], settings.operator_password_hash):
         _log.warning("A wrong password of the operator, from %s", address)
-        return _sign_in_page(request, "That is not the password.", 403)
+        return _sign_in_page(request, say("That is not the password."), 403)
     throttle.succeed(address)
     _log.info("The operator signed in, from %s", address)
     return _home(request, visitors.new_operator_cookie(settings), seconds=visitors.OPERATOR_SECONDS)
 
 
 async def _ask_to_sign_out(request: Request) -> Response:
-    return _answer(request, "Sign out", _form_text(SIGN_OUT, "Sign out", "", _token(request)))
+    title = say("Sign out")
+    return _answer(request, title, _form_text(SIGN_OUT, title, "", _token(request)))
 
 
 async def _sign_out(request: Request) -> Response:
@@ -78,10 +96,10 @@ async def _sign_out(request: Request) -> Response:
 
 
 ROUTES = [
-    Route(SIGN_IN, _form, methods=["GET"]),
-    Route(SIGN_IN, _sign_in, methods=["POST"]),
-    Route(SIGN_OUT, _ask_to_sign_out, methods=["GET"]),
-    Route(SIGN_OUT, _sign_out, methods=["POST"]),
+    Route(SIGN_IN, _in_language(_form), methods=["GET"]),
+    Route(SIGN_IN, _in_language(_sign_in), methods=["POST"]),
+    Route(SIGN_OUT, _in_language(_ask_to_sign_out), methods=["GET"]),
+    Route(SIGN_OUT, _in_language(_sign_out), methods=["POST"]),
 ]
 
 
@@ -96,7 +114,7 @@ def _unavailable() -> str:
             return ""
     except SettingsError as error:
         return str(error)
-    return (
+    return say(
         "The operator has no password; `explorer hash-password` prints the setting that gives "
         "them one."
     )
@@ -126,13 +144,15 @@ async def _fields(request: Request) -> dict[str, str] | None:
 
 
 def _sign_in_page(request: Request, problem: str = "", status: int = 200) -> HTMLResponse:
+    label = html.escape(say("Password of the operator"))
     field = (
-        '<label>Password of the operator<input type="password" name="password" required autofocus '
+        f"<label>{label}"
+        '<input type="password" name="password" required autofocus '
         'autocomplete="current-password"></label>'
     )
-    form = _form_text(SIGN_IN, "Sign in", field, _token(request))
+    form = _form_text(SIGN_IN, say("Sign in"), field, _token(request))
     said = f'<p role="alert">{html.escape(problem)}</p>' if problem else ""
-    return _answer(request, "Sign in", said + form, status)
+    return _answer(request, say("Sign in"), said + form, status)
 
 
 def _token(request: Request) -> str:
@@ -147,16 +167,17 @@ def _form_text(action: str, button: str, fields: str, token: str) -> str:
     return (
         f'<form method="post" action="{action}">'
         f'<input type="hidden" name="token" value="{html.escape(token)}">{fields}'
-        f"<button>{button}</button></form>"
+        f"<button>{html.escape(button)}</button></form>"
     )
 
 
 def _answer(request: Request, title: str, body: str, status: int = 200) -> HTMLResponse:
+    title, back = html.escape(title), html.escape(say("Back to the app"))
     answer = HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<!doctype html><html lang="{current()}"><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width">'
         f"<style>{_STYLE}</style><main><h1>{title}</h1>{body}"
-        f'<p><a href="{PAGE}">Back to the app</a></p></main></html>',
+        f'<p><a href="{PAGE}">{back}</a></p></main></html>',
         status_code=status,
         headers={"Cache-Control": "no-store"},
     )
@@ -179,5 +200,5 @@ def _cookie(request: Request, name: str, value: str, seconds: int) -> str:
 
 def _time(seconds: int) -> str:
     if seconds < 120:
-        return f"{seconds} seconds"
-    return f"{-(-seconds // 60)} minutes"
+        return plural("{n} second", "{n} seconds", seconds)
+    return plural("{n} minute", "{n} minutes", -(-seconds // 60))

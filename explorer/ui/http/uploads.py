@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from explorer.language import say
 from explorer.settings import SettingsError
 from explorer.ui import state
 from explorer.ui.http import requests, visitors
@@ -65,7 +66,9 @@ class LimitUploads:
         """Pass the request on, or answer it."""
         if scope["type"] != "http" or scope["method"] != "PUT" or PATH not in scope["path"]:
             return await self._app(scope, receive, send)
-        if refusal := _refusal(scope):
+        with requests.speaking(scope):
+            refusal = _refusal(scope)
+        if refusal:
             return await refusal(scope, receive, send)
         await self._app(scope, receive, send)
 
@@ -83,16 +86,20 @@ def _refusal(scope: Scope) -> PlainTextResponse | None:
         length = Headers(scope=scope).get("content-length", "")
         if not length.isascii() or not length.isdigit():
             counted.refuse()
-            return PlainTextResponse("An upload has to say how long it is.", 411)
+            return PlainTextResponse(say("An upload has to say how long it is."), 411)
         if len(length) > 18 or int(length) > settings.upload_bytes + ENVELOPE:
             counted.refuse()
             return PlainTextResponse(
-                f"The file is larger than {settings.upload_bytes / 1e6:g} MB; take a smaller one.",
+                say(
+                    "The file is larger than {most:g} MB; take a smaller one.",
+                    most=settings.upload_bytes / 1e6,
+                ),
                 413,
             )
     most = settings.uploads_per_minute
     if not counted.take(id or requests.address(scope), most):
         return PlainTextResponse(
-            f"At most {most} files can be uploaded in a minute; wait a little.", 429
+            say("At most {most} files can be uploaded in a minute; wait a little.", most=most or 0),
+            429,
         )
     return None

@@ -20,6 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explorer.errors import ExplorerError
+from explorer.language import say
 from explorer.settings import Settings, SettingsError
 from explorer.ui import state
 from explorer.ui.http import requests
@@ -82,9 +83,11 @@ def acting_visitor() -> Visitor:
     who = visitor()
     if not who.is_known:
         raise UnknownVisitorError(
-            "Your browser has no cookie of this app, so what you start could not be told apart "
-            "from what others start; reload the page, and allow cookies of this site if this "
-            "sentence comes again."
+            say(
+                "Your browser has no cookie of this app, so what you start could not be told apart "
+                "from what others start; reload the page, and allow cookies of this site if this "
+                "sentence comes again."
+            )
         )
     return who
 

@@ -9,7 +9,8 @@ import streamlit as st
 
 from explorer.charts.answers import answers as draw_answers
 from explorer.labs.worksheet import Worksheet, WorksheetError, address_of, worksheets
-from explorer.ui import acts, state
+from explorer.language import say
+from explorer.ui import acts, outline, state
 from explorer.ui.components.chart import chart
 from explorer.ui.failure import sentence
 from explorer.ui.words import code, plain
@@ -24,14 +25,14 @@ def section() -> None:
     found = worksheets(folder) if folder else {}
     if not found and not counts:
         return
-    st.markdown("**Lessons**")
+    outline.section(say("Lessons"))
     shown = acts.lessons_with_shown_answers()
     for name in sorted({*found, *counts}):
         with st.container(border=True):
             _lesson(name, found.get(name), counts.get(name, {}), is_shown=name in shown)
     if counts:
         st.download_button(
-            "All answers (.csv)",
+            say("All answers (.csv)"),
             lambda: to_csv(counts),
             "answers.csv",
             "text/csv",
@@ -53,24 +54,25 @@ def _lesson(
         st.markdown(f"**{plain(lesson.title)}** {code(address)}")
     else:
         st.markdown(code(name))
-        st.warning(sentence(lesson or "Its file is gone; its answers are kept."))
+        st.warning(sentence(lesson or say("Its file is gone; its answers are kept.")))
     if not counts:
-        st.caption("Nobody has answered yet.")
+        st.caption(say("Nobody has answered yet."))
         return
-    st.caption(f"{sum(counts.values()):,} answered")
+    st.caption(say("{count:,} answered", count=sum(counts.values())))
     chart(draw_answers(counts), key=f"answers.{name}")
     key = f"show answers {name}"
     st.session_state.setdefault(key, is_shown)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.toggle(
-            "Show this to all who have answered",
+            say("Show this to all who have answered"),
             key=key,
             on_change=lambda: acts.show_answers(name, is_shown=st.session_state[key]),
         )
-        with st.popover(f"Clear {sum(counts.values()):,}", icon=":material/delete:"):
-            st.markdown("This deletes the answers for good.")
+        clear = say("Clear {count:,}", count=sum(counts.values()))
+        with st.popover(clear, icon=":material/delete:"):
+            st.markdown(say("This deletes the answers for good."))
             st.button(
-                "Yes, clear",
+                say("Yes, clear"),
                 type="primary",
                 key=f"clear {name}",
                 on_click=acts.clear_answers,

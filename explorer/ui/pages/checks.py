@@ -6,6 +6,7 @@ done.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,11 +17,13 @@ from typing import Any, TypeAlias
 import streamlit as st
 
 from explorer.data.dataset import DataSet, stamp_files
+from explorer.language import ENGLISH, later, plural, recognise, say
 from explorer.plugin.catalogue import Description
 from explorer.plugin.sources import fingerprint
 from explorer.text import dimensions
 from explorer.ui import said
 from explorer.ui.failure import sentence
+from explorer.ui.tables import headings
 from explorer.ui.words import code, plain
 
 SECONDS = 300.0  # after which the checks are given up
@@ -32,6 +35,8 @@ _MARKS = {
     "note": ":orange[:material/info:]",
     "error": ":red[:material/error:]",
 }
+
+_COLUMNS = (later("layer"), later("what"), later("shape"))
 
 # A report as the command line prints it, or a sentence on why there is none.
 Outcome: TypeAlias = Mapping[str, Any] | str
@@ -50,18 +55,12 @@ def panel(offered: Description | DataSet) -> None:
     st.fragment(_panel, run_every=LOOK if is_waiting else None)(checks, offered, is_waiting)
     if not is_waiting and not _is_lasting(checks.result()):
         _checks.clear(target, offered.name, state)
-        st.button("Check again", icon=":material/refresh:", key="check again")
+        st.button(say("Check again"), icon=":material/refresh:", key="check again")
 
 
 def _panel(checks: "Future[Outcome]", offered: Description | DataSet, was_waiting: bool) -> None:
     if not checks.done():
-        what = (
-            "read, and its classes, pixels and images counted"
-            if isinstance(offered, DataSet)
-            else "built at both ends of every option, run, trained for 32 steps, stored and read "
-            "back, compiled, moved"
-        )
-        st.caption(f":material/pending: {plain(offered.name)} is being checked: {what}.")
+        st.caption(f":material/pending: {_waiting(offered)}")
         st.skeleton(height=360)
         return
     if was_waiting:
@@ -73,14 +72,27 @@ def _panel(checks: "Future[Outcome]", offered: Description | DataSet, was_waitin
         _findings(outcome)
 
 
+def _waiting(offered: Description | DataSet) -> str:
+    name = plain(offered.name)
+    if isinstance(offered, DataSet):
+        return say(
+            "{name} is being checked: read, and its classes, pixels and images counted.", name=name
+        )
+    return say(
+        "{name} is being checked: built at both ends of every option, run, trained for 32 steps, "
+        "stored and read back, compiled, moved.",
+        name=name,
+    )
+
+
 def _findings(report: Mapping[str, Any]) -> None:
     for finding in report["findings"]:
         short = "/".join(Path(finding["place"]).parts[-2:])
         where = f"  \n:gray[{code(short)}]" if short else ""
-        mark, check = _MARKS[finding["verdict"]], plain(finding["check"])
-        st.markdown(f"{mark} **{check}** {sentence(finding['text'])}{where}")
+        mark, check = _MARKS[finding["verdict"]], plain(recognise(finding["check"]))
+        st.markdown(f"{mark} **{check}** {sentence(recognise(finding['text']))}{where}")
     if layers := report.get("layers"):
-        with st.expander(f"All {len(layers)} layers"):
+        with st.expander(plural("{n} layer", "All {n} layers", len(layers))):
             st.dataframe(
                 [
                     {
@@ -94,31 +106,50 @@ def _findings(report: Mapping[str, Any]) -> None:
                 ],
                 hide_index=True,
                 column_config={
-                    "parameters": st.column_config.NumberColumn(format="localized"),
-                    "multiply-adds": st.column_config.NumberColumn(format="localized"),
+                    **headings(_COLUMNS),
+                    "parameters": st.column_config.NumberColumn(
+                        say("parameters"), format="localized"
+                    ),
+                    "multiply-adds": st.column_config.NumberColumn(
+                        say("multiply-adds"), format="localized"
+                    ),
                 },
             )
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _checks(target: str, name: str, state: list[str]) -> "Future[Outcome]":
-    """Start the checks of what a plugin offers; `state` is that of its code and files."""
+    """Start the checks of what a plugin offers; `state` is that of its code and files.
+
+    What comes of them is English, and said in the language of each who looks.
+    """
     return _checker.submit(_run_checks, target, name)
 
 
 def _run_checks(target: str, name: str) -> Outcome:
     command = [sys.executable, "-m", "explorer", "check", target, "--only", name, "--json"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            env={**os.environ, "LANGUAGE": ENGLISH},
+        )
     except subprocess.TimeoutExpired:
-        return f"The checks took longer than {SECONDS / 60:g} minutes and were given up."
+        return say(
+            "The checks took longer than {minutes:g} minutes and were given up.",
+            minutes=SECONDS / 60,
+        )
     except OSError as error:
-        return f"The checks could not be started: {error}."
+        return say("The checks could not be started: {reason}.", reason=error)
     try:
         return dict(json.loads(done.stdout)["reports"][0])
     except (ValueError, LookupError):
-        reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        return f"The checks came to no report: {reason[0]}"
+        printed = done.stderr.strip().splitlines()
+        reason = printed[-1] if printed else say("exit code {code}", code=done.returncode)
+        return say("The checks came to no report: {reason}", reason=reason)
 
 
 def _is_lasting(outcome: Outcome) -> bool:

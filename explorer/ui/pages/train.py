@@ -12,12 +12,23 @@ from explorer.data.dataset import DataSet
 from explorer.engines.questions import Drawn
 from explorer.errors import ExplorerError
 from explorer.labs.worksheet import NAVIGATION, TRAIN
+from explorer.language import author, listed, say
 from explorer.plugin.catalogue import Description
 from explorer.runs.recorded import FIRST_TO_TRAIN
 from explorer.runs.run import Run, RunSpec, UnknownRunError, UnreadableRunError, spec_of
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
-from explorer.ui import acts, controls, forms, live, query_params, remarks, state, worksheets
+from explorer.ui import (
+    acts,
+    controls,
+    forms,
+    live,
+    outline,
+    query_params,
+    remarks,
+    state,
+    worksheets,
+)
 from explorer.ui.columns import columns
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
@@ -38,13 +49,18 @@ def page(inside: Page | None) -> None:
         with query_params.of("train"):
             _frame()
         return
-    worksheets.title("Train a network and watch it learn")
+    worksheets.title(say("Train a network and watch it learn"))
     with query_params.of("train"):
         choose, see, watch = columns("train", [(230, 2.4), (290, 2.6), (420, 7)])
         # The curves need no torch, so they come first and are there while the rest still loads.
         with watch:
+            outline.heard(say("How it learns"))
             place = st.container()
             link, shown = _watch(inside)
+        with choose:
+            outline.heard(say("What is trained"))
+        with see:
+            outline.heard(say("The network"))
         with choose, st.skeleton(height=420):
             dataset = _choose(see)
         with place:
@@ -66,10 +82,14 @@ def _compare(chosen: DataSet | None, shown: Sequence[str]) -> None:
     if chosen is None or not shown or chosen.name in shown:
         return
     known = acts.offered().datasets
-    titles = " and ".join(plain(known[name].title if name in known else name) for name in shown)
+    titles = [author(known[name].title) if name in known else name for name in shown]
     st.info(
-        f"The chart is of networks that learned {titles}. You have chosen {plain(chosen.title)}: "
-        "**Train** shows how a network learns these.",
+        say(
+            "The chart is of networks that learned {titles}. You have chosen {chosen}: **Train** "
+            "shows how a network learns these.",
+            titles=listed(list(map(plain, titles))),
+            chosen=plain(author(chosen.title)),
+        ),
         icon=":material/compare_arrows:",
     )
 
@@ -78,7 +98,7 @@ def _choose(see: DeltaGenerator) -> DataSet | None:
     """Show what can be chosen; return the data set that is."""
     catalogue = acts.offered()
     if not catalogue.architectures:
-        st.error("No architecture could be loaded; the page *Plugins* says why.")
+        st.error(say("No architecture could be loaded; the page *Plugins* says why."))
         return None
     names = list(catalogue.architectures)
     default = FIRST_TO_TRAIN if FIRST_TO_TRAIN in names else names[0]
@@ -92,16 +112,19 @@ def _choose(see: DeltaGenerator) -> DataSet | None:
             st.session_state[ARCHITECTURE] = missed
     name = forms.architecture(ARCHITECTURE, catalogue.architectures, default)
     architecture = catalogue[name]
-    st.markdown(plain(architecture.summary))
+    st.markdown(plain(author(architecture.summary)))
     values = forms.options(name, architecture.options)
     try:
         fitting = state.plugins().fitting(name)
     except ExplorerError as error:
-        st.error(f"{plain(name)} cannot be built: {sentence(error)}")
+        st.error(say("{name} cannot be built: {reason}", name=plain(name), reason=sentence(error)))
         return None
     if not fitting:
         st.error(
-            f"None of the data sets here fits {plain(name)}; a plugin can bring one that does."
+            say(
+                "None of the data sets here fits {name}; a plugin can bring one that does.",
+                name=plain(name),
+            )
         )
         return None
     dataset = forms.data_set(
@@ -109,7 +132,7 @@ def _choose(see: DeltaGenerator) -> DataSet | None:
     )
     with st.container():  # else what follows would be remade when there is more, or less, to say
         if not is_cached(dataset, state.settings().cache):
-            st.caption(f"Downloaded at first use, from {plain(dataset.url)}")
+            st.caption(say("Downloaded at first use, from {url}", url=plain(dataset.url)))
         _samples(dataset)
         remarks.show(dataset)
     recipe, place = forms.recipe(*acts.recipe_limits())
@@ -125,7 +148,7 @@ def _choose(see: DeltaGenerator) -> DataSet | None:
     if controls.is_shown(TRAIN):
         with place.container(horizontal=True):
             st.button(
-                "Train",
+                say("Train"),
                 type="primary",
                 icon=":material/play_arrow:",
                 width="stretch",
@@ -134,12 +157,12 @@ def _choose(see: DeltaGenerator) -> DataSet | None:
                 args=(spec,),
             )
             st.button(
-                "Step",
+                say("Step"),
                 icon=":material/step:",
                 disabled=spec is None,
                 on_click=_train,
                 args=(spec, 1),
-                help="Train on one batch only, and see what that does.",
+                help=say("Train on one batch only, and see what that does."),
             )
     if refusal:
         place.error(plain(refusal))
@@ -158,28 +181,41 @@ def _samples(dataset: DataSet) -> None:
     if found := state.samples(dataset):
         strip(found, key=f"strip.{dataset.name}")
     else:
-        st.caption("Its images are shown here once the first training has read them.")
+        st.caption(say("Its images are shown here once the first training has read them."))
 
 
 def _diagram(architecture: Description, dataset: DataSet, drawn: Drawn, svg: str) -> None:
     name = architecture.name
-    st.markdown(f"**{plain(name)}** — {drawn.parameters:,} parameters")
+    st.markdown(
+        say(
+            "**{name}** — {parameters:,} parameters",
+            name=plain(name),
+            parameters=drawn.parameters,
+        )
+    )
     if drawn.images != dataset.images:
         st.caption(
-            f"{plain(name)} takes colour images: those of {plain(dataset.title)} are grey, "
-            "so it is given their grey in each of its three channels."
+            say(
+                "{name} takes colour images: those of {title} are grey, so it is given their grey "
+                "in each of its three channels.",
+                name=plain(name),
+                title=plain(author(dataset.title)),
+            )
         )
     drawing(svg, name, key="diagram")
-    with st.expander("About this network"):
-        st.markdown(paragraphs(architecture.description) or "Its author has not described it.")
-        st.caption(f"From {plain(shown_origin(architecture))}")
+    with st.expander(say("About this network")):
+        text = paragraphs(author(architecture.description))
+        st.markdown(text or say("Its author has not described it."))
+        st.caption(say("From {origin}", origin=plain(shown_origin(architecture))))
 
 
 def _train(spec: RunSpec, steps: int | None = None) -> None:
     if (run := acts.submit(spec, steps)) is None:
         return
     if not run.status.is_live:
-        st.toast("This run was made before, so its record is shown. Another seed makes a new one.")
+        st.toast(
+            say("This run was made before, so its record is shown. Another seed makes a new one.")
+        )
     state.show([run.id])
 
 
@@ -196,7 +232,7 @@ def _watch(inside: Page | None) -> tuple[DeltaGenerator | None, list[str]]:
         return None, []
     worksheets.after()
     for id in unknown:
-        st.warning(f"There is no run {code(id)} here; the page *Runs* lists all runs.")
+        st.warning(say("There is no run {id} here; the page *Runs* lists all runs.", id=code(id)))
     query_params.put_all(QUERY, [run.id for run in runs])
     if runs:
         _pick(runs)
@@ -208,7 +244,7 @@ def _watch(inside: Page | None) -> tuple[DeltaGenerator | None, list[str]]:
             ):
                 st.page_link(
                     inside,
-                    label=f"Look inside {plain(trained[0].spec.architecture)}",
+                    label=say("Look inside {name}", name=plain(trained[0].spec.architecture)),
                     icon=":material/search:",
                     query_params={"net": trained[0].id},
                 )
@@ -216,17 +252,20 @@ def _watch(inside: Page | None) -> tuple[DeltaGenerator | None, list[str]]:
             axis = _axis()
         live.panel(runs, "train", examples=_examples(runs), axis=axis)
         return link if controls.is_shown(NAVIGATION) else None, _datasets(runs)
-    none = "No run yet: press **Train**."
     if acts.shown_runs():
         _pick([])
-        none = "Add one of your runs above, or press **Train**."
-    st.info(
-        f"{none} Until then, a recorded example: the tutorial's three nets, each trained for ten "
-        "epochs by the tutorial's recipe.",
-        icon=":material/school:",
-    )
+        words = say(
+            "Add one of your runs above, or press **Train**. Until then, a recorded example: the "
+            "tutorial's three nets, each trained for ten epochs by the tutorial's recipe."
+        )
+    else:
+        words = say(
+            "No run yet: press **Train**. Until then, a recorded example: the tutorial's three "
+            "nets, each trained for ten epochs by the tutorial's recipe."
+        )
+    st.info(words, icon=":material/school:")
     if inside and controls.is_shown(NAVIGATION):
-        st.page_link(inside, label="Look inside them", icon=":material/search:")
+        st.page_link(inside, label=say("Look inside them"), icon=":material/search:")
     live.panel(state.example_runs(), "examples", axis=_axis())
     return None, _datasets(state.example_runs())
 
@@ -242,7 +281,12 @@ def _axis() -> Axis:
         OneOf(AXES),
         AXES[0],
         lambda keyed: st.segmented_control(
-            "Along the curves", AXES, required=True, label_visibility="collapsed", **keyed
+            say("Along the curves"),
+            AXES,
+            required=True,
+            format_func=say,
+            label_visibility="collapsed",
+            **keyed,
         ),
     )
     return axis
@@ -275,13 +319,13 @@ def _pick(runs: list[Run]) -> None:
     titles = unlike(list({run.id: run for run in every}.values()))
     st.session_state[PICKER] = [run.id for run in runs]
     st.multiselect(
-        "Runs on the chart",
+        say("Runs on the chart"),
         list(titles),
         key=PICKER,
         format_func=lambda id: visible(titles[id]),
         label_visibility="collapsed",
         wrap=True,
-        placeholder="Add a run to compare",
+        placeholder=say("Add a run to compare"),
         on_change=lambda: st.session_state.update({state.SHOWN: st.session_state[PICKER]}),
     )
 

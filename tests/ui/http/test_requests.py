@@ -101,3 +101,23 @@ def test_a_request_of_the_apps_own_page_is_known_by_its_origin():
         assert not origin({"Host": "a.org", "Origin": other})
     assert not origin({"Host": "a.org", "Sec-Fetch-Site": "cross-site"})
     assert not origin({"Host": "a.org", "Origin": "https://a.org", "Sec-Fetch-Site": "same-site"})
+
+
+@pytest.mark.parametrize(
+    ("liked", "spoken"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("zh-Hans-CN", "zh-CN"),
+        ("en-GB,en;q=0.9,zh;q=0.8", "en"),
+        ("fr;q=0.9, zh ; q=0.5, en;q=0.4", "zh-CN"),
+        ("en;q=0.1,zh;q=0.2", "zh-CN"),
+        ("zh;q=0,en", "en"),
+        ("fr,de;q=0.5", "en"),
+        ("*", "en"),
+        ("zh;q=x,;;,,q=", "en"),
+        ("", "en"),
+    ],
+)
+def test_an_answer_is_in_the_language_that_is_liked_best(liked, spoken):
+    headers = [(b"accept-language", liked.encode())] if liked else []
+    assert requests.language_of({"type": "http", "headers": headers}) == spoken

@@ -119,6 +119,12 @@ def test_the_form_is_in_no_frame_and_no_cache(browser, monkeypatch):
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_the_form_is_in_the_language_of_the_browser(browser):
+    assert '<html lang="en">' in browser().get(sign_in.SIGN_IN).text
+    chinese = browser(**{"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"})
+    assert '<html lang="zh-CN">' in chinese.get(sign_in.SIGN_IN).text
+
+
 def test_without_a_password_there_is_a_sentence(browser, monkeypatch):
     monkeypatch.setenv("EXPLORER_OPERATOR_PASSWORD_HASH", "")
     client = browser()

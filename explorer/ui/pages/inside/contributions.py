@@ -25,7 +25,7 @@ def shares(case: Case, stage: Stage) -> Shares | None:
     best = int(case.recording.logits[0].argmax())
     found = case.session.logit_falls(case.chosen.pixels, stage.name, case.off)
     values = {name: float(each[best]) for name, each in found.items()}
-    return Shares(values, case.subject.dataset.classes[best])
+    return Shares(values, case.subject.classes[best])
 
 
 def dead(case: Case) -> Mapping[str, Sequence[int]]:

@@ -10,6 +10,7 @@ from explorer.charts.exciting import class_means, seen_by, tile
 from explorer.inspection.excitation import Excitation, Ranked, affordable
 from explorer.inspection.fields import ReceptiveField
 from explorer.inspection.results import costs
+from explorer.language import later, say
 from explorer.text import significant
 from explorer.ui import controls
 from explorer.ui.components.chart import chart, drawn
@@ -20,7 +21,7 @@ from explorer.ui.pages.inside.picture import open_test_image
 from explorer.ui.query_params import OneOf
 from explorer.ui.words import code, plain
 
-NAME = "Excites"  # of the question
+NAME = later("Excites")  # of the question
 EXCITES, CHANNEL = "excites", "channel"  # names in the address
 _GONE_THROUGH = "gone through"  # session key: the networks that were shown all test images
 _GALLERY = "exciting images"
@@ -38,12 +39,12 @@ def answer(case: Case) -> None:
     found, images = _found(case)
     names = [row.name for row in costs(case.recording.parts) if row.name in found]
     if not names:
-        st.info("No part of this network gives maps or features, one for each image.")
+        st.info(say("No part of this network gives maps or features, one for each image."))
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
         usual = _usual(names, found, case.session.fields)
-        name = choose("What excites a channel of", EXCITES, names, usual)
+        name = choose(say("What excites a channel of"), EXCITES, names, usual)
     part = found[name]
     with right:
         channel = _channel(name, part)
@@ -65,18 +66,19 @@ def _found(case: Case) -> tuple[Mapping[str, Excitation], int]:
     if size == total or key in gone_through:
         return session.excitations(case.off), total
     if st.button(
-        f"Go through all {total:,} test images",
+        say("Go through all {total:,} test images", total=total),
         icon=":material/calculate:",
         key="go through",
-        help=f"These are of the first {size:,}.",
+        help=say("These are of the first {size:,}.", size=size),
     ):
         place = st.empty()
         for number in range(size, total + size, size):
-            place.progress(min(number, total) / total, f"{min(number, total):,} test images")
+            done = min(number, total)
+            place.progress(done / total, say("{count:,} test images", count=done))
             found = session.excitations(case.off, number)
         gone_through.add(key)
         st.rerun()
-    with st.spinner(f"Showing {size:,} test images to the network"):
+    with st.spinner(say("Showing {count:,} test images to the network", count=size)):
         found = session.excitations(case.off, size)
     return found, size
 
@@ -112,7 +114,7 @@ def _channel(name: str, part: Excitation) -> int:
         OneOf(order),
         order[0],
         lambda keyed: st.selectbox(
-            "Channel, and how much of its variance the class explains (η²)",
+            say("Channel, and how much of its variance the class explains (η²)"),
             order,
             format_func=lambda channel: f"{channel} ({100 * explained[channel]:.0f} %)",
             **keyed,
@@ -125,25 +127,28 @@ def _channel(name: str, part: Excitation) -> int:
 def _images(case: Case, name: str, part: Excitation, channel: int) -> None:
     mean, std = (float(each[channel]) for each in part.overall)
     if not part.counts[:, channel].any():
-        st.info("This channel gives infinite values, or none that are numbers.")
+        st.info(say("This channel gives infinite values, or none that are numbers."))
         return
     if std == 0:
         st.info(
-            f"This channel gives {plain(_written(mean))} for every test image, so none excites it "
-            "more than another. A filter whose channel is 0 for every image is a dead filter."
+            say(
+                "This channel gives {value} for every test image, so none excites it more than "
+                "another. A filter whose channel is 0 for every image is a dead filter.",
+                value=plain(_written(mean)),
+            )
         )
         return
 
     def draw() -> list[tuple[str, list[dict[str, Any]]]]:
         return [
-            ("Excite it most", _tiles(case, name, part, part.most, channel)),
-            ("Excite it least", _tiles(case, name, part, part.least, channel)),
+            (say("Excite it most"), _tiles(case, name, part, part.most, channel)),
+            (say("Excite it least"), _tiles(case, name, part, part.least, channel)),
         ]
 
     crops(
         case.session.made("exciting images", _made_of(case, name, part, channel), draw),
         _GALLERY,
-        on_open=lambda: open_test_image(int(st.session_state[_GALLERY].open)),
+        on_open=open_test_image,
     )
 
 
@@ -156,7 +161,7 @@ def _tiles(
     case: Case, name: str, part: Excitation, ranked: Ranked, channel: int
 ) -> list[dict[str, Any]]:
     """Return the images at one end, each cropped to what its most excited unit sees."""
-    session, classes = case.session, case.subject.dataset.classes
+    session, classes = case.session, case.subject.classes
     excited = part.images(ranked, channel)
     images = session.test_images([each.image for each in excited])
     field = session.fields.get(name)
@@ -164,7 +169,12 @@ def _tiles(
     for each, pixels in zip(excited, images, strict=True):
         label = classes[int(session.labels[each.image])]
         value = _written(each.value)
-        hint = f"Open test image {each.image}, {label}: value {value}"
+        hint = say(
+            "Open test image {number}, {label}: value {value}",
+            number=each.image,
+            label=label,
+            value=value,
+        )
         lines = [label, value]
         tiles.append(tile(pixels, each.image, lines, seen_by(each, field), hint))
     return tiles
@@ -177,7 +187,7 @@ def _written(value: float) -> str:
 
 
 def _classes(case: Case, name: str, part: Excitation, channel: int) -> None:
-    classes = case.subject.dataset.classes
+    classes = case.subject.classes
     figure = case.session.made(
         "class means",
         _made_of(case, name, part, channel),
@@ -190,35 +200,55 @@ def _classes(case: Case, name: str, part: Excitation, channel: int) -> None:
         above, below = ((float(means[each]) - mean) / std for each in (best, worst))
         share = 100 * float(part.explained[channel])
         st.markdown(
-            f"**{plain(classes[best])}** excites it most: on average {above:.1f} standard "
-            f"deviations above the mean of all images. **{plain(classes[worst])}** excites it "
-            f"least, {-below:.1f} below. The class explains {share:.0f} % of the variance (η²)."
+            say(
+                "**{best}** excites it most: on average {above:.1f} standard deviations above the "
+                "mean of all images. **{worst}** excites it least, {below:.1f} below. The class "
+                "explains {share:.0f} % of the variance (η²).",
+                best=plain(classes[best]),
+                above=above,
+                worst=plain(classes[worst]),
+                below=-below,
+                share=share,
+            )
         )
     chart(figure, key="class means")
 
 
 def _words(case: Case, name: str, part: Excitation, channel: int, images: int) -> str:
     total = len(case.session.labels)
-    among = f"all {total:,}" if images == total else f"the first {images:,}"
-    words = [f"Among {among} test images, of the network as it is switched now."]
+    words = (
+        say("Among all {count:,} test images, of the network as it is switched now.", count=total)
+        if images == total
+        else say(
+            "Among the first {count:,} test images, of the network as it is switched now.",
+            count=images,
+        )
+    )
     if len(part.shape) == 3 and part.shape[1:] != (1, 1):
         field = case.session.fields.get(name)
-        words.append(
+        strength = say(
             "How strongly an image excites a channel is the largest value of its map; least "
             "excited is where even that is smallest."
         )
         if field and not field.is_everything:
-            words.append(
-                f"Large is what the unit with this value sees ({field.in_words}), hatched beyond "
-                "the border; the frame is its place in the image. Where all units of the map have "
-                "the same value there is no place, and the whole image is shown."
+            place = say(
+                "Large is what the unit with this value sees ({field}), hatched beyond the border; "
+                "the frame is its place in the image. Where all units of the map have the same "
+                "value there is no place, and the whole image is shown.",
+                field=plain(field.in_words),
             )
         else:
-            words.append("Each unit sees the whole image, so the whole image is shown.")
+            place = say("Each unit sees the whole image, so the whole image is shown.")
+        words = say("{first} {second} {third}", first=words, second=strength, third=place)
     else:
-        words.append(f"{code(name)} gives one value for each image and channel.")
-    for ranked, end in ((part.most, "most"), (part.least, "least")):
-        tied = int(ranked.tied[channel])
-        if tied > len(ranked.images):
-            words.append(f"{tied:,} images share what excites it {end}; the first are shown.")
-    return " ".join(words)
+        gives = say("{part} gives one value for each image and channel.", part=code(name))
+        words = say("{first} {second}", first=words, second=gives)
+    if (tied := int(part.most.tied[channel])) > len(part.most.images):
+        most = say("{count:,} images share what excites it most; the first are shown.", count=tied)
+        words = say("{first} {second}", first=words, second=most)
+    if (tied := int(part.least.tied[channel])) > len(part.least.images):
+        least = say(
+            "{count:,} images share what excites it least; the first are shown.", count=tied
+        )
+        words = say("{first} {second}", first=words, second=least)
+    return words

@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.charts.unit import unit as draw_unit
 from explorer.inspection.recording import as_maps
 from explorer.inspection.units import Arithmetic, Merged, Normalised, Pooled, Weighted
+from explorer.language import current, say
 from explorer.ui import controls, query_params
 from explorer.ui.components.unit import unit
 from explorer.ui.pages.inside import excites, switches
@@ -52,7 +53,7 @@ def show(place: int, case: Case) -> None:
     if not opened or not _has(case, *opened):
         return
     name, channel = opened
-    with case.subject.figure("The arithmetic of one unit"):
+    with case.subject.figure(say("The arithmetic of one unit")):
         _panel(place, case, name, channel)
 
 
@@ -63,7 +64,7 @@ def _panel(place: int, case: Case, name: str, channel: int) -> None:
     can_switch = controls.is_shown(switches.OFF) and case.session.can_be_off(path)
     height, width = found.steps[0].values.shape
     at = st.session_state.get(UNIT)
-    key = repr((case.subject.key, case.key, name, channel))
+    key = repr((case.subject.key, case.key, name, channel, current()))
     unit(
         drawn,
         list(_facts(case, name, found)),
@@ -72,19 +73,19 @@ def _panel(place: int, case: Case, name: str, channel: int) -> None:
         at=at if at and at[0] < height and at[1] < width else None,
         scroll=st.session_state.pop(_IS_NEW, None) == place,
         switch={"path": path, "on": switches.is_on(path)} if can_switch else None,
-        on_open=lambda: ask(place, **st.session_state[mine].open),
-        on_unit=lambda: _choose(**st.session_state[mine].unit),
-        on_switch=lambda: switches.switch(**st.session_state[mine].switch),
+        on_open=lambda said: ask(place, **said),
+        on_unit=lambda said: _choose(**said),
+        on_switch=lambda said: switches.switch(**said),
         on_close=_close,
     )
     if controls.is_shown(excites.EXCITES):
         st.button(
-            "What excites this channel?",
+            say("What excites this channel?"),
             icon=":material/image_search:",
             key=f"excites.{place}",
             on_click=excites.ask,
             args=(name, channel),
-            help="Answered below: the test images that excite it most and least.",
+            help=say("Answered below: the test images that excite it most and least."),
         )
 
 
@@ -121,17 +122,23 @@ def _is_number(text: str) -> bool:
 
 def _facts(case: Case, name: str, found: Arithmetic) -> Iterator[str]:
     if field := case.session.fields.get(name):
-        size = field.in_words
-        of = " of the image" if size.endswith("pixels") else ""
-        yield f"Each unit sees {size}{of} (its receptive field)."
+        is_part = str(field)[-1].isdigit()  # so many pixels, and not the whole image
+        yield (
+            say("Each unit sees {field} of the image (its receptive field).", field=field.in_words)
+            if is_part
+            else say("Each unit sees {field} (its receptive field).", field=field.in_words)
+        )
     first = found.steps[0]
     if isinstance(first, Weighted | Pooled | Merged | Normalised):
-        yield "Numbers are rounded where they are printed, and nowhere before."
+        yield say("Numbers are rounded where they are printed, and nowhere before.")
     if isinstance(first, Weighted) and not first.others:
-        yield f"The weights have the norm {np.linalg.norm(first.weights):.3f}."
+        norm = float(np.linalg.norm(first.weights))
+        yield say("The weights have the norm {norm:.3f}.", norm=norm)
     maps = as_maps(case.maps[name])
     if len(maps) > 1 and (dead := int((maps == 0).all(axis=(1, 2)).sum())):
-        yield (
-            f"{dead} of the {len(maps)} channels are 0 everywhere for this image; filters whose "
-            "channel is 0 for every image are dead filters."
+        yield say(
+            "{dead} of the {channels} channels are 0 everywhere for this image; filters whose "
+            "channel is 0 for every image are dead filters.",
+            dead=dead,
+            channels=len(maps),
         )

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.inspection.telling import Telling
+from explorer.language import say
 from explorer.text import percent
 from explorer.ui import controls, state
 from explorer.ui.pages.inside import switches
@@ -14,19 +15,29 @@ def invite(case: Case) -> None:
     """Say which switch to try, as long as everything is on."""
     found = state.tellings().get(case.subject.run.id)
     if found and not case.off and controls.is_shown(switches.OFF):
-        st.markdown(f":material/toggle_off: **Try:** {_invitation(case, found)}")
+        st.markdown(f":material/toggle_off: {_invitation(case, found)}")
 
 
 def _invitation(case: Case, found: Telling) -> str:
-    labels = case.subject.dataset.classes
-    words = (
-        f"switch {code(found.off)} off. The network then classifies {percent(found.without)} of "
-        f"the test images correctly, instead of {percent(found.accuracy)}"
-    )
+    labels = case.subject.classes
+    off, without, intact = code(found.off), percent(found.without), percent(found.accuracy)
     if _shows(case, found):
-        words += f", and takes this {plain(labels[found.label])} for "
-        words += f"{plain(labels[found.predicted])}"
-    return f"{words}."
+        return say(
+            "**Try:** switch {off} off. The network then classifies {without} of the test images "
+            "correctly, instead of {intact}, and takes this {label} for {predicted}.",
+            off=off,
+            without=without,
+            intact=intact,
+            label=plain(labels[found.label]),
+            predicted=plain(labels[found.predicted]),
+        )
+    return say(
+        "**Try:** switch {off} off. The network then classifies {without} of the test images "
+        "correctly, instead of {intact}.",
+        off=off,
+        without=without,
+        intact=intact,
+    )
 
 
 def _shows(case: Case, found: Telling) -> bool:

@@ -16,9 +16,11 @@ from explorer.data.png import as_picture
 from explorer.inspection.fields import by_reach
 from explorer.inspection.recording import to_npz
 from explorer.labs.worksheet import NAVIGATION
+from explorer.language import later, listed, say
 from explorer.runs.run import distinguish
-from explorer.ui import acts, controls, query_params, worksheets
+from explorer.ui import acts, controls, outline, query_params, worksheets
 from explorer.ui.columns import columns
+from explorer.ui.components.announce import announce
 from explorer.ui.components.chart import chart, drawn
 from explorer.ui.components.copy_link import copy_link
 from explorer.ui.components.drawing import drawing
@@ -50,7 +52,7 @@ def page() -> None:
         with query_params.of("inside"):
             _frame()
         return
-    worksheets.title("Look inside a trained network")
+    worksheets.title(say("Look inside a trained network"))
     with query_params.of("inside"):
         _whole()
 
@@ -63,11 +65,13 @@ def _whole() -> None:
     row = st.container() if waits else standing.row()
     wide = st.container()
     left, right = columns("image-and-maps", [(290, 1), (380, 9)])
+    with left:
+        outline.heard(say("The picture"))
     with left, st.container(border=controls.is_shown(*CONTROLS)):
         chosen = picture(shown[0])
     if chosen is None:
         return
-    classes = shown[0].dataset.classes
+    classes = shown[0].dataset.classes  # as answers are kept
     if waits:
         with right:
             worksheets.ask(classes)
@@ -80,6 +84,7 @@ def _whole() -> None:
             return
     with row:
         standing.show(cases)
+    announce("answer", listed(list(map(standing.heard, cases)), ","))
     with left:
         if len(cases) == 1:
             _prediction(cases[0], 0, row=22)
@@ -91,7 +96,7 @@ def _whole() -> None:
                 _downloads(cases[0])
             link = st.container(width="content")
     if picker.is_playing():
-        st.caption("Stop playing to ask a question about this network.")
+        st.caption(say("Stop playing to ask a question about this network."))
     elif controls.is_shown(questions.QUESTION) or worksheets.says(questions.QUESTION):
         questions.section(cases[0])
     if controls.is_shown(NAVIGATION):
@@ -102,7 +107,7 @@ def _whole() -> None:
 def _alone(place: DeltaGenerator, chosen: Picture) -> None:
     """Show the picture without anything of what the network does with it."""
     shown = as_picture(chosen.pixels)
-    place.image(shown, width="stretch", alt="The picture to be classified")
+    place.image(shown, width="stretch", alt=say("The picture to be classified"))
 
 
 def _frame() -> None:
@@ -117,10 +122,11 @@ def _frame() -> None:
         standing.show(cases)
     for place, case in enumerate(cases):
         if stage := _opened(case):
-            with case.subject.figure("The feature maps"):
+            with case.subject.figure(say("The feature maps")):
                 _lanes(place, case, stage, scale, [])
-            name = f"{case.subject.run.spec.architecture}, {case.subject.moment}"
-            st.caption(f"{plain(name)}, {plain(stage_name(stage))}")
+            name = case.subject.run.spec.architecture
+            words = [name, case.subject.moment, stage_name(stage)]
+            st.caption(listed(list(map(plain, words)), ","))
 
 
 def _link(cases: Sequence[Case]) -> None:
@@ -128,14 +134,15 @@ def _link(cases: Sequence[Case]) -> None:
     ids = [case.subject.run.id for case in cases]
     copy_link(f"inside?{query_params.link()}", "link", on_copied=lambda: acts.pin(ids))
     if not cases[0].chosen.is_in_link:
-        st.caption("This picture is too large for a link, which shows none in its place.")
+        st.caption(say("This picture is too large for a link, which shows none in its place."))
 
 
 def _cases(shown: Sequence[Subject], chosen: Picture) -> list[Case]:
     """Run the picture through each network; one that fails is left out, with a sentence."""
     found: list[Case] = []
     for subject in shown:
-        with subject.figure(f"The output of {subject.run.spec.architecture}"):
+        name = subject.run.spec.architecture
+        with subject.figure(say("The output of {network}", network=name)):
             off = switches.off(subject.session)
             recording = subject.session.record(chosen.pixels, off)
             found.append(Case(subject, recording, recording.arrays(), chosen, off))
@@ -152,7 +159,10 @@ def _networks(cases: Sequence[Case], scale: Scale, wide: DeltaGenerator) -> None
         with column:
             _warn(case.subject)
             if len(cases) > 1:
-                st.markdown(f"**{plain(names[case.subject.run.id])}**, {case.subject.moment}")
+                name = plain(names[case.subject.run.id])
+                st.markdown(
+                    say("**{network}**, {moment}", network=name, moment=case.subject.moment)
+                )
                 _prediction(case, place, row=20)
             above = wide if len(cases) == 1 else st.container()
             _network(
@@ -163,15 +173,18 @@ def _networks(cases: Sequence[Case], scale: Scale, wide: DeltaGenerator) -> None
 def _warn(subject: Subject) -> None:
     if not subject.is_current:
         st.warning(
-            f"The code of {plain(subject.run.spec.architecture)} or the images of "
-            f"{plain(subject.run.spec.dataset)} have changed since this run was made. Its "
-            "parameters still fit, but its results may differ."
+            say(
+                "The code of {network} or the images of {dataset} have changed since this run was "
+                "made. Its parameters still fit, but its results may differ.",
+                network=plain(subject.run.spec.architecture),
+                dataset=plain(subject.run.spec.dataset),
+            )
         )
 
 
 def _prediction(case: Case, place: int, row: int) -> None:
-    labels = case.subject.dataset.classes
-    with case.subject.figure("The prediction"):
+    labels = case.subject.classes
+    with case.subject.figure(say("The prediction")):
         found, before = case.recording.probabilities[0].tolist(), None
         if not case.chosen.pixels.any():
             found = [0.0] * len(labels)
@@ -187,7 +200,7 @@ def _prediction(case: Case, place: int, row: int) -> None:
             key=f"probabilities.{place}",
         )
         if before:
-            st.caption("Grey outline: with everything on.")
+            st.caption(say("Grey outline: with everything on."))
 
 
 def _opened(case: Case) -> Stage | None:
@@ -199,13 +212,15 @@ def _network(
 ) -> None:
     stage = _opened(case)
     if stage is None:
-        st.info("This network does nothing with the image but hand it on.")
+        st.info(say("This network does nothing with the image but hand it on."))
         return
-    with above, case.subject.figure("The overview"):
+    with above, case.subject.figure(say("The overview")):
+        outline.heard(say("The network"))
         _overview(place, case, stage)
         walk.show(place, case, stage)
         invitation.invite(case)
-    with case.subject.figure("The feature maps"):
+    with case.subject.figure(say("The feature maps")):
+        outline.heard(say("Inside {part}", part=stage_name(stage)))
         _lanes(place, case, stage, scale, others)
         feature_map.show(place, case)
 
@@ -235,12 +250,13 @@ def _overview(place: int, case: Case, stage: Stage) -> None:
         svg,
         subject.file,
         key,
-        on_open=(lambda: switches.open_part(st.session_state[key].open)) if can_open else None,
+        on_open=switches.open_part if can_open else None,
         unfolded=unfolded,
-        on_fold=lambda: st.session_state.update({UNFOLDED: not st.session_state[key].fold}),
+        on_fold=lambda folds: st.session_state.update({UNFOLDED: not folds}),
     )
     if unused := case.session.unused:
-        st.caption(f"Computed and never used: {', '.join(code(node.name) for node in unused)}.")
+        names = listed([code(node.name) for node in unused], ",")
+        st.caption(say("Computed and never used: {parts}.", parts=names))
 
 
 def _lanes(place: int, case: Case, stage: Stage, scale: Scale, others: Sequence[Maps]) -> None:
@@ -267,41 +283,54 @@ def _lanes(place: int, case: Case, stage: Stage, scale: Scale, others: Sequence[
         f"{case.subject.file}-{stage_name(stage)}",
         mine,
         can_switch=controls.is_shown(switches.OFF),
-        on_switch=lambda: switches.switch(**st.session_state[mine].switch),
-        on_open=lambda: feature_map.ask(place, **st.session_state[mine].open),
-        on_part=lambda: switches.open_part(st.session_state[mine].part),
+        on_switch=lambda said: switches.switch(**said),
+        on_open=lambda said: feature_map.ask(place, **said),
+        on_part=switches.open_part,
     )
 
 
 def _downloads(case: Case) -> None:
     st.download_button(
-        "Activations (.npz)",
+        say("Activations (.npz)"),
         lambda: to_npz(case.chosen.pixels, case.recording),
         f"{case.subject.file}.npz",
         icon=":material/download:",
         on_click="ignore",
-        help="The image and the output of every layer, branch and block, by name.",
+        help=say("The image and the output of every layer, branch and block, by name."),
     )
 
 
 def _scale_switch(*, beside: bool) -> Scale:
-    help = "Within it, equal colours mean equal values."
     key, default = (f"{SCALE} of both", "model") if beside else (SCALE, "layer")
     scale: Scale = controls.choose(
         SCALE,
         OneOf(SCALES),
         default,
         lambda keyed: st.segmented_control(
-            "Compare colours within",
+            say("Compare colours within"),
             SCALES,
             required=True,
             format_func=lambda scale: (
-                "both networks" if beside and scale == "model" else f"a {scale}"
+                say("both networks") if beside and scale == "model" else say(_SHARED_BY[scale])
             ),
             width="stretch",
-            help=f"{help} Layers of the same name in both networks share it." if beside else help,
+            help=(
+                say(
+                    "Within it, equal colours mean equal values. Layers of the same name in both "
+                    "networks share it."
+                )
+                if beside
+                else say("Within it, equal colours mean equal values.")
+            ),
             **keyed,
         ),
         key=key,
     )
     return scale
+
+
+_SHARED_BY: Mapping[Scale, str] = {
+    "map": later("a map"),
+    "layer": later("a layer"),
+    "model": later("a model"),
+}

@@ -11,6 +11,7 @@ from explorer.inspection.effects import effects
 from explorer.inspection.parts import Part, blocks, branches, nodes
 from explorer.inspection.recording import softmax
 from explorer.inspection.results import costs
+from explorer.language import later, say
 from explorer.text import percent
 from explorer.ui import controls, query_params
 from explorer.ui.components.chart import chart
@@ -28,11 +29,11 @@ _TALL = 700  # pixels of it that are seen at once
 
 def answer(case: Case) -> None:
     """Let the visitor choose a donor and a part; show the answers, and what each part carries."""
-    session, classes = case.session, case.subject.dataset.classes
+    session, classes = case.session, case.subject.classes
     logits = case.recording.logits[0]
     own = int(logits.argmax()) if case.chosen.label is None else case.chosen.label
     if len(session.labels) < 2:
-        st.info("There is no other test image that could give its activation.")
+        st.info(say("There is no other test image that could give its activation."))
         return
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -44,22 +45,28 @@ def answer(case: Case) -> None:
     rows = list({row.name: row for row in reversed(costs(case.recording.parts))}.values())[::-1]
     rows = [row for row in rows if row.name in patched]
     if not rows:
-        st.info("The two images take different ways through this network.")
+        st.info(say("The two images take different ways through this network."))
         return
     shares = effects(logits, given, patched)
     with left:
         names = [row.name for row in rows]
-        part = choose("Give this run what it gives", PATCH, names, _usual(case, names, shares))
+        usual = _usual(case, names, shares)
+        part = choose(say("Give this run what it gives"), PATCH, names, usual)
         _pictures(case, donor, number)
         _say(classes, part, [logits, given, patched[part]], shares)
         before, after, other = (softmax(each) for each in (logits, patched[part], given))
         chart(answers(before, after, other, classes), key="patched answers")
     with right:
-        st.markdown("**Where is the answer decided?** How much of the donor's comes with each part")
+        st.markdown(
+            say("**Where is the answer decided?** How much of the donor's comes with each part")
+        )
         if shares is None:
             st.info(
-                f"The network says {plain(classes[int(given.argmax())])} to both images. Choose a "
-                "donor to which it says something else."
+                say(
+                    "The network says {label} to both images. Choose a donor to which it says "
+                    "something else.",
+                    label=plain(classes[int(given.argmax())]),
+                )
             )
             return
         hues = _hues(case.recording.parts)
@@ -87,7 +94,7 @@ def _donor(case: Case, own: int) -> int:
     if controls.is_shown(DONOR):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.number_input(
-                f"Donor, test image 0 to {len(labels) - 1:,}",
+                say("Donor, test image 0 to {last:,}", last=len(labels) - 1),
                 0,
                 len(labels) - 1,
                 key=DONOR,
@@ -95,7 +102,7 @@ def _donor(case: Case, own: int) -> int:
                 width=200,
             )
             st.button(
-                "Next of another class",
+                say("Next of another class"),
                 icon=":material/arrow_forward:",
                 key="next donor",
                 on_click=_another,
@@ -128,10 +135,12 @@ def _usual(case: Case, names: Sequence[str], shares: Mapping[str, float] | None)
 
 
 def _pictures(case: Case, donor: object, number: int) -> None:
-    classes, labels = case.subject.dataset.classes, case.session.labels
+    classes, labels = case.subject.classes, case.session.labels
     label = case.chosen.label
-    mine = "this image" if label is None else f"this image: {classes[label]}"
-    theirs = f"the donor: {classes[int(labels[number])]}"
+    mine = say("this image")
+    if label is not None:
+        mine = say("this image: {label}", label=classes[label])
+    theirs = say("the donor: {label}", label=classes[int(labels[number])])
     tiles = [
         tile(case.chosen.pixels, -1, [mine], hint=mine),
         tile(donor, -1, [theirs], hint=theirs),  # type: ignore[arg-type]
@@ -148,16 +157,29 @@ def _say(
     """Say in a sentence what the patch did."""
     before, donor, after = (softmax(each) for each in logits)  # type: ignore[arg-type]
     first, last, now = (int(each.argmax()) for each in (before, donor, after))
-    said = f"{plain(classes[now])}** ({percent(float(after[now]))})"
-    change = f"now says **{said} in place of {plain(classes[first])}"
-    if now == first:
-        change = f"still says **{said}"
-    whose = ", as to the donor" if now == last != first else ""
-    way = ""
+    changed = _AS_THE_DONOR if now == last else _NOW
+    said = say(
+        _STILL if now == first else changed,
+        part=plain(part),
+        label=plain(classes[now]),
+        share=percent(float(after[now])),
+        before=plain(classes[first]),
+    )
     if shares:
         share = f"{100 * shares[part]:.0f} %".replace("-", "−")
-        way = f" That is {share} of the way to the donor's answer."
-    st.markdown(f"With **{plain(part)}** of the donor, the network {change}{whose}.{way}")
+        way = say("That is {share} of the way to the donor's answer.", share=share)
+        said = say("{first} {second}", first=said, second=way)
+    st.markdown(said)
+
+
+_STILL = later("With **{part}** of the donor, the network still says **{label}** ({share}).")
+_NOW = later(
+    "With **{part}** of the donor, the network now says **{label}** ({share}) in place of {before}."
+)
+_AS_THE_DONOR = later(
+    "With **{part}** of the donor, the network now says **{label}** ({share}) in place of "
+    "{before}, as to the donor."
+)
 
 
 def _hues(parts: Sequence[Part]) -> Mapping[str, tuple[str, bool]]:
@@ -182,11 +204,14 @@ def _fitting(found: Sequence[Carried]) -> Sequence[Carried]:
 
 
 def _caption(*, is_all: bool) -> str:
-    words = (
+    words = say(
         "Each bar is a run of its own, in which this part alone gives what it gives for the donor "
         "(patching). It is as long as the logit of the donor's class has come up on that of this "
         "image's class: 0 % as before, 100 % as for the donor. A part that everything passes "
         "through gives 100 % by itself, as each layer of a chain does; what has others beside it, "
         "as in a block, gives a share, and the shares need not sum to 100 %."
     )
-    return words if is_all else f"{words} Parts within branches are left out here."
+    if is_all:
+        return words
+    left_out = say("Parts within branches are left out here.")
+    return say("{first} {second}", first=words, second=left_out)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from explorer.errors import ExplorerError
+from explorer.language import again as said
+from explorer.language import say
 from explorer.runs.run import Run
 from explorer.runs.run import titles as unlike
 from explorer.text import visible
@@ -47,7 +49,7 @@ def networks() -> list[Subject]:
             OneOf(titles),
             opening.first_network(runs),
             lambda keyed: st.selectbox(
-                "Network", list(titles), format_func=lambda id: visible(titles[id]), **keyed
+                say("Network"), list(titles), format_func=lambda id: visible(titles[id]), **keyed
             ),
             is_always_said=True,
         )
@@ -63,7 +65,7 @@ def networks() -> list[Subject]:
         st.error(sentence(error))
         return []
     if len(shown) == 2 and shown[0].dataset != shown[1].dataset:
-        st.warning("These two were trained on different data sets, so no image fits both.")
+        st.warning(say("These two were trained on different data sets, so no image fits both."))
         shown.pop()
     return shown
 
@@ -90,16 +92,16 @@ def _other(others: list[str], titles: dict[str, str]) -> str | None:
         OneOf([*others, None]),
         None,
         lambda keyed: st.selectbox(
-            "Compare with",
+            say("Compare with"),
             others,
             index=None,
             format_func=lambda id: visible(titles[id]),
-            placeholder="another run, on the same image",
+            placeholder=say("another run, on the same image"),
             **keyed,
         ),
     )
     if other:
-        st.caption("A switch acts on both networks if both have that part.")
+        st.caption(say("A switch acts on both networks if both have that part."))
     return other
 
 
@@ -134,40 +136,39 @@ def _follow(id: str, at: Moment) -> None:
 def _choose_epoch(run: Run, moments: Mapping[int, Moment]) -> int:
     kept = list(moments)
     if run.status.is_live:
-        st.caption(
-            f":material/autorenew: This run is being trained: {plain(str(moments[kept[-1]]))} of "
-            f"{_amount(run)} is shown, and it goes on by itself."
-        )
+        st.caption(f":material/autorenew: {_shown_of(run, moments[kept[-1]])}")
     if run.spec.imported:
         st.caption(
-            f"Imported weights ({code(run.spec.imported)}); nothing of their training is known"
+            say(
+                "Imported weights ({file}); nothing of their training is known",
+                file=code(run.spec.imported),
+            )
         )
         return kept[0]
     if len(kept) == 1:
         if not run.status.is_live:
-            st.caption(
-                f"{plain(str(moments[kept[0]]).capitalize())}, the only one whose weights are kept"
-            )
+            moment = plain(said(moments[kept[0]]).capitalize())
+            st.caption(say("{moment}, the only one whose weights are kept", moment=moment))
         return kept[0]
     scored = {epoch.epoch: epoch.test_accuracy for epoch in run.epochs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
-            "Stop" if is_playing() else "Play",
+            say("Stop") if is_playing() else say("Play"),
             icon=":material/stop:" if is_playing() else ":material/play_arrow:",
             key="play",
-            help="Watch it learn: the same image through each recorded epoch",
+            help=say("Watch it learn: the same image through each recorded epoch"),
             on_click=_play,
             args=(kept,),
         )
         epoch: int = st.select_slider(
-            "Epoch, and the test accuracy after it",
+            say("Epoch, and the test accuracy after it"),
             kept,
             key=EPOCH,
             persist_state="session",
             format_func=lambda epoch: (
                 f"{epoch} ({100 * scored[epoch]:.2f} %)"
                 if epoch in scored
-                else f"{epoch} ({moments.get(epoch, epoch)})"
+                else f"{epoch} ({said(moments.get(epoch, epoch))})"
             ),
         )
     return epoch
@@ -201,7 +202,16 @@ def _nearest(id: str, at: Moment) -> Moment:
     return min(store.moments(id), key=lambda kept: (abs(kept.epoch - at.epoch), kept))
 
 
-def _amount(run: Run) -> str:
+def _shown_of(run: Run, moment: Moment) -> str:
     if run.started and run.spec.recipe.epochs == 1:
-        return f"{run.started.steps_per_epoch:,}"
-    return f"{run.spec.recipe.epochs} epochs"
+        return say(
+            "This run is being trained: {moment} of {steps:,} is shown, and it goes on by itself.",
+            moment=plain(said(moment)),
+            steps=run.started.steps_per_epoch,
+        )
+    return say(
+        "This run is being trained: {moment} of {epochs:d} epochs is shown, and it goes on by "
+        "itself.",
+        moment=plain(said(moment)),
+        epochs=run.spec.recipe.epochs,
+    )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from explorer.data.drawings import DrawingError, ink_to_png, pack_ink, read_ink, unpack_ink
 from explorer.data.pictures import PictureError, open_picture, prepare
 from explorer.data.pixels import pack_pixels
+from explorer.language import author, later, say
 from explorer.text import visible
 from explorer.ui import controls, query_params, state
 from explorer.ui.components.canvas import canvas
@@ -20,14 +21,15 @@ from explorer.ui.pages.inside.subject import Subject
 from explorer.ui.pages.inside.uploaded import PICTURE, uploaded
 from explorer.ui.query_params import OneOf
 
-SOURCES = ("Test set", "Draw", "Upload")
+TEST_SET, DRAW, UPLOAD = later("Test set"), later("Draw"), later("Upload")
+SOURCES = (TEST_SET, DRAW, UPLOAD)
 # Session keys, and names in the address.
 SOURCE, FILTER, IMAGE, DRAWING = "source", "filter", "image", "drawing"
 CONTROLS = (SOURCE, FILTER, IMAGE, DRAWING, PICTURE)
-_NAMES = {"Test set": (FILTER, IMAGE), "Draw": (DRAWING,), "Upload": (PICTURE,)}
+_NAMES = {TEST_SET: (FILTER, IMAGE), DRAW: (DRAWING,), UPLOAD: (PICTURE,)}
 # Session keys: the square, what is drawn, how often an address brought a drawing.
 _CANVAS, _INK, _INK_VERSION = "canvas", "ink", "ink version"
-ALL, WRONG, UNSURE = "all", "classified incorrectly", "least confident"
+ALL, WRONG, UNSURE = later("all"), later("classified incorrectly"), later("least confident")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,10 @@ def picture(subject: Subject) -> Picture | None:
         OneOf(SOURCES),
         SOURCES[0],
         lambda keyed: st.segmented_control(
-            "Image",
+            say("Image"),
             SOURCES,
             required=True,
+            format_func=say,
             label_visibility="collapsed",
             width="stretch",
             **keyed,
@@ -70,9 +73,9 @@ def picture(subject: Subject) -> Picture | None:
     for name in CONTROLS[1:]:  # each source has its own
         if name not in _NAMES[source]:
             query_params.put(name, None)
-    if source == "Draw":
+    if source == DRAW:
         return _drawn(subject)
-    if source == "Upload":
+    if source == UPLOAD:
         return _uploaded(subject)
     return _of_the_test_set(subject)
 
@@ -85,17 +88,21 @@ def _of_the_test_set(subject: Subject) -> Picture:
         OneOf(filters),
         ALL,
         lambda keyed: st.selectbox(
-            "Show",
+            say("Show"),
             filters,
             format_func=lambda name: (
-                name if name in (ALL, WRONG, UNSURE) else f"class {visible(name)}"
+                say(name)
+                if name in (ALL, WRONG, UNSURE)
+                else say("class {name}", name=visible(author(name)))
             ),
             **keyed,
         ),
     )
     among = _among(subject, shown)
     if not among:
-        st.caption("This network classifies every test image correctly; all of them are shown.")
+        st.caption(
+            say("This network classifies every test image correctly; all of them are shown.")
+        )
         among = range(len(labels))
     query_params.take(IMAGE, OneOf(among))
     first = opening.first_image(subject.run.id)
@@ -110,15 +117,29 @@ def _of_the_test_set(subject: Subject) -> Picture:
 def _choose_image(among: Sequence[int], total: int, *, is_whole: bool) -> None:
     if is_whole and len(among) == total:
         st.number_input(
-            f"Test image, 0 to {total - 1:,}", 0, total - 1, key=IMAGE, persist_state="session"
+            say("Test image, 0 to {last:,}", last=total - 1),
+            0,
+            total - 1,
+            key=IMAGE,
+            persist_state="session",
         )
     else:
         number = int(st.session_state[IMAGE])
-        st.markdown(f"Test image {number:,}, {among.index(number) + 1:,} of {len(among):,}")
+        st.markdown(
+            say(
+                "Test image {number:,}, {place:,} of {count:,}",
+                number=number,
+                place=among.index(number) + 1,
+                count=len(among),
+            )
+        )
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        for words, icon, way in (("Previous", "arrow_back", -1), ("Next", "arrow_forward", 1)):
+        for words, icon, way in (
+            (later("Previous"), "arrow_back", -1),
+            (later("Next"), "arrow_forward", 1),
+        ):
             st.button(
-                words,
+                say(words),
                 icon=f":material/{icon}:",
                 on_click=_step,
                 args=(among, way),
@@ -132,7 +153,7 @@ def _among(subject: Subject, shown: str) -> Sequence[int]:
     if shown == ALL:
         return range(len(labels))
     if shown in (WRONG, UNSURE):
-        with st.spinner("Scoring the test images"), subject.figure("The accuracy"):
+        with st.spinner(say("Scoring the test images")), subject.figure(say("The accuracy")):
             found = subject.session.answers()
             return found.mistakes() if shown == WRONG else found.doubts()
         return range(len(labels))
@@ -148,7 +169,7 @@ def _step(among: Sequence[int], way: int) -> None:
 def open_test_image(number: int) -> None:
     """Choose an image of the test set by its index."""
     st.session_state.update({SOURCE: SOURCES[0], IMAGE: number, FILTER: ALL})
-    st.toast(f"Test image {number} is shown above.")
+    st.toast(say("Test image {number} is shown above.", number=number))
 
 
 def _drawn(subject: Subject) -> Picture | None:
@@ -160,13 +181,13 @@ def _drawn(subject: Subject) -> Picture | None:
     if controls.is_shown(SOURCE, DRAWING):
         canvas(
             _CANVAS,
-            hint="Draw a digit here" if subject.dataset.centred else "Draw here",
+            hint=say("Draw a digit here") if subject.dataset.centred else say("Draw here"),
             drawing=ink and ink.png,
             version=st.session_state.get(_INK_VERSION, 0),
             on_picture=_keep_drawing,
         )
     if ink is None:
-        st.caption("The network answers as soon as you lift the pen.")
+        st.caption(say("The network answers as soon as you lift the pen."))
         return _blank(subject)
     return _prepared(subject, ink.png) or _blank(subject)
 

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.data.png import as_picture
+from explorer.language import listed, say
 from explorer.runs.run import distinguish
 from explorer.statistics.images import difference
 from explorer.text import percent, signed
@@ -51,12 +52,19 @@ def show(cases: Sequence[Case]) -> None:
     names = distinguish([case.subject.run for case in cases])
     for case in cases:
         with st.container(gap="xxsmall"):
-            name = f"{plain(names[case.subject.run.id])}, {case.subject.moment}: "
-            st.markdown(f"{name if len(cases) > 1 else ''}**{plain(predicted(case))}**")
-            with case.subject.figure("The accuracy"):
+            answer = f"**{plain(predicted(case))}**"
+            if len(cases) > 1:
+                answer = say(
+                    "{network}, {moment}: {answer}",
+                    network=plain(names[case.subject.run.id]),
+                    moment=case.subject.moment,
+                    answer=answer,
+                )
+            st.markdown(answer)
+            with case.subject.figure(say("The accuracy")):
                 _accuracy(case)
     if any(case.off for case in cases) and controls.is_shown(switches.OFF):
-        st.button("Switch all on", key="all on", on_click=switches.switch_all_on)
+        st.button(say("Switch all on"), key="all on", on_click=switches.switch_all_on)
 
 
 def image(chosen: Picture) -> None:
@@ -64,38 +72,78 @@ def image(chosen: Picture) -> None:
     pixels = chosen.pixels
     times = max(1, SIDE // max(pixels.shape[1:]))
     large = np.repeat(np.repeat(pixels, times, axis=1), times, axis=2)
-    st.image(as_picture(large), width=SIDE, alt="The picture that is classified")
+    st.image(as_picture(large), width=SIDE, alt=say("The picture that is classified"))
 
 
 def predicted(case: Case) -> str:
     """Say in a few words what the network predicts for the picture."""
     if not case.chosen.pixels.any():
-        return "Nothing to see yet"
-    labels, best = case.subject.dataset.classes, int(case.recording.logits[0].argmax())
-    words = f"Predicted: {labels[best]} ({percent(float(case.recording.probabilities[0, best]))})"
+        return say("Nothing to see yet")
+    labels, best = case.subject.classes, int(case.recording.logits[0].argmax())
+    share = percent(float(case.recording.probabilities[0, best]))
     if case.chosen.label is not None and best != case.chosen.label:
-        return f"{words}; the label is {labels[case.chosen.label]}"
-    return words
+        return say(
+            "Predicted: {predicted} ({share}); the label is {label}",
+            predicted=labels[best],
+            share=share,
+            label=labels[case.chosen.label],
+        )
+    return say("Predicted: {predicted} ({share})", predicted=labels[best], share=share)
+
+
+def heard(case: Case) -> str:
+    """Say what the network predicts, and without what, to who hears of a change."""
+    if not case.off:
+        return predicted(case)
+    return say("{answer}, without {parts}", answer=predicted(case), parts=listed(case.off, ","))
 
 
 def _accuracy(case: Case) -> None:
     """Say the accuracy of the network, and what is lost of it by what is off."""
     subject, off = case.subject, case.off
     words = _recorded(case)
-    without = ", ".join(map(code, off))
+    without = listed(list(map(code, off)), ",")
     if not off:
         st.markdown(words)
     elif picker.is_playing():  # scoring would slow it down
-        st.markdown(f"{words} with everything on; {without} is off")
+        st.markdown(
+            say(
+                "{accuracy} with everything on; {parts} is off",
+                accuracy=words,
+                parts=without,
+            )
+        )
     else:
         images = worth.images(subject, off)
         intact, now = case.session.answers((), images), case.session.answers(off, images)
         found = difference(intact.correct, now.correct)
         places = 1 if images else 2
-        lost, *ends = (signed(100 * end, places) for end in (found.value, found.low, found.high))
-        st.markdown(f"{words}, **{lost} points** without {without}")
-        on = f"the first {images:,}" if images else f"all {found.n:,}"
-        st.caption(f"95 % interval {' to '.join(ends)}, on {on} test images")
+        lost = plain(signed(100 * found.value, places))
+        low = plain(signed(100 * found.low, places))
+        high = plain(signed(100 * found.high, places))
+        st.markdown(
+            say(
+                "{accuracy}, **{lost} points** without {parts}",
+                accuracy=words,
+                lost=lost,
+                parts=without,
+            )
+        )
+        st.caption(
+            say(
+                "95 % interval {low} to {high}, on the first {count:,} test images",
+                low=low,
+                high=high,
+                count=images,
+            )
+            if images
+            else say(
+                "95 % interval {low} to {high}, on all {count:,} test images",
+                low=low,
+                high=high,
+                count=found.n,
+            )
+        )
 
 
 def _recorded(case: Case) -> str:
@@ -103,8 +151,12 @@ def _recorded(case: Case) -> str:
     subject = case.subject
     for epoch in subject.run.epochs:
         if Moment(epoch.epoch) == subject.at:
-            return f"Test accuracy {100 * epoch.test_accuracy:.2f} %"
+            return say("Test accuracy {share:.2f} %", share=100 * epoch.test_accuracy)
     images = worth.images(subject, ())
     found = case.session.answers((), images)
-    on = f" on the first {images:,} images" if images else ""
-    return f"Test accuracy {100 * found.accuracy:.1f} %{on}"
+    share = 100 * found.accuracy
+    if images:
+        return say(
+            "Test accuracy {share:.1f} % on the first {count:,} images", share=share, count=images
+        )
+    return say("Test accuracy {share:.1f} %", share=share)

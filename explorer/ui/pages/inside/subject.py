@@ -1,6 +1,6 @@
 """The networks that visitors look at, which are in another process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ import streamlit as st
 
 from explorer.data.dataset import DataSet
 from explorer.inspection.session import Session
+from explorer.language import again, author, english, say
 from explorer.runs.run import Run
 from explorer.training.events import Moment
 from explorer.ui import state
@@ -36,9 +37,14 @@ class Subject:
         return self.run.id, self.at
 
     @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes of its images, as they are shown."""
+        return [author(name) for name in self.dataset.classes]
+
+    @property
     def moment(self) -> str:
         """When that is, such as `epoch 3` or `step 420`; or that its weights were imported."""
-        return "imported" if self.run.spec.imported else str(self.at)
+        return say("imported") if self.run.spec.imported else again(self.at)
 
     @property
     def is_current(self) -> bool:
@@ -48,7 +54,7 @@ class Subject:
     @property
     def file(self) -> str:
         """The beginning of the names of files that are saved of it."""
-        return f"{self.run.spec.architecture}-{self.moment.replace(' ', '-')}"
+        return f"{self.run.spec.architecture}-{english(self.moment).replace(' ', '-')}"
 
     @contextmanager
     def figure(self, name: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from explorer.data.dataset import DataSet
 from explorer.data.pictures import Crop, PictureError, Prepared, open_picture, prepare_and_show
 from explorer.data.pixels import PixelsError, pack_pixels, unpack_pixels
+from explorer.language import say
 from explorer.ui import query_params, state
 from explorer.ui.components.crop import crop, cropped
 from explorer.ui.failure import sentence
@@ -48,11 +49,13 @@ def uploaded(dataset: DataSet, *, is_shown: bool) -> NDArray[np.uint8] | None:
     file = None
     if is_shown:
         file = st.file_uploader(
-            "A picture of one " + ("digit" if dataset.centred else "thing"),
+            say("A picture of one digit") if dataset.centred else say("A picture of one thing"),
             key=key,
             max_upload_size=_megabytes(state.settings().upload_bytes),
             on_change=lambda: _put_aside(key),
-            help="PNG, JPEG or similar, any size. It is prepared like the images of the data set.",
+            help=say(
+                "PNG, JPEG or similar, any size. It is prepared like the images of the data set."
+            ),
         )
     if file is not None:
         _prepare(dataset, file.getvalue())
@@ -83,9 +86,9 @@ def _prepare(dataset: DataSet, content: bytes) -> None:
     if doubt:
         st.warning(doubt)
     if dataset.centred:
-        st.caption("Blue was taken as the digit. Move the frame to say where it is.")
+        st.caption(say("Blue was taken as the digit. Move the frame to say where it is."))
     else:
-        st.caption("Move the frame to say which part of the picture is shown to the network.")
+        st.caption(say("Move the frame to say which part of the picture is shown to the network."))
 
 
 def _done(dataset: DataSet, content: bytes) -> _Done:

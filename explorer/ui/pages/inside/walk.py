@@ -1,12 +1,13 @@
 """Step through: the parts of a network, one after the other, as the image runs through them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from explorer.charts.stages import Stage, stage_name, stages
 from explorer.inspection.parts import Block, Part, blocks, parameters
+from explorer.language import again, later, listed, plural, say
 from explorer.text import dimensions
 from explorer.ui import controls, query_params
 from explorer.ui.components.walk import walk
@@ -15,12 +16,12 @@ from explorer.ui.pages.inside.case import Case
 
 _PLAYS = "step was played"  # session key: no visitor asked for the part that is open
 _MERGED = {
-    "sum": "added up",
-    "concat": "concatenated",
-    "stack": "stacked",
-    "product": "multiplied",
-    "maximum": "reduced to their largest values",
-    "matrix product": "multiplied as matrices",
+    "sum": later("added up"),
+    "concat": later("concatenated"),
+    "stack": later("stacked"),
+    "product": later("multiplied"),
+    "maximum": later("reduced to their largest values"),
+    "matrix product": later("multiplied as matrices"),
 }
 
 
@@ -40,8 +41,7 @@ def show(place: int, case: Case, stage: Stage) -> None:
     names = [stage_name(each) for each in steps]
     key = f"walk.{place}"
 
-    def step() -> None:
-        asked: dict[str, Any] = st.session_state[key].step
+    def step(asked: Mapping[str, Any]) -> None:
         st.session_state[_PLAYS] = bool(asked["plays"])
         switches.open_part(str(asked["name"]))
 
@@ -59,12 +59,20 @@ def through(parts: Sequence[Part]) -> list[Stage]:
 def line(stage: Stage) -> str:
     """Say what a part does: `conv1: conv 5×5, ReLU; 1×28×28 → 16×24×24, 416 parameters`."""
     if isinstance(stage, Block):
-        count, merged = len(stage.branches), _MERGED.get(stage.kind, "merged")
-        shapes = stage.input_shape, stage.shape
-        does, used = f"{count} branches from one input, {merged}", stage.parameters
+        shapes, used = (stage.input_shape, stage.shape), stage.parameters
+        does = say(
+            "{count} branches from one input, {merged}",
+            count=len(stage.branches),
+            merged=say(_MERGED.get(stage.kind, later("merged"))),
+        )
     else:
-        shapes = stage[0].input_shape, stage[-1].shape
-        does, used = ", ".join(node.text for node in stage), parameters(stage)
-    way = " → ".join(dimensions(shape) for shape in shapes if shape)
-    learnt = f"{used:,} parameter{'s' * (used != 1)}" if used else "no parameters"
-    return f"{stage_name(stage)}: {does}; {way}, {learnt}"
+        shapes, used = (stage[0].input_shape, stage[-1].shape), parameters(stage)
+        does = listed([again(node.text) for node in stage], ",")
+    learnt = plural("{n:,} parameter", "{n:,} parameters", used) if used else say("no parameters")
+    return say(
+        "{part}: {does}; {shapes}, {parameters}",
+        part=stage_name(stage),
+        does=does,
+        shapes=" → ".join(dimensions(shape) for shape in shapes if shape),
+        parameters=learnt,
+    )

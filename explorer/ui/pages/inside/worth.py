@@ -11,6 +11,7 @@ from explorer.inspection.parts import Block, blocks
 from explorer.inspection.results import INSTEAD as WAYS
 from explorer.inspection.results import Instead
 from explorer.inspection.session import Session
+from explorer.language import later, listed, say
 from explorer.statistics.images import difference
 from explorer.text import signed
 from explorer.ui import controls
@@ -63,33 +64,39 @@ def answer(case: Case) -> None:
     """Show both, side by side."""
     if not case.session.branches:
         st.info(
-            "This network has no branches: each of its layers takes what the last one gave. A "
-            "click on a map opens it, and its channel can be switched off there."
+            say(
+                "This network has no branches: each of its layers takes what the last one gave. A "
+                "click on a map opens it, and its channel can be switched off there."
+            )
         )
         return
     left, right = st.columns(2, gap="large")
-    with left, case.subject.figure("Ablation"):
+    with left, case.subject.figure(say("Ablation")):
         st.markdown(
-            "**What is each branch worth (ablation)?** Points of accuracy lost when this branch "
-            "alone is switched off"
+            say(
+                "**What is each branch worth (ablation)?** Points of accuracy lost when this "
+                "branch alone is switched off"
+            )
         )
         chosen: Instead = controls.choose(
             INSTEAD,
             OneOf(WAYS),
             WAYS[0],
             lambda keyed: st.segmented_control(
-                "A branch that is off gives",
+                say("A branch that is off gives"),
                 WAYS,
                 required=True,
-                format_func=lambda instead: _GIVES[instead],
-                help="With zeros, what follows meets what it has never met. With the branch's mean "
-                "over these images, it meets what it is used to, and misses only what the branch "
-                "says of one image.",
+                format_func=lambda instead: say(_GIVES[instead]),
+                help=say(
+                    "With zeros, what follows meets what it has never met. With the branch's mean "
+                    "over these images, it meets what it is used to, and misses only what the "
+                    "branch says of one image."
+                ),
                 **keyed,
             ),
         )
         _worths(case, chosen)
-    with right, case.subject.figure("Logit attribution"):
+    with right, case.subject.figure(say("Logit attribution")):
         _logit_attribution(case)
 
 
@@ -97,7 +104,7 @@ def _logit_attribution(case: Case) -> None:
     found = {block.name: block for block in blocks(case.recording.parts)}
     outermost = [part.name for part in case.recording.parts if isinstance(part, Block)]
     name = choose(
-        "What did each branch of this block contribute to the logits (logit attribution)?",
+        say("What did each branch of this block contribute to the logits (logit attribution)?"),
         SHARES,
         list(found),
         outermost[-1],
@@ -112,22 +119,26 @@ def _logit_attribution(case: Case) -> None:
                 {branch: values[0].tolist() for branch, values in attributed.branches.items()},
                 None if attributed.bias is None else attributed.bias.tolist(),
                 branch_hues(found[name]),
-                case.subject.dataset.classes,
+                case.subject.classes,
                 case.recording.logits[0].tolist(),
             )
         ),
     )
     chart(figure, key="shares")
     st.caption(
-        "Exact: all that follows is linear, so the contributions and the bias sum to the logits, "
-        "marked by red lines."
+        say(
+            "Exact: all that follows is linear, so the contributions and the bias sum to the "
+            "logits, marked by red lines."
+        )
         if attributed.exact
-        else "Not exact: what follows is not linear, so the logits cannot be divided among the "
-        "branches. Shown is how far each logit falls when the branch is switched off."
+        else say(
+            "Not exact: what follows is not linear, so the logits cannot be divided among the "
+            "branches. Shown is how far each logit falls when the branch is switched off."
+        )
     )
 
 
-_GIVES: dict[Instead, str] = {"zero": "zeros", "mean": "its mean"}
+_GIVES: dict[Instead, str] = {"zero": later("zeros"), "mean": later("its mean")}
 
 
 def _worths(case: Case, instead: Instead) -> None:
@@ -145,7 +156,7 @@ def _worths(case: Case, instead: Instead) -> None:
         for block in blocks(case.recording.parts)
         for name, hue in branch_hues(block).items()
     }
-    with st.spinner("Scoring without each branch"):
+    with st.spinner(say("Scoring without each branch")):
         intact = session.answers((), most)
         without = {path: session.answers((path,), most, instead) for path in session.branches}
     found = [
@@ -160,10 +171,22 @@ def _worths(case: Case, instead: Instead) -> None:
     ]
     figure = session.made("worths", tuple(found), lambda: drawn(worths(found)))
     chart(figure, key="worths")
-    on = f"the first {most:,}" if most else f"all {total:,}"
     st.caption(
-        f"On {on} test images; the thin lines are 95 % intervals (Agresti and Min 2005). A branch "
-        f"that is off gives {_GIVES[instead]}; the others were trained beside it, not without it."
+        say(
+            "On the first {count:,} test images; the thin lines are 95 % intervals (Agresti and "
+            "Min 2005). A branch that is off gives {values}; the others were trained beside it, "
+            "not without it.",
+            count=most,
+            values=say(_GIVES[instead]),
+        )
+        if most
+        else say(
+            "On all {count:,} test images; the thin lines are 95 % intervals (Agresti and Min "
+            "2005). A branch that is off gives {values}; the others were trained beside it, not "
+            "without it.",
+            count=total,
+            values=say(_GIVES[instead]),
+        )
     )
     if case.off and images(subject, case.off) is None:
         _by_class(case)
@@ -173,14 +196,19 @@ def _offer_all(subject: Subject, sets: Sequence[Scored]) -> None:
     """Offer to score on all test images, one set of switches after the other."""
     place = st.empty()
     if not place.button(
-        f"Re-score on all {len(subject.session.labels):,} test images",
+        say("Re-score on all {count:,} test images", count=len(subject.session.labels)),
         icon=":material/calculate:",
         key="score",
     ):
         return
     for done, (off, instead) in enumerate(sets):
-        words = f"without {plain(', '.join(off))}" if off else "intact"
-        place.progress(done / len(sets), f"Scoring on all test images: {words}")
+        without = plain(listed(list(off), ","))
+        place.progress(
+            done / len(sets),
+            say("Scoring on all test images: without {parts}", parts=without)
+            if off
+            else say("Scoring on all test images: intact"),
+        )
         subject.session.answers(off, instead=instead)
         # At once, so that what is done is kept when the visitor does not wait for the rest.
         st.session_state.setdefault(SCORED, set()).add(_key(subject, off, instead))
@@ -189,7 +217,7 @@ def _offer_all(subject: Subject, sets: Sequence[Scored]) -> None:
 
 def _by_class(case: Case) -> None:
     intact, now = case.session.answers(), case.session.answers(case.off)
-    labels = case.subject.dataset.classes
+    labels = case.subject.classes
     pairs = zip(labels, intact.accuracy_by_class, now.accuracy_by_class, strict=True)
     st.dataframe(
         numbers(
@@ -197,16 +225,25 @@ def _by_class(case: Case) -> None:
                 {
                     "class": label,
                     "intact": 100 * before,
-                    "as switched": 100 * after,
+                    _SWITCHED: 100 * after,
                     "points": 100 * (after - before),
                 }
                 for label, before, after in pairs
             ],
             {
                 "intact": "{:.2f} %".format,
-                "as switched": "{:.2f} %".format,
+                _SWITCHED: "{:.2f} %".format,
                 "points": lambda points: signed(points, 2),
             },
         ),
         hide_index=True,
+        column_config={
+            "class": say("class"),
+            "intact": say("intact"),
+            _SWITCHED: say(_SWITCHED),
+            "points": say("points"),
+        },
     )
+
+
+_SWITCHED = later("as switched")  # a column

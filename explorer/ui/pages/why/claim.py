@@ -9,6 +9,7 @@ from streamlit.navigation.page import Page
 
 from explorer.errors import ExplorerError
 from explorer.labs.needs import has
+from explorer.language import author, say
 from explorer.lessons import Shown, Table
 from explorer.lessons.text import (
     Cited,
@@ -28,7 +29,7 @@ from explorer.ui.components.chart import chart
 from explorer.ui.failure import sentence
 from explorer.ui.pages.why import links
 from explorer.ui.query_params import OneOf
-from explorer.ui.words import plain, prose
+from explorer.ui.words import bold, plain, prose
 
 MOST_MARKED = 40  # characters of a value that is set in bold; longer ones are sentences
 HEIGHT = 340  # pixels, of a figure that is not there yet
@@ -46,10 +47,9 @@ class Stand(NamedTuple):
     run: Run | None
 
 
-def lead(lesson: LessonDescription) -> None:
-    """Show the question and its answer in words; the claims have the figures."""
-    question = lesson.text().lead
-    st.markdown(f"## {prose(question.title)}")
+def lead(lesson: LessonDescription, question: Section) -> None:
+    """Show the question of a lesson and its answer in words; the claims have the figures."""
+    st.markdown(f"# {prose(question.title)}")
     stands = {part.name: Stand(_values(part), _first(part)) for part in _parts(lesson, question)}
     shown = _Answers(lesson, stands, st.container())
     for block in question.blocks:
@@ -76,7 +76,7 @@ def claim(
         pages: The pages that are offered, by name.
         predicts: Whether a guess comes before the figure.
     """
-    st.markdown(f"### {prose(section.title)}")
+    st.markdown(f"## {prose(section.title)}")
     has_figure = any(isinstance(block, Figure) for block in section.blocks)
     left, right = st.columns([1, 1.5], gap="large") if has_figure else (st.container(), None)
     with left:
@@ -88,7 +88,7 @@ def claim(
             with place:
                 if not guesses.made(lesson, block, key):
                     with right if right is not None else left:
-                        st.caption("The figure comes when you have made a guess.")
+                        st.caption(say("The figure comes when you have made a guess."))
                     return
                 part = lesson.parts[split(block.name)[0]]
                 guesses.answer(block, part, shown[part.name])
@@ -145,14 +145,14 @@ def _network(lesson: LessonDescription, part: PartDescription) -> Run | None:
     """Let the visitor choose the network that a part looks into; `None` if there is none."""
     runs = {run.id: run for run in _fitting(part)}
     if not runs:
-        st.info("No run here has what this looks for; train a network that has.")
+        st.info(say("No run here has what this looks for; train a network that has."))
         return None
     names, first = titles(list(runs.values())), next(iter(runs))
     key = f"{lesson.name}.{part.name}.{RUN}"
     query_params.take(key, OneOf(runs))
     st.session_state.setdefault(key, first)
     id = st.selectbox(
-        "Try it on",
+        say("Try it on"),
         list(runs),
         key=key,
         format_func=lambda id: visible(names[id]),
@@ -199,7 +199,7 @@ class _Answers:
                     self._found[part] = state.taught(self._lesson.name, part, *stand)
                 except ExplorerError as error:
                     self._found[part] = None
-                    st.error(f"This cannot be computed here: {sentence(error)}")
+                    st.error(say("This cannot be computed here: {reason}", reason=sentence(error)))
         return self._found[part]
 
     def run(self, part: str) -> Run | None:
@@ -207,33 +207,44 @@ class _Answers:
         return self._stands[part].run
 
 
-def _value(answers: _Answers, name: str) -> str:
-    """Return what a slot stands for, as Markdown; a dash if that is not known."""
+def _value(answers: _Answers, name: str, before: str, after: str) -> str:
+    """Return what a slot stands for, as Markdown; a dash if that is not known.
+
+    Args:
+        answers: What the parts show.
+        name: The slot.
+        before: What is before it in its paragraph.
+        after: What is after it.
+    """
     part, rest = split(name)
     shown = answers[part]
     if not shown or rest not in shown.values:
         return "–"
-    value = shown.values[rest]
-    return f"**{plain(value)}**" if len(value) <= MOST_MARKED else plain(value)
+    value = forms.unless_name(shown.values[rest])
+    return bold(value, before, after) if len(value) <= MOST_MARKED else plain(value)
 
 
 def _words(lesson: LessonDescription, block: Paragraph | Refuted, shown: _Answers) -> None:
     paragraph = block.paragraph if isinstance(block, Refuted) else block
     text = _filled(lesson, paragraph, shown)
-    st.markdown(f"*What would refute it:* {text}" if isinstance(block, Refuted) else text)
+    if isinstance(block, Refuted):
+        text = say("*What would refute it:* {text}", text=text)
+    st.markdown(text)
 
 
 def _filled(lesson: LessonDescription, paragraph: Paragraph, shown: _Answers) -> str:
     """Return a paragraph as Markdown, with its values, and its sources by their numbers."""
     numbers = {name: number for number, name in enumerate(lesson.sources, 1)}
-    return "".join(
-        prose(part)
-        if isinstance(part, str)
-        else f"{plain(part.words)} ({plain(numbers[part.source])})"
-        if isinstance(part, Cited)
-        else _value(shown, part.name)
-        for part in paragraph.parts
-    )
+    text, parts = "", paragraph.parts
+    for part, following in zip(parts, [*parts[1:], ""], strict=True):
+        if isinstance(part, str):
+            text += prose(part)
+        elif isinstance(part, Cited):
+            text += f"{plain(part.words)} ({plain(numbers[part.source])})"
+        else:
+            after = following if isinstance(following, str) else ""
+            text += _value(shown, part.name, text, after)
+    return text
 
 
 def _figure(
@@ -253,7 +264,13 @@ def _figure(
     else:
         guess = guesses.own(lesson, part) if predicts else None
         chart(state.lesson_figure(shown, guess, f"{lesson.name}.{part}"), f"why.{key}.{part}")
-    st.caption(f"{plain(shown.figure.says)} {plain(shown.origin)}")
+    st.caption(
+        say(
+            "{first} {second}",
+            first=plain(author(shown.figure.says)),
+            second=plain(author(shown.origin)),
+        )
+    )
     with st.container(horizontal=True):
         for train in shown.trains:
             links.train(train, pages)
@@ -262,6 +279,9 @@ def _figure(
 
 
 def _table(table: Table) -> None:
-    rows = [f"| {' | '.join(map(plain, row))} |" for row in table.rows]
-    head = f"| {' | '.join(map(plain, table.columns))} |"
-    st.markdown("\n".join([head, "|" + " --- |" * len(table.columns), *rows]))
+    rows = [_row(row) for row in table.rows]
+    st.markdown("\n".join([_row(table.columns), "|" + " --- |" * len(table.columns), *rows]))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(plain(forms.unless_name(cell)) for cell in cells)} |"

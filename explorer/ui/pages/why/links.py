@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from explorer.language import author
 from explorer.lessons import Look, Trained
 from explorer.runs.run import Run
 from explorer.ui import query_params
@@ -21,7 +22,10 @@ def train(train: Trained, pages: Mapping[str, Page]) -> None:
         own |= {f"{train.recipe}.{name}": value for name, value in train.fields.items()}
         said |= {name: query_params.text_of(value) for name, value in own.items()}
         st.page_link(
-            page, label=plain(train.label), icon=":material/model_training:", query_params=said
+            page,
+            label=plain(author(train.label)),
+            icon=":material/model_training:",
+            query_params=said,
         )
 
 
@@ -32,4 +36,5 @@ def look(look: Look, run: Run | None, pages: Mapping[str, Page]) -> None:
         said |= {"off": list(look.off)} if look.off else {}
         said |= {"part": look.part} if look.part else {}
         said |= {"image": str(look.image)} if look.image is not None else {}
-        st.page_link(page, label=plain(look.label), icon=":material/search:", query_params=said)
+        label = plain(author(look.label))
+        st.page_link(page, label=label, icon=":material/search:", query_params=said)

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from explorer.language import author, current, folder, say
+from explorer.lessons.text import LessonText
 from explorer.plugin.lessons import LessonDescription
-from explorer.ui import acts, query_params
+from explorer.ui import acts, outline, query_params
 from explorer.ui.components.top import begin_at_top
 from explorer.ui.pages.why.claim import claim, lead
 from explorer.ui.query_params import OneOf
@@ -42,36 +44,42 @@ def _predicts() -> bool:
 def _front(
     lessons: Mapping[str, LessonDescription], pages: Mapping[str, Page], predicts: bool
 ) -> None:
-    st.markdown("## Why do these networks work?")
+    outline.page(say("Why do these networks work?"))
     st.markdown(
-        "Questions about convolutional networks, each answered by measurements that you can repeat "
-        "and change: every number is computed on the spot, or recorded by a command that you have "
-        "too. Nothing is drawn by hand."
+        say(
+            "Questions about convolutional networks, each answered by measurements that you can "
+            "repeat and change: every number is computed on the spot, or recorded by a command "
+            "that you have too. Nothing is drawn by hand."
+        )
     )
     for lesson in lessons.values():
         st.divider()
         if predicts:
-            st.markdown(f"### {prose(lesson.text().lead.title)}")
+            st.markdown(f"## {prose(_text(lesson).lead.title)}")
         else:
-            claim(lesson, lesson.text().lead, "front", pages, predicts=False)
-        _open(lesson.name, "Claim by claim", ":material/arrow_forward:")
+            claim(lesson, _text(lesson).lead, "front", pages, predicts=False)
+        _open(lesson.name, say("Claim by claim"), ":material/arrow_forward:")
     st.divider()
     _do_it_yourself(pages)
 
 
 def _lesson(lesson: LessonDescription, pages: Mapping[str, Page], predicts: bool) -> None:
-    _open(ALL, "All questions", ":material/arrow_back:")
-    text = lesson.text()
+    _open(ALL, say("All questions"), ":material/arrow_back:")
+    text = _text(lesson)
     if predicts:  # its answer would give away what is guessed
-        st.markdown(f"## {prose(text.lead.title)}")
+        st.markdown(f"# {prose(text.lead.title)}")
     else:
-        lead(lesson)
+        lead(lesson, text.lead)
     for number, section in enumerate(text.sections):
         st.divider()
         claim(lesson, section, f"claim {number}", pages, predicts=predicts)
     st.divider()
     _sources(lesson)
     _do_it_yourself(pages)
+
+
+def _text(lesson: LessonDescription) -> LessonText:
+    return lesson.text(folder(current()))
 
 
 def _open(name: str, label: str, icon: str) -> None:
@@ -84,12 +92,13 @@ def _open(name: str, label: str, icon: str) -> None:
 def _sources(lesson: LessonDescription) -> None:
     if not lesson.sources:
         return
-    st.markdown("##### Sources")
+    outline.section(say("Sources"))
     for number, source in enumerate(lesson.sources.values(), 1):
+        title = plain(f"{number}. {author(source.title)}")
         if _is_web(source.url):
-            st.page_link(source.url, label=plain(f"{number}. {source.title}"))
+            st.page_link(source.url, label=title)
         else:
-            st.markdown(plain(f"{number}. {source.title}"))
+            st.markdown(title)
 
 
 def _is_web(url: str) -> bool:
@@ -97,11 +106,13 @@ def _is_web(url: str) -> bool:
 
 
 def _do_it_yourself(pages: Mapping[str, Page]) -> None:
-    st.markdown("### Do it yourself")
+    outline.section(say("Do it yourself"))
     with st.container(horizontal=True):
         if "train" in pages:
-            st.page_link(pages["train"], label="Train a network", icon=":material/model_training:")
+            st.page_link(
+                pages["train"], label=say("Train a network"), icon=":material/model_training:"
+            )
         if "inside" in pages:
             st.page_link(
-                pages["inside"], label="Look inside a trained one", icon=":material/search:"
+                pages["inside"], label=say("Look inside a trained one"), icon=":material/search:"
             )
