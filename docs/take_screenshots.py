@@ -44,7 +44,9 @@ def main() -> None:
         page.locator(".lanes canvas").nth(2).wait_for()
         page.get_by_text("What is each branch worth").wait_for()
         page.wait_for_timeout(2000)
-        page.get_by_role("img", name="incep1.branch5x5_2").hover(position={"x": 60, "y": 20})
+        page.get_by_role("application", name="incep1.branch5x5_2").hover(
+            position={"x": 60, "y": 20}
+        )
         page.wait_for_timeout(500)
         page.screenshot(path=DOCS / "inside.png")
         page.set_viewport_size({"width": 1360, "height": 1000})
