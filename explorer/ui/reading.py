@@ -27,7 +27,7 @@ _BIG = """<style>
 :root { zoom: 1.5; }
 [data-testid=stHeader], [data-testid=stToolbar] { display: none; }
 .stMainBlockContainer { padding-top: 1rem; }
-.st-key-switches { position: absolute; right: 0; top: 0; }
+.st-key-switches { position: absolute; right: 1rem; top: 0; }
 </style>"""
 
 
@@ -42,12 +42,10 @@ def begin() -> None:
 
 def show_switches() -> None:
     """Show what changes the language and the size, unless the page is in a frame of another."""
+    is_big = bool(chosen()[BIG])
+    st.html(_FIXED + _BIG if is_big else _FIXED)
     if query_params.is_embedded():
         return
-    st.html(_FIXED)
-    is_big = bool(chosen()[BIG])
-    if is_big:
-        st.html(_BIG)
     with st.container(horizontal=True, key="switches"):
         for name, title in LANGUAGES.items():
             if name != language.current():

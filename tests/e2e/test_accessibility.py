@@ -33,6 +33,26 @@ def faults(page) -> list[str]:
     return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
 
+# Text below 12 pixels, in the page and in its components.
+SMALL = """() => {
+  const found = new Set();
+  const look = (root) => {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+    for (let node; (node = walker.nextNode()); ) {
+      if (node.shadowRoot) look(node.shadowRoot);
+      if (node.nodeType !== 3 || !node.textContent.trim()) continue;
+      const box = node.parentElement;
+      if (/STYLE|SCRIPT/.test(box.tagName) || !box.checkVisibility()) continue;
+      const scale = box.ownerSVGElement?.getScreenCTM?.()?.a ?? 1;
+      const size = parseFloat(getComputedStyle(box).fontSize) * Math.min(scale, 1);
+      if (size < 11.95) found.add(`${size.toFixed(1)} px: ${node.textContent.trim().slice(0, 40)}`);
+    }
+  };
+  look(document.body);
+  return [...found];
+}"""
+
+
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_no_fault(page, app, state, view):
@@ -43,9 +63,9 @@ def test_axe_finds_no_fault(page, app, state, view):
     expect(page.get_by_text(words).first).to_be_visible()
     settled(page)
     no_exception(page)
-    found = faults(page)
+    found = faults(page), page.evaluate(SMALL)
     page.emulate_media(color_scheme="light")
-    assert found == []
+    assert found == ([], [])
 
 
 def test_a_picture_without_words_is_a_fault(page, app):

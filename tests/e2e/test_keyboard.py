@@ -117,6 +117,33 @@ def test_the_whole_way_by_keyboard(page, training_app):
     no_exception(page)
 
 
+def test_two_networks_are_compared_by_keyboard(page, app):
+    page.goto(f"{app}/inside")
+    expect(page.locator(".lanes").first).to_be_visible()
+    settled(page)
+    tab_to(page, "^Compare with")
+    page.keyboard.type("inception")
+    page.keyboard.press("Enter")
+    expect(page.locator(".lanes")).to_have_count(2)
+    expect(page.get_by_text("Predicted: ").nth(1)).to_be_visible()
+    no_exception(page)
+
+
+def test_a_first_touch_reads_and_a_second_one_opens(browser, app):
+    context = browser.new_context(viewport={"width": 800, "height": 900}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{app}/inside")
+    maps = page.locator(".lanes canvas").first
+    expect(maps).to_be_visible()
+    settled(page)
+    maps.tap(position={"x": 10, "y": 10})
+    expect(page.locator(".tip .reading")).to_contain_text("channel 0")
+    expect(page.locator(".unit canvas.large")).to_have_count(0)
+    maps.tap(position={"x": 12, "y": 12})
+    expect(page.locator(".unit canvas.large")).to_be_visible()
+    context.close()
+
+
 def test_nothing_on_a_page_scrolls_by_itself(page, app):
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"{app}/inside")

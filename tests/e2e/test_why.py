@@ -25,7 +25,7 @@ def test_the_first_page_asks_the_questions_and_answers_each_with_a_figure(page, 
     expect(page.locator(FIGURES).first).to_be_visible()
     page.get_by_role("button", name="Claim by claim").nth(2).click()
     expect(page.get_by_role("heading", name="Where a 1×1 costs more")).to_be_visible()
-    expect(page.get_by_role("heading", name="Why 1×1?", level=2)).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="Why 1×1?", level=1)).to_be_in_viewport()
     page.wait_for_url(re.compile("about=one-by-one"))
     no_exception(page)
     page.get_by_role("button", name="All questions").click()
