@@ -13,7 +13,9 @@ from explorer.language.sentences import Sentence, again, listed, say
 from explorer.language.spoken import ENGLISH, current, folder
 
 _BETWEEN = re.compile(r"(?<=[.?!]) |; ")  # two sentences, or two notes
-_LEAST_LETTERS = 10  # of a message's own; what has less may be a part of any text
+# Letters of a message's own: in all, or before its first place. What has less may be a part of any
+# text.
+_LEAST_LETTERS, _FIRST = 9, 5
 # The formats of numbers, and what is written by them.
 _NUMERIC = re.compile(r"[-+#]?[\d,.]*[defgn%]?")
 _NUMBER = r"[-+]?(?:\d[\d,.]*(?:e[-+]?\d+)?%?|nan|inf)"
@@ -115,7 +117,7 @@ def _patterns(name: str) -> tuple[dict[str, _Known], list[tuple[_Known, re.Patte
             texts = [place for _, place, spec, _ in parts if place and not _is_number(place, spec)]
             if not any(place for _, place, *_ in parts):
                 whole[text] = known
-            elif sum(map(str.isalpha, "".join(own))) >= (_LEAST_LETTERS if texts else 1):
+            elif _is_telling(own, has_texts=bool(texts)):
                 found.append((len("".join(own)), known, text))
     found.sort(key=lambda each: -each[0])
     return whole, [(known, _pattern(text)) for _, known, text in found]
@@ -129,6 +131,18 @@ def _is_format(text: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def _is_telling(own: list[str], *, has_texts: bool) -> bool:
+    """Return whether the words of a message are enough to know it by."""
+    letters = _letters("".join(own))
+    return (
+        letters >= _LEAST_LETTERS or _letters(own[0]) >= _FIRST or (letters > 0 and not has_texts)
+    )
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalpha, text))
 
 
 def _is_number(place: str, spec: str | None) -> bool:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from e2e.test_inside import address_says
-from e2e.test_train import no_exception, settled
+from e2e.test_train import no_exception, seen, settled
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -111,9 +111,7 @@ def test_the_whole_way_by_keyboard(page, training_app):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
     expect(heard(page)).to_contain_text(re.compile("Predicted: .|The pen is up"))
-    expect(
-        page.get_by_test_id("stMainBlockContainer").get_by_text(re.compile("^Predicted: "))
-    ).to_be_visible()
+    expect(seen(page).get_by_text(re.compile("^Predicted: "))).to_be_visible()
     no_exception(page)
 
 

@@ -217,6 +217,11 @@ export default function ({ data, parentElement }) {
   const chart = root.querySelector(".chart-drawn");
   liveRegion();
   root.wanted = data.figure;
+  const [table, picture] = root.querySelectorAll(".chart-tools button");
+  table.textContent = data.words.data;
+  table.title = data.words.table;
+  picture.textContent = data.words.picture;
+  if (!root.look) chart.setAttribute("aria-label", data.words.chart);
   load().then((Plotly) => {
     if (root.wanted !== data.figure) return; // a newer figure came while the library was loading
     const { fontFamily: family, color } = getComputedStyle(root);
@@ -236,10 +241,6 @@ export default function ({ data, parentElement }) {
     chart.style.height = `${layout.height}px`;
     chart.setAttribute("aria-label", `${says} ${words.keys}`);
     walkByKeys(chart, { data: traces, layout });
-    const [table, picture] = root.querySelectorAll(".chart-tools button");
-    table.textContent = words.data;
-    table.title = words.table;
-    picture.textContent = words.picture;
     table.onclick = () =>
       openTable(root, { says, columns: columnsOf(figure, words), rows: rowsOf(figure) }, words);
     picture.onclick = () => Plotly.downloadImage(chart, { format: "png", scale: 2, filename: "chart" });
