@@ -27,10 +27,15 @@ VIEWS = {"light, 1280 px": ("light", 1280), "dark, 360 px": ("dark", 360)}
 
 
 def faults(page) -> list[str]:
+    """Return what axe-core finds; a component's words may come a moment after the page has run."""
     page.evaluate(AXE)
     options = "{ resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } }"
-    found = page.evaluate(f"axe.run(document, {options})")["violations"]
-    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+    for _ in range(5):
+        violations = page.evaluate(f"axe.run(document, {options})")["violations"]
+        if not violations:
+            break
+        page.wait_for_timeout(1_000)
+    return [f"{each['id']}: {node['html'][:200]}" for each in violations for node in each["nodes"]]
 
 
 # Text below 12 pixels, in the page and in its components.

@@ -86,7 +86,7 @@ def test_the_language_is_switched_and_stays(page, app):
     expect(page.locator("html")).to_have_attribute("lang", "en")
     page.get_by_role("button", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
-    expect(page.get_by_role("heading", name="训练")).to_be_visible()
+    expect(page.get_by_role("heading", name="训练一个网络")).to_be_visible()
     page.wait_for_url(re.compile("lang=zh-CN"))
     page.get_by_role("link", name="运行").first.click()
     expect(page.get_by_text("还没有").first).to_be_visible()
