@@ -57,7 +57,7 @@ UNREAD = {
     },
     "charts/page.py": {
         "export default function",
-        "bytes, fill, format, halves, paint",
+        "bytes, format, halves, paint",
         "const component = function",
         "(() => {\n�\nreturn { show: component, style: �, � };\n})()",
         "default-src 'none'; script-src �; style-src 'unsafe-hashes' ",

@@ -9,7 +9,7 @@ const CURVE = 300; // screen pixels that a curve is high
 let given; // what is not of one image
 let turn = 0; // counts what was asked for, since images take a moment to unpack
 
-const said = (name, values = {}) => lanes.fill(given.words[name], values);
+const said = (name, values = {}) => fill(given.words[name], values);
 
 async function start() {
   if (!window.DecompressionStream) throw new Error(byId("failed").dataset.old);
@@ -30,7 +30,7 @@ async function start() {
 
 function fail(error) {
   const { reason } = byId("failed").dataset;
-  byId("failed").textContent = lanes.fill(reason, { reason: error.message });
+  byId("failed").textContent = fill(reason, { reason: error.message });
   byId("failed").hidden = false;
 }
 
@@ -449,7 +449,7 @@ function curveSvg(curve, width, at, reading) {
   }
   labels(lines, y, height - bottom).forEach(([line, place]) => {
     const start = width - right + 10;
-    svg.append(words(lanes.fill(line.end, { value: last(line) }), start, place + 4, "start"));
+    svg.append(words(fill(line.end, { value: last(line) }), start, place + 4, "start"));
   });
   const ring = shape("circle", { class: "at", r: 7, visibility: "hidden" });
   svg.append(ring);
@@ -460,7 +460,7 @@ function curveSvg(curve, width, at, reading) {
     ring.setAttribute("cy", Math.min(y(ys[i]), height - bottom));
     ring.setAttribute("visibility", "visible");
     const values = { epoch: Number(xs[i].toFixed(2)), value: texts[i] };
-    reading.textContent = lanes.fill(lines[line].reading, values);
+    reading.textContent = fill(lines[line].reading, values);
   };
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();

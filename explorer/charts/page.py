@@ -447,11 +447,12 @@ def _table(trace: Trace) -> str:
 @cache
 def _script() -> str:
     """Return the page's script, with the app's own components in it."""
-    lanes = _component("lanes", "bytes, fill, format, halves, paint")
+    lanes = _component("lanes", "bytes, format, halves, paint")
     drawing = _component("drawing")
     text = (_HERE / "page.js").read_text(encoding="utf-8")
     shared = [
-        (_COMPONENTS / f"{name}.js").read_text(encoding="utf-8") for name in ("region", "table")
+        (_COMPONENTS / f"{name}.js").read_text(encoding="utf-8")
+        for name in ("fill", "region", "table")
     ]
     before = "\n".join(shared)
     parts = f"{before}\nconst lanes = {lanes};\nconst drawing = {drawing};\n{text}"

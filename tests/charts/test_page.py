@@ -246,7 +246,7 @@ def test_the_apps_components_are_in_the_page_as_they_are(found):
         assert text.replace("export default function", "const component = function") in script
         styles = [(COMPONENTS / f"{n}.css").read_text(encoding="utf-8") for n in ("table", name)]
         assert json.dumps("\n".join(styles)) in script
-    for name in ("region", "table"):
+    for name in ("fill", "region", "table"):
         assert script.count((COMPONENTS / f"{name}.js").read_text(encoding="utf-8")) == 1
     assert re.findall("^(?:ex|im)port ", script, re.MULTILINE) == []
     assert "</script" not in script

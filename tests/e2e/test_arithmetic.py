@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
@@ -15,7 +14,6 @@ from inspection.trees import settle
 from playwright.sync_api import expect
 from torch import nn
 
-import explorer
 from explorer.charts.unit import unit
 from explorer.inspection.ablation import switched_off
 from explorer.inspection.activations import copied
@@ -23,9 +21,10 @@ from explorer.inspection.arithmetic import arithmetic
 from explorer.inspection.tracing import trace
 from explorer.inspection.units import Unknown
 from explorer.spec import ImageSpec
+from explorer.ui.components.component import source
 
 pytestmark = pytest.mark.browser
-SCRIPT = Path(explorer.__file__).parent / "ui" / "components" / "unit.js"
+SCRIPT = source("js", "fill", "unit")  # as the app has it
 
 # Every step at every unit: what is printed, with how many decimals, and whether both agree.
 EVERY_UNIT = """async ({ script, panels }) => {
@@ -50,7 +49,7 @@ def every_unit(page, answers):
     """Return what the browser prints for each unit of each step."""
     page.goto("about:blank")
     panels = [json.loads(json.dumps(unit(answer))) for answer in answers]
-    return page.evaluate(EVERY_UNIT, {"script": SCRIPT.read_text("utf-8"), "panels": panels})
+    return page.evaluate(EVERY_UNIT, {"script": SCRIPT, "panels": panels})
 
 
 def as_printed(value, digits):

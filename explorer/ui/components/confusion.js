@@ -56,11 +56,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (focused) table.querySelector(`[data-at="${focused}"]`)?.focus({ preventScroll: true });
 }
 
-// Put values into the named places of a sentence.
-function fill(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
-}
-
 function cell(tag, text, attributes = {}) {
   return Object.assign(element(tag, "", text), attributes);
 }

@@ -6,7 +6,7 @@ from explorer.charts.grids import Cell
 from explorer.language import say
 from explorer.ui.components.component import component, hearing
 
-_mount = component("confusion", '<div class="around"><table></table></div>')
+_mount = component("confusion", '<div class="around"><table></table></div>', "fill")
 
 
 def confusion_matrix(

@@ -28,11 +28,6 @@ function sized([left, top, right, bottom], across, down, dx, dy) {
   return [left, top, right, bottom];
 }
 
-// Put values into the named places of a sentence.
-function fill(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
-}
-
 export default function ({ data, parentElement, setTriggerValue }) {
   const find = (name) => parentElement.querySelector(name);
   const picture = find(".picture");

@@ -27,7 +27,7 @@ _HTML = """
 </div>
 """
 
-_mount = component("crop", _HTML)
+_mount = component("crop", _HTML, "fill")
 
 
 def crop(prepared: Prepared, chosen: Crop | None, key: str, on_crop: Callable[[], None]) -> None:

@@ -522,11 +522,6 @@ function format(value) {
   return digits.replaceAll("-", "−");
 }
 
-// Put values into the named places of a sentence.
-function fill(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
-}
-
 function element(tag, className = "", text = "") {
   const node = document.createElement(tag);
   if (className) node.className = className;

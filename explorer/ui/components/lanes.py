@@ -6,7 +6,7 @@ from typing import Any
 from explorer.charts.browser import lanes_words
 from explorer.ui.components.component import component, hearing
 
-_mount = component("lanes", '<div class="lanes"></div>', "region", "table")
+_mount = component("lanes", '<div class="lanes"></div>', "fill", "region", "table")
 
 
 def lanes(

@@ -45,8 +45,3 @@ export default function ({ data, parentElement }) {
 function widthOf(text) {
   return [...text].reduce((width, character) => width + (character > "\u2e7f" ? 2 : 1), 0);
 }
-
-// Put values into the named places of a sentence.
-function fill(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
-}

@@ -9,7 +9,7 @@ from explorer.language import author, say
 from explorer.text import visible
 from explorer.ui.components.component import component
 
-_mount = component("strip", '<div class="strip" role="list"></div>')
+_mount = component("strip", '<div class="strip" role="list"></div>', "fill")
 
 
 def strip(samples: Samples, key: str, predicted: Sequence[str] = ()) -> None:

@@ -1002,11 +1002,6 @@ function calm() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
-// Put values into the named places of a sentence.
-function fill(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
-}
-
 // Turn a sentence into nodes, of which those for what is in `<i>` are paler.
 function shades(sentence) {
   const parts = sentence.split(/<\/?i>/);

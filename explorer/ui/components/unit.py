@@ -6,7 +6,7 @@ from typing import Any
 from explorer.language import say
 from explorer.ui.components.component import component, hearing
 
-_mount = component("unit", '<section class="unit"></section>')
+_mount = component("unit", '<section class="unit"></section>', "fill")
 
 
 def unit(

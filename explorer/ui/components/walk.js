@@ -59,8 +59,3 @@ export default function ({ data, parentElement, setTriggerValue }) {
     document.removeEventListener("visibilitychange", wait);
   };
 }
-
-// Put values into the named places of a sentence.
-function fill(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
-}

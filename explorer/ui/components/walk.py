@@ -19,6 +19,7 @@ _mount = component(
   <span class="line" role="status"></span>
 </div>
 """,
+    "fill",
 )
 
 
